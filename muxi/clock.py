@@ -1,0 +1,123 @@
+"""Time as the SDK sees it: a clock that can be replaced, so that no wait has to be a real one."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import threading
+import time
+from abc import ABC, abstractmethod
+
+__all__ = ["Clock", "ManualClock", "SystemClock"]
+
+
+class Clock(ABC):
+    """What the SDK asks of time. Every wait and every timestamp goes through one of these.
+
+    Give your own with ``FormationClient(clock=…)``. A transport that lives in simulated time (the
+    in-memory world) offers its clock to the client, so that both share it.
+    """
+
+    @abstractmethod
+    def time(self) -> float:
+        """Seconds since the Unix epoch (for signatures and ``Retry-After`` dates)."""
+
+    @abstractmethod
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start, never going back (for durations and deadlines)."""
+
+    @abstractmethod
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread for that many seconds."""
+
+    @abstractmethod
+    async def sleep_async(self, seconds: float) -> None:
+        """Suspend the calling task for that many seconds."""
+
+
+class SystemClock(Clock):
+    """The machine's own time."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    async def sleep_async(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def __repr__(self) -> str:
+        return "SystemClock()"
+
+
+class ManualClock(Clock):
+    """A clock that a test sets and moves; sleepers wake when it passes their hour.
+
+    Args:
+        start: the time it shows first, in seconds since the Unix epoch.
+        auto_advance: when true (the default) a sleep moves the clock itself and returns at once;
+            when false a sleeper waits until another thread or task calls :meth:`advance`.
+    """
+
+    def __init__(self, start: float = 1_800_000_000.0, *, auto_advance: bool = True) -> None:
+        self._now = float(start)
+        self._origin = float(start)
+        self._auto_advance = auto_advance
+        self._condition = threading.Condition()
+        self._order = itertools.count()
+        self._tasks: list[tuple[float, int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now - self._origin
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward and wake everybody whose time has come.
+
+        Raises:
+            ValueError: ``seconds`` is negative; time does not go back.
+        """
+        if seconds < 0:
+            raise ValueError(f"a clock cannot be moved back (by {seconds} s)")
+        with self._condition:
+            self._now += seconds
+            self._condition.notify_all()
+            while self._tasks and self._tasks[0][0] <= self._now:
+                _, _, loop, future = heapq.heappop(self._tasks)
+                loop.call_soon_threadsafe(_wake, future)
+
+    def sleep(self, seconds: float) -> None:
+        if self._auto_advance:
+            self.advance(max(0.0, seconds))
+            return
+        with self._condition:
+            until = self._now + seconds
+            self._condition.wait_for(lambda: self._now >= until)
+
+    async def sleep_async(self, seconds: float) -> None:
+        if self._auto_advance:
+            self.advance(max(0.0, seconds))
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
+        with self._condition:
+            if seconds <= 0:
+                return
+            future: asyncio.Future[None] = loop.create_future()
+            heapq.heappush(self._tasks, (self._now + seconds, next(self._order), loop, future))
+        await future
+
+    def __repr__(self) -> str:
+        return f"ManualClock({self._now!r})"
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

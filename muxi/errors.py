@@ -1,0 +1,346 @@
+"""Every error the SDK raises, and how the wire's answers become them.
+
+The formation nests an error under ``error`` (``{"error": {"code", "message", "data"}}``), the server
+has it flat (``{"error", "message", "code"}``); both are read here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+__all__ = [
+    "AuthenticationError",
+    "AuthorizationError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectionError",
+    "ErrorAnswer",
+    "MuxiError",
+    "NotFoundError",
+    "PluginError",
+    "RateLimitError",
+    "ServerError",
+    "StreamInterrupted",
+    "TimeoutError",
+    "TurnFailed",
+    "ValidationError",
+    "error_from_answer",
+    "map_error",
+]
+
+
+class ErrorAnswer(NamedTuple):
+    """The answer behind an error, as it was received."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class MuxiError(Exception):
+    """The base of everything the SDK raises.
+
+    Args:
+        code: what went wrong, in the wire's word (``AGENT_NOT_FOUND``) or the SDK's (``CONNECT_TIMEOUT``).
+        message: the same for people.
+        status_code: the HTTP status, 0 where there was no answer.
+        details: whatever else is known, such as ``validation_errors``.
+        request_id: the id under which the platform knows the request.
+    """
+
+    #: The call that failed, as ``chat (POST /chat)``; None outside of a call.
+    call: str | None = None
+    #: How often the request was sent, or tried to be.
+    attempts: int = 0
+    #: Seconds to wait before trying again, where the answer said so.
+    retry_after: float | None = None
+    #: The answer as it was received; None where there was none.
+    answer: ErrorAnswer | None = None
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status_code: int = 0,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code = code
+        self.message = message
+        self.status_code = status_code
+        self.details: dict[str, Any] = dict(details or {})
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}" if self.code else self.message
+        facts = [self.call] if self.call else []
+        if self.status_code:
+            facts.append(f"HTTP {self.status_code}")
+        if self.request_id:
+            facts.append(f"request {self.request_id}")
+        if self.attempts > 1:
+            facts.append(f"{self.attempts} attempts")
+        return f"{text} [{', '.join(facts)}]" if facts else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The constructors of subclasses differ; the state is what has to survive, not the call.
+        return _restore, (type(self), self.args, dict(self.__dict__))
+
+
+def _restore(cls: type[MuxiError], args: tuple[object, ...], state: dict[str, object]) -> MuxiError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class AuthenticationError(MuxiError):
+    """The key is missing, wrong, or of the other kind (HTTP 401)."""
+
+
+class AuthorizationError(MuxiError):
+    """The key is right and does not suffice (HTTP 403)."""
+
+
+class NotFoundError(MuxiError):
+    """There is no such thing, or no longer (HTTP 404, 410)."""
+
+
+class ConflictError(MuxiError):
+    """The thing's state does not allow this (HTTP 409, and 400 ``OPERATION_FAILED``)."""
+
+
+class ValidationError(MuxiError):
+    """Something in the request is wrong (HTTP 400, 413, 422, or found before sending).
+
+    ``details["validation_errors"]`` lists the fields as ``{"field", "msg", …}``.
+    """
+
+
+class RateLimitError(MuxiError):
+    """Too many requests (HTTP 429); ``retry_after`` has the seconds to wait where the answer says so."""
+
+    def __init__(
+        self,
+        message: str,
+        status_code: int = 429,
+        retry_after: float | None = None,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        *,
+        code: str = "RATE_LIMITED",
+    ) -> None:
+        super().__init__(code, message, status_code, details, request_id)
+        self.retry_after = retry_after
+
+
+class ServerError(MuxiError):
+    """The platform failed (HTTP 5xx, or an ``error`` event in a stream that is not a chat)."""
+
+
+class ConfigurationError(MuxiError, ValueError):
+    """A setting is missing, contradictory or of no use; the message names the argument and the variable."""
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__("CONFIGURATION", message, 0, details)
+
+
+class PluginError(MuxiError):
+    """A plugin could not be registered, or failed where its failure decides the call.
+
+    Args:
+        plugin: the plugin's name.
+        hook: the hook it was in.
+    """
+
+    def __init__(self, message: str, *, plugin: str, hook: str = "") -> None:
+        super().__init__("PLUGIN_ERROR", message, 0, {"plugin": plugin, "hook": hook})
+        self.plugin = plugin
+        self.hook = hook
+
+
+class ConnectionError(MuxiError, builtins.ConnectionError):
+    """There is no answer because the connection failed; also a built-in ``ConnectionError``.
+
+    ``connected`` is false where no connection was made, so that nothing can have been received.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status_code: int = 0,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        *,
+        connected: bool = True,
+    ) -> None:
+        super().__init__(code, message, status_code, details, request_id)
+        self.connected = connected
+
+
+class TimeoutError(MuxiError, builtins.TimeoutError):
+    """A time limit passed; also a built-in ``TimeoutError``.
+
+    ``bound`` names the limit (``connect``, ``read``, ``timeout``, ``deadline``, ``idle_timeout``,
+    ``stall_timeout``); ``connected`` is false where no connection was made.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status_code: int = 0,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        *,
+        bound: str = "timeout",
+        connected: bool = True,
+    ) -> None:
+        super().__init__(code, message, status_code, details, request_id)
+        self.bound = bound
+        self.connected = connected
+
+
+class StreamInterrupted(MuxiError):
+    """A stream ended before its terminator.
+
+    Args:
+        partial: what had arrived: for a chat a message with ``content`` and ``metadata``.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status_code: int = 0,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        *,
+        partial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, message, status_code, details, request_id)
+        self.partial: dict[str, Any] = dict(partial or {})
+
+    @property
+    def text(self) -> str:
+        """The text that had arrived."""
+        return str(self.partial.get("content") or "")
+
+
+class TurnFailed(StreamInterrupted):
+    """The formation answered, and the answer is that the turn failed.
+
+    Such turns come with HTTP 200: ``metadata.error_code``, a ``completed`` event with ``status: "error"``,
+    an ``event: error``, or a stream that is done without having completed.
+    """
+
+
+_BY_STATUS: dict[int, type[MuxiError]] = {
+    400: ValidationError,
+    401: AuthenticationError,
+    403: AuthorizationError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    413: ValidationError,
+    422: ValidationError,
+}
+
+_DEFAULT_CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    409: "CONFLICT",
+    410: "GONE",
+    422: "VALIDATION_ERROR",
+    429: "RATE_LIMITED",
+}
+
+
+def map_error(
+    status: int,
+    code: str,
+    message: str,
+    details: Mapping[str, Any] | None = None,
+    retry_after: float | None = None,
+    request_id: str | None = None,
+) -> MuxiError:
+    """The error for a status: the status decides the class, the code is kept as it is."""
+    code = code or _DEFAULT_CODES.get(status, "SERVER_ERROR" if status >= 500 else "ERROR")
+    error: MuxiError
+    if status == 429:
+        error = RateLimitError(message or "Too many requests", status, retry_after, details, request_id, code=code)
+    elif status == 408:
+        error = TimeoutError(code, message, status, details, request_id)
+    else:
+        cls = _BY_STATUS.get(status, ServerError if status >= 500 else MuxiError)
+        if code == "OPERATION_FAILED" and status == 400:
+            cls = ConflictError
+        error = cls(code, message, status, details, request_id)
+    error.retry_after = retry_after
+    return error
+
+
+def error_from_answer(
+    status: int,
+    reason: str,
+    headers: tuple[tuple[str, str], ...],
+    body: bytes,
+    retry_after: float | None = None,
+) -> MuxiError:
+    """The error that an answer with an error status stands for. Nothing of the answer is lost."""
+    payload = _json_object(body)
+    code, message, details, request_id = _read_payload(payload)
+    if not message:
+        message = _excerpt(body) if payload is None else ""
+    error = map_error(status, code, message or reason or f"HTTP {status}", details, retry_after, request_id)
+    error.answer = ErrorAnswer(status, headers, body)
+    return error
+
+
+def _read_payload(payload: dict[str, Any] | None) -> tuple[str, str, dict[str, Any], str | None]:
+    """Code, message, details and request id out of either error shape."""
+    if payload is None:
+        return "", "", {}, None
+    request = payload.get("request")
+    request_id = request.get("id") if isinstance(request, dict) else None
+    nested = payload.get("error")
+    if isinstance(nested, dict):
+        data = nested.get("data")
+        details = data if isinstance(data, dict) else {} if data is None else {"data": data}
+        return str(nested.get("code") or ""), str(nested.get("message") or ""), details, request_id
+    # The server's shape: `error` is a status text, a phrase or a code of one word, `code` the status again.
+    phrase = nested if isinstance(nested, str) else ""
+    message = payload.get("message")
+    details = {key: value for key, value in payload.items() if key not in ("error", "message", "code", "success")}
+    if not isinstance(message, str) or not message:
+        return "", phrase, details, request_id
+    return _code_of_phrase(phrase), message, details, request_id
+
+
+def _code_of_phrase(phrase: str) -> str:
+    """``Not Found`` as ``NOT_FOUND``; a word such as ``DraftNotFound`` is a code already."""
+    if " " not in phrase and not phrase.islower():
+        return phrase.upper() if phrase.istitle() else phrase
+    return re.sub(r"[^A-Z0-9]+", "_", phrase.upper()).strip("_")
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _excerpt(body: bytes, length: int = 200) -> str:
+    """The beginning of an answer that is not JSON, in one line."""
+    text = " ".join(body[: 4 * length].decode("utf-8", "replace").split())
+    return text if len(text) <= length else text[:length] + "…"

@@ -1,0 +1,1 @@
+"""The transports that ship with muxi-client; each is loaded by name, at first use, through :mod:`muxi.registry`."""
