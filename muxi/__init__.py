@@ -1,5 +1,131 @@
-"""The Python SDK for MUXI."""
+"""The Python SDK for MUXI: formations of AI agents, and the servers that run them.
 
+Start with :class:`FormationClient` (talks to a formation) or :class:`ServerClient` (manages formations);
+each has an async twin.
+"""
+
+from importlib import import_module
 from pkgutil import extend_path
+from typing import TYPE_CHECKING
 
+from muxi.version import __version__
+
+if TYPE_CHECKING:
+    from muxi import errors, types
+    from muxi.call import Call, Key, StreamCall, Wait
+    from muxi.clock import Clock, ManualClock, SystemClock
+    from muxi.config import FormationConfig, ServerConfig
+    from muxi.context import STOP, Context, Outcome
+    from muxi.errors import (
+        AuthenticationError,
+        AuthorizationError,
+        ConfigurationError,
+        ConflictError,
+        ConnectionError,
+        MuxiError,
+        NotFoundError,
+        PluginError,
+        RateLimitError,
+        ServerError,
+        StreamInterrupted,
+        TimeoutError,
+        TurnFailed,
+        ValidationError,
+    )
+    from muxi.formation import AsyncFormationClient, FormationClient
+    from muxi.hookspecs import hookimpl
+    from muxi.registry import register_transport
+    from muxi.result import Meta, RawResponse, meta
+    from muxi.server import AsyncServerClient, ServerClient
+    from muxi.streams import AsyncEventStream, EventStream
+
+# `muxi-runtime` installs muxi/runtime, maybe under another directory of sys.path than this file's.
 __path__ = extend_path(__path__, __name__)
+
+__all__ = [
+    "STOP",
+    "AsyncEventStream",
+    "AsyncFormationClient",
+    "AsyncServerClient",
+    "AuthenticationError",
+    "AuthorizationError",
+    "Call",
+    "Clock",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectionError",
+    "Context",
+    "EventStream",
+    "FormationClient",
+    "FormationConfig",
+    "Key",
+    "ManualClock",
+    "Meta",
+    "MuxiError",
+    "NotFoundError",
+    "Outcome",
+    "PluginError",
+    "RateLimitError",
+    "RawResponse",
+    "ServerClient",
+    "ServerConfig",
+    "ServerError",
+    "StreamCall",
+    "StreamInterrupted",
+    "SystemClock",
+    "TimeoutError",
+    "TurnFailed",
+    "ValidationError",
+    "Wait",
+    "__version__",
+    "errors",
+    "hookimpl",
+    "meta",
+    "register_transport",
+    "types",
+]
+
+#: Where each public name lives; loaded when it is first asked for, so that importing muxi stays quick.
+_HOMES = {
+    "muxi.call": ("Call", "Key", "StreamCall", "Wait"),
+    "muxi.clock": ("Clock", "ManualClock", "SystemClock"),
+    "muxi.config": ("FormationConfig", "ServerConfig"),
+    "muxi.context": ("STOP", "Context", "Outcome"),
+    "muxi.errors": (
+        "AuthenticationError",
+        "AuthorizationError",
+        "ConfigurationError",
+        "ConflictError",
+        "ConnectionError",
+        "MuxiError",
+        "NotFoundError",
+        "PluginError",
+        "RateLimitError",
+        "ServerError",
+        "StreamInterrupted",
+        "TimeoutError",
+        "TurnFailed",
+        "ValidationError",
+    ),
+    "muxi.formation": ("AsyncFormationClient", "FormationClient"),
+    "muxi.hookspecs": ("hookimpl",),
+    "muxi.registry": ("register_transport",),
+    "muxi.result": ("Meta", "RawResponse", "meta"),
+    "muxi.server": ("AsyncServerClient", "ServerClient"),
+    "muxi.streams": ("AsyncEventStream", "EventStream"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name in ("errors", "types"):
+        return import_module(f"muxi.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'muxi' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

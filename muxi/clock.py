@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 import threading
 import time
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Clock", "ManualClock", "SystemClock"]
 
@@ -49,6 +52,8 @@ class SystemClock(Clock):
         time.sleep(seconds)
 
     async def sleep_async(self, seconds: float) -> None:
+        import asyncio  # here, because a sync program need not load it
+
         await asyncio.sleep(seconds)
 
     def __repr__(self) -> str:
@@ -102,6 +107,8 @@ class ManualClock(Clock):
             self._condition.wait_for(lambda: self._now >= until)
 
     async def sleep_async(self, seconds: float) -> None:
+        import asyncio
+
         if self._auto_advance:
             self.advance(max(0.0, seconds))
             await asyncio.sleep(0)

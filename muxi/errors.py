@@ -10,6 +10,7 @@ import builtins
 import json
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -60,6 +61,10 @@ class MuxiError(Exception):
     retry_after: float | None = None
     #: The answer as it was received; None where there was none.
     answer: ErrorAnswer | None = None
+    #: Whether the platform itself said this, and not something between it and the client.
+    from_platform: bool = False
+    #: What had arrived of a stream before this: for a chat a message with ``content`` and ``metadata``.
+    partial: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -225,7 +230,7 @@ class StreamInterrupted(MuxiError):
         partial: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
-        self.partial: dict[str, Any] = dict(partial or {})
+        self.partial = dict(partial or {})
 
     @property
     def text(self) -> str:
@@ -302,6 +307,7 @@ def error_from_answer(
         message = _excerpt(body) if payload is None else ""
     error = map_error(status, code, message or reason or f"HTTP {status}", details, retry_after, request_id)
     error.answer = ErrorAnswer(status, headers, body)
+    error.from_platform = payload is not None and "error" in payload
     return error
 
 

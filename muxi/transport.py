@@ -10,8 +10,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
@@ -183,14 +181,14 @@ class FileBody(Body):
     """
 
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
-        self.path = Path(path)
+        self.path = os.fspath(path)
         self.progress = progress
-        self.length = self.path.stat().st_size
+        self.length = os.stat(self.path).st_size  # noqa: PTH116  pathlib is slow to load
 
     def chunks(self) -> Iterator[bytes]:
         sent = 0
         length = self.length or 0
-        with self.path.open("rb") as file:
+        with open(self.path, "rb") as file:  # noqa: PTH123
             while sent < length and (chunk := file.read(min(CHUNK_BYTES, length - sent))):
                 yield chunk
                 sent += len(chunk)
@@ -296,6 +294,8 @@ class _ResponseHead:
         try:
             seconds = float(value)
         except ValueError:
+            from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+
             try:
                 seconds = parsedate_to_datetime(value).timestamp() - now
             except ValueError:
@@ -367,6 +367,40 @@ class BufferedResponse(_ResponseHead):
     ) -> None:
         super().__init__(status, headers, reason=reason, http_version=http_version)
         self.content = content
+
+
+class _Replayed(Response):
+    def __init__(self, buffered: BufferedResponse) -> None:
+        super().__init__(buffered.status, buffered.headers, reason=buffered.reason, http_version=buffered.http_version)
+        self._content = buffered.content
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self._content
+
+    def close(self) -> None:
+        self._content = b""
+
+
+class _AsyncReplayed(AsyncResponse):
+    def __init__(self, buffered: BufferedResponse) -> None:
+        super().__init__(buffered.status, buffered.headers, reason=buffered.reason, http_version=buffered.http_version)
+        self._content = buffered.content
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+    async def close(self) -> None:
+        self._content = b""
+
+
+def replayed(response: BufferedResponse) -> Response:
+    """A buffered answer as one that is still to be read: a stream that a plugin answers."""
+    return _Replayed(response)
+
+
+def replayed_async(response: BufferedResponse) -> AsyncResponse:
+    """As :func:`replayed`, for async clients."""
+    return _AsyncReplayed(response)
 
 
 class Transport(ABC):

@@ -1,0 +1,212 @@
+"""A call to the platform as a plain value: what to send, and nothing about how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from muxi.errors import ValidationError
+from muxi.repeat import Repeat, repeat_of
+
+__all__ = ["Call", "Item", "Key", "Pages", "Procedure", "StreamCall", "Wait", "send"]
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+Scalar = str | int | float | bool | None
+
+
+class Key(str, Enum):
+    """Which credential a route takes (the ``auth:`` line of the route on the wire)."""
+
+    CLIENT = "client"
+    ADMIN = "admin"
+    #: The client key if there is one, else the admin key.
+    EITHER = "either"
+    #: The server's HMAC signature.
+    SIGNATURE = "signature"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One call: it can be compared, pickled, kept, and run by ``client.send(call)``.
+
+    ``T`` is what comes back. Calls are made by operations (``FormationClient.get_memories.call(user_id="u")``)
+    or by hand for routes that the SDK does not know.
+    """
+
+    method: str
+    #: The route below the client's base URL, with its parameters in braces.
+    path: str
+    #: The route's parameters; each is percent-encoded as one segment.
+    params: Mapping[str, str] = field(default_factory=dict)
+    #: Query parameters; None is left out.
+    query: Mapping[str, Scalar] = field(default_factory=dict)
+    #: What is sent as JSON; None is no body.
+    body: Any = None
+    #: Other content, in place of JSON: a path, bytes, or a :class:`muxi.transport.Body`.
+    content: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    key: Key = Key.CLIENT
+    user_id: str | None = None
+    #: Whether the route refuses to work without a user.
+    user_required: bool = False
+    #: Whether the body gets a ``request_id`` of its own, unless it has one, so that the work can be polled.
+    tracked: bool = False
+    #: The name of the method that makes this call; the table of repetitions knows it.
+    operation: str = ""
+    #: Overrides the table of repetitions.
+    repeat: Repeat | None = None
+    #: The schema that the body is checked against before sending, by name.
+    accepts: str | None = None
+    #: The type of the result, by name.
+    returns: str | None = None
+    #: Whether the result is a chat turn, which may have failed under HTTP 200.
+    turn: bool = False
+    #: Seconds for one attempt, for operations that need more than the client's ``timeout``.
+    timeout: float | None = None
+
+    @classmethod
+    def get(cls, path: str, **rest: Any) -> Call[T]:
+        """A ``GET``; the arguments are the fields of this class."""
+        return cls("GET", path, **rest)
+
+    @classmethod
+    def post(cls, path: str, **rest: Any) -> Call[T]:
+        """A ``POST``; the arguments are the fields of this class."""
+        return cls("POST", path, **rest)
+
+    @classmethod
+    def put(cls, path: str, **rest: Any) -> Call[T]:
+        """A ``PUT``; the arguments are the fields of this class."""
+        return cls("PUT", path, **rest)
+
+    @classmethod
+    def patch(cls, path: str, **rest: Any) -> Call[T]:
+        """A ``PATCH``; the arguments are the fields of this class."""
+        return cls("PATCH", path, **rest)
+
+    @classmethod
+    def delete(cls, path: str, **rest: Any) -> Call[T]:
+        """A ``DELETE``; the arguments are the fields of this class."""
+        return cls("DELETE", path, **rest)
+
+    @property
+    def repeats(self) -> Repeat:
+        """How this call bears repetition."""
+        return self.repeat or repeat_of(self.operation, self.method)
+
+    @property
+    def label(self) -> str:
+        """The call as errors and logs name it: ``chat (POST /chat)``."""
+        route = f"{self.method} {self.path}"
+        return f"{self.operation} ({route})" if self.operation else route
+
+    def target(self, *, proxied: bool = False) -> str:
+        """The path with its parameters and the query, percent-encoded.
+
+        Args:
+            proxied: whether a server's proxy stands between, which decodes and cuts paths anew.
+
+        Raises:
+            ValidationError: a parameter is empty or would lead to another route.
+        """
+        path = self.path
+        if self.params:
+            path = path.format_map({name: _segment(name, value, proxied) for name, value in self.params.items()})
+        if self.query:
+            pairs = [(name, _text(value)) for name, value in self.query.items() if value is not None]
+            if pairs:
+                return f"{path}?{urlencode(pairs)}"
+        return path
+
+    def payload(self, body: Any) -> bytes:
+        """``body`` as JSON.
+
+        Raises:
+            ValidationError: it has something that JSON has no form for.
+        """
+        try:
+            return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise ValidationError("INVALID_BODY", f"the body cannot be sent as JSON: {error}") from error
+
+    def named(self, operation: str) -> Call[T]:
+        """The same call under the name of the operation that makes it."""
+        return self if self.operation else replace(self, operation=operation)
+
+
+@dataclass(frozen=True)
+class StreamCall(Call[E]):
+    """A call that is answered by a stream of events of type ``E``."""
+
+    #: How the frames of this stream become events: ``chat``, ``log``, … (see :mod:`muxi.events`).
+    events: str = "chat"
+    #: The route that stops the work where the caller leaves early, with ``request_id`` in it.
+    cancel: str | None = None
+
+    def named(self, operation: str) -> StreamCall[E]:
+        return self if self.operation else replace(self, operation=operation)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A step of a procedure: let that many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Item(Generic[T]):
+    """A step of an iteration over pages: one thing for the caller."""
+
+    value: T
+
+
+Procedure = Generator["Call[Any] | Wait", Any, T]
+Pages = Generator["Call[Any] | Wait | Item[T]", Any, None]
+
+
+def send(call: Call[T]) -> Generator[Call[T], Any, T]:
+    """Run a call inside a procedure: ``answer = yield from send(call)``, typed."""
+    result: T = yield call
+    return result
+
+
+def _segment(name: str, value: object, proxied: bool) -> str:
+    """One path segment; ``..`` and the like would fetch another route than the one that was meant."""
+    if not isinstance(value, str) or not value.strip():
+        raise _refused(name, f"takes a text that is not empty, got {value!r}")
+    if value in (".", ".."):
+        raise _refused(name, f"cannot be {value!r}: a path segment of dots leads to another route")
+    if "/" in value:
+        raise _refused(name, f"cannot contain '/': the platform has no such id ({value!r})")
+    if proxied and not set(value).isdisjoint("?#%"):
+        raise _refused(
+            name,
+            f"cannot contain '?', '#' or '%' behind a server's proxy, which cuts the path there ({value!r}); "
+            "address the formation directly with url=",
+        )
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError as error:
+        raise _refused(name, f"is not valid text: {error}") from error
+
+
+def _refused(field: str, problem: str) -> ValidationError:
+    return ValidationError(
+        "INVALID_PARAMETER",
+        f"{field} {problem}",
+        details={"validation_errors": [{"field": field, "msg": problem}]},
+    )
+
+
+def _text(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

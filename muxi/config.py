@@ -1,0 +1,234 @@
+"""Settings: arguments over environment over defaults, checked and named before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote, urlsplit
+
+from muxi.errors import ConfigurationError
+from muxi.redact import REDACTED, redact_text
+
+if TYPE_CHECKING:
+    import logging
+
+    from muxi.clock import Clock
+
+__all__ = ["Address", "FormationConfig", "Secret", "ServerConfig"]
+
+#: A key, or a function that returns it (on async clients also a coroutine function): a vault, a token service.
+Secret = str | Callable[[], str] | Callable[[], Awaitable[str]]
+
+#: What the environment says when it means yes.
+_TRUE = frozenset({"1", "true", "yes", "on"})
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a client's calls go."""
+
+    #: What every path is appended to; no slash at its end.
+    base_url: str
+    #: Whether a server's proxy stands between the client and the formation.
+    proxied: bool = False
+
+
+@dataclass(kw_only=True)
+class _ClientConfig:
+    """What both kinds of client can be told."""
+
+    #: How often a call is sent again at the most, where it may be at all.
+    max_retries: int = 3
+    #: Seconds for one attempt, from connecting to the last byte. Not for streams.
+    timeout: float = 30.0
+    #: Log every attempt at DEBUG.
+    debug: bool = False
+    #: Where to log, in place of ``logging.getLogger("muxi")``.
+    logger: logging.Logger | None = None
+    #: A registered name, a transport, or a function that returns one.
+    transport: object | None = None
+    #: Plugins of this client, beside the built-in ones and those of entry points.
+    plugins: Sequence[object] = ()
+    #: Names of plugins that this client goes without, such as ``muxi.retry``.
+    disable_plugins: Sequence[str] = ()
+    #: Headers sent with every request.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: Seconds to make a connection.
+    connect_timeout: float = 10.0
+    #: Seconds for a whole call with its retries and waits; None is no bound.
+    deadline: float | None = None
+    #: Seconds of a stream without a single byte; None is no bound, the default depends on the stream.
+    idle_timeout: float | Literal["default"] | None = "default"
+    #: Seconds of a stream without an event, keepalives or not; None is no bound.
+    stall_timeout: float | Literal["default"] | None = "default"
+    #: Time, for tests.
+    clock: Clock | None = None
+
+    def check_numbers(self) -> None:
+        """Refuse numbers that have no sense.
+
+        Raises:
+            ConfigurationError: names the setting.
+        """
+        retries: object = self.max_retries
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+            raise ConfigurationError(f"max_retries= takes a whole number from 0 up, got {retries!r}")
+        for name in ("timeout", "connect_timeout", "deadline", "idle_timeout", "stall_timeout"):
+            value = getattr(self, name)
+            optional = name not in ("timeout", "connect_timeout")
+            if (value is None and optional) or value == "default":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise ConfigurationError(f"{name}= takes a number of seconds above 0, got {value!r}")
+
+    def _debugging(self) -> bool:
+        return self.debug or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
+
+
+@dataclass
+class FormationConfig(_ClientConfig):
+    """Everything a formation client can be told; the same names as its constructor takes.
+
+    Address it in one of three ways: ``server_url`` with ``formation_id`` (through a server's proxy; with
+    ``mode="draft"`` its draft), ``url`` (the formation itself), or ``base_url`` (with the version path).
+    """
+
+    formation_id: str | None = None
+    url: str | None = None
+    server_url: str | None = None
+    base_url: str | None = None
+    admin_key: Secret | None = field(default=None, repr=False)
+    client_key: Secret | None = field(default=None, repr=False)
+    mode: Literal["live", "draft"] = "live"
+    #: Whether closing a chat early also sends a cancel; None does so behind a server's proxy only.
+    cancel_on_close: bool | None = None
+
+    def resolved(self) -> FormationConfig:
+        """A copy in which every setting has its value: this one's, the environment's, or the default.
+
+        Raises:
+            ConfigurationError: a setting has no sense.
+        """
+        self.check_numbers()
+        if self.mode not in ("live", "draft"):
+            raise ConfigurationError(f"mode= is 'live' or 'draft', got {self.mode!r}")
+        found = replace(self)
+        if not any((self.url, self.base_url, self.server_url, self.formation_id)):
+            found.url = _environment("MUXI_FORMATION_URL")
+            if not found.url:
+                found.server_url = _environment("MUXI_SERVER_URL")
+                found.formation_id = _environment("MUXI_FORMATION_ID")
+        found.client_key = _key("client_key", self.client_key, "MUXI_CLIENT_KEY")
+        found.admin_key = _key("admin_key", self.admin_key, "MUXI_ADMIN_KEY")
+        found.debug = self._debugging()
+        return found
+
+    def address(self) -> Address:
+        """Where the calls go.
+
+        Raises:
+            ConfigurationError: something is missing; the message names the arguments and the variables.
+        """
+        if self.base_url:
+            return Address(_checked_url("base_url", self.base_url))
+        if self.url:
+            url = _checked_url("url", self.url)
+            # Documentation shows both forms: the formation's own URL, and the same with its version path.
+            return Address(url if url.endswith("/v1") else f"{url}/v1")
+        if not self.server_url and not self.formation_id:
+            raise ConfigurationError(
+                "where is the formation? Give url= (or set MUXI_FORMATION_URL) for a formation by itself, or "
+                "server_url= and formation_id= (or set MUXI_SERVER_URL and MUXI_FORMATION_ID) for one behind a server"
+            )
+        if not self.server_url:
+            raise ConfigurationError("formation_id= needs server_url= beside it (or set MUXI_SERVER_URL for both)")
+        if not self.formation_id:
+            raise ConfigurationError("server_url= needs formation_id= beside it (or set MUXI_FORMATION_ID for both)")
+        if self.formation_id in (".", "..") or not set(self.formation_id).isdisjoint("/?#%"):
+            raise ConfigurationError(f"formation_id={self.formation_id!r} cannot be an id: it would lead elsewhere")
+        prefix = "draft" if self.mode == "draft" else "api"
+        server = _checked_url("server_url", self.server_url)
+        return Address(f"{server}/{prefix}/{quote(self.formation_id, safe='')}/v1", proxied=True)
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+
+@dataclass
+class ServerConfig(_ClientConfig):
+    """Everything a server client can be told; the same names as its constructor takes."""
+
+    url: str | None = None
+    key_id: str | None = None
+    secret_key: Secret | None = field(default=None, repr=False)
+
+    def resolved(self) -> ServerConfig:
+        """As :meth:`FormationConfig.resolved`."""
+        self.check_numbers()
+        found = replace(self)
+        found.url = self.url or _environment("MUXI_SERVER_URL")
+        found.key_id = self.key_id or _environment("MUXI_KEY_ID")
+        found.secret_key = _key("secret_key", self.secret_key, "MUXI_SECRET_KEY")
+        found.debug = self._debugging()
+        return found
+
+    def address(self) -> Address:
+        """Where the calls go.
+
+        Raises:
+            ConfigurationError: there is no URL; the message names the argument and the variable.
+        """
+        if not self.url:
+            raise ConfigurationError("where is the server? Give url= or set MUXI_SERVER_URL")
+        return Address(_checked_url("url", self.url))
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+
+def _environment(name: str) -> str | None:
+    return os.environ.get(name, "").strip() or None
+
+
+def _key(argument: str, given: Secret | None, variable: str) -> Secret | None:
+    """The key with the white space around it gone, which copying tends to add."""
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return _environment(variable)
+    if isinstance(given, str):
+        return given.strip()
+    if not callable(given):
+        raise ConfigurationError(f"{argument}= takes a text or a function that returns one, got {type(given).__name__}")
+    return given
+
+
+def _checked_url(argument: str, url: str) -> str:
+    """The URL without the slash at its end, if it is one that calls can be appended to."""
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{argument}={redact_text(url)!r} is not a URL: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"{argument}={redact_text(url)!r} is not an http or https URL with a host")
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"{argument}={redact_text(url)!r} has a query or a fragment; paths are appended to it")
+    if parts.username is not None:
+        raise ConfigurationError(f"{argument} has a user name in it; send credentials with headers= or a plugin")
+    return url.rstrip("/")
+
+
+def _shown(config: _ClientConfig) -> str:
+    """The settings that differ from their defaults, keys as being there or not."""
+    parts: list[str] = []
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if item.name == "headers":
+            value = dict.fromkeys(value, "…")
+        if item.repr and value != item.default and value not in ((), {}):
+            parts.append(f"{item.name}={redact_text(repr(value))}")
+        elif not item.repr and value is not None:
+            parts.append(f"{item.name}={REDACTED}")
+    return f"{type(config).__name__}({', '.join(parts)})"

@@ -1,0 +1,87 @@
+"""The clients of a formation: configuration, operations and a driver, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of, settings_of
+from muxi.config import FormationConfig
+from muxi.operations.chat import ChatOperations
+from muxi.operations.memory import MemoryOperations
+from muxi.operations.requests import RequestOperations
+from muxi.operations.sessions import SessionOperations
+from muxi.operations.status import StatusOperations
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from muxi.settings import FormationSettings
+
+__all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig"]
+
+
+class FormationOperations(
+    StatusOperations,
+    ChatOperations,
+    SessionOperations,
+    RequestOperations,
+    MemoryOperations,
+):
+    """Everything a formation can be asked."""
+
+
+def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: FormationSettings) -> None:
+    from muxi.plugins.auth import KeyAuth
+    from muxi.plugins.builtin import builtin_plugins
+
+    config = settings_of(FormationConfig, cfg, settings).resolved()
+    cancel = config.cancel_on_close
+    options = options_of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
+    client._set_up(config, builtin_plugins(config, KeyAuth(config.client_key, config.admin_key)), options)
+
+
+class FormationClient(FormationOperations, Client):
+    """Talks to one formation.
+
+    ::
+
+        with FormationClient(url="http://localhost:8001", client_key="…") as formation:
+            answer = formation.chat("Hello!", user_id="ada")
+            print(answer["message"]["content"])
+
+    Args:
+        cfg: all settings at once.
+        settings: the fields of :class:`muxi.config.FormationConfig`, one by one.
+
+    Raises:
+        ConfigurationError: a setting is missing or has no sense; the message names argument and variable.
+        PluginError: a plugin cannot be registered.
+    """
+
+    def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
+        _set_up(self, cfg, settings)
+
+    @property
+    def with_raw_response(self) -> RawFormationClient:
+        """The same methods, each returning a :class:`muxi.RawResponse`: data, status, headers, attempts, seconds."""
+        return self._raw(RawFormationClient)
+
+
+class AsyncFormationClient(FormationOperations, AsyncClient):
+    """Talks to one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
+
+    def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
+        _set_up(self, cfg, settings)
+
+    @property
+    def with_raw_response(self) -> AsyncRawFormationClient:
+        """The same methods, each returning a :class:`muxi.RawResponse`."""
+        return self._raw(AsyncRawFormationClient)
+
+
+class RawFormationClient(FormationOperations, RawClient):
+    """What ``FormationClient.with_raw_response`` gives."""
+
+
+class AsyncRawFormationClient(FormationOperations, AsyncRawClient):
+    """What ``AsyncFormationClient.with_raw_response`` gives."""

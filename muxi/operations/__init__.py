@@ -1,0 +1,1 @@
+"""The API by resource: each endpoint is one method that describes a call."""

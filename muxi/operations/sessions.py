@@ -1,0 +1,103 @@
+"""Conversations and what was said in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from muxi.call import Call, Key
+from muxi.endpoints import operation
+from muxi.types import RestoredSession, Session, SessionList, SessionMessages
+
+__all__ = ["SessionOperations"]
+
+
+class SessionOperations:
+    """Methods about a user's sessions. All take the client key and need a user."""
+
+    @operation
+    def get_sessions(
+        self, user_id: str, limit: int | None = None, *, active_only: bool | None = None
+    ) -> Call[SessionList]:
+        """List a user's sessions, the latest first (``GET /sessions``).
+
+        Args:
+            user_id: whose.
+            limit: how many at the most, 1 to 1000; the runtime's default is 50.
+            active_only: leave out sessions that have ended; today's runtime takes no notice of it.
+
+        Raises:
+            ValidationError: the limit is out of range.
+        """
+        return Call.get(
+            "/sessions",
+            query={"limit": limit, "active_only": active_only},
+            user_id=user_id,
+            user_required=True,
+            key=Key.CLIENT,
+            returns="SessionList",
+        )
+
+    @operation
+    def get_session(self, session_id: str, user_id: str) -> Call[Session]:
+        """Look at one session (``GET /sessions/{session_id}``).
+
+        Raises:
+            NotFoundError: the user has no such session.
+        """
+        return Call.get(
+            "/sessions/{session_id}",
+            params={"session_id": session_id},
+            user_id=user_id,
+            user_required=True,
+            key=Key.CLIENT,
+            returns="Session",
+        )
+
+    @operation
+    def get_session_messages(self, session_id: str, user_id: str, limit: int | None = None) -> Call[SessionMessages]:
+        """Read what was said in a session (``GET /sessions/{session_id}/messages``).
+
+        Args:
+            session_id: which. One that does not exist has no messages; that is no error.
+            user_id: whose.
+            limit: how many of the **oldest** messages, 1 to 1000; the runtime's default is 50. There is no way to
+                page further; ``has_more`` tells whether there are others.
+
+        Raises:
+            ValidationError: the limit is out of range.
+        """
+        return Call.get(
+            "/sessions/{session_id}/messages",
+            params={"session_id": session_id},
+            query={"limit": limit},
+            user_id=user_id,
+            user_required=True,
+            key=Key.CLIENT,
+            returns="SessionMessages",
+        )
+
+    @operation
+    def restore_session(
+        self, session_id: str, user_id: str, messages: Sequence[Mapping[str, Any]]
+    ) -> Call[RestoredSession]:
+        """Put messages that you kept back into a session (``POST /sessions/{session_id}/restore``).
+
+        Args:
+            session_id: which; it is made where it does not exist.
+            user_id: whose.
+            messages: each with ``role``, ``content`` and ``timestamp`` (a text), and maybe ``agent_id``, ``metadata``.
+
+        Raises:
+            ValidationError: a message lacks something; nothing has been sent.
+        """
+        return Call.post(
+            "/sessions/{session_id}/restore",
+            params={"session_id": session_id},
+            body={"messages": [dict(message) for message in messages]},
+            user_id=user_id,
+            user_required=True,
+            key=Key.CLIENT,
+            accepts="SessionRestore",
+            returns="RestoredSession",
+        )

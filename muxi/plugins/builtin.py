@@ -1,0 +1,23 @@
+"""Which plugins every client has, and in which order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muxi.plugins.idempotency import Idempotency
+from muxi.plugins.log import Log
+from muxi.plugins.retry import Retry
+from muxi.plugins.sdk_headers import SdkHeaders
+
+if TYPE_CHECKING:
+    from muxi.config import FormationConfig, ServerConfig
+    from muxi.plugins.auth import KeyAuth
+    from muxi.plugins.signature import SignatureAuth
+
+__all__ = ["builtin_plugins"]
+
+
+def builtin_plugins(config: FormationConfig | ServerConfig, auth: KeyAuth | SignatureAuth) -> list[tuple[str, object]]:
+    """The built-in plugins of one client with their names. A caller's plugin of the same name replaces one."""
+    plugins = (auth, SdkHeaders(), Idempotency(), Retry(), Log(config.logger, debug=config.debug))
+    return [(plugin.name, plugin) for plugin in plugins]

@@ -1,0 +1,139 @@
+"""Transports by name: the shipped ones, those of entry points, and those a user registers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+
+from muxi.errors import ConfigurationError
+from muxi.transport import AsyncTransport, Transport, refuse_wrong_colour
+
+__all__ = ["DEFAULT_TRANSPORT", "ENTRY_POINT_GROUP", "TransportRegistry", "register_transport"]
+
+#: Used where neither ``transport=`` nor ``MUXI_TRANSPORT`` names another.
+DEFAULT_TRANSPORT = "requests"
+
+#: Where other distributions announce transports: an entry point names a :class:`TransportPair`, or a
+#: transport class of one colour.
+ENTRY_POINT_GROUP = "muxi.transports"
+
+SyncFactory = Callable[[], Transport]
+AsyncFactory = Callable[[], AsyncTransport]
+
+
+@dataclass(frozen=True)
+class TransportPair:
+    """What a name stands for: how to make the transport of each colour. None where there is none."""
+
+    sync: SyncFactory | None = None
+    asynchronous: AsyncFactory | None = None
+
+
+def _shipped(module: str, name: str) -> Callable[[], object]:
+    """A factory that imports its module when it is called, so that unused transports cost nothing."""
+
+    def make() -> object:
+        return getattr(import_module(f"muxi_transports.{module}"), name)()
+
+    return make
+
+
+_SHIPPED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "requests": (("requests", "RequestsTransport"), ("aiohttp", "AiohttpTransport")),
+    "aiohttp": (("requests", "RequestsTransport"), ("aiohttp", "AiohttpTransport")),
+    "memory": (("memory", "MemoryTransport"), ("memory", "AsyncMemoryTransport")),
+}
+
+_registered: dict[str, TransportPair] = {}
+
+
+def register_transport(name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
+    """Make a transport known to every client of this process by name.
+
+    Args:
+        name: what ``transport=`` and ``MUXI_TRANSPORT`` will say.
+        sync: returns a new transport for sync clients, called without arguments.
+        asynchronous: the same for async clients.
+    """
+    _registered[name] = TransportPair(sync, asynchronous)
+
+
+class TransportRegistry:
+    """What one client knows of transports: those of the process, and what its plugins add."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, TransportPair] = {}
+
+    def register(self, name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
+        """As :func:`register_transport`, for one client."""
+        self._own[name] = TransportPair(sync, asynchronous)
+
+    def names(self) -> list[str]:
+        """All names that are known, sorted."""
+        return sorted({*_SHIPPED, *_registered, *self._own, *_entry_points()})
+
+    def make_sync(self, choice: str | Transport | SyncFactory | object) -> tuple[Transport, bool]:
+        """The transport for what a caller gave, and whether the client owns (and so closes) it."""
+        made, owned = self._make(choice, asynchronous=False)
+        refuse_wrong_colour(made, Transport)
+        assert isinstance(made, Transport)  # noqa: S101  told to the type checker; refused above otherwise
+        return made, owned
+
+    def make_async(self, choice: str | AsyncTransport | AsyncFactory | object) -> tuple[AsyncTransport, bool]:
+        """As :meth:`make_sync`, for async clients."""
+        made, owned = self._make(choice, asynchronous=True)
+        refuse_wrong_colour(made, AsyncTransport)
+        assert isinstance(made, AsyncTransport)  # noqa: S101  as above
+        return made, owned
+
+    def _make(self, choice: object, *, asynchronous: bool) -> tuple[object, bool]:
+        if isinstance(choice, str):
+            return self._factory(choice, asynchronous)(), True
+        if isinstance(choice, Transport | AsyncTransport) or not callable(choice):
+            return choice, False
+        return choice(), True
+
+    def _factory(self, name: str, asynchronous: bool) -> Callable[[], object]:
+        pair = self._own.get(name) or _registered.get(name)
+        if pair is None and name in _SHIPPED:
+            return _shipped(*_SHIPPED[name][asynchronous])
+        if pair is None:
+            pair = _entry_points().get(name)
+        if pair is None:
+            raise ConfigurationError(
+                f"there is no transport named {name!r}; known are {', '.join(self.names())}. "
+                "Register it with muxi.register_transport(), by a plugin, or by an entry point of the group "
+                f"{ENTRY_POINT_GROUP!r}; the name comes from transport= or MUXI_TRANSPORT"
+            )
+        factory = pair.asynchronous if asynchronous else pair.sync
+        if factory is None:
+            raise ConfigurationError(
+                f"the transport {name!r} has no {'async' if asynchronous else 'sync'} form; "
+                f"use it with {'a sync' if asynchronous else 'an async'} client, or choose another"
+            )
+        return factory
+
+
+@lru_cache(maxsize=1)
+def _entry_points() -> dict[str, TransportPair]:
+    """The transports that installed distributions announce; loaded when one of them is asked for."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, TransportPair] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        loaded = point.load()
+        if isinstance(loaded, TransportPair):
+            found[point.name] = loaded
+        elif isinstance(loaded, type) and issubclass(loaded, AsyncTransport):
+            found[point.name] = TransportPair(asynchronous=loaded)
+        else:
+            found[point.name] = TransportPair(sync=loaded)
+    return found
+
+
+def chosen_transport(choice: object | None) -> object:
+    """The caller's choice, else the environment's, else the default."""
+    return choice if choice is not None else os.environ.get("MUXI_TRANSPORT") or DEFAULT_TRANSPORT

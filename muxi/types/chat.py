@@ -1,0 +1,165 @@
+"""What a chat is sent and what it answers, streamed and not."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+__all__ = [
+    "ChatEvent",
+    "ChatFile",
+    "ChatMessage",
+    "ChatRequest",
+    "ChatResult",
+    "MessageMetadata",
+    "Token",
+    "UiResponse",
+    "Widget",
+]
+
+
+class UiResponse(TypedDict):
+    """The answer to a widget: its ``id`` and the value that was chosen."""
+
+    id: str
+    value: Any
+
+
+class ChatFile(TypedDict, total=False):
+    """A file that goes along with a message; ``content`` is base64, ``size`` in bytes."""
+
+    filename: str
+    content: str
+    content_type: str
+    size: int
+
+
+class _ChatRequestRequired(TypedDict):
+    message: str
+
+
+class ChatRequest(_ChatRequestRequired, total=False):
+    """The body of ``POST /chat``. Unknown fields are sent along and ignored by the runtime."""
+
+    user_id: str
+    agent_id: str
+    session_id: str
+    group_id: str
+    request_id: str
+    mode: str
+    files: list[ChatFile]
+    stream: bool
+    webhook_url: str
+    threshold_seconds: float
+    source_channel: str
+    ui_response: UiResponse
+
+
+class Widget(TypedDict, total=False):
+    """Something for the user to choose or open: ``options``, ``action_link``, ``mcp_resource``, or newer kinds."""
+
+    type: str
+    id: str
+    prompt: str
+    options: list[dict[str, Any]]
+    multi: bool
+    label: str
+    url: str
+    hint: str
+    resource: Any
+    data: Any
+
+
+class MessageMetadata(TypedDict, total=False):
+    """What the runtime says beside the text. Which keys are there depends on the turn."""
+
+    session_id: str
+    request_id: str
+    user_id: str
+    status: str
+    agent_used: str
+    handled_by: str
+    fast_path: bool
+    is_actionable: bool
+    early_heuristic: bool
+    processing_time_ms: float
+    clarification: bool
+    mode: str
+    approval_required: bool
+    requires_user_response: bool
+    workflow_id: str
+    escalated: bool
+    delivery: str
+    error_code: str
+    error_type: str
+    cancelled: bool
+    stream_discontinuity: bool
+
+
+class ChatMessage(TypedDict, total=False):
+    """The answer of a turn. ``content`` is the whole text."""
+
+    role: str
+    content: str
+    artifacts: list[dict[str, Any]] | None
+    metadata: MessageMetadata
+    ui: list[Widget]
+    #: Of a turn that went on in the background: ``processing``, and the id to poll.
+    status: str
+    request_id: str
+    message: str
+    workflow_id: str
+    timestamp: str
+    delivery: str
+    poll_url: str
+
+
+class ChatResult(TypedDict):
+    """What a chat that is not streamed answers."""
+
+    message: ChatMessage
+    user_id: str
+    session_id: str | None
+    request_id: str | None
+
+
+class Token(TypedDict, total=False):
+    """One token of the stream as the runtime sent it; ``timestamp`` in seconds since the epoch."""
+
+    request_id: str
+    user_id: str
+    session_id: str
+    type: str
+    content: str
+    timestamp: float
+    stage: str
+    status: str
+    agent_name: str | None
+    agent_used: str
+    processing_time_ms: float
+    artifacts: list[dict[str, Any]]
+    clarification: bool
+    stream_discontinuity: bool
+    workflow_id: str
+
+
+class _ChatEventAlways(TypedDict):
+    #: ``text``, ``thinking``, ``planning``, ``progress``, ``ui``, ``completed``, ``done``, or whatever else comes.
+    type: str
+    #: The name of the raw frame: ``message``, ``ui``, ``done``.
+    event: str
+    #: The data of the raw frame.
+    data: str
+
+
+class ChatEvent(_ChatEventAlways, total=False):
+    """One event of a streamed chat, for both generations of code: ``type``/``text`` and ``event``/``data``."""
+
+    #: The text of the event; for ``text`` one piece of the answer.
+    text: str
+    #: The decoded token, where the frame had one.
+    token: Token
+    #: The widgets of a ``ui`` event.
+    ui: list[Widget]
+
+
+ChatEventType = Literal["text", "thinking", "planning", "progress", "ui", "completed", "done"]

@@ -1,0 +1,92 @@
+"""Memories and the buffers of conversations."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+__all__ = [
+    "BufferCleared",
+    "BufferStats",
+    "CreatedMemory",
+    "DeletedMemory",
+    "Memory",
+    "MemoryContent",
+    "MemoryPage",
+    "UserBuffer",
+]
+
+
+class Memory(TypedDict):
+    """Something the formation remembers. ``created_at`` is ISO 8601 in UTC without a zone here."""
+
+    id: str
+    content: str
+    created_at: str
+    metadata: dict[str, Any]
+    scope: str
+    scope_id: str | None
+
+
+class MemoryPage(TypedDict):
+    """One page of memories, the latest first. ``count`` is the length of the page, there is no total."""
+
+    memories: list[Memory]
+    count: int
+
+
+class MemoryContent(TypedDict):
+    """What was stored, and as which kind."""
+
+    type: str
+    detail: str
+
+
+class CreatedMemory(TypedDict):
+    """A memory just stored. Other than in a list, ``content`` is an object and ``created_at`` ends in Z."""
+
+    id: str
+    content: MemoryContent
+    created_at: str
+    metadata: dict[str, Any]
+    scope: str
+    scope_id: str | None
+
+
+class DeletedMemory(TypedDict):
+    """The id of a memory that is gone."""
+
+    deleted: str
+    user_id: str
+
+
+class UserBuffer(TypedDict):
+    """How much of a user's conversations is in the buffer; the size in KiB."""
+
+    user_id: str
+    total_messages: int
+    sessions: list[Any]
+    buffer_size_kb: float
+
+
+class _BufferClearedAlways(TypedDict):
+    message: str
+
+
+class BufferCleared(_BufferClearedAlways, total=False):
+    """What was cleared: a user's buffer, one session of it, or everything."""
+
+    user_id: str | None
+    session_id: str
+    messages_cleared: int
+    sessions_cleared: int
+
+
+class BufferStats(TypedDict):
+    """The buffers of the whole formation; the size in KiB."""
+
+    total_entries: int
+    total_users: int
+    total_sessions: int
+    buffer_size_kb: float
+    max_size: int
+    utilization: float
