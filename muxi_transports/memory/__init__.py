@@ -1,0 +1,54 @@
+"""The in-memory world: an embedded formation and server with state, and the transports that reach them.
+
+A test, a demo or a notebook needs no network and no model::
+
+    formation = EmbeddedFormation()
+    client = FormationClient(transport=MemoryTransport(formation), client_key="any", url="http://memory")
+
+The same world is served over real HTTP by :func:`serve`.
+"""
+
+from __future__ import annotations
+
+from muxi_transports.memory.asgi import WorldApp
+from muxi_transports.memory.async_transport import AsyncMemoryTransport
+from muxi_transports.memory.formation import EmbeddedFormation
+from muxi_transports.memory.formation.agents import (
+    Agent,
+    Clarification,
+    Discontinuity,
+    Failure,
+    Part,
+    Reply,
+    Silence,
+    Turn,
+    Widgets,
+)
+from muxi_transports.memory.sandbox import Sandbox
+from muxi_transports.memory.server import EmbeddedServer
+from muxi_transports.memory.serving import Served, serve
+from muxi_transports.memory.transport import MemoryTransport
+from muxi_transports.memory.world import Answer, Pause, World
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "AsyncMemoryTransport",
+    "Clarification",
+    "Discontinuity",
+    "EmbeddedFormation",
+    "EmbeddedServer",
+    "Failure",
+    "MemoryTransport",
+    "Part",
+    "Pause",
+    "Reply",
+    "Sandbox",
+    "Served",
+    "Silence",
+    "Turn",
+    "Widgets",
+    "World",
+    "WorldApp",
+    "serve",
+]

@@ -1,0 +1,110 @@
+"""Who calls: the keys of a formation and the user a request speaks for."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from enum import Enum
+
+from muxi.transport import Headers
+from muxi_transports.memory.formation.envelope import ApiError
+
+__all__ = ["Keys", "Level", "UserRule", "header_user", "normal_user", "require_user"]
+
+_ADMIN = "X-Muxi-Admin-Key"
+_CLIENT = "X-Muxi-Client-Key"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class Level(Enum):
+    """The key a route asks for."""
+
+    NONE = "none"
+    ADMIN = "admin"
+    CLIENT = "client"
+    EITHER = "either"
+
+
+class UserRule(Enum):
+    """Whether a route needs ``X-Muxi-User-ID``."""
+
+    OPTIONAL = "optional"
+    #: With the client key; the admin may speak for nobody.
+    FOR_CLIENT = "for the client key"
+    ALWAYS = "always"
+
+
+class Keys:
+    """The keys of a formation.
+
+    Args:
+        client: the client key; None accepts any that is not empty.
+        admin: the admin key, likewise.
+    """
+
+    def __init__(self, client: str | None = None, admin: str | None = None) -> None:
+        self._client = client
+        self._admin = admin
+
+    def check(self, level: Level, headers: Headers) -> bool:
+        """Let a request in.
+
+        Returns:
+            Whether it is the admin's.
+
+        Raises:
+            ApiError: 401, with the wire's texts. On routes that take either key the admin's is looked at first.
+        """
+        admin, client = headers.get(_ADMIN), headers.get(_CLIENT)
+        if level is Level.ADMIN or (level is Level.EITHER and admin):
+            _compare("admin", _ADMIN, admin, self._admin)
+            return True
+        if level is Level.EITHER and not client:
+            raise _unauthorized(f"A valid API key is required. Provide either '{_ADMIN}' or '{_CLIENT}' header.")
+        if level is not Level.NONE:
+            _compare("client", _CLIENT, client, self._client)
+        return False
+
+
+def _compare(kind: str, header: str, given: str | None, wanted: str | None) -> None:
+    if not given:
+        raise _unauthorized(f"A valid {kind} API key is required. Please provide the '{header}' header.")
+    if wanted is not None and not hmac.compare_digest(_raw(given), _raw(wanted)):
+        raise _unauthorized(f"Invalid {kind} API key. Please check your '{header}' header value.")
+
+
+def _unauthorized(message: str) -> ApiError:
+    return ApiError(401, "UNAUTHORIZED", message)
+
+
+def header_user(headers: Headers) -> str | None:
+    """The user that the header names, as the runtime reads it.
+
+    Header values are sent as UTF-8 and read as latin-1, so ``Grüße`` becomes mojibake, which still
+    names one user.
+    """
+    value = headers.get("X-Muxi-User-ID")
+    return None if value is None else normal_user(_raw(value).decode("latin-1"))
+
+
+def normal_user(user_id: str | None) -> str | None:
+    """A user id as the runtime keeps it: e-mail addresses in lower case, white space is nobody."""
+    if user_id is None or not user_id.strip():
+        return None
+    return user_id.lower() if _EMAIL.fullmatch(user_id) else user_id
+
+
+def require_user(rule: UserRule, user: str | None, *, is_admin: bool) -> None:
+    """Refuse a request that says for nobody what only somebody can ask.
+
+    Raises:
+        ApiError: 400 ``INVALID_REQUEST``.
+    """
+    if user is not None or rule is UserRule.OPTIONAL or (rule is UserRule.FOR_CLIENT and is_admin):
+        return
+    condition = " when using client API key" if rule is UserRule.FOR_CLIENT else ""
+    raise ApiError(400, "INVALID_REQUEST", f"X-Muxi-User-ID header is required{condition}")
+
+
+def _raw(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")

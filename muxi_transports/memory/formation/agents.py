@@ -1,0 +1,219 @@
+"""Agents of an embedded formation: plain functions, and the few things they can reply besides text.
+
+An agent takes a :class:`Turn` and returns its reply: a text (streamed word by word), an iterable of texts
+(each one delta; a generator function is the natural way to write it), or one of the values below, which a
+generator may also yield between texts::
+
+    @formation.agent("assistant")
+    def assistant(turn: Turn) -> Iterator[Part]:
+        yield "Let me see. "
+        yield Pause(2.5)                       # two and a half seconds on the formation's clock
+        yield f"You have said {turn.message!r}."
+
+An agent that raises fails the turn. Agents do not block: they ask for a ``Pause``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.world import Pause
+
+__all__ = [
+    "Agent",
+    "Agents",
+    "Clarification",
+    "Discontinuity",
+    "Failure",
+    "Part",
+    "Reply",
+    "Silence",
+    "Turn",
+    "Widgets",
+    "ask",
+    "echo",
+    "parts_of",
+    "words",
+]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a user, on its way to an agent.
+
+    Args:
+        message: what the user says.
+        user_id: who says it; ``"0"`` where nobody is named.
+        session_id: the session, made up where the caller gave none.
+        agent_id: the agent that is asked.
+        request_id: the id under which the turn is tracked.
+        agent_requested: the agent the caller named; None where the formation chose.
+        history: the session so far, oldest first, without this message.
+        files: the files that came along, as sent.
+        ui_response: the answer to an earlier widget, as sent.
+    """
+
+    message: str
+    user_id: str = "0"
+    session_id: str = ""
+    agent_id: str = "assistant"
+    request_id: str = ""
+    agent_requested: str | None = None
+    history: tuple[Message, ...] = ()
+    files: tuple[Mapping[str, object], ...] = ()
+    ui_response: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Clarification:
+    """Ask back: the turn ends with ``status: "awaiting_clarification"``.
+
+    Args:
+        question: what to ask.
+        options: what to choose from; they come as a widget, beside the question.
+    """
+
+    question: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """Show widgets beside the answer (``event: ui``).
+
+    Args:
+        widgets: objects as on the wire, such as ``{"type": "action_link", "id": …, "label": …, "url": …}``.
+    """
+
+    widgets: tuple[Mapping[str, object], ...]
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Never complete: what the runtime does with a blocked turn, and with one that waits for an approval.
+
+    Streamed, nothing but keepalives comes for 600 s, then ``done``; not streamed, the answer is a text.
+
+    Args:
+        content: that text.
+    """
+
+    content: str = "I can't process that request."
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Fail, as raising an exception does, or in the other way the wire knows.
+
+    Args:
+        message: what went wrong.
+        early: fail before the stream has begun in earnest: ``event: error`` and no ``done``; not streamed,
+            an answer with ``metadata.error_code``. Only when returned, not when yielded.
+        type: the name of the error in an early failure.
+    """
+
+    message: str
+    early: bool = False
+    type: str = "RuntimeError"
+
+
+@dataclass(frozen=True)
+class Discontinuity:
+    """Lose the stream of the model on the way: the deltas stop, the completed answer has everything.
+
+    Args:
+        text: the whole answer.
+        after: how many words are streamed.
+    """
+
+    text: str
+    after: int = 2
+
+
+Part: TypeAlias = "str | Pause | Clarification | Widgets | Silence | Failure | Discontinuity"
+Reply: TypeAlias = "Part | Iterable[Part]"
+Agent: TypeAlias = Callable[[Turn], Reply]
+
+_VALUES = (str, Pause, Clarification, Widgets, Silence, Failure, Discontinuity)
+
+
+def echo(turn: Turn) -> Reply:
+    """The agent of a formation that was given none: says what was said."""
+    return f"You said: {turn.message}"
+
+
+def ask(agent: Agent, turn: Turn) -> Reply:
+    """Call an agent; what it raises is its failure."""
+    try:
+        return agent(turn)
+    except Exception as error:
+        return Failure(_text_of(error), type=type(error).__name__)
+
+
+def parts_of(reply: Reply) -> Generator[Part, None, None]:
+    """The parts of a reply, one by one; what an agent raises on the way is a failure.
+
+    Closing it closes the agent's own generator.
+
+    Raises:
+        TypeError: the reply is none (the message says what one is).
+    """
+    if isinstance(reply, str):
+        yield from words(reply)
+        return
+    if isinstance(reply, _VALUES):
+        yield reply
+        return
+    if not isinstance(reply, Iterable):
+        raise _no_reply(reply)
+    parts = iter(reply)
+    try:
+        while True:
+            try:
+                part = next(parts)
+            except StopIteration:
+                return
+            except Exception as error:
+                part = Failure(_text_of(error), type=type(error).__name__)
+            if not isinstance(part, _VALUES):
+                raise _no_reply(part)
+            yield part
+    finally:
+        if isinstance(parts, Generator):
+            parts.close()
+
+
+def words(text: str) -> list[str]:
+    """A text in deltas of one word each, with the white space that follows it."""
+    return re.findall(r"\s*\S+\s*|\s+", text)
+
+
+@dataclass
+class Agents:
+    """The agents of a formation by id. The first one answers where the caller names none."""
+
+    given: dict[str, Agent] = field(default_factory=dict)
+
+    @property
+    def default(self) -> str:
+        """The id of the agent that answers where none is named."""
+        return next(iter(self.given), "assistant")
+
+    def find(self, agent_id: str) -> Agent | None:
+        """An agent by id. Without any there is one, ``assistant``, which echoes."""
+        return self.given.get(agent_id) if self.given else {"assistant": echo}.get(agent_id)
+
+
+def _text_of(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _no_reply(value: object) -> TypeError:
+    kinds = ", ".join(kind.__name__ for kind in _VALUES[1:])
+    return TypeError(
+        f"an agent replied with {type(value).__name__}; a reply is a text, an iterable of texts, or one of {kinds}"
+    )

@@ -1,0 +1,208 @@
+"""The embedded formation: state, agents and routes of one formation, in this process."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Generator
+from email.utils import formatdate
+from typing import TypeVar, overload
+from urllib.parse import urlsplit
+
+from muxi.clock import Clock, SystemClock
+from muxi.errors import ConfigurationError
+from muxi.transport import Request
+from muxi_transports.memory.formation.access import Keys, header_user, require_user
+from muxi_transports.memory.formation.agents import Agent, Agents
+from muxi_transports.memory.formation.envelope import ApiError, Success, failure, success
+from muxi_transports.memory.formation.ids import Ids
+from muxi_transports.memory.formation.router import Incoming, Route, Router
+from muxi_transports.memory.formation.state.buffer import Buffer
+from muxi_transports.memory.formation.state.memories import Memories
+from muxi_transports.memory.formation.state.replays import Replays
+from muxi_transports.memory.formation.state.tracker import Tracker
+from muxi_transports.memory.formation.validation import parse_json, validate
+from muxi_transports.memory.work import Background
+from muxi_transports.memory.world import Answer, Exchange, Pause
+
+__all__ = ["EmbeddedFormation"]
+
+A = TypeVar("A", bound=Agent)
+
+_PREFLIGHT_VARY = (
+    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
+)
+
+
+class EmbeddedFormation:
+    """A formation without models, databases and network, whose answers are those of the real one.
+
+    It has users, sessions with messages, memories, buffers and requests with a status, and agents that are
+    functions (see :mod:`muxi_transports.memory.formation.agents`). Reach it with
+    :class:`~muxi_transports.memory.MemoryTransport`, or over HTTP with
+    :func:`~muxi_transports.memory.serve`::
+
+        formation = EmbeddedFormation(client_key="fmc_test")
+
+        @formation.agent("assistant")
+        def assistant(turn: Turn) -> str:
+            return f"Hello, {turn.user_id}!"
+
+    Several threads may talk to it at once. What the recorded runtime does wrong is done right here: a memory
+    is deleted by its owner alone, ``DELETE /v1/memory/buffers`` answers 200, a turn that failed ends its request.
+
+    Args:
+        formation_id: its id, which messages carry and a server finds it under.
+        client_key: the client key; None accepts any key that is not empty, in the header of client keys.
+        admin_key: the admin key, likewise.
+        clock: the time it lives in; the machine's by default.
+        seed: makes the ids repeatable.
+        pace: seconds between two deltas of a stream. Without it streams come as fast as they are read.
+        opening_pause: seconds between the two keepalives that open a stream (1 on the wire).
+        name: its name for people; the id by default.
+        description: what it is for.
+        version: what ``/v1/health`` says.
+    """
+
+    def __init__(
+        self,
+        formation_id: str = "my-assistant",
+        *,
+        client_key: str | None = None,
+        admin_key: str | None = None,
+        clock: Clock | None = None,
+        seed: int | str | None = None,
+        pace: float = 0.0,
+        opening_pause: float = 0.0,
+        name: str | None = None,
+        description: str = "",
+        version: str = "1.0.0",
+    ) -> None:
+        self.formation_id = formation_id
+        self.name = name or formation_id
+        self.description = description
+        self.version = version
+        self.clock: Clock = clock or SystemClock()
+        self.started = self.clock.monotonic()
+        self.pace = pace
+        self.opening_pause = opening_pause
+        self.keys = Keys(client_key, admin_key)
+        self.ids = Ids(seed)
+        self.agents = Agents()
+        self.buffer = Buffer()
+        self.memories = Memories()
+        self.tracker = Tracker(self.clock)
+        self.replays = Replays(self.clock)
+        self.background = Background()
+        #: Held while the state changes, never while somebody waits.
+        self.lock = threading.RLock()
+        self._router = Router(_routes())
+
+    @overload
+    def agent(self, agent_id: str) -> Callable[[A], A]: ...
+    @overload
+    def agent(self, agent_id: str, reply: Agent) -> Agent: ...
+    def agent(self, agent_id: str, reply: Agent | None = None) -> Agent | Callable[[A], A]:
+        """Give the formation an agent; the first one answers where a message names none.
+
+        Without agents there is ``assistant``, which says ``You said: …`` word by word.
+
+        Args:
+            agent_id: its id.
+            reply: a function from :class:`~muxi_transports.memory.Turn` to a reply; left out, this is a
+                decorator.
+
+        Returns:
+            The function.
+
+        Raises:
+            ConfigurationError: the function is ``async``; the formation runs without an event loop.
+        """
+        if reply is None:
+
+            def give(function: A) -> A:
+                self.agent(agent_id, function)
+                return function
+
+            return give
+        if inspect.iscoroutinefunction(reply) or inspect.isasyncgenfunction(reply):
+            raise ConfigurationError(
+                f"the agent {agent_id!r} is async; an agent is a plain function, and waits with `yield Pause(seconds)`"
+            )
+        with self.lock:
+            self.agents.given[agent_id] = reply
+        return reply
+
+    def respond(self, request: Request) -> Exchange:
+        """Answer one request (:class:`~muxi_transports.memory.World`)."""
+        self.background.catch_up()
+        if request.method == "OPTIONS" and all(
+            name in request.headers for name in ("Origin", "Access-Control-Request-Method")
+        ):
+            return self._preflight(request)
+        try:
+            answer = yield from self._route(request)
+        except ApiError as error:
+            answer = failure(error, request_id=self.ids.new("req_"), now=self.clock.time())
+        return self._dressed(request, answer)
+
+    def wrap(self, result: Success, *, request_id: str | None = None, idempotency_key: str | None = None) -> Answer:
+        """A result in its envelope."""
+        with self.lock:
+            request_id = request_id or self.ids.new("req_")
+        return success(result, request_id=request_id, idempotency_key=idempotency_key, now=self.clock.time())
+
+    def _route(self, request: Request) -> Generator[Pause, None, Answer]:
+        url = urlsplit(request.url)
+        found = self._router.find(request.method, url)
+        if isinstance(found, str):
+            return Answer(307, [("content-length", "0"), ("location", found)])
+        route, params = found
+        is_admin = self.keys.check(route.level, request.headers)
+        content = parse_json(request.body, request.headers.get("content-type") or "") if route.body else None
+        query, body = validate(route.query, url.query, route.body, content)
+        user = header_user(request.headers)
+        require_user(route.user, user, is_admin=is_admin)
+        incoming = Incoming(self, request, is_admin, user, params, query, body)
+        with self.lock:
+            result = route.handler(incoming)
+        if isinstance(result, Success):
+            return self.wrap(result)
+        if isinstance(result, Answer):
+            return result
+        return (yield from result)
+
+    def _dressed(self, request: Request, answer: Answer) -> Answer:
+        """An answer with the headers that all have, in the order of the wire."""
+        tail = [("vary", "Origin")]
+        if origin := request.headers.get("Origin"):
+            tail += [("access-control-allow-origin", origin), ("access-control-allow-credentials", "true")]
+        return Answer(answer.status, [*self._head(), *answer.headers, *tail], answer.body)
+
+    def _preflight(self, request: Request) -> Answer:
+        asked = request.headers.get("Access-Control-Request-Headers")
+        headers = [
+            *self._head(),
+            ("vary", _PREFLIGHT_VARY),
+            ("access-control-allow-methods", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY"),
+            ("access-control-max-age", "600"),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-allow-origin", request.headers["Origin"]),
+            *([("access-control-allow-headers", asked)] if asked else []),
+            ("content-length", "2"),
+            ("content-type", "text/plain; charset=utf-8"),
+        ]
+        return Answer(200, headers, b"OK")
+
+    def _head(self) -> list[tuple[str, str]]:
+        return [("date", formatdate(self.clock.time(), usegmt=True)), ("server", "uvicorn")]
+
+    def __repr__(self) -> str:
+        return f"EmbeddedFormation({self.formation_id!r})"
+
+
+def _routes() -> tuple[Route, ...]:
+    # The routes know the formation they are for, so they are loaded when one is made.
+    from muxi_transports.memory.formation.routes import ROUTES
+
+    return ROUTES

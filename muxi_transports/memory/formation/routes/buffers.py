@@ -1,0 +1,97 @@
+"""``/v1/memory/buffer``: the working memory, its size and its clearing."""
+
+from __future__ import annotations
+
+from muxi_transports.memory.formation.access import Level, UserRule
+from muxi_transports.memory.formation.envelope import Success
+from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.state.buffer import Cleared
+
+__all__ = ["ROUTES"]
+
+
+def buffer_status(incoming: Incoming) -> Success:
+    """The size of a user's buffer; ``sessions`` is always empty (the wire)."""
+    buffer = incoming.formation.buffer
+    data = {
+        "user_id": incoming.owner,
+        "total_messages": buffer.count(incoming.owner),
+        "sessions": [],
+        "buffer_size_kb": buffer.kilobytes(incoming.owner),
+    }
+    return Success("memory", "memory.buffer.status", data)
+
+
+def clear_user(incoming: Incoming) -> Success:
+    """Clear a user's buffer. The admin who names no user clears nothing (the wire)."""
+    cleared = _clear(incoming)
+    data = {
+        "message": "Buffer cleared successfully",
+        "user_id": incoming.user,
+        "messages_cleared": cleared.messages,
+        "sessions_cleared": cleared.sessions,
+    }
+    return Success("message", "memory.buffer.user.cleared", data)
+
+
+def clear_session(incoming: Incoming) -> Success:
+    """Clear one session of a user."""
+    session_id = incoming.params["session_id"]
+    data = {
+        "message": "Session buffer cleared successfully",
+        "user_id": incoming.user,
+        "session_id": session_id,
+        "messages_cleared": _clear(incoming, session_id).messages,
+    }
+    return Success("message", "memory.buffer.session.cleared", data)
+
+
+def list_buffers(incoming: Incoming) -> Success:
+    """The one buffer there is, in numbers (deprecated on the wire)."""
+    buffer = incoming.formation.buffer
+    users = buffer.total_users
+    namespaces = {"user_synopsis_identity": users, "user_synopsis_context": users, "pending_clarification": 0}
+    numbers = {
+        "total_entries": buffer.total_messages,
+        "max_size": 0,
+        "utilization": 0,
+        "kv_namespaces": namespaces,
+    }
+    return Success("list", "memory.list", {"buffers": [numbers]})
+
+
+def clear_buffers(incoming: Incoming) -> Success:
+    """Clear everything (deprecated; the recorded runtime answered 500 after it had done so)."""
+    cleared = incoming.formation.buffer.clear()
+    data = {"message": "Memory buffers cleared successfully", "messages_cleared": cleared.messages}
+    return Success("message", "memory.buffer.cleared", data)
+
+
+def stats(incoming: Incoming) -> Success:
+    """The buffer in numbers; ``max_size`` and ``utilization`` are always 0 (the wire)."""
+    buffer = incoming.formation.buffer
+    data = {
+        "total_entries": buffer.total_messages,
+        "total_users": buffer.total_users,
+        "total_sessions": buffer.total_sessions,
+        "buffer_size_kb": buffer.kilobytes(),
+        "max_size": 0,
+        "utilization": 0.0,
+    }
+    return Success("memory", "memory.retrieved", data)
+
+
+def _clear(incoming: Incoming, session_id: str | None = None) -> Cleared:
+    if incoming.user is None:
+        return Cleared(0, 0)
+    return incoming.formation.buffer.clear(incoming.user, session_id)
+
+
+ROUTES = (
+    Route("GET", "/v1/memory/buffer", buffer_status),
+    Route("DELETE", "/v1/memory/buffer", clear_user, user=UserRule.FOR_CLIENT),
+    Route("DELETE", "/v1/memory/buffer/{session_id}", clear_session, user=UserRule.FOR_CLIENT),
+    Route("GET", "/v1/memory/buffers", list_buffers, Level.ADMIN, UserRule.OPTIONAL),
+    Route("DELETE", "/v1/memory/buffers", clear_buffers, Level.ADMIN, UserRule.OPTIONAL),
+    Route("GET", "/v1/memory/stats", stats, Level.ADMIN, UserRule.OPTIONAL),
+)

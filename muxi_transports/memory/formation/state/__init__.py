@@ -1,0 +1,1 @@
+"""What an embedded formation remembers; nothing here knows HTTP."""

@@ -1,0 +1,123 @@
+"""The working memory: the messages of every session of every user."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Buffer", "Cleared", "Message"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a session.
+
+    Args:
+        text: what was said.
+        timestamp: when, in seconds since the Unix epoch.
+        metadata: the rest, ``role`` included, as the wire has it.
+    """
+
+    text: str
+    timestamp: float
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def role(self) -> str:
+        """``user``, ``assistant``, or whatever a restored session says."""
+        return str(self.metadata.get("role", ""))
+
+    def on_wire(self) -> dict[str, object]:
+        """The message as ``GET /v1/sessions/{id}/messages`` has it."""
+        return {
+            "text": self.text,
+            "metadata": dict(self.metadata),
+            "timestamp": self.timestamp,
+            "namespace": "buffer",
+            "embedding": None,
+        }
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """What was cleared away."""
+
+    messages: int
+    sessions: int
+
+
+class Buffer:
+    """Messages by user and session. A session exists as long as it has messages."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, dict[str, list[Message]]] = {}
+
+    def append(self, user_id: str, session_id: str, message: Message) -> None:
+        """Add a message to a session, which begins with its first one."""
+        self._users.setdefault(user_id, {}).setdefault(session_id, []).append(message)
+
+    def restore(self, user_id: str, session_id: str, messages: list[Message]) -> None:
+        """Put a session in place of whatever was there."""
+        self.clear(user_id, session_id)
+        for message in messages:
+            self.append(user_id, session_id, message)
+
+    def session(self, user_id: str, session_id: str) -> tuple[Message, ...]:
+        """The messages of a session, oldest first; none where there is no such session."""
+        return tuple(self._users.get(user_id, {}).get(session_id, ()))
+
+    def sessions(self, user_id: str) -> list[tuple[str, Message]]:
+        """Each session of a user with its last message, the latest first."""
+        sessions = self._users.get(user_id, {})
+        latest = [(session_id, messages[-1]) for session_id, messages in sessions.items()]
+        # Of two sessions of one moment the one that began later comes first.
+        latest.reverse()
+        return sorted(latest, key=lambda item: item[1].timestamp, reverse=True)
+
+    def clear(self, user_id: str | None = None, session_id: str | None = None) -> Cleared:
+        """Forget one session of a user, all of a user's, or everything.
+
+        Raises:
+            ValueError: a session was given without its user.
+        """
+        if user_id is None:
+            if session_id is not None:
+                raise ValueError("a session is looked up by its user")
+            cleared = Cleared(self.total_messages, self.total_sessions)
+            self._users.clear()
+            return cleared
+        sessions = self._users.get(user_id, {})
+        doomed = list(sessions) if session_id is None else [key for key in sessions if key == session_id]
+        count = sum(len(sessions.pop(key)) for key in doomed)
+        if not sessions:
+            self._users.pop(user_id, None)
+        return Cleared(count, len(doomed))
+
+    @property
+    def total_users(self) -> int:
+        """How many users have messages here."""
+        return len(self._users)
+
+    @property
+    def total_sessions(self) -> int:
+        """How many sessions there are."""
+        return sum(len(sessions) for sessions in self._users.values())
+
+    @property
+    def total_messages(self) -> int:
+        """How many messages there are."""
+        return len(self._messages())
+
+    def count(self, user_id: str) -> int:
+        """How many messages a user has."""
+        return len(self._messages(user_id))
+
+    def kilobytes(self, user_id: str | None = None) -> float:
+        """The size of a user's messages, or of all of them, as JSON, in KiB."""
+        size = sum(len(json.dumps(message.on_wire())) for message in self._messages(user_id))
+        return round(size / 1024, 2)
+
+    def _messages(self, user_id: str | None = None) -> list[Message]:
+        users = self._users.values() if user_id is None else [self._users.get(user_id, {})]
+        return [message for sessions in users for messages in sessions.values() for message in messages]

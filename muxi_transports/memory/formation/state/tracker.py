@@ -1,0 +1,73 @@
+"""The requests in progress and those that ended lately."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from muxi.clock import Clock
+
+__all__ = ["KEPT_SECONDS", "STALE_SECONDS", "Tracked", "Tracker"]
+
+#: How long a request is remembered after its end (the wire).
+KEPT_SECONDS = 300.0
+#: When a request that has not ended is given up (the wire).
+STALE_SECONDS = 600.0
+
+
+@dataclass
+class Tracked:
+    """One request: ``processing`` until it is ``completed``, ``failed`` or ``cancelled``."""
+
+    request_id: str
+    user_id: str
+    created_at: float
+    status: str = "processing"
+    completed_at: float | None = None
+    result: str | None = None
+    error: str | None = None
+    #: Somebody asked for it to stop; it stops at its next checkpoint.
+    cancel_requested: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the outcome is known."""
+        return self.completed_at is not None
+
+
+class Tracker:
+    """Requests by id. An id that is used again takes the place of the earlier request."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._requests: dict[str, Tracked] = {}
+
+    def open(self, request_id: str, user_id: str) -> Tracked:
+        """Begin to track a request."""
+        self._requests.pop(request_id, None)
+        tracked = self._requests[request_id] = Tracked(request_id, user_id, self._clock.time())
+        return tracked
+
+    def end(self, tracked: Tracked, status: str, *, result: str | None = None, error: str | None = None) -> None:
+        """Note how a request ended."""
+        tracked.status = status
+        tracked.completed_at = self._clock.time()
+        tracked.result = result
+        tracked.error = error
+
+    def get(self, request_id: str) -> Tracked | None:
+        """A request that is in progress or ended lately."""
+        self._tidy()
+        return self._requests.get(request_id)
+
+    def listed(self, user_id: str | None = None) -> list[Tracked]:
+        """The requests of a user, or of everybody, oldest first."""
+        self._tidy()
+        return [tracked for tracked in self._requests.values() if user_id in (None, tracked.user_id)]
+
+    def _tidy(self) -> None:
+        now = self._clock.time()
+        for tracked in list(self._requests.values()):
+            if not tracked.ended and now - tracked.created_at > STALE_SECONDS:
+                self.end(tracked, "failed", error="Request timed out (stale request reaper)")
+            elif tracked.completed_at is not None and now - tracked.completed_at > KEPT_SECONDS:
+                del self._requests[tracked.request_id]

@@ -1,0 +1,60 @@
+"""How long a front waits for its world: the bounds of a request, held against the world's clock."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from muxi.clock import Clock
+from muxi.errors import TimeoutError
+from muxi.transport import Timeouts
+
+__all__ = ["Patience", "Wait"]
+
+
+class Wait(NamedTuple):
+    """What a front may do about a wait."""
+
+    #: How long to sleep.
+    seconds: float
+    #: What to raise afterwards, where patience ran out before the wait was over.
+    error: TimeoutError | None
+
+
+class Patience:
+    """The bounds of one request.
+
+    Args:
+        timeouts: ``read`` bounds a run of waits in which nothing arrives, ``total`` all time since now.
+            (There is nothing to connect to, so ``connect`` has no meaning here.)
+        clock: the world's clock.
+    """
+
+    def __init__(self, timeouts: Timeouts, clock: Clock) -> None:
+        self._timeouts = timeouts
+        self._clock = clock
+        self._started = clock.monotonic()
+        self._silence = 0.0
+
+    def heard(self) -> None:
+        """Something arrived: the wait for the next bytes begins anew."""
+        self._silence = 0.0
+
+    def wait(self, seconds: float) -> Wait:
+        """How long of a wait is bearable, and what follows it."""
+        read, total = self._timeouts.read, self._timeouts.total
+        if read is not None and self._silence + seconds > read and not self._sooner(total, read - self._silence):
+            return Wait(max(0.0, read - self._silence), _timeout("read", read, "READ_TIMEOUT", "no bytes arrived for"))
+        if total is not None and (left := self._left(total)) < seconds:
+            return Wait(max(0.0, left), _timeout("timeout", total, "TIMEOUT", "the answer was not complete after"))
+        self._silence += seconds
+        return Wait(seconds, None)
+
+    def _left(self, total: float) -> float:
+        return total - (self._clock.monotonic() - self._started)
+
+    def _sooner(self, total: float | None, than: float) -> bool:
+        return total is not None and self._left(total) < than
+
+
+def _timeout(bound: str, seconds: float, code: str, what: str) -> TimeoutError:
+    return TimeoutError(code, f"{what} {seconds:g} s (the bound is {bound!r})", bound=bound)

@@ -1,0 +1,109 @@
+"""The proxy to the formations: ``/api/{id}/…`` for live ones, ``/draft/{id}/…`` for drafts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, unquote, urlunsplit
+
+from muxi.transport import Headers, Request
+from muxi_transports.memory.server.answers import empty, proxy_error
+from muxi_transports.memory.server.registry import Hosted
+from muxi_transports.memory.work import Work
+from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Pause, begun
+
+__all__ = ["Proxied", "forward", "proxied"]
+
+
+class Proxied(NamedTuple):
+    """What a path of the proxy says."""
+
+    draft: bool
+    formation_id: str
+    #: The rest of the path, decoded once.
+    path: str
+
+
+def proxied(path: str) -> Proxied | None:
+    """Take a decoded path apart; None where it is not for the proxy."""
+    match = re.fullmatch(r"/(api|draft)/([^/]+)(/.*)?", path, re.DOTALL)
+    return Proxied(match[1] == "draft", match[2], match[3] or "/") if match else None
+
+
+def forward(
+    target: Proxied, hosted: Hosted | None, request: Request, url: SplitResult, *, version: str
+) -> Generator[Pause, None, Answer]:
+    """Hand a request to its formation and its answer back.
+
+    Args:
+        target: where the request is going.
+        hosted: the formation; None where there is none of that id.
+        request: the request as it came.
+        url: its URL.
+        version: the server's version, which the formation is told.
+    """
+    if request.method == "OPTIONS":
+        return empty(200)
+    kind = "Draft formation" if target.draft else "Formation"
+    if hosted is None:
+        noun = "draft formation" if target.draft else "formation"
+        return proxy_error(404, f"{kind} not found", f"No {noun} with id '{target.formation_id}'")
+    if hosted.status != "running":
+        message = f"Formation '{hosted.id}' is not running (status: {hosted.status})"
+        return proxy_error(503, f"{kind} unavailable", message)
+    path = _decoded_again(target.path)
+    if path is None:
+        return proxy_error(500, "Internal server error", "Failed to parse target URL")
+    inner = Request(
+        request.method,
+        urlunsplit(("http", f"localhost:{hosted.port}", quote(path, errors="surrogateescape"), url.query, "")),
+        _headers(request.headers, url, version),
+        request.body,
+        request.timeouts,
+        request.stream,
+    )
+    exchange: Exchange = hosted.formation.respond(inner)
+    answer = yield from exchange
+    if isinstance(answer.body, bytes):
+        return answer
+    return Answer(answer.status, answer.headers, begun(_relay(hosted, answer.body)))
+
+
+def _decoded_again(path: str) -> str | None:
+    """The path as the formation gets it: the proxy parses the decoded path as a URL once more.
+
+    So ``%2F`` has become a slash, ``%3F`` and ``%23`` cut the path, and a stray ``%`` is None.
+    """
+    path = re.split(r"[?#]", path, maxsplit=1)[0]
+    if re.search(r"%(?![0-9A-Fa-f]{2})", path):
+        return None
+    return unquote(path, errors="surrogateescape")
+
+
+def _headers(headers: Headers, url: SplitResult, version: str) -> Headers:
+    passed = Headers(item for item in headers.items() if item[0].lower() not in ("host", "x-muxi-server"))
+    peer = headers.get("X-Forwarded-For", "") or headers.get("X-Real-IP") or "127.0.0.1"
+    passed["X-Forwarded-For"] = peer.split(",")[0].strip()
+    passed["X-Forwarded-Proto"] = url.scheme or "http"
+    passed["X-Forwarded-Host"] = headers.get("Host") or url.netloc
+    passed["X-Muxi-Server"] = version
+    return passed
+
+
+def _relay(hosted: Hosted, stream: AnswerStream) -> AnswerStream:
+    """Hand a stream on. A client that leaves does not cancel it: the formation goes on to its end."""
+    try:
+        yield b""
+        for piece in stream:  # noqa: UP028  `yield from` would close the formation's stream with this one
+            yield piece
+    except GeneratorExit:
+        formation = hosted.formation
+        formation.background.adopt(Work(_drained(stream), formation.clock))
+        raise
+
+
+def _drained(stream: AnswerStream) -> Generator[Pause, None, None]:
+    for piece in stream:
+        if isinstance(piece, Pause):
+            yield piece

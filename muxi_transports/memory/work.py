@@ -1,0 +1,115 @@
+"""Work that goes on by the clock, whether or not somebody waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import Generic, TypeVar
+
+from muxi.clock import Clock
+from muxi_transports.memory.world import Pause
+
+__all__ = ["Background", "Work"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+#: Waits below this, in seconds, are over: a clock that counts from 1970 in floats has no finer steps.
+_DUST = 1e-6
+
+
+class Work(Generic[T_co]):
+    """A generator of waits with a result, run by whoever comes by once its next step is due.
+
+    Several callers may wait for one piece of work (the runtime joins repeated calls with one idempotency
+    key to the call that still runs), and all of them may leave: the work is done all the same, at the
+    hour the clock says, as soon as somebody looks.
+
+    Args:
+        steps: yields the waits, returns the result.
+        clock: the time it goes by.
+    """
+
+    def __init__(self, steps: Generator[Pause, None, T_co], clock: Clock) -> None:
+        self._steps = steps
+        self._clock = clock
+        self._due = clock.monotonic()
+        self._lock = threading.Lock()
+        self._result: list[T_co] = []
+        self._error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result or an error."""
+        return bool(self._result) or self._error is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error."""
+        return self._error is not None
+
+    def advance(self, *, blocking: bool = True) -> float | None:
+        """Take the steps that are due.
+
+        Args:
+            blocking: wait for another thread that is taking a step just now.
+
+        Returns:
+            Seconds until the next step; None when the work is done.
+        """
+        if not self._lock.acquire(blocking=blocking):
+            return 0.0
+        try:
+            while not self.done:
+                left = self._due - self._clock.monotonic()
+                if left > _DUST:
+                    return left
+                self._step()
+            return None
+        finally:
+            self._lock.release()
+
+    def _step(self) -> None:
+        try:
+            self._due += next(self._steps).seconds
+        except StopIteration as end:
+            self._result.append(end.value)
+        except Exception as error:
+            self._error = error
+
+    def join(self) -> Generator[Pause, None, T_co]:
+        """Wait until it is done.
+
+        Returns:
+            The result.
+
+        Raises:
+            Exception: whatever the work raised, to everybody who waits.
+        """
+        while (left := self.advance()) is not None:
+            yield Pause(left)
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+class Background:
+    """The work that nobody waits for any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._work: list[Work[object]] = []
+
+    def adopt(self, work: Work[object]) -> None:
+        """Take over a piece of work whose last waiter has left."""
+        with self._lock:
+            if work not in self._work:
+                self._work.append(work)
+
+    def catch_up(self) -> None:
+        """Take the steps that have become due since somebody last looked."""
+        with self._lock:
+            pending = list(self._work)
+        for work in pending:
+            work.advance(blocking=False)
+        with self._lock:
+            self._work = [work for work in self._work if not work.done]

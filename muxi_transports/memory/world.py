@@ -1,0 +1,81 @@
+"""The contract of an embedded world: requests go in, answers come out, and waiting is asked for, never done.
+
+A world knows neither threads nor event loops. Its fronts (the sync transport, the async transport, the
+ASGI application) run :meth:`World.respond` step by step and wait on the world's clock where it says so,
+each in its own way; so there is one behaviour and three ways of reaching it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Protocol, TypeAlias
+
+from muxi.clock import Clock
+from muxi.transport import Request
+
+__all__ = ["Answer", "AnswerBody", "Exchange", "Pause", "World", "begun"]
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A wait on the world's clock, which is the front's to keep.
+
+    Args:
+        seconds: how long; zero is allowed.
+    """
+
+    seconds: float
+
+
+#: A stream: pieces of the body as they are made, with waits between them. Closing it means that the
+#: client has left.
+AnswerStream: TypeAlias = Generator["bytes | Pause", None, None]
+AnswerBody: TypeAlias = "bytes | AnswerStream"
+
+
+@dataclass
+class Answer:
+    """What a world answers.
+
+    Args:
+        status: the HTTP status.
+        headers: names and values, in the order and spelling of the wire.
+        body: the content, or a stream of it.
+    """
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: AnswerBody = b""
+
+    @property
+    def reason(self) -> str:
+        """The phrase that goes with the status."""
+        return HTTPStatus(self.status).phrase
+
+
+Exchange: TypeAlias = Generator[Pause, None, Answer]
+
+
+class World(Protocol):
+    """Something that answers requests, in a time of its own."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time of this world; a front waits on it."""
+        ...
+
+    def respond(self, request: Request) -> Exchange:
+        """Answer one request. Closing the generator means that the client has left."""
+        ...
+
+
+def begun(stream: AnswerStream) -> AnswerStream:
+    """Run a stream up to the empty piece it begins with.
+
+    A generator that was never started learns nothing when it is closed; one that was can tell that its
+    client left before the first byte.
+    """
+    next(stream)
+    return stream
