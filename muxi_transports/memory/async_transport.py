@@ -21,7 +21,7 @@ class AsyncMemoryTransport(AsyncTransport):
     """
 
     def __init__(self, world: World | None = None, *, clock: Clock | None = None) -> None:
-        self.world = world_for(world, clock)
+        self.world: World = world_for(world, clock)
         self.clock: Clock | None = self.world.clock
 
     async def send(self, request: Request) -> AsyncResponse:

@@ -26,9 +26,9 @@ class Sandbox:
     def __init__(self, *, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
         #: What answers below ``/v1``.
-        self.formation = EmbeddedFormation(clock=self.clock)
+        self.formation: EmbeddedFormation = EmbeddedFormation(clock=self.clock)
         #: What answers everywhere else.
-        self.server = EmbeddedServer(clock=self.clock)
+        self.server: EmbeddedServer = EmbeddedServer(clock=self.clock)
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""

@@ -33,7 +33,7 @@ class MemoryTransport(Transport):
     """
 
     def __init__(self, world: World | None = None, *, clock: Clock | None = None) -> None:
-        self.world = world_for(world, clock)
+        self.world: World = world_for(world, clock)
         self.clock: Clock | None = self.world.clock
 
     def send(self, request: Request) -> Response:

@@ -79,23 +79,23 @@ class EmbeddedFormation:
         version: str = "1.0.0",
     ) -> None:
         self.formation_id = formation_id
-        self.name = name or formation_id
+        self.name: str = name or formation_id
         self.description = description
         self.version = version
         self.clock: Clock = clock or SystemClock()
-        self.started = self.clock.monotonic()
+        self.started: float = self.clock.monotonic()
         self.pace = pace
         self.opening_pause = opening_pause
-        self.keys = Keys(client_key, admin_key)
-        self.ids = Ids(seed)
-        self.agents = Agents()
-        self.buffer = Buffer()
-        self.memories = Memories()
-        self.tracker = Tracker(self.clock)
-        self.replays = Replays(self.clock)
-        self.background = Background()
+        self.keys: Keys = Keys(client_key, admin_key)
+        self.ids: Ids = Ids(seed)
+        self.agents: Agents = Agents()
+        self.buffer: Buffer = Buffer()
+        self.memories: Memories = Memories()
+        self.tracker: Tracker = Tracker(self.clock)
+        self.replays: Replays = Replays(self.clock)
+        self.background: Background = Background()
         #: Held while the state changes, never while somebody waits.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._router = Router(_routes())
 
     @overload

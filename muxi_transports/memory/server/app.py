@@ -34,6 +34,7 @@ _CORS = [
 _ROUTES = {
     "ping": re.compile(r"/ping"),
     "health": re.compile(r"/health"),
+    "status": re.compile(r"/rpc/server/status"),
     "formations": re.compile(r"/rpc/formations"),
     "formation": re.compile(r"/rpc/formations/([^/]+)"),
     "stop": re.compile(r"/rpc/formations/([^/]+)/stop"),
@@ -43,6 +44,7 @@ _ROUTES = {
 _METHODS = {
     "ping": ("GET",),
     "health": ("GET",),
+    "status": ("GET",),
     "formations": ("GET", "POST"),
     "formation": ("GET", "DELETE"),
     "stop": ("POST",),
@@ -88,6 +90,7 @@ class EmbeddedServer:
         if (key_id is None) != (secret_key is None):
             raise ConfigurationError("give key_id= and secret_key= together, or neither")
         self.clock: Clock = clock or SystemClock()
+        self.started: float = self.clock.monotonic()
         self.port = port
         self.startup_seconds = startup_seconds
         self.version = version
@@ -95,11 +98,11 @@ class EmbeddedServer:
         self._key_id = key_id
         self._secret_key = secret_key
         numbers = itertools.count()
-        self.live = Registry(self.clock, numbers)
-        self.drafts = Registry(self.clock, numbers)
-        self.background = Background()
+        self.live: Registry = Registry(self.clock, numbers)
+        self.drafts: Registry = Registry(self.clock, numbers)
+        self.background: Background = Background()
         #: Held while the state changes, never while somebody waits.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
     def add(self, formation: EmbeddedFormation, *, draft: bool = False) -> EmbeddedFormation:
         """Hold a formation, running, in place of an earlier one of its id.
@@ -180,6 +183,8 @@ class EmbeddedServer:
         if name in ("start", "restart"):
             return (yield from (formations.start if name == "start" else formations.restart)(self, params[0]))
         with self.lock:
+            if name == "status":
+                return formations.status(self)
             if name == "formations":
                 return formations.list_all(self)
             act: Callable[[EmbeddedServer, str], Answer] = formations.stop

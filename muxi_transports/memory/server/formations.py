@@ -16,9 +16,34 @@ from muxi_transports.memory.world import Answer, Pause
 if TYPE_CHECKING:
     from muxi_transports.memory.server.app import EmbeddedServer
 
-__all__ = ["delete", "deploy", "get", "list_all", "restart", "start", "stop"]
+__all__ = ["delete", "deploy", "get", "list_all", "restart", "start", "status", "stop"]
 
+#: How many ports a server has for formations (the wire).
+_PORTS = 200
 _BUNDLE_TYPES = ("application/gzip", "application/x-gzip", "application/octet-stream")
+
+
+def status(server: EmbeddedServer) -> Answer:
+    """What the server runs and has room for. Formations that start or are unhealthy count in the total only."""
+    states = [hosted.status for hosted in server.live.listed()]
+    allocated = len(states) + len(server.drafts.listed())
+    return success(
+        {
+            "formations": {
+                "crashed": states.count("crashed"),
+                "running": states.count("running"),
+                "stopped": states.count("stopped"),
+                "total": len(states),
+            },
+            "port_pool": {"allocated": allocated, "available": _PORTS - allocated, "total": _PORTS},
+            "runtime": {"go_version": "go1.26.0", "goroutines": 8},
+            "server": {
+                "id": "server-embedded",
+                "uptime": int(server.clock.monotonic() - server.started),
+                "version": server.version,
+            },
+        }
+    )
 
 
 def list_all(server: EmbeddedServer) -> Answer:

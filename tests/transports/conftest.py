@@ -1,0 +1,84 @@
+"""Fixtures of the HTTP transports: scripted servers, and every transport in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import trustme
+
+from muxi.transport import Transport
+from muxi_transports.aiohttp import AiohttpTransport
+from muxi_transports.requests import RequestsTransport
+from tests.transports.facade import FacadeTransport, Loop
+from tests.transports.raw_server import RawServer, Script, serving
+
+ServerFactory = Callable[..., RawServer]
+TransportFactory = Callable[..., Transport]
+
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No proxies from outside; and what a test leaves open is reported in that test."""
+    for name in _PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def serve() -> Iterator[ServerFactory]:
+    """Start a server that runs a script for each connection."""
+    with contextlib.ExitStack() as stack:
+
+        def start(script: Script, tls: ssl.SSLContext | None = None) -> RawServer:
+            return stack.enter_context(serving(script, tls))
+
+        yield start
+
+
+@pytest.fixture(params=["requests", "aiohttp"])
+def make_transport(request: pytest.FixtureRequest) -> Iterator[TransportFactory]:
+    """Make the transport under test, with whatever settings; the async one behind a sync face."""
+    made: list[Transport] = []
+    loops: list[Loop] = []
+
+    def make(**settings: Any) -> Transport:
+        if request.param == "requests":
+            made.append(RequestsTransport(**settings))
+        else:
+            loops.append(Loop())
+            made.append(FacadeTransport(AiohttpTransport(**settings), loops[-1]))
+        return made[-1]
+
+    yield make
+    for transport in made:
+        transport.close()
+    for loop in loops:
+        loop.stop()
+
+
+@pytest.fixture
+def transport(make_transport: TransportFactory) -> Transport:
+    return make_transport()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that nobody trusts by default."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    """What a server for 127.0.0.1 needs, with a certificate by that authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context

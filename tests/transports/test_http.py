@@ -1,0 +1,972 @@
+"""What every HTTP transport does: one scenario each, over requests and over aiohttp."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import pickle
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import trustme
+
+from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError, ValidationError
+from muxi.transport import Body, BytesBody, FileBody, Headers, IterableBody, Request, Timeouts, Transport
+from tests.transports.conftest import ServerFactory, TransportFactory
+from tests.transports.raw_server import PATIENCE, Peer, unused_port
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CLOSE_DELIMITED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+
+def ok(peer: Peer) -> None:
+    """Answer every request."""
+    while True:
+        peer.request()
+        peer.answer()
+
+
+def get(url: str, **options: object) -> Request:
+    return Request("GET", url, **options)  # type: ignore[arg-type]  # a shorthand; the tests give what fits
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def failure(transport: Transport, request: Request) -> MuxiError:
+    """The error of a request that has to fail, wherever it does."""
+    with pytest.raises(MuxiError) as caught:
+        transport.send(request).read()
+    return caught.value
+
+
+# -- what is sent and received ---------------------------------------------------------------------------------
+
+
+def test_status_reason_and_headers_arrive_with_their_duplicates(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.answer(b"no", "418 I'm a teapot", "Set-Cookie: a=1", "set-cookie: b=2", "X-Name: Grüße")
+
+    response = transport.send(get(serve(script).url + "/"))
+
+    assert (response.status, response.reason, response.http_version) == (418, "I'm a teapot", "1.1")
+    assert response.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert response.headers["x-name"] == "Grüße"
+    assert response.read() == b"no"
+
+
+def test_a_header_folded_over_two_lines_is_one_value(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: one\r\n two\r\n\r\n")
+
+    assert transport.send(get(serve(script).url)).headers["X-Long"].split() == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/a%2Fb%23c%3F?q=%26&r=a+b", "/a%2Fb%23c%3F?q=%26&r=a+b"),
+        ("/a%2fb", "/a%2fb"),
+        ("/a/../b/./c//d", "/a/../b/./c//d"),
+        ("/%7Euser/~user;x=1/'()*!", "/%7Euser/~user;x=1/'()*!"),
+        ("?only=query", "/?only=query"),
+        ("", "/"),
+        ("/with#fragment", "/with"),
+        ("/100%", "/100%"),
+    ],
+)
+def test_the_target_is_sent_exactly_as_given(
+    serve: ServerFactory, transport: Transport, path: str, target: str
+) -> None:
+    server = serve(ok)
+
+    transport.send(get(server.url + path)).read()
+
+    assert server.requests[0].target == target
+
+
+def test_a_header_value_goes_out_as_utf8(serve: ServerFactory, transport: Transport) -> None:
+    server = serve(ok)
+
+    transport.send(get(server.url, headers=Headers({"X-Muxi-User-Id": "Grüße 🙂", "X-Plain": "a"}))).read()
+
+    assert server.requests[0].values("x-muxi-user-id") == ["Grüße 🙂".encode()]
+    assert server.requests[0].values("x-plain") == [b"a"]
+
+
+def test_compression_is_asked_for_unless_the_request_says_otherwise(serve: ServerFactory, transport: Transport) -> None:
+    server = serve(ok)
+
+    transport.send(get(server.url)).read()
+    transport.send(get(server.url, headers=Headers({"accept-encoding": "identity"}))).read()
+
+    assert [request.values("accept-encoding") for request in server.requests] == [[b"gzip, deflate"], [b"identity"]]
+
+
+def test_a_user_in_the_url_becomes_basic_authentication(serve: ServerFactory, transport: Transport) -> None:
+    server = serve(ok)
+    url = server.url.replace("://", "://me:p%40ss@")
+
+    transport.send(get(url)).read()
+    transport.send(get(url, headers=Headers({"Authorization": "MUXI-HMAC x"}))).read()
+
+    assert [request.values("authorization") for request in server.requests] == [
+        [b"Basic bWU6cEBzcw=="],
+        [b"MUXI-HMAC x"],
+    ]
+    assert b"me" not in server.requests[0].values("host")[0]
+
+
+def test_netrc_is_never_read(
+    serve: ServerFactory, transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = serve(ok)
+
+    transport.send(get(server.url)).read()
+
+    assert server.requests[0].values("authorization") == []
+
+
+def test_cookies_are_not_kept(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            peer.answer(b"", "200 OK", "Set-Cookie: a=1; Path=/")
+
+    server = serve(script)
+    for _ in range(2):
+        transport.send(get(server.url)).read()
+
+    assert server.requests[1].values("cookie") == []
+
+
+def test_a_redirect_is_an_answer(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.answer(b"", "307 Temporary Redirect", "Location: http://127.0.0.1:1/elsewhere")
+
+    response = transport.send(Request("POST", serve(script).url, body=BytesBody(b"x")))
+
+    assert response.status == 307
+    assert response.read() == b""
+
+
+def test_a_head_request_has_no_body(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        for framing in (b"Content-Length: 100", b"Transfer-Encoding: chunked"):
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n")
+
+    server = serve(script)
+
+    assert transport.send(Request("HEAD", server.url)).read() == b""
+    assert transport.send(Request("HEAD", server.url)).read() == b""
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/relative", "ftp://host/", "http:///path", "http://h:99999/", "http://h/a b", "http://h/\r\nX: y", "http://h/ü"],
+)
+def test_what_is_not_a_url_is_refused(transport: Transport, url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        transport.send(get(url))
+
+
+def test_a_method_that_breaks_out_of_its_line_is_refused(serve: ServerFactory, transport: Transport) -> None:
+    with pytest.raises(ConfigurationError):
+        transport.send(Request("GET /x\r\nX:", serve(ok).url))
+
+
+# -- bodies ----------------------------------------------------------------------------------------------------
+
+
+def pieces() -> Iterator[bytes]:
+    yield b"one"
+    yield b""
+    yield b"two"
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "length", "framed"),
+    [
+        ("POST", None, [b"0"], b""),
+        ("GET", None, [], b""),
+        ("POST", BytesBody(b""), [b"0"], b""),
+        ("POST", BytesBody(b"content"), [b"7"], b"content"),
+        ("DELETE", BytesBody(b"content"), [b"7"], b"content"),
+        ("POST", BytesBody(b"x" * 3_000_000), [b"3000000"], b"x" * 3_000_000),
+        ("POST", IterableBody(pieces, length=6), [b"6"], b"onetwo"),
+        ("POST", IterableBody(pieces), [], b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"),
+        ("POST", IterableBody(lambda: (), length=0), [b"0"], b""),
+        ("PUT", IterableBody(lambda: ()), [], b"0\r\n\r\n"),
+    ],
+    ids=["none", "get", "empty", "bytes", "delete", "large", "sized", "chunked", "sized empty", "chunked empty"],
+)
+def test_a_body_is_framed_by_what_is_known_of_it(
+    serve: ServerFactory, transport: Transport, method: str, body: Body | None, length: list[bytes], framed: bytes
+) -> None:
+    server = serve(ok)
+
+    transport.send(Request(method, server.url, body=body)).read()
+
+    request = server.requests[0]
+    assert (request.values("content-length"), request.framed) == (length, framed)
+    assert bool(request.values("transfer-encoding")) == framed.endswith(b"0\r\n\r\n")
+
+
+def test_the_framing_is_stated_truthfully_whatever_the_headers_say(serve: ServerFactory, transport: Transport) -> None:
+    server = serve(ok)
+    headers = Headers({"content-length": "1", "transfer-encoding": "chunked", "Content-Type": "text/plain"})
+
+    transport.send(Request("POST", server.url, headers, BytesBody(b"content"))).read()
+
+    request = server.requests[0]
+    assert (request.values("content-length"), request.values("transfer-encoding")) == ([b"7"], [])
+    assert request.values("content-type") == [b"text/plain"]
+
+
+def test_a_file_is_sent_as_it_is_read(serve: ServerFactory, transport: Transport, tmp_path: Path) -> None:
+    path = tmp_path / "bundle"
+    path.write_bytes(bytes(range(256)) * 1000)
+    progress: list[tuple[int, int]] = []
+    server = serve(ok)
+
+    transport.send(Request("POST", server.url, body=FileBody(path, lambda *at: progress.append(at)))).read()
+
+    assert server.requests[0].framed == path.read_bytes()
+    assert server.requests[0].values("content-length") == [b"256000"]
+    assert progress[-1] == (256000, 256000)
+    assert len(progress) == 4
+
+
+@pytest.mark.parametrize(("length", "had"), [(3, "more"), (5, "more"), (9, "only 6")])
+def test_a_body_that_is_not_as_long_as_it_says_fails(
+    serve: ServerFactory, transport: Transport, length: int, had: str
+) -> None:
+    server = serve(ok)
+
+    with pytest.raises(ValidationError, match=had):
+        transport.send(Request("POST", server.url, body=IterableBody(pieces, length)))
+
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("gone"), KeyError("odd"), ValueError("bad")], ids=repr)
+def test_what_a_body_raises_comes_out_as_it_is(serve: ServerFactory, transport: Transport, error: Exception) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"beginning"
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        transport.send(Request("POST", serve(ok).url, body=IterableBody(broken)))
+
+    assert caught.value is error
+
+
+def test_an_answer_before_the_whole_request_counts(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.answer(b"too large", "413 Content Too Large", "Connection: close")
+        peer.wait_for_end()
+
+    response = transport.send(Request("POST", serve(script).url, body=BytesBody(b"x" * 100_000)))
+
+    assert (response.status, response.read()) == (413, b"too large")
+
+
+# -- bodies of answers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("framing", ["chunked", "length", "close"])
+def test_bytes_are_handed_on_as_they_arrive(
+    serve: ServerFactory, transport: Transport, framing: str, stream: bool
+) -> None:
+    go_on = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        if framing == "chunked":
+            peer.send(CHUNKED + b"a\r\nfirst")  # half of a chunk of ten bytes
+        elif framing == "length":
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
+        else:
+            peer.send(CLOSE_DELIMITED + b"first")
+        assert go_on.wait(PATIENCE)
+        peer.send(b"other" + (b"\r\n0\r\n\r\n" if framing == "chunked" else b""))
+
+    response = transport.send(get(serve(script).url, stream=stream))
+    chunks = response.chunks()
+
+    assert next(chunks) == b"first"
+    go_on.set()
+    assert b"".join(chunks) == b"other"
+    response.close()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_compressed_body_is_handed_on_as_it_arrives(
+    serve: ServerFactory, transport: Transport, encoding: str, chunked: bool
+) -> None:
+    go_on = threading.Event()
+    compress = zlib.compressobj(wbits=31 if encoding == "gzip" else 15)
+    first = compress.compress(b"first") + compress.flush(zlib.Z_SYNC_FLUSH)
+    rest = compress.compress(b"other") + compress.flush()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        head = (CHUNKED if chunked else CLOSE_DELIMITED)[:-2] + f"Content-Encoding: {encoding}\r\n\r\n".encode()
+        peer.send(head + (chunk(first) if chunked else first))
+        assert go_on.wait(PATIENCE)
+        peer.send(chunk(rest) + b"0\r\n\r\n" if chunked else rest)
+
+    response = transport.send(get(serve(script).url, stream=True))
+    chunks = response.chunks()
+
+    assert next(chunks) == b"first"
+    go_on.set()
+    assert b"".join(chunks) == b"other"
+    response.close()
+
+
+def test_chunks_are_understood_however_they_are_cut(serve: ServerFactory, transport: Transport) -> None:
+    body = chunk(b"hello") + b"6;ext=1\r\n world\r\n" + chunk(b"!" * 300) + b"0\r\nTrailer: x\r\n\r\n"
+
+    def script(peer: Peer) -> None:
+        while True:
+            step = int(peer.request().target[1:])
+            peer.send(CHUNKED)
+            for at in range(0, len(body), step):
+                peer.send(body[at : at + step])
+
+    server = serve(script)
+    for step in (1, 2, 3, 7, 1000):
+        assert transport.send(get(f"{server.url}/{step}", stream=True)).read() == b"hello world" + b"!" * 300
+    assert server.connections == 1
+
+
+def test_a_large_answer_arrives_whole(serve: ServerFactory, transport: Transport) -> None:
+    content = bytes(range(256)) * 8192
+
+    def script(peer: Peer) -> None:
+        while True:
+            if peer.request().target == "/chunked":
+                peer.send(CHUNKED + b"".join(chunk(content[at : at + 9999]) for at in range(0, len(content), 9999)))
+                peer.send(b"0\r\n\r\n")
+            else:
+                packed = gzip.compress(content)
+                peer.answer(packed, "200 OK", "Content-Encoding: gzip")
+
+    server = serve(script)
+
+    assert transport.send(get(server.url + "/chunked")).read() == content
+    assert transport.send(get(server.url + "/packed")).read() == content
+
+
+def test_an_empty_answer_is_empty(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        peer.request()
+        peer.send(CHUNKED + b"0\r\n\r\n")
+
+    server = serve(script)
+    for _ in range(3):
+        response = transport.send(get(server.url))
+        assert list(response.chunks()) == []
+        assert list(response.chunks()) == []
+        response.close()
+    assert server.connections == 1
+
+
+# -- connections -----------------------------------------------------------------------------------------------
+
+
+def test_a_connection_serves_again_once_its_answer_was_read(serve: ServerFactory, transport: Transport) -> None:
+    server = serve(ok)
+
+    for _ in range(3):
+        response = transport.send(get(server.url))
+        assert b"".join(response.chunks()) == b"ok"
+
+    assert server.connections == 1
+
+
+def test_an_answer_closed_early_takes_its_connection_along(serve: ServerFactory, transport: Transport) -> None:
+    ended = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(CHUNKED + chunk(b"first"))
+        peer.wait_for_end()
+        ended.set()
+
+    server = serve(script)
+    response = transport.send(get(server.url, stream=True))
+    assert next(response.chunks()) == b"first"
+    response.close()
+    response.close()
+
+    assert ended.wait(PATIENCE)
+    assert list(response.chunks()) == []
+    transport.send(get(server.url, stream=True)).close()
+    assert server.connections == 2
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")  # urllib3 says so where verify=False is said
+@pytest.mark.parametrize("framing", [CHUNKED + chunk(b"first"), CLOSE_DELIMITED + b"first"], ids=["chunked", "close"])
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_close_from_another_thread_frees_the_reader_at_once(
+    serve: ServerFactory,
+    make_transport: TransportFactory,
+    framing: bytes,
+    secure: bool,
+    tls: ssl.SSLContext,
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(framing)
+        peer.wait_for_end()
+
+    server = serve(script, tls if secure else None)
+    response = make_transport(verify=False).send(get(server.url, stream=True))
+    got: list[bytes] = []
+    first = threading.Event()
+
+    def read() -> None:
+        for data in response.chunks():
+            got.append(data)
+            first.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        assert first.wait(PATIENCE)
+        started = time.monotonic()
+        response.close()
+        reader.result(PATIENCE)
+        assert time.monotonic() - started < 2
+
+    assert got == [b"first"]
+
+
+def test_closing_the_transport_ends_what_is_at_work_and_it_works_again(
+    serve: ServerFactory, transport: Transport
+) -> None:
+    def script(peer: Peer) -> None:
+        while peer.request().target != "/endless":
+            peer.answer()
+        peer.send(CLOSE_DELIMITED + b"first")
+        peer.wait_for_end()
+
+    server = serve(script)
+    response = transport.send(get(server.url + "/endless", stream=True))
+    chunks = response.chunks()
+    assert next(chunks) == b"first"
+    transport.close()
+
+    with pytest.raises(ConnectionError, match="closed") as caught:
+        next(chunks)
+    assert caught.value.code == "CONNECTION_LOST"
+    assert transport.send(get(server.url)).read() == b"ok"
+
+
+def test_idle_connections_are_closed_with_the_transport(serve: ServerFactory, transport: Transport) -> None:
+    ended = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.answer()
+        peer.wait_for_end()
+        ended.set()
+
+    transport.send(get(serve(script).url)).read()
+    transport.close()
+
+    assert ended.wait(PATIENCE)
+
+
+def test_twenty_threads_share_a_transport(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        while True:
+            peer.answer(peer.request().body)
+
+    url = serve(script).url
+
+    def call(number: int) -> bool:
+        body = b"%d" % number
+        return transport.send(Request("POST", url, body=BytesBody(body))).read() == body
+
+    with ThreadPoolExecutor(20) as pool:
+        assert all(pool.map(call, range(400)))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_nothing_is_sent_twice_when_a_kept_connection_dies(
+    serve: ServerFactory, transport: Transport, method: str
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.answer()
+        peer.request()  # and hang up without a word
+
+    server = serve(script)
+    transport.send(get(server.url)).read()
+    error = failure(transport, Request(method, server.url, body=BytesBody(b"x")))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == ("CONNECTION_LOST", True)
+    assert len(server.requests) == 2
+
+
+# -- failures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst",
+        CHUNKED + b"a\r\nfirst",
+        CHUNKED + b"5\r\nfirst",
+        CHUNKED + b"5\r\nfirst\r\n",
+        CHUNKED + b"5\r\nfirst\r\n5",
+        CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n" + chunk(gzip.compress(b"first")),
+    ],
+    ids=["length", "in a chunk", "after its data", "between chunks", "in a size", "gzip"],
+)
+def test_a_truncated_answer_never_ends_silently(
+    serve: ServerFactory, transport: Transport, sent: bytes, stream: bool
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(sent)
+
+    chunks = transport.send(get(serve(script).url, stream=stream)).chunks()
+
+    assert next(chunks) == b"first"
+    with pytest.raises(ConnectionError) as caught:
+        next(chunks)
+    assert (caught.value.code, caught.value.connected) == ("CONNECTION_LOST", True)
+
+
+def test_a_connection_that_is_reset_in_the_middle_is_lost(serve: ServerFactory, transport: Transport) -> None:
+    read = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(CHUNKED + chunk(b"first"))
+        assert read.wait(PATIENCE)
+        peer.reset()
+
+    response = transport.send(get(serve(script).url, stream=True))
+    chunks = response.chunks()
+    assert next(chunks) == b"first"
+    read.set()
+    with pytest.raises(ConnectionError) as caught:
+        next(chunks)
+
+    assert (caught.value.code, caught.value.connected) == ("CONNECTION_LOST", True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"", "CONNECTION_LOST"),
+        (b"HTTP/1.1 200 OK\r\nX-Half: ", "CONNECTION_LOST"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "INVALID_RESPONSE"),
+        (CHUNKED + b"zz\r\n", "INVALID_RESPONSE"),
+        (CHUNKED + b"5\r\nfirstXX\r\n", "INVALID_RESPONSE"),
+        (CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n" + chunk(b"not gzip") + b"0\r\n\r\n", "INVALID_RESPONSE"),
+    ],
+    ids=["nothing", "half a head", "not http", "no size", "no line break", "not gzip"],
+)
+def test_what_is_no_answer_is_an_error(serve: ServerFactory, transport: Transport, sent: bytes, code: str) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(sent)
+        if code == "INVALID_RESPONSE":
+            peer.wait_for_end()
+
+    error = failure(transport, get(serve(script).url))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == (code, True)
+
+
+def test_a_refused_connection_says_where(transport: Transport) -> None:
+    port = unused_port()
+
+    error = failure(transport, get(f"http://127.0.0.1:{port}/"))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == ("CONNECTION_REFUSED", False)
+    assert f"127.0.0.1:{port}" in error.message
+
+
+def test_an_unknown_name_is_a_dns_error(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*args: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
+    error = failure(transport, get("http://nonexistent.invalid:8000/"))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == ("DNS_ERROR", False)
+    assert "nonexistent.invalid:8000" in error.message
+
+
+def test_errors_survive_pickle(transport: Transport) -> None:
+    error = failure(transport, get(f"http://127.0.0.1:{unused_port()}/"))
+
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
+
+    assert isinstance(copy, ConnectionError)
+    assert (str(copy), copy.code, copy.connected) == (str(error), error.code, False)
+
+
+# -- time bounds -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deaf_address() -> Iterator[str]:
+    """An address that answers no attempt to connect: its queue of them is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = []
+        for _ in range(4):
+            client = socket.socket()
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+            waiting.append(client)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for client in waiting:
+            client.close()
+
+
+def test_connecting_is_bounded(transport: Transport, deaf_address: str) -> None:
+    error = failure(transport, get(deaf_address, timeouts=Timeouts(connect=0.1, read=5, total=5)))
+
+    assert isinstance(error, TimeoutError)
+    assert (error.code, error.bound, error.connected) == ("CONNECT_TIMEOUT", "connect", False)
+    assert "0.1 s" in error.message
+
+
+def test_the_total_bounds_connecting_too(transport: Transport, deaf_address: str) -> None:
+    error = failure(transport, get(deaf_address, timeouts=Timeouts(connect=5, read=5, total=0.1)))
+
+    assert isinstance(error, TimeoutError)
+    assert (error.code, error.bound, error.connected) == ("TIMEOUT", "timeout", False)
+
+
+def silent(peer: Peer) -> None:
+    peer.request()
+    peer.wait_for_end()
+
+
+def stuck(peer: Peer) -> None:
+    peer.request()
+    stuck_body(peer)
+
+
+def stuck_body(peer: Peer) -> None:
+    peer.send(CHUNKED + chunk(b"first"))
+    peer.wait_for_end()
+
+
+@pytest.mark.parametrize("script", [silent, stuck])
+def test_waiting_for_the_next_bytes_is_bounded(serve: ServerFactory, transport: Transport, script: object) -> None:
+    error = failure(transport, get(serve(script).url, timeouts=Timeouts(connect=5, read=0.1, total=5)))
+
+    assert isinstance(error, TimeoutError)
+    assert (error.code, error.bound, error.connected) == ("READ_TIMEOUT", "read", True)
+    assert "0.1 s" in error.message
+
+
+def test_the_head_has_a_bound_of_its_own(serve: ServerFactory, transport: Transport) -> None:
+    error = failure(transport, get(serve(silent).url, timeouts=Timeouts(connect=5, head=0.1)))
+
+    assert isinstance(error, TimeoutError)
+    assert (error.code, error.bound, error.connected) == ("READ_TIMEOUT", "head", True)
+    assert "0.1 s" in error.message
+
+
+@pytest.mark.parametrize("read", [None, 5])
+def test_the_bound_of_the_head_is_none_of_the_body(
+    serve: ServerFactory, transport: Transport, read: float | None
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(CHUNKED + chunk(b"first"))
+        time.sleep(0.25)  # longer than the head may take
+        peer.send(chunk(b"second") + b"0\r\n\r\n")
+
+    response = transport.send(get(serve(script).url, stream=True, timeouts=Timeouts(5, read, head=0.1)))
+
+    assert response.read() == b"firstsecond"
+
+
+def test_the_head_may_take_longer_than_the_silence_after_it(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        time.sleep(0.25)
+        stuck_body(peer)
+
+    error = failure(transport, get(serve(script).url, timeouts=Timeouts(5, 0.1, head=5)))
+
+    assert (error.code, getattr(error, "bound", None)) == ("READ_TIMEOUT", "read")
+
+
+@pytest.mark.parametrize("script", [silent, stuck])
+def test_the_total_bounds_waiting_too(serve: ServerFactory, transport: Transport, script: object) -> None:
+    error = failure(transport, get(serve(script).url, timeouts=Timeouts(connect=5, read=5, total=0.1)))
+
+    assert isinstance(error, TimeoutError)
+    assert (error.code, error.bound, error.connected) == ("TIMEOUT", "timeout", True)
+
+
+@pytest.mark.parametrize("part", ["head", "chunks", "chunk size", "length"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_total_holds_against_a_server_that_trickles(
+    serve: ServerFactory, transport: Transport, part: str, stream: bool
+) -> None:
+    beginnings = {
+        "head": b"HTTP/1.1 200 OK\r\nX-Long: ",
+        "chunks": CHUNKED + b"ffff\r\n",
+        "chunk size": CHUNKED + b"5\r\nfirst\r\n5;",
+        "length": b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n",
+    }
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(beginnings[part])
+        while True:
+            peer.send(b"x")
+            time.sleep(0.01)
+
+    started = time.monotonic()
+    error = failure(transport, get(serve(script).url, stream=stream, timeouts=Timeouts(read=1, total=0.15)))
+
+    assert isinstance(error, TimeoutError)
+    assert (error.code, error.bound) == ("TIMEOUT", "timeout")
+    assert time.monotonic() - started < 1
+
+
+def test_the_total_bounds_sending(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        ended.wait(PATIENCE)  # and read nothing of the body
+
+    ended = threading.Event()
+    endless = IterableBody(lambda: iter(lambda: b"x" * 65536, b""))
+    error = failure(transport, Request("POST", serve(script).url, body=endless, timeouts=Timeouts(read=5, total=0.2)))
+    ended.set()
+
+    assert isinstance(error, TimeoutError)
+    assert (error.code, error.bound, error.connected) == ("TIMEOUT", "timeout", True)
+
+
+# -- TLS -------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_by_an_unknown_authority_is_refused(
+    serve: ServerFactory, transport: Transport, tls: ssl.SSLContext
+) -> None:
+    error = failure(transport, get(serve(ok, tls).url))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == ("TLS_ERROR", False)
+    assert "certificate verify failed" in error.message
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_an_authority_can_be_trusted_by_argument_or_environment(
+    serve: ServerFactory,
+    make_transport: TransportFactory,
+    tls: ssl.SSLContext,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    url = serve(ok, tls).url
+
+    assert make_transport(verify=str(bundle)).send(get(url)).read() == b"ok"
+    assert make_transport(verify=False).send(get(url)).read() == b"ok"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    assert make_transport().send(get(url)).read() == b"ok"
+    assert failure(make_transport(trust_env=False), get(url)).code == "TLS_ERROR"
+
+
+def test_a_bundle_that_is_not_there_is_named(make_transport: TransportFactory) -> None:
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        make_transport(verify="/nowhere/ca.pem").send(get("https://127.0.0.1:1/"))
+
+
+# Python 3.10 does not mark a TLS transport as closed when the peer has ended it by an alert.
+@pytest.mark.filterwarnings(r"ignore:unclosed transport <asyncio\.sslproto:ResourceWarning")
+def test_a_client_certificate_is_presented(
+    serve: ServerFactory, make_transport: TransportFactory, authority: trustme.CA, tmp_path: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    bundle, pair = tmp_path / "ca.pem", tmp_path / "client.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    authority.issue_cert("client@example.org").private_key_and_cert_chain_pem.write_to_path(str(pair))
+    url = serve(ok, context).url
+
+    assert make_transport(verify=str(bundle), cert=str(pair)).send(get(url)).read() == b"ok"
+    assert isinstance(failure(make_transport(verify=str(bundle)), get(url)), ConnectionError)
+
+
+def test_a_server_without_tls_is_a_tls_error(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.sock.recv(10)
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        peer.wait_for_end()
+
+    error = failure(transport, get(serve(script).url.replace("http:", "https:")))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == ("TLS_ERROR", False)
+
+
+# -- proxies ---------------------------------------------------------------------------------------------------
+
+
+def forwarding(peer: Peer) -> None:
+    """A proxy that answers for every server."""
+    while True:
+        peer.request()
+        peer.answer(b"by proxy")
+
+
+def tunnelling(peer: Peer) -> None:
+    """A proxy that connects to whatever it is asked to."""
+    host, _, port = peer.request().target.rpartition(":")
+    with socket.create_connection((host, int(port))) as upstream:
+        peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+        def backwards() -> None:
+            with contextlib.suppress(OSError):
+                while data := upstream.recv(65536):
+                    peer.send(data)
+
+        thread = threading.Thread(target=backwards, daemon=True)
+        thread.start()
+        while data := peer.sock.recv(65536):
+            upstream.sendall(data)
+        upstream.shutdown(socket.SHUT_RDWR)
+        thread.join(PATIENCE)
+
+
+def test_the_environment_names_a_proxy(
+    serve: ServerFactory, make_transport: TransportFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(forwarding)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", "://me:secret@"))
+    transport = make_transport()
+
+    assert transport.send(get("http://formation.invalid:8001/a%2fb?q=1")).read() == b"by proxy"
+    request = proxy.requests[0]
+    assert request.target == "http://formation.invalid:8001/a%2fb?q=1"
+    assert request.values("host") == [b"formation.invalid:8001"]
+    assert request.values("proxy-authorization") == [b"Basic bWU6c2VjcmV0"]
+
+
+@pytest.mark.parametrize("no_proxy", ["127.0.0.1", "example.org, 127.0.0.0/8", "*"])
+def test_no_proxy_is_respected(
+    serve: ServerFactory, make_transport: TransportFactory, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+) -> None:
+    proxy, server = serve(forwarding), serve(ok)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+
+    assert make_transport().send(get(server.url)).read() == b"ok"
+    assert proxy.connections == 0
+
+
+def test_the_environment_is_not_asked_where_it_is_not_trusted(
+    serve: ServerFactory, make_transport: TransportFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, server = serve(forwarding), serve(ok)
+    monkeypatch.setenv("ALL_PROXY", proxy.url)
+
+    assert make_transport(trust_env=False).send(get(server.url)).read() == b"ok"
+    assert make_transport().send(get(server.url)).read() == b"by proxy"
+
+
+def test_proxies_can_be_given(serve: ServerFactory, make_transport: TransportFactory) -> None:
+    proxy, server = serve(forwarding), serve(ok)
+    transport = make_transport(proxies={"http": proxy.url, "no_proxy": ".direct.invalid,127.0.0.1"})
+
+    assert transport.send(get("http://formation.invalid/")).read() == b"by proxy"
+    assert transport.send(get(server.url)).read() == b"ok"
+
+
+def test_https_goes_through_a_tunnel(
+    serve: ServerFactory, make_transport: TransportFactory, tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    proxy, server = serve(tunnelling), serve(ok, tls)
+    transport = make_transport(verify=str(bundle), proxies={"https": proxy.url})
+
+    assert transport.send(get(server.url + "/a%2fb")).read() == b"ok"
+    assert transport.send(get(server.url + "/again")).read() == b"ok"
+    assert [request.target for request in server.requests] == ["/a%2fb", "/again"]
+    assert (proxy.requests[0].method, proxy.connections) == ("CONNECT", 1)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_named_without_its_password(make_transport: TransportFactory, scheme: str) -> None:
+    port = unused_port()
+    transport = make_transport(proxies={"all": f"http://me:hunter2@127.0.0.1:{port}"})
+
+    error = failure(transport, get(f"{scheme}://formation.invalid/"))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == ("PROXY_ERROR", False)
+    assert f"127.0.0.1:{port}" in error.message
+    assert "hunter2" not in str(error)
+
+
+def test_a_proxy_that_refuses_is_a_proxy_error(serve: ServerFactory, make_transport: TransportFactory) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.answer(b"", "407 Proxy Authentication Required")
+
+    transport = make_transport(proxies={"all": serve(script).url.replace("://", "://me:hunter2@")})
+    error = failure(transport, get("https://formation.invalid/"))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected) == ("PROXY_ERROR", False)
+    assert "407" in error.message
+    assert "hunter2" not in str(error)
+
+
+def test_a_proxy_that_is_no_url_is_a_matter_of_configuration(make_transport: TransportFactory) -> None:
+    with pytest.raises(ConfigurationError):
+        make_transport(proxies={"all": "http://"}).send(get("http://formation.invalid/"))

@@ -1,0 +1,91 @@
+"""The decisions that the HTTP transports share, as functions: no network."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muxi_transports._urllib3_connection import InvalidFraming, _ChunkFraming
+from muxi_transports._wire import Origin, parse_origin, proxy_for, received_headers, split_url
+
+
+@given(contents=st.lists(st.binary(min_size=1, max_size=40)), cuts=st.lists(st.integers(0, 400)))
+def test_chunks_come_out_as_they_went_in_wherever_the_wire_is_cut(contents: list[bytes], cuts: list[int]) -> None:
+    wire = b"".join(b"%X;x=y\r\n%b\r\n" % (len(content), content) for content in contents) + b"0\r\nA: b\r\n\r\n"
+    framing = _ChunkFraming()
+    got, at = b"", 0
+    for cut in [*sorted(cut for cut in cuts if cut < len(wire)), len(wire)]:
+        got += framing.feed(wire[at:cut])
+        at = cut
+
+    assert got == b"".join(contents)
+    assert framing.ended
+
+
+def test_what_has_arrived_of_a_chunk_comes_out_at_once() -> None:
+    framing = _ChunkFraming()
+
+    assert framing.feed(b"3\r\none\r\n9\r\ntw") == b"onetw"
+    assert framing.feed(b"o") == b"o"
+    assert not framing.ended
+
+
+@pytest.mark.parametrize("wire", [b"x\r\n", b"-1\r\n", b"+1\r\n", b"1_0\r\n", b"\r\n", b"1\r\naXX\r\n", b"0x1\r\n"])
+def test_what_is_no_chunk_is_refused(wire: bytes) -> None:
+    with pytest.raises(InvalidFraming):
+        _ChunkFraming().feed(wire)
+
+
+def test_a_line_without_end_is_refused() -> None:
+    with pytest.raises(http.client.LineTooLong):
+        _ChunkFraming().feed(b"1" * 70_000)
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "direct"),
+    [
+        ("formation.example.org", "", False),
+        ("formation.example.org", "example.org", True),
+        ("formation.example.org", ".example.org", True),
+        ("formation.example.org", "*.example.org", True),
+        ("formation.example.org", "other.org, Example.org", True),
+        ("formation.example.org", "example.org:8001", True),
+        ("formation.example.org", "example.org:9999", False),
+        ("myexample.org", "example.org", False),
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("10.1.2.3", "2.3", False),
+        ("::1", "::1", True),
+        ("fd00::5", "fd00::/8", True),
+        ("formation.example.org", "10.0.0.0/8,*", True),
+    ],
+)
+def test_no_proxy_lists_names_addresses_and_networks(host: str, no_proxy: str, direct: bool) -> None:
+    proxies = {"http": "proxy:3128", "no_proxy": no_proxy}
+
+    assert proxy_for(Origin("http", host, 8001, None), proxies, False) == (None if direct else "http://proxy:3128")
+
+
+def test_the_more_exact_proxy_wins() -> None:
+    proxies = {"all": "http://all:1", "https": "http://secure:1", "https://one.example": "http://one:1"}
+
+    chosen = [proxy_for(parse_origin(url), proxies, False) for url in ("https://one.example", "https://x", "http://x")]
+
+    assert chosen == ["http://one:1", "http://secure:1", "http://all:1"]
+
+
+def test_a_url_is_split_without_touching_it() -> None:
+    assert split_url("https://[::1]:8443/a/../%2f?q=%23#f") == ("https://[::1]:8443", "/a/../%2f?q=%23")
+    assert parse_origin("https://[::1]:8443").where == "[::1]:8443"
+    assert parse_origin("http://Example.org") == Origin("http", "example.org", 80, None)
+
+
+def test_received_headers_are_mended() -> None:
+    headers = received_headers(
+        [("A", "one\r\n two"), ("B c", "dropped"), ("D", "Gr\xc3\xbc\xc3\x9fe"), ("E", "caf\xe9")]
+    )
+
+    assert list(headers.items()) == [("A", "one two"), ("D", "Grüße"), ("E", "café")]
