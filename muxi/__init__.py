@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from muxi.version import __version__
 
 if TYPE_CHECKING:
-    from muxi import errors, types
+    from muxi import errors, types, webhook
+    from muxi.answers import PendingTurn, pending
     from muxi.call import Call, Key, StreamCall, Wait
     from muxi.clock import Clock, ManualClock, SystemClock
     from muxi.config import FormationConfig, ServerConfig
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
         ConfigurationError,
         ConflictError,
         ConnectionError,
+        JobFailed,
+        ListTruncated,
         MuxiError,
         NotFoundError,
         PluginError,
         RateLimitError,
+        ResultForgotten,
         ServerError,
         StreamInterrupted,
         TimeoutError,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from muxi.result import Meta, RawResponse, meta
     from muxi.server import AsyncServerClient, ServerClient
     from muxi.streams import AsyncEventStream, EventStream
+    from muxi.widgets import parse_ui_widgets
 
 # `muxi-runtime` installs muxi/runtime, maybe under another directory of sys.path than this file's.
 __path__ = extend_path(__path__, __name__)
@@ -58,15 +63,19 @@ __all__ = [
     "EventStream",
     "FormationClient",
     "FormationConfig",
+    "JobFailed",
     "Key",
+    "ListTruncated",
     "ManualClock",
     "Meta",
     "MuxiError",
     "NotFoundError",
     "Outcome",
+    "PendingTurn",
     "PluginError",
     "RateLimitError",
     "RawResponse",
+    "ResultForgotten",
     "ServerClient",
     "ServerConfig",
     "ServerError",
@@ -81,12 +90,16 @@ __all__ = [
     "errors",
     "hookimpl",
     "meta",
+    "parse_ui_widgets",
+    "pending",
     "register_transport",
     "types",
+    "webhook",
 ]
 
 #: Where each public name lives; loaded when it is first asked for, so that importing muxi stays quick.
 _HOMES = {
+    "muxi.answers": ("PendingTurn", "pending"),
     "muxi.call": ("Call", "Key", "StreamCall", "Wait"),
     "muxi.clock": ("Clock", "ManualClock", "SystemClock"),
     "muxi.config": ("FormationConfig", "ServerConfig"),
@@ -97,10 +110,13 @@ _HOMES = {
         "ConfigurationError",
         "ConflictError",
         "ConnectionError",
+        "JobFailed",
+        "ListTruncated",
         "MuxiError",
         "NotFoundError",
         "PluginError",
         "RateLimitError",
+        "ResultForgotten",
         "ServerError",
         "StreamInterrupted",
         "TimeoutError",
@@ -113,16 +129,25 @@ _HOMES = {
     "muxi.result": ("Meta", "RawResponse", "meta"),
     "muxi.server": ("AsyncServerClient", "ServerClient"),
     "muxi.streams": ("AsyncEventStream", "EventStream"),
+    "muxi.widgets": ("parse_ui_widgets",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name in ("errors", "types"):
+    if name in ("errors", "types", "webhook"):
         return import_module(f"muxi.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'muxi' has no attribute {name!r}")
-    value = getattr(import_module(_HOME_OF[name]), name)
+    try:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    except ImportError as error:
+        from muxi.environment import conflicts
+
+        # Files of another distribution in place of ours: say what to do, not only what is missing.
+        if advice := conflicts():
+            raise ImportError(f"{error}; {'; '.join(advice)}") from error
+        raise
     globals()[name] = value
     return value
 

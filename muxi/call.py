@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 from muxi.errors import ValidationError
+from muxi.limits import Limit
 from muxi.repeat import Repeat, repeat_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from muxi.streams import AsyncEventStream, EventStream
 
 __all__ = ["Call", "Item", "Key", "Pages", "Procedure", "StreamCall", "Wait", "send"]
 
 T = TypeVar("T")
 E = TypeVar("E")
+T_co = TypeVar("T_co", covariant=True)
 
 Scalar = str | int | float | bool | None
+
+
+class Sendable(Protocol[T_co]):
+    """A call of either kind, by what sending it from a sync client gives."""
+
+    @property
+    def _sync(self) -> T_co: ...
+
+
+class AsyncSendable(Protocol[T_co]):
+    """A call of either kind, by what sending it from an async client gives."""
+
+    @property
+    def _async(self) -> T_co: ...
 
 
 class Key(str, Enum):
@@ -51,7 +73,7 @@ class Call(Generic[T]):
     body: Any = None
     #: Other content, in place of JSON: a path, bytes, or a :class:`muxi.transport.Body`.
     content: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: Key = Key.CLIENT
     user_id: str | None = None
     #: Whether the route refuses to work without a user.
@@ -66,10 +88,20 @@ class Call(Generic[T]):
     accepts: str | None = None
     #: The type of the result, by name.
     returns: str | None = None
+    #: Whether the answer is a plain text; anything else is JSON.
+    plain_text: bool = False
+    #: Fields of the envelope that belong to the result: they stand in it beside the data.
+    beside: tuple[str, ...] = ()
     #: Whether the result is a chat turn, which may have failed under HTTP 200.
     turn: bool = False
     #: Seconds for one attempt, for operations that need more than the client's ``timeout``.
     timeout: float | None = None
+    #: What the wire allows in the query, checked before sending.
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    #: The file that the body of the answer goes to, as it arrives; the result then tells about the file.
+    into: str | os.PathLike[str] | None = None
+    #: Called as the file grows, with the bytes so far and how many there will be, if that is known.
+    progress: Callable[[int, int | None], None] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def get(cls, path: str, **rest: Any) -> Call[T]:
@@ -114,7 +146,7 @@ class Call(Generic[T]):
             proxied: whether a server's proxy stands between, which decodes and cuts paths anew.
 
         Raises:
-            ValidationError: a parameter is empty or would lead to another route.
+            ValidationError: a parameter is empty or would lead to another route, or is not valid text.
         """
         path = self.path
         if self.params:
@@ -122,7 +154,10 @@ class Call(Generic[T]):
         if self.query:
             pairs = [(name, _text(value)) for name, value in self.query.items() if value is not None]
             if pairs:
-                return f"{path}?{urlencode(pairs)}"
+                try:
+                    return f"{path}?{urlencode(pairs)}"
+                except UnicodeEncodeError as error:
+                    raise _refused("query", f"is not valid text: {error}") from error
         return path
 
     def payload(self, body: Any) -> bytes:
@@ -136,9 +171,22 @@ class Call(Generic[T]):
         except (TypeError, ValueError) as error:
             raise ValidationError("INVALID_BODY", f"the body cannot be sent as JSON: {error}") from error
 
-    def named(self, operation: str) -> Call[T]:
+    if TYPE_CHECKING:
+        # What sending the call gives, in either colour. Overloads of send() would say the same, and mypy takes
+        # them for ambiguous wherever a type has an Any in it.
+        @property
+        def _sync(self) -> T: ...
+        @property
+        def _async(self) -> T: ...
+
+    def named(self, operation: str) -> Self:
         """The same call under the name of the operation that makes it."""
-        return self if self.operation else replace(self, operation=operation)
+        if self.operation:
+            return self
+        # dataclasses.replace() does the same and takes ten times as long, on every call.
+        named = object.__new__(type(self))
+        named.__dict__.update(self.__dict__, operation=operation)
+        return named
 
 
 @dataclass(frozen=True)
@@ -150,13 +198,17 @@ class StreamCall(Call[E]):
     #: The route that stops the work where the caller leaves early, with ``request_id`` in it.
     cancel: str | None = None
 
-    def named(self, operation: str) -> StreamCall[E]:
-        return self if self.operation else replace(self, operation=operation)
+    if TYPE_CHECKING:
+
+        @property
+        def _sync(self) -> EventStream[E]: ...  # type: ignore[override]  # an open stream, not one event
+        @property
+        def _async(self) -> AsyncEventStream[E]: ...  # type: ignore[override]  # likewise
 
 
 @dataclass(frozen=True)
 class Wait:
-    """A step of a procedure: let that many seconds pass."""
+    """A step of a procedure: let that many seconds pass. Its outcome is the seconds since the procedure began."""
 
     seconds: float
 

@@ -15,10 +15,12 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from muxi.call import Call, Item, Key, Pages, Procedure, StreamCall
+from muxi.call import AsyncSendable, Call, Item, Key, Pages, Procedure, Sendable, StreamCall
 from muxi.clock import Clock, SystemClock
 from muxi.config import Address, FormationConfig, ServerConfig
 from muxi.context import Context, Options, Outcome
+from muxi.download import save, save_async
+from muxi.endpoints import install
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.events import EventReader, reader_for
 from muxi.exchange import (
@@ -27,6 +29,7 @@ from muxi.exchange import (
     Effect,
     ItemSteps,
     Read,
+    Save,
     Send,
     Settings,
     Sleep,
@@ -65,7 +68,7 @@ T = TypeVar("T")
 E = TypeVar("E")
 C = TypeVar("C", bound="BaseClient")
 
-logger = logging.getLogger("muxi")
+logger: logging.Logger = logging.getLogger("muxi")
 
 _AS_ANSWERED: Any = object()
 
@@ -79,6 +82,8 @@ def perform(effect: Effect, transport: Callable[[], Transport], clock: Clock) ->
         return transport().send(effect.request)
     if isinstance(effect, Read):
         return effect.response.read()
+    if isinstance(effect, Save):
+        return save(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         clock.sleep(effect.seconds)
         return None
@@ -94,6 +99,8 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
         return await transport().send(effect.request)
     if isinstance(effect, Read):
         return await effect.response.read()
+    if isinstance(effect, Save):
+        return await save_async(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         await clock.sleep_async(effect.seconds)
         return None
@@ -181,6 +188,7 @@ class _Core:
         self.hooks.announce("muxi_register_transports", registry=self.transports)
         self.hooks.announce("muxi_register_schemas", registry=self.schemas)
         self.closed = False
+        self._closing = False
         self.lock = threading.Lock()
         self._transport: Transport | AsyncTransport | None = None
         self._owned = False
@@ -188,28 +196,36 @@ class _Core:
         choice = chosen_transport(config.transport)
         # A name is made at first use, so that an unused client loads no HTTP library; anything else is checked now.
         self._make = partial(make, choice)
-        if not isinstance(choice, str):
+        if isinstance(choice, str):
+            self.transports.factory(choice, asynchronous=asynchronous)
+        else:
             self._transport, self._owned = self._make()
-        elif choice not in self.transports.names():
-            self._make()
         self.clock = config.clock or getattr(self._transport, "clock", None) or SystemClock()
 
     @property
     def transport(self) -> Transport | AsyncTransport:
-        if self.closed:
-            raise ConfigurationError("this client has been closed; make a new one")
-        if self._transport is None:
-            with self.lock:
-                if self._transport is None:
-                    self._transport, self._owned = self._make()
-                    if self.config.clock is None and self._transport.clock is not None:
-                        self.clock = self._transport.clock
-        return self._transport
+        transport = self._transport
+        if transport is not None:
+            return transport
+        with self.lock:
+            if self.closed:
+                raise ConfigurationError("this client has been closed; make a new one")
+            if self._transport is None:
+                self._transport, self._owned = self._make()
+                if self.config.clock is None and self._transport.clock is not None:
+                    self.clock = self._transport.clock
+            return self._transport
 
     def settings(self, options: Options) -> Settings:
         if self._transport is None:
-            _ = self.transport  # its clock may be the one to use
+            _ = self.transport  # its clock may be the one to use; and a closed client says that it is
         return Settings(self.address, options, self.hooks, self.schemas, self.clock)
+
+    def begin_closing(self) -> bool:
+        """Whether this is the first to close; the others have nothing to do."""
+        with self.lock:
+            first, self._closing = not self._closing, True
+            return first
 
     def take_transport(self) -> Transport | AsyncTransport | None:
         """What is to be closed, once."""
@@ -223,6 +239,8 @@ class BaseClient:
     """A client of either colour: a core, and the options of its calls."""
 
     _asynchronous: ClassVar[bool] = False
+    #: Which functions an endpoint gives to this class; see :mod:`muxi.endpoints`.
+    _colour: ClassVar[str] = "sync"
     _core: _Core
     _options: Options
 
@@ -231,7 +249,7 @@ class BaseClient:
     ) -> None:
         from muxi.environment import report_conflicts
 
-        report_conflicts()
+        report_conflicts(stacklevel=5)  # the line that makes the client
         self._core = _Core(config, builtin, asynchronous=self._asynchronous)
         self._options = options
         self._core.hooks.announce("muxi_client_created", client=self)
@@ -257,6 +275,8 @@ class BaseClient:
             raise ConfigurationError(f"with_options() knows no {', '.join(sorted(unknown))}")
         if "headers" in given:
             given["headers"] = (*self._options.headers, *given["headers"].items())
+        if isinstance(key := given.get("idempotency_key"), str) and not key.strip():
+            raise ConfigurationError("idempotency_key= takes a text that is not empty; the platform ignores empty ones")
         options = replace(self._options, **given)
         numbers = {
             name: getattr(options, name)
@@ -330,20 +350,26 @@ class _SyncBase(BaseClient):
 class Client(_SyncBase):
     """The sync client that :class:`muxi.FormationClient` and :class:`muxi.ServerClient` are."""
 
-    def send(self, call: Call[T]) -> T:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        install(cls, cls._colour)
+
+    def send(self, call: Sendable[T]) -> T:
         """Run a call that was made as a value.
 
         Raises:
             MuxiError: the call failed.
         """
-        if isinstance(call, StreamCall):
-            return cast(T, self._open(call))
-        return self._run(call)
+        given: Any = call
+        return cast(T, self._open(given) if isinstance(given, StreamCall) else self._run(given))
 
     def close(self) -> None:
         """Free the connections. Streams that are still open break; using the client afterwards is an error."""
-        if not self._core.closed:
+        if not self._core.begin_closing():
+            return
+        try:
             self._drive(self._core.hooks.observe("muxi_client_closed", client=self))
+        finally:
             transport = self._core.take_transport()
             if transport is not None:
                 cast(Transport, transport).close()
@@ -368,6 +394,8 @@ class Client(_SyncBase):
 
 class RawClient(_SyncBase):
     """What ``with_raw_response`` of a sync client gives: the same methods, each with its HTTP answer."""
+
+    _colour: ClassVar[str] = "raw"
 
     def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(self._exchange(call))
@@ -445,16 +473,25 @@ class _AsyncBase(BaseClient):
 class AsyncClient(_AsyncBase):
     """The async client that :class:`muxi.AsyncFormationClient` and :class:`muxi.AsyncServerClient` are."""
 
-    async def send(self, call: Call[T]) -> T:
+    _colour: ClassVar[str] = "async"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        install(cls, cls._colour)
+
+    async def send(self, call: AsyncSendable[T]) -> T:
         """As :meth:`Client.send`."""
-        if isinstance(call, StreamCall):
-            return cast(T, await self._open(call))
-        return await self._run(call)
+        given: Any = call
+        return cast(T, await (self._open(given) if isinstance(given, StreamCall) else self._run(given)))
 
     async def close(self) -> None:
         """As :meth:`Client.close`."""
-        if not self._core.closed:
+        self._claim_loop()
+        if not self._core.begin_closing():
+            return
+        try:
             await self._drive(self._core.hooks.observe("muxi_client_closed", client=self))
+        finally:
             transport = self._core.take_transport()
             if transport is not None:
                 await cast(AsyncTransport, transport).close()
@@ -486,6 +523,8 @@ class AsyncClient(_AsyncBase):
 
 class AsyncRawClient(_AsyncBase):
     """What ``with_raw_response`` of an async client gives."""
+
+    _colour: ClassVar[str] = "async_raw"
 
     async def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(await self._exchange(call))

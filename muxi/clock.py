@@ -7,6 +7,7 @@ import itertools
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class ManualClock(Clock):
             self._condition.notify_all()
             while self._tasks and self._tasks[0][0] <= self._now:
                 _, _, loop, future = heapq.heappop(self._tasks)
-                loop.call_soon_threadsafe(_wake, future)
+                with suppress(RuntimeError):  # its loop has been closed, and nobody waits any more
+                    loop.call_soon_threadsafe(_wake, future)
 
     def sleep(self, seconds: float) -> None:
         if self._auto_advance:

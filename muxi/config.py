@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 from urllib.parse import quote, urlsplit
 
 from muxi.errors import ConfigurationError
@@ -13,6 +13,8 @@ from muxi.redact import REDACTED, redact_text
 
 if TYPE_CHECKING:
     import logging
+
+    from typing_extensions import Self
 
     from muxi.clock import Clock
 
@@ -43,7 +45,7 @@ class _ClientConfig:
     max_retries: int = 3
     #: Seconds for one attempt, from connecting to the last byte. Not for streams.
     timeout: float = 30.0
-    #: Log every attempt at DEBUG.
+    #: Log every attempt, also where the program has not set up any logging.
     debug: bool = False
     #: Where to log, in place of ``logging.getLogger("muxi")``.
     logger: logging.Logger | None = None
@@ -65,6 +67,20 @@ class _ClientConfig:
     stall_timeout: float | Literal["default"] | None = "default"
     #: Time, for tests.
     clock: Clock | None = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # Also what copy.deepcopy() does; dataclasses.replace() and copy.copy() make a copy.
+        secrets = [item.name for item in fields(self) if not item.repr and isinstance(getattr(self, item.name), str)]
+        if secrets or self.headers:
+            raise TypeError(
+                f"a {type(self).__name__} with {' and '.join([*secrets, *(['headers'] if self.headers else [])])} does "
+                "not pickle: keys would go along. Make it where it is needed, with keys from the environment or a "
+                "function"
+            )
+        return super().__reduce_ex__(protocol)
+
+    def __copy__(self) -> Self:
+        return replace(self)
 
     def check_numbers(self) -> None:
         """Refuse numbers that have no sense.
@@ -95,12 +111,19 @@ class FormationConfig(_ClientConfig):
     ``mode="draft"`` its draft), ``url`` (the formation itself), or ``base_url`` (with the version path).
     """
 
+    #: The formation's id on a server; goes with ``server_url``.
     formation_id: str | None = None
+    #: The formation itself, with or without its version path.
     url: str | None = None
+    #: The server in front of the formation; goes with ``formation_id``.
     server_url: str | None = None
+    #: The formation itself, with the version path, taken as it is.
     base_url: str | None = None
+    #: The key of admin routes, or a function that returns it.
     admin_key: Secret | None = field(default=None, repr=False)
+    #: The key of client routes, or a function that returns it.
     client_key: Secret | None = field(default=None, repr=False)
+    #: Behind a server: the deployed formation, or its draft.
     mode: Literal["live", "draft"] = "live"
     #: Whether closing a chat early also sends a cancel; None does so behind a server's proxy only.
     cancel_on_close: bool | None = None
@@ -146,7 +169,7 @@ class FormationConfig(_ClientConfig):
             raise ConfigurationError("formation_id= needs server_url= beside it (or set MUXI_SERVER_URL for both)")
         if not self.formation_id:
             raise ConfigurationError("server_url= needs formation_id= beside it (or set MUXI_FORMATION_ID for both)")
-        if self.formation_id in (".", "..") or not set(self.formation_id).isdisjoint("/?#%"):
+        if self.formation_id.strip() in ("", ".", "..") or not set(self.formation_id).isdisjoint("/?#%"):
             raise ConfigurationError(f"formation_id={self.formation_id!r} cannot be an id: it would lead elsewhere")
         prefix = "draft" if self.mode == "draft" else "api"
         server = _checked_url("server_url", self.server_url)
@@ -160,8 +183,11 @@ class FormationConfig(_ClientConfig):
 class ServerConfig(_ClientConfig):
     """Everything a server client can be told; the same names as its constructor takes."""
 
+    #: The server.
     url: str | None = None
+    #: The public half of the server's key pair.
     key_id: str | None = None
+    #: The secret half, or a function that returns it.
     secret_key: Secret | None = field(default=None, repr=False)
 
     def resolved(self) -> ServerConfig:
@@ -205,19 +231,28 @@ def _key(argument: str, given: Secret | None, variable: str) -> Secret | None:
 
 def _checked_url(argument: str, url: str) -> str:
     """The URL without the slash at its end, if it is one that calls can be appended to."""
+    given: object = url
+    if not isinstance(given, str):
+        raise ConfigurationError(f"{argument}= takes a URL as text, got {type(given).__name__}")
     url = url.strip()
+    # What follows may show the URL, so that first of all it must have nothing secret in it.
+    if "@" in url.partition("://")[2].partition("/")[0] or ("@" in url and not _has_host(url)):
+        raise ConfigurationError(f"{argument} has a user name in it; send credentials with headers= or a plugin")
+    if "?" in url or "#" in url:
+        raise ConfigurationError(f"{argument} has a query or a fragment, and paths are appended to it")
+    if not url.isprintable() or " " in url:
+        raise ConfigurationError(f"{argument}={url!r} has white space or control characters in it")
+    if not _has_host(url):
+        raise ConfigurationError(f"{argument}={url!r} is not an http or https URL with a host")
+    return url.rstrip("/")
+
+
+def _has_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{argument}={redact_text(url)!r} is not a URL: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"{argument}={redact_text(url)!r} is not an http or https URL with a host")
-    if parts.query or parts.fragment:
-        raise ConfigurationError(f"{argument}={redact_text(url)!r} has a query or a fragment; paths are appended to it")
-    if parts.username is not None:
-        raise ConfigurationError(f"{argument} has a user name in it; send credentials with headers= or a plugin")
-    return url.rstrip("/")
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _shown(config: _ClientConfig) -> str:
@@ -227,6 +262,8 @@ def _shown(config: _ClientConfig) -> str:
         value = getattr(config, item.name)
         if item.name == "headers":
             value = dict.fromkeys(value, "…")
+        elif item.name.endswith("url") and not {"@", "?"}.isdisjoint(str(value)):
+            value = REDACTED
         if item.repr and value != item.default and value not in ((), {}):
             parts.append(f"{item.name}={redact_text(repr(value))}")
         elif not item.repr and value is not None:

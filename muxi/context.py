@@ -41,7 +41,7 @@ class Options:
     #: ``"default"`` leaves it to the kind of stream.
     idle_timeout: float | str | None = "default"
     stall_timeout: float | str | None = "default"
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     idempotency_key: str | None = None
     cancel_on_close: bool = False
 
@@ -52,6 +52,8 @@ class Context:
 
     call: Call[Any]
     address: Address
+    #: The address of the call itself, with its query, percent-encoded.
+    url: str
     options: Options
     clock: Clock
     #: The number of the current attempt, from 1; 0 before the first.
@@ -65,7 +67,7 @@ class Context:
     #: The request of the current attempt.
     request: Request | None = None
     #: Room for plugins to remember something between the hooks of one call; use keys of your own.
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def elapsed(self) -> float:

@@ -36,9 +36,13 @@ def conflicts() -> tuple[str, ...]:
 _reported: set[str] = set()
 
 
-def report_conflicts() -> None:
-    """Warn of each conflict, once per process."""
+def report_conflicts(*, stacklevel: int = 2) -> None:
+    """Warn of each conflict, once per process.
+
+    Args:
+        stacklevel: whose line the warning shows, counted as by :func:`warnings.warn`; 2 is the caller's.
+    """
     for advice in conflicts():
         if advice not in _reported:
             _reported.add(advice)
-            warnings.warn(advice, RuntimeWarning, stacklevel=4)
+            warnings.warn(advice, RuntimeWarning, stacklevel=stacklevel)

@@ -20,10 +20,13 @@ __all__ = [
     "ConflictError",
     "ConnectionError",
     "ErrorAnswer",
+    "JobFailed",
+    "ListTruncated",
     "MuxiError",
     "NotFoundError",
     "PluginError",
     "RateLimitError",
+    "ResultForgotten",
     "ServerError",
     "StreamInterrupted",
     "TimeoutError",
@@ -63,6 +66,8 @@ class MuxiError(Exception):
     answer: ErrorAnswer | None = None
     #: Whether the platform itself said this, and not something between it and the client.
     from_platform: bool = False
+    #: The stage in which a deployment failed, such as ``health_check``; None outside of deployment streams.
+    stage: str | None = None
     #: What had arrived of a stream before this: for a chat a message with ``content`` and ``metadata``.
     partial: Mapping[str, Any] = MappingProxyType({})
 
@@ -83,6 +88,8 @@ class MuxiError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.code}: {self.message}" if self.code else self.message
+        if fields := _wrong_fields(self.details.get("validation_errors"), self.message):
+            text = f"{text} ({fields})"
         facts = [self.call] if self.call else []
         if self.status_code:
             facts.append(f"HTTP {self.status_code}")
@@ -95,6 +102,15 @@ class MuxiError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors of subclasses differ; the state is what has to survive, not the call.
         return _restore, (type(self), self.args, dict(self.__dict__))
+
+
+def _wrong_fields(problems: object, message: str) -> str:
+    """The fields that an answer complains about, unless its message names them."""
+    if not isinstance(problems, list):
+        return ""
+    found = [problem for problem in problems if isinstance(problem, dict) and problem.get("msg")]
+    lines = [f"{problem.get('field') or 'the body'}: {problem['msg']}" for problem in found]
+    return "; ".join(line for line in lines if line not in message and line.partition(": ")[2] not in message)
 
 
 def _restore(cls: type[MuxiError], args: tuple[object, ...], state: dict[str, object]) -> MuxiError:
@@ -114,6 +130,24 @@ class AuthorizationError(MuxiError):
 
 class NotFoundError(MuxiError):
     """There is no such thing, or no longer (HTTP 404, 410)."""
+
+
+class ResultForgotten(NotFoundError):
+    """Work in the background was seen running and is not known any more, and what came of it neither.
+
+    Finished work is kept for five minutes, and none over a restart of the formation.
+    """
+
+
+class JobFailed(MuxiError):
+    """Work in the background, such as taking in memories, came to a bad end; ``details`` has what is known of it."""
+
+
+class ListTruncated(MuxiError):
+    """There is more than the wire can list, and no way to the rest. What came before this is right as it is."""
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__("LIST_TRUNCATED", message, 0, details)
 
 
 class ConflictError(MuxiError):
@@ -230,7 +264,7 @@ class StreamInterrupted(MuxiError):
         partial: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
-        self.partial = dict(partial or {})
+        self.partial: Mapping[str, Any] = dict(partial or {})
 
     @property
     def text(self) -> str:
@@ -307,8 +341,14 @@ def error_from_answer(
         message = _excerpt(body) if payload is None else ""
     error = map_error(status, code, message or reason or f"HTTP {status}", details, retry_after, request_id)
     error.answer = ErrorAnswer(status, headers, body)
-    error.from_platform = payload is not None and "error" in payload
+    error.from_platform = payload is not None and _is_envelope(payload)
     return error
+
+
+def _is_envelope(payload: dict[str, Any]) -> bool:
+    """Whether this is one of the platform's error shapes; ``error`` alone is what many gateways say too."""
+    error = payload.get("error")
+    return isinstance(error, dict) or (isinstance(error, str) and ("code" in payload or "success" in payload))
 
 
 def _read_payload(payload: dict[str, Any] | None) -> tuple[str, str, dict[str, Any], str | None]:

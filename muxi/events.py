@@ -10,13 +10,16 @@ import json
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, cast
 
 from muxi.errors import MuxiError, ServerError, StreamInterrupted, TurnFailed
 from muxi.sse import EventTooLarge, Framer, ServerSentEvent, decode
 from muxi.types.chat import ChatEvent, ChatMessage, Token, Widget
 
-__all__ = ["ChatReader", "EventReader", "Frame", "FrameReader", "check_turn", "reader_for"]
+if TYPE_CHECKING:
+    from muxi.context import Options
+
+__all__ = ["ChatReader", "EventReader", "Frame", "FrameReader", "check_turn", "reader_for", "register_reader"]
 
 E = TypeVar("E")
 
@@ -39,8 +42,17 @@ class EventReader(ABC, Generic[E]):
         self.ready: deque[E] = deque()
         self.failure: MuxiError | None = None
         #: Whether the stream has come to its proper end.
-        self.finished = False
+        self.finished: bool = False
         self._framer = Framer()
+
+    @classmethod
+    def bounds(cls, options: Options) -> dict[str, float]:
+        """The watchdogs that are on, by name: the caller's choice, or what fits this kind of stream."""
+        chosen = {
+            "idle_timeout": cls.idle_timeout if isinstance(options.idle_timeout, str) else options.idle_timeout,
+            "stall_timeout": cls.stall_timeout if isinstance(options.stall_timeout, str) else options.stall_timeout,
+        }
+        return {name: seconds for name, seconds in chosen.items() if seconds is not None}
 
     @property
     def over(self) -> bool:
@@ -61,13 +73,17 @@ class EventReader(ABC, Generic[E]):
         """Take what has arrived."""
         if self.over:
             return
+        too_large: EventTooLarge | None = None
         try:
-            for frame in decode(self._framer.feed(chunk)):
-                self._read(frame)
-                if self.over:
-                    return
+            blocks = self._framer.feed(chunk)
         except EventTooLarge as error:
-            self.failure = StreamInterrupted("EVENT_TOO_LARGE", str(error), partial=self.partial)
+            blocks, too_large = error.blocks, error
+        for frame in decode(blocks):
+            self._read(frame)
+            if self.over:
+                return
+        if too_large:
+            self.failure = StreamInterrupted("EVENT_TOO_LARGE", str(too_large), partial=self.partial)
 
     def end(self) -> None:
         """Take it that no more will come. Without a terminator of its own a stream simply ends."""
@@ -86,6 +102,8 @@ class EventReader(ABC, Generic[E]):
 class FrameReader(EventReader[Frame]):
     """Hands on frames as they are; for routes that the SDK does not know."""
 
+    failure: MuxiError | None
+
     def _read(self, frame: ServerSentEvent) -> None:
         if frame.event == "error":
             self.failure = _frame_error(frame.data, ServerError, {})
@@ -96,8 +114,10 @@ class FrameReader(EventReader[Frame]):
 class ChatReader(EventReader[ChatEvent]):
     """Reads a chat: tokens, widgets, and the ``done`` that ends it."""
 
-    idle_timeout = 60.0
-    stall_timeout = 300.0
+    failure: MuxiError | None
+
+    idle_timeout: ClassVar[float | None] = 60.0
+    stall_timeout: ClassVar[float | None] = 300.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +128,8 @@ class ChatReader(EventReader[ChatEvent]):
 
     @property
     def partial(self) -> dict[str, Any]:
-        metadata = {key: self._last[key] for key in ("session_id", "request_id", "user_id") if key in self._last}
+        known = ("session_id", "request_id", "user_id")
+        metadata = {key: value for key, value in self._last.items() if key in known}
         partial: dict[str, Any] = {"role": "assistant", "content": "".join(self._deltas), "metadata": metadata}
         if self._widgets:
             partial["ui"] = self._widgets
@@ -168,10 +189,14 @@ class ChatReader(EventReader[ChatEvent]):
             self._widgets.extend(widgets)
             self.ready.append({"type": "ui", "event": name, "data": data, "ui": widgets})
         else:
-            self.ready.append(_unknown_event(name, data, payload or {}))
+            event = _unknown_event(name, data, payload or {})
+            if event["type"] == "text":
+                self._deltas.append(event.get("text", ""))
+            self.ready.append(event)
 
     def _read_token(self, frame: ServerSentEvent, token: Token) -> None:
-        kind = token.get("type") or "message"
+        named: object = token.get("type")
+        kind = named if isinstance(named, str) and named else "message"
         content: object = token.get("content")
         text = content if isinstance(content, str) else "" if content is None else json.dumps(content)
         self._last = token
@@ -195,6 +220,10 @@ class ChatReader(EventReader[ChatEvent]):
         self.ready.append({"type": kind, "event": frame.event, "data": frame.data, "text": text, "token": token})
 
 
+#: Control characters without those that are white space, for ``str.translate`` to remove.
+_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if not chr(code).isspace())
+
+
 def remainder(deltas: str, content: str, *, broken: bool) -> str:
     """What of the completed text the deltas have not said yet, so that both together say it once.
 
@@ -206,10 +235,11 @@ def remainder(deltas: str, content: str, *, broken: bool) -> str:
     if content.startswith(deltas):
         return content[len(deltas) :]
     # The runtime cleans control characters and white space at the ends out of the completed text only.
-    cleaned = "".join(character for character in deltas if character.isprintable() or character.isspace()).strip()
-    if content.startswith(cleaned):
-        rest = content[len(cleaned) :]
-        return rest if rest.strip() else ""
+    cleaned = deltas.translate(_CONTROLS)
+    for said in (cleaned, cleaned.lstrip(), cleaned.strip()):
+        if content.startswith(said):
+            rest = content[len(said) :]
+            return rest if rest.strip() else ""
     # The answer was begun anew: what came before cannot be taken back, the answer can still be given.
     return content if broken else ""
 
@@ -243,6 +273,11 @@ def check_turn(data: Mapping[str, Any], partial: Mapping[str, Any] | None = None
 _READERS: dict[str, Callable[[], EventReader[Any]]] = {"chat": ChatReader, "frames": FrameReader}
 
 
+def register_reader(events: str, make: Callable[[], EventReader[Any]]) -> None:
+    """Teach :func:`reader_for` another kind of stream."""
+    _READERS[events] = make
+
+
 def reader_for(events: str) -> EventReader[Any]:
     """A fresh reader for the kind of stream that a :class:`muxi.call.StreamCall` names."""
     return _READERS[events]()
@@ -251,7 +286,7 @@ def reader_for(events: str) -> EventReader[Any]:
 def _object(data: str) -> dict[str, Any] | None:
     try:
         payload = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested so deeply that nobody means it
         return None
     return payload if isinstance(payload, dict) else None
 

@@ -8,19 +8,30 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from muxi.call import Call, Item, Pages, Procedure, StreamCall, Wait
 from muxi.config import Address
 from muxi.context import Context, Options, Outcome, Stop
-from muxi.errors import ConfigurationError, MuxiError, ServerError, TimeoutError, ValidationError, error_from_answer
+from muxi.download import check_target, describe
+from muxi.errors import (
+    ConfigurationError,
+    MuxiError,
+    ServerError,
+    TimeoutError,
+    ValidationError,
+    error_from_answer,
+)
 from muxi.events import check_turn, reader_for
 from muxi.hooks import Await, Hooks
 from muxi.identifiers import random_id
-from muxi.repeat import Repeat, may_repeat
+from muxi.limits import check_limits
+from muxi.redact import redact_text
+from muxi.repeat import is_gone, is_unknown, may_repeat
 from muxi.result import Meta, Result
 from muxi.schemas import SchemaRegistry
 from muxi.transport import (
@@ -51,7 +62,11 @@ _HINTS = {
     "timeout": "raise it with timeout= on the client or with_options(timeout=…)",
     "deadline": "raise it with deadline= on the client or with_options(deadline=…)",
     "idle_timeout": "raise it with idle_timeout=",
+    "stall_timeout": "raise it with stall_timeout=",
 }
+
+#: Time that is as good as none, in seconds: what is left of a deadline is not split finer.
+_MOMENT = 0.001
 
 
 class Send(NamedTuple):
@@ -66,6 +81,13 @@ class Read(NamedTuple):
     response: Any
 
 
+class Save(NamedTuple):
+    """Write the body of this response to the call's file as it arrives; the outcome is its size in bytes."""
+
+    response: Any
+    call: Call[Any]
+
+
 class Discard(NamedTuple):
     """Close this response; nothing of it is wanted."""
 
@@ -78,7 +100,8 @@ class Sleep(NamedTuple):
     seconds: float
 
 
-Effect = Send | Read | Discard | Sleep | Await
+AnyResponse = BufferedResponse | Response | AsyncResponse
+Effect = Send | Read | Save | Discard | Sleep | Await
 Steps = Generator[Effect, Any, T]
 ItemSteps = Generator[Effect | Item[T], Any, Any]
 
@@ -99,7 +122,7 @@ class Answer(Generic[T]):
 
     #: The result; for a stream the open response, or the buffered one a plugin answered with.
     data: T
-    response: BufferedResponse | Response | AsyncResponse
+    response: AnyResponse
     context: Context
 
 
@@ -111,11 +134,15 @@ def exchange(call: Call[T], settings: Settings) -> Steps[Answer[T]]:
     Raises:
         MuxiError: the call failed; the error names the call, the status, the code and the request id.
     """
-    context = _begin(call, settings)
-    hooks = settings.hooks
-    if hooks.has("muxi_call_started"):
-        yield from hooks.observe("muxi_call_started", call=call, context=context)
+    return (yield from _run(_begin(call, settings), settings))
+
+
+def _run(context: Context, settings: Settings) -> Steps[Answer[Any]]:
+    """The call from its first hook to its last."""
+    call, hooks = context.call, settings.hooks
     try:
+        if hooks.has("muxi_call_started"):
+            yield from hooks.observe("muxi_call_started", call=call, context=context)
         answer = yield from _attempts(context, settings)
     except BaseException as error:
         if isinstance(error, MuxiError):
@@ -144,16 +171,23 @@ def follow(steps: Procedure[Any] | Pages[Any], settings: Settings) -> Generator[
         What the procedure returned, and the last answer on the way to it.
     """
     last: Answer[Any] | None = None
+    began = settings.clock.monotonic()
     try:
         step = next(steps)
         while True:
             outcome: Any = None
             try:
                 if isinstance(step, Call):
-                    last = yield from exchange(step, settings)
+                    context = _begin(step, settings)
+                    try:
+                        last = yield from _run(context, settings)
+                    except MuxiError as error:
+                        last = _failed(error, context) or last
+                        raise
                     outcome = last.data
                 elif isinstance(step, Wait):
                     yield Sleep(step.seconds)
+                    outcome = settings.clock.monotonic() - began
                 else:
                     yield step
             except BaseException as error:
@@ -162,43 +196,78 @@ def follow(steps: Procedure[Any] | Pages[Any], settings: Settings) -> Generator[
                 step = steps.send(outcome)
     except StopIteration as stop:
         return stop.value, last
+    except MuxiError as error:
+        error.call = error.call or getattr(steps, "__name__", None)
+        raise
     finally:
         steps.close()
 
 
+def _failed(error: MuxiError, context: Context) -> Answer[Any] | None:
+    """The answer behind an error, which a procedure may take for a good one."""
+    return Answer(None, _buffered(error), context) if error.answer else None
+
+
 def _begin(call: Call[Any], settings: Settings) -> Context:
     """Check the call as far as that is possible without sending it."""
+    address, options, clock = settings.address, settings.options, settings.clock
     try:
-        if call.user_required and not (call.user_id or "").strip():
-            raise ValidationError(
-                "USER_REQUIRED",
-                "this needs a user: give user_id=",
-                details={"validation_errors": [{"field": "user_id", "msg": "required and not empty"}]},
-            )
-        call.target(proxied=settings.address.proxied)
+        _check_user(call)
+        if isinstance(call, StreamCall):
+            _check_events(call)
+        url = address.base_url + call.target(proxied=address.proxied)
         context = Context(
             call=call,
-            address=settings.address,
-            options=settings.options,
-            clock=settings.clock,
-            idempotency_key=settings.options.idempotency_key,
-            started=settings.clock.monotonic(),
+            address=address,
+            url=url,
+            options=options,
+            clock=clock,
+            idempotency_key=options.idempotency_key or None,
+            started=clock.monotonic(),
         )
+        if call.limits:
+            check_limits(call.limits, call.query)
+        settings.schemas.check_request(call)
+        if call.into is not None:
+            check_target(call.into)
         if call.tracked and isinstance(call.body, dict):
             context.request_id = call.body.get("request_id") or random_id("req_")
-        if call.accepts:
-            settings.schemas.check_request(call)
         return context
     except MuxiError as error:
         error.call = error.call or call.label
         raise
 
 
+def _check_events(call: StreamCall[Any]) -> None:
+    try:
+        reader_for(call.events)
+    except KeyError:
+        raise ConfigurationError(f"nobody knows how to read a stream of {call.events!r}; 'frames' reads any") from None
+
+
+def _check_user(call: Call[Any]) -> None:
+    user: object = call.user_id
+    if call.user_required and (user is None or (isinstance(user, str) and not user.strip())):
+        raise _bad_user("USER_REQUIRED", "this needs a user: give user_id=")
+    if user is None:
+        return
+    if not isinstance(user, str):
+        raise _bad_user("INVALID_PARAMETER", f"user_id takes a text, got {type(user).__name__}")
+    try:
+        user.encode()
+    except UnicodeEncodeError as error:
+        raise _bad_user("INVALID_PARAMETER", f"user_id is not valid text: {error}") from error
+
+
+def _bad_user(code: str, problem: str) -> ValidationError:
+    return ValidationError(code, problem, details={"validation_errors": [{"field": "user_id", "msg": problem}]})
+
+
 def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
     """Attempt after attempt until there is an answer, or an error that stands."""
     call, hooks = context.call, settings.hooks
     body = _body(call, context)
-    died_before = False
+    unknown_before = False
     while True:
         context.attempt += 1
         try:
@@ -207,13 +276,12 @@ def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
             _complete(error, context)
             if hooks.has("muxi_attempt_failed"):
                 yield from hooks.observe("muxi_attempt_failed", error=error, context=context)
-            if died_before and error.status_code == 404 and call.repeats is Repeat.REMOVAL:
-                # The attempt before went through after all: what was to be removed is gone.
+            if unknown_before and is_gone(call.repeats, error):
                 return Answer(Result({}, meta=_meta({}, 404, context)), _buffered(error), context)
             delay = yield from _delay(error, context, settings, body)
             if delay is None:
                 raise
-            died_before = died_before or error.answer is None or error.status_code >= 500
+            unknown_before = unknown_before or is_unknown(error)
         yield Sleep(delay)
 
 
@@ -221,7 +289,7 @@ def _delay(error: MuxiError, context: Context, settings: Settings, body: Body | 
     """Seconds until the next attempt; None where there is none."""
     if body is not None and not body.repeatable:
         return None
-    keyed = context.request is not None and "x-muxi-idempotency-key" in context.request.headers
+    keyed = context.request is not None and bool(context.request.headers.get("x-muxi-idempotency-key"))
     if not may_repeat(context.call.repeats, error, keyed=keyed):
         return None
     if not settings.hooks.has("muxi_retry_delay"):
@@ -232,16 +300,16 @@ def _delay(error: MuxiError, context: Context, settings: Settings, body: Body | 
     deadline = context.options.deadline
     if deadline is not None and context.elapsed + delay >= deadline:
         return None
-    return float(delay)
+    return max(0.0, float(delay))
 
 
 def _attempt(context: Context, settings: Settings, body: Body | None) -> Steps[Answer[Any]]:
     """One attempt: prepare, send, read, classify, decode."""
     call, hooks = context.call, settings.hooks
-    url = settings.address.base_url + call.target(proxied=settings.address.proxied)
-    method = call.method
+    url, method = context.url, call.method
     streaming = isinstance(call, StreamCall)
-    for _ in range(MAX_REDIRECTS + 1):
+    redirects = 0
+    while True:
         request = _request(method, url, context, body)
         context.request = request
         if hooks.has("muxi_prepare_request"):
@@ -249,50 +317,81 @@ def _attempt(context: Context, settings: Settings, body: Body | None) -> Steps[A
         response = yield from _answer(request, context, hooks)
         if response.status not in _REDIRECTS or not response.headers.get("location"):
             break
+        if redirects == MAX_REDIRECTS:
+            raise ServerError("TOO_MANY_REDIRECTS", f"more than {MAX_REDIRECTS} redirects", response.status)
+        redirects += 1
         url = _redirected(url, response)
         if response.status == 303 and method != "HEAD":
             method, body = "GET", None
-    else:
-        raise ServerError("TOO_MANY_REDIRECTS", f"more than {MAX_REDIRECTS} redirects", response.status)
+        if body is not None and not body.repeatable:
+            raise ConfigurationError(
+                f"the answer redirects to {redact_text(url)}, and the body, an iterator, cannot be sent a second time; "
+                "give the address it redirects to, or a function that returns the iterator"
+            )
     if response.status >= 300:
         raise _error(cast(BufferedResponse, response), context)
     if streaming:
         yield from _check_stream(response)
         return Answer(response, response, context)
+    if call.into is not None:
+        return (yield from _saved(response, request, context))
     return Answer(_decode(cast(BufferedResponse, response), context), response, context)
 
 
-def _answer(request: Request, context: Context, hooks: Hooks) -> Steps[BufferedResponse | Response | AsyncResponse]:
-    """The answer to a request, from a plugin or from the transport; read to its end unless it is a stream."""
-    response: BufferedResponse | Response | AsyncResponse | None = None
+def _answer(request: Request, context: Context, hooks: Hooks) -> Steps[AnyResponse]:
+    """The answer to a request, from a plugin or from the transport."""
+    response: AnyResponse | None = None
     if hooks.has("muxi_intercept"):
         response = yield from hooks.apply("muxi_intercept", first=True, request=request, context=context)
     if response is None:
-        try:
-            response = cast("Response | AsyncResponse", (yield Send(request)))
-            if not request.stream or response.status >= 300:
-                content = yield Read(response)
-                response = BufferedResponse(
-                    response.status,
-                    response.headers,
-                    content,
-                    reason=response.reason,
-                    http_version=response.http_version,
-                )
-        except TimeoutError as error:
-            _explain_timeout(error, request, context)
-            raise
+        response = yield from _sent(request, context)
     if hooks.has("muxi_response_received"):
-        replaced = yield from hooks.decide("muxi_response_received", response=response, context=context)
-        if replaced is not None:
-            if not isinstance(response, BufferedResponse):
-                yield Discard(response)
-            response = replaced
-    if response.status >= 400:
-        if not isinstance(response, BufferedResponse):
-            raise ServerError("UNREAD_ERROR", "a plugin answered with an error that has no content", response.status)
+        response = yield from _shown(response, context, hooks)
+    if isinstance(response, BufferedResponse) and response.status >= 400:
         raise _error(response, context)
     return response
+
+
+def _sent(request: Request, context: Context) -> Steps[AnyResponse]:
+    """The transport's answer; read to its end unless it is a stream."""
+    try:
+        response: Response | AsyncResponse = yield Send(request)
+        if request.stream and response.status < 300:
+            return response
+        content: bytes = yield Read(response)
+    except TimeoutError as error:
+        _explain_timeout(error, request, context)
+        raise
+    return BufferedResponse(
+        response.status, response.headers, content, reason=response.reason, http_version=response.http_version
+    )
+
+
+def _saved(response: AnyResponse, request: Request, context: Context) -> Steps[Answer[Any]]:
+    """The answer's body, on its way to disk."""
+    call = context.call
+    try:
+        size: int = yield Save(response, call)
+    except TimeoutError as error:
+        _explain_timeout(error, request, context)
+        raise
+    file = describe(response, os.fspath(call.into or ""), size)
+    return Answer(Result(cast(dict[str, Any], file), meta=_meta({}, response.status, context)), response, context)
+
+
+def _shown(response: AnyResponse, context: Context, hooks: Hooks) -> Steps[AnyResponse]:
+    """The answer after the plugins have seen it: the same, or what one of them has put in its place."""
+    try:
+        replaced = yield from hooks.decide("muxi_response_received", response=response, context=context)
+    except BaseException as error:
+        if not isinstance(response, BufferedResponse) and not isinstance(error, GeneratorExit):
+            yield Discard(response)
+        raise
+    if replaced is None:
+        return response
+    if not isinstance(response, BufferedResponse):
+        yield Discard(response)
+    return cast(BufferedResponse, replaced)
 
 
 def _request(method: str, url: str, context: Context, body: Body | None) -> Request:
@@ -301,8 +400,10 @@ def _request(method: str, url: str, context: Context, body: Body | None) -> Requ
     streaming = isinstance(call, StreamCall)
     headers = Headers()
     headers["Accept"] = "text/event-stream" if streaming else "application/json"
-    if streaming:
-        # A compressing proxy would hold events back until its buffer is full.
+    if call.into is not None:
+        headers["Accept"] = "*/*"
+    if streaming or call.into is not None:
+        # A compressing proxy would hold events back until its buffer is full, and hide the length of a file.
         headers["Accept-Encoding"] = "identity"
     if body is not None and call.content is None:
         headers["Content-Type"] = "application/json"
@@ -312,20 +413,24 @@ def _request(method: str, url: str, context: Context, body: Body | None) -> Requ
         headers[name] = value
     for name, value in options.headers:
         headers[name] = value
-    return Request(method, url, headers, body, _timeouts(context, streaming), streaming)
+    return Request(method, url, headers, body, _timeouts(context, streaming), streaming or call.into is not None)
 
 
 def _timeouts(context: Context, streaming: bool) -> Timeouts:
     call, options = context.call, context.options
-    left = None if options.deadline is None else max(0.001, options.deadline - context.elapsed)
+    left = None if options.deadline is None else max(_MOMENT, options.deadline - context.elapsed)
     if isinstance(call, StreamCall):
         reader = reader_for(call.events)
         idle = reader.idle_timeout if isinstance(options.idle_timeout, str) else options.idle_timeout
         stall = reader.stall_timeout if isinstance(options.stall_timeout, str) else options.stall_timeout
         # Silence is no event either: whichever bound is shorter ends the wait.
         read = min((bound for bound in (idle, stall, left) if bound is not None), default=None)
+        # A stream that may be silent for hours must still begin.
+        head = options.timeout if idle is None else None
+        if left is not None and head is not None:
+            head = min(head, left)
         connect = options.connect_timeout if left is None else min(options.connect_timeout, left)
-        return Timeouts(connect=connect, read=read)
+        return Timeouts(connect=connect, read=read, total=left, head=head)
     total = max(options.timeout, call.timeout or 0.0)
     if left is not None:
         total = min(total, left)
@@ -334,6 +439,8 @@ def _timeouts(context: Context, streaming: bool) -> Timeouts:
 
 def _body(call: Call[Any], context: Context) -> Body | None:
     """The content of the call's requests, the same over all attempts."""
+    if isinstance(call.content, str):
+        raise ValidationError("INVALID_BODY", "content= takes bytes, a path or an iterable of bytes, got a text")
     if call.content is not None:
         return as_body(call.content)
     if call.body is None:
@@ -347,6 +454,8 @@ def _body(call: Call[Any], context: Context) -> Body | None:
 def _decode(response: BufferedResponse, context: Context) -> Any:
     """The data of an answer, with the envelope's rest beside it."""
     content = response.content
+    if context.call.plain_text:
+        return _decode_text(response)
     if not content.strip():
         return Result({}, meta=_meta({}, response.status, context))
     try:
@@ -367,7 +476,18 @@ def _decode(response: BufferedResponse, context: Context) -> Any:
         envelope = payload
     if context.call.turn:
         check_turn(data)
+    if context.call.beside:
+        data = {**data, **{name: envelope[name] for name in context.call.beside if name in envelope}}
     return Result(data, meta=_meta(envelope, response.status, context))
+
+
+def _decode_text(response: BufferedResponse) -> str:
+    """The text of an answer; a page of something in between is none."""
+    if response.content_type == "text/plain":
+        return response.content.decode("utf-8", "replace")
+    error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), response.content)
+    what = response.content_type or "no content type"
+    raise _as_server_error(error, f"the answer is not a plain text ({what}): {error.message}")
 
 
 def _meta(envelope: dict[str, Any], status: int, context: Context) -> Meta:
@@ -385,7 +505,7 @@ def _meta(envelope: dict[str, Any], status: int, context: Context) -> Meta:
     )
 
 
-def _check_stream(response: BufferedResponse | Response | AsyncResponse) -> Steps[None]:
+def _check_stream(response: AnyResponse) -> Steps[None]:
     """Refuse an answer that is no event stream: its silence would pass for an empty one."""
     if response.content_type == "text/event-stream":
         return
@@ -425,17 +545,23 @@ def _complete(error: MuxiError, context: Context) -> None:
 
 def _explain_timeout(error: TimeoutError, request: Request, context: Context) -> None:
     """Name the bound in the caller's words and say how to raise it."""
-    deadline = context.options.deadline
-    if deadline is not None and context.elapsed >= deadline:
+    deadline, bounds = context.options.deadline, request.timeouts
+    if deadline is not None and deadline - context.elapsed <= _MOMENT:
         error.bound, error.code = "deadline", "DEADLINE"
         error.message = f"the call took longer than deadline = {deadline:g} s"
-    elif request.stream and error.bound == "read":
-        error.bound, error.code = "idle_timeout", "IDLE_TIMEOUT"
+    elif isinstance(context.call, StreamCall) and error.bound in ("read", "head"):
+        if bounds.head is not None:
+            error.bound = "timeout"
+        elif bounds.read == context.options.stall_timeout:
+            error.bound = "stall_timeout"
+        else:
+            error.bound = "idle_timeout"
+        error.code = "TIMEOUT" if error.bound == "timeout" else error.bound.upper()
     if hint := _HINTS.get(error.bound):
         error.message = f"{error.message}; {hint}"
 
 
-def _redirected(url: str, response: BufferedResponse | Response | AsyncResponse) -> str:
+def _redirected(url: str, response: AnyResponse) -> str:
     """Where a redirect leads, if that is the same origin: keys would go along to another one.
 
     Raises:
@@ -443,9 +569,13 @@ def _redirected(url: str, response: BufferedResponse | Response | AsyncResponse)
     """
     target = urljoin(url, response.headers.get("location") or "")
     old, new = urlsplit(url), urlsplit(target)
-    if (old.scheme, old.hostname, old.port) != (new.scheme, new.hostname, new.port):
+    if _origin(old) != _origin(new):
         raise ConfigurationError(
-            f"{old.scheme}://{old.netloc} redirects to {new.scheme}://{new.netloc}, which is not followed because the "
-            "keys would go along; give the address it redirects to"
+            f"{old.scheme}://{old.netloc} redirects to {redact_text(f'{new.scheme}://{new.netloc}')}, which is not "
+            "followed because the keys would go along; give the address it redirects to"
         )
     return target
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)

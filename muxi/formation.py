@@ -6,18 +6,34 @@ from typing import TYPE_CHECKING
 
 from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of, settings_of
 from muxi.config import FormationConfig
+from muxi.operations.agents import AgentOperations
+from muxi.operations.artifacts import ArtifactOperations
+from muxi.operations.audit import AuditOperations
 from muxi.operations.chat import ChatOperations
+from muxi.operations.configuration import ConfigurationOperations
+from muxi.operations.credentials import CredentialOperations
+from muxi.operations.events import EventOperations
+from muxi.operations.history import HistoryOperations
+from muxi.operations.ingestion import IngestionOperations
+from muxi.operations.mcp import McpOperations
 from muxi.operations.memory import MemoryOperations
+from muxi.operations.memory_jobs import MemoryJobOperations
 from muxi.operations.requests import RequestOperations
+from muxi.operations.scheduler import SchedulerOperations
+from muxi.operations.secrets import SecretOperations
 from muxi.operations.sessions import SessionOperations
 from muxi.operations.status import StatusOperations
+from muxi.operations.triggers import TriggerOperations
+from muxi.operations.tuning import TuningOperations
+from muxi.operations.users import UserOperations
+from muxi.widgets import parse_ui_widgets
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from muxi.settings import FormationSettings
 
-__all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig"]
+__all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig", "parse_ui_widgets"]
 
 
 class FormationOperations(
@@ -26,6 +42,21 @@ class FormationOperations(
     SessionOperations,
     RequestOperations,
     MemoryOperations,
+    IngestionOperations,
+    MemoryJobOperations,
+    HistoryOperations,
+    ArtifactOperations,
+    TriggerOperations,
+    SchedulerOperations,
+    EventOperations,
+    UserOperations,
+    CredentialOperations,
+    AgentOperations,
+    McpOperations,
+    SecretOperations,
+    ConfigurationOperations,
+    AuditOperations,
+    TuningOperations,
 ):
     """Everything a formation can be asked."""
 
@@ -37,7 +68,8 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
     config = settings_of(FormationConfig, cfg, settings).resolved()
     cancel = config.cancel_on_close
     options = options_of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
-    client._set_up(config, builtin_plugins(config, KeyAuth(config.client_key, config.admin_key)), options)
+    auth = KeyAuth(config.client_key, config.admin_key, asynchronous=client._asynchronous)
+    client._set_up(config, builtin_plugins(config, auth), options)
 
 
 class FormationClient(FormationOperations, Client):

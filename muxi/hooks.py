@@ -9,24 +9,41 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import re
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable
+from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pluggy
 
 from muxi import hookspecs
+from muxi.context import Stop
 from muxi.errors import MuxiError, PluginError
+from muxi.transport import BufferedResponse
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Await", "Hooks", "Implementation"]
 
-logger = logging.getLogger("muxi.plugins")
+logger: logging.Logger = logging.getLogger("muxi.plugins")
 
 _SPECS = tuple(name for name in vars(hookspecs) if name.startswith("muxi_"))
 
 #: Called where nothing can be awaited yet.
 _NEVER_ASYNC = frozenset({"muxi_register_transports", "muxi_register_schemas", "muxi_client_created"})
+
+#: What the results that are looked at can be, beside None.
+_RESULTS: dict[str, tuple[type, ...]] = {
+    "muxi_intercept": (BufferedResponse,),
+    "muxi_response_received": (BufferedResponse,),
+    "muxi_retry_delay": (int, float, Stop),
+}
+
+#: Registered after all others, so that with ``trylast`` it signs what is sent.
+_SIGNS_LAST = "muxi.auth"
 
 
 class Await(NamedTuple):
@@ -69,9 +86,10 @@ class Hooks:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         blocked = set(disabled)
-        given = [*_installed_plugins(), *((_name_of(plugin), plugin) for plugin in plugins)]
+        given = [*_installed_plugins(blocked), *((_name_of(plugin), plugin) for plugin in plugins)]
         replaced = {name for name, _ in given}
-        for name, plugin in [*(pair for pair in builtin if pair[0] not in replaced), *given]:
+        found = [*(pair for pair in builtin if pair[0] not in replaced), *given]
+        for name, plugin in sorted(found, key=lambda pair: pair[0] == _SIGNS_LAST):
             if name not in blocked:
                 self._register(name, plugin)
         self._check_pending()
@@ -90,14 +108,25 @@ class Hooks:
     def observe(self, hook: str, **arguments: Any) -> Generator[Await, Any, None]:
         """Run every implementation. One that raises is logged and neither breaks the call nor silences another."""
         for implementation in self._by_hook[hook]:
-            yield from self._guarded(implementation, arguments)
+            try:
+                result = self._call(implementation, arguments)
+                if result is not None and inspect.isawaitable(result):
+                    yield self._await(implementation, result)
+            except Exception:
+                _log_failure(implementation)
 
     def decide(self, hook: str, **arguments: Any) -> Generator[Await, Any, Any]:
         """Run implementations until one has an answer. One that raises is logged and has none."""
         for implementation in self._by_hook[hook]:
-            result = yield from self._guarded(implementation, arguments)
-            if result is not None:
-                return result
+            try:
+                result = self._call(implementation, arguments)
+                if result is not None:
+                    if inspect.isawaitable(result):
+                        result = yield self._await(implementation, result)
+                    if result is not None:
+                        return _checked(implementation, result)
+            except Exception:
+                _log_failure(implementation)
         return None
 
     def apply(self, hook: str, *, first: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
@@ -114,7 +143,11 @@ class Hooks:
         """
         for implementation in self._by_hook[hook]:
             try:
-                result = yield from self._run(implementation, arguments)
+                result = self._call(implementation, arguments)
+                if result is not None and inspect.isawaitable(result):
+                    result = yield self._await(implementation, result)
+                if first and result is not None:
+                    return _checked(implementation, result)
             except MuxiError:
                 raise
             except Exception as error:
@@ -123,38 +156,29 @@ class Hooks:
                     plugin=implementation.plugin,
                     hook=hook,
                 ) from error
-            if first and result is not None:
-                return result
         return None
 
     def announce(self, hook: str, **arguments: Any) -> None:
         """As :meth:`observe`, for hooks that are called where nothing can be awaited."""
-        for _ in self.observe(hook, **arguments):
-            raise AssertionError(f"{hook} cannot be awaited")  # registration refuses coroutine functions here
+        for implementation in self._by_hook[hook]:
+            try:
+                result = self._call(implementation, arguments)
+                if inspect.isawaitable(result):
+                    _refuse_await(implementation, result, "here")
+            except Exception:
+                _log_failure(implementation)
 
-    def _guarded(self, implementation: Implementation, arguments: dict[str, Any]) -> Generator[Await, Any, Any]:
-        try:
-            return (yield from self._run(implementation, arguments))
-        except Exception:
-            logger.exception("the plugin %r failed in %s", implementation.plugin, implementation.hook)
-            return None
+    def _call(self, implementation: Implementation, arguments: dict[str, Any]) -> Any:
+        return implementation.function(*[arguments[name] for name in implementation.arguments])
 
-    def _run(self, implementation: Implementation, arguments: dict[str, Any]) -> Generator[Await, Any, Any]:
-        result = implementation.function(*[arguments[name] for name in implementation.arguments])
-        if result is not None and inspect.isawaitable(result):
-            if not self._asynchronous:
-                if inspect.iscoroutine(result):
-                    result.close()
-                raise PluginError(
-                    f"the plugin {implementation.plugin!r} returned an awaitable from {implementation.hook}, "
-                    "which a sync client cannot await",
-                    plugin=implementation.plugin,
-                    hook=implementation.hook,
-                )
-            result = yield Await(result)
-        return result
+    def _await(self, implementation: Implementation, result: Awaitable[Any]) -> Await:
+        if not self._asynchronous:
+            _refuse_await(implementation, result, "on a sync client")
+        return Await(result)
 
     def _register(self, name: str, plugin: object) -> None:
+        if isinstance(plugin, type):
+            raise PluginError(f"the plugin {name!r} is a class; give an instance of it", plugin=name)
         _refuse_unmarked(name, plugin)
         try:
             self._manager.register(plugin, name)
@@ -203,6 +227,35 @@ class Hooks:
             yield Implementation(found.plugin_name, hook, found.function, tuple(found.argnames))
 
 
+def _log_failure(implementation: Implementation) -> None:
+    logger.exception("the plugin %r failed in %s", implementation.plugin, implementation.hook)
+
+
+def _refuse_await(implementation: Implementation, result: object, where: str) -> None:
+    if inspect.iscoroutine(result):
+        result.close()
+    raise PluginError(
+        f"the plugin {implementation.plugin!r} returned an awaitable from {implementation.hook}, which cannot be "
+        f"awaited {where}",
+        plugin=implementation.plugin,
+        hook=implementation.hook,
+    )
+
+
+def _checked(implementation: Implementation, result: object) -> object:
+    """A result that decides something, if it is of a kind that can."""
+    kinds = _RESULTS[implementation.hook]
+    if isinstance(result, kinds):
+        return result
+    names = ", ".join(kind.__name__ for kind in kinds)
+    raise PluginError(
+        f"the plugin {implementation.plugin!r} returned a {type(result).__name__} from {implementation.hook}, "
+        f"which takes {names} or None",
+        plugin=implementation.plugin,
+        hook=implementation.hook,
+    )
+
+
 def _name_of(plugin: object) -> str:
     """What a plugin calls itself, else what it is called in its source."""
     name = getattr(plugin, "name", None) or getattr(plugin, "__name__", None)
@@ -225,11 +278,14 @@ def _refuse_unmarked(name: str, plugin: object) -> None:
 def _explain(name: str, error: pluggy.PluginValidationError) -> str:
     """pluggy's complaint, with what would have been right."""
     text = f"the plugin {name!r} does not fit: {error}"
-    for hook in _SPECS:
-        if hook in str(error):
+    mentioned = re.findall(r"\bmuxi_\w+", str(error))
+    for hook in mentioned:
+        if hook in _SPECS:
             expected = inspect.signature(getattr(hookspecs, hook))
             return f"{text}\nExpected any of the arguments of {hook}{expected}"
-    return f"{text}\nThe hooks are: {', '.join(_SPECS)}"
+    near = get_close_matches(mentioned[0], _SPECS, 1) if mentioned else []
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return f"{text}\n{hint}The hooks are: {', '.join(_SPECS)}"
 
 
 def _traced(implementation: Implementation) -> Implementation:
@@ -242,27 +298,28 @@ def _traced(implementation: Implementation) -> Implementation:
     return implementation._replace(function=function)
 
 
-def _installed_plugins() -> list[tuple[str, object]]:
-    """The plugins that installed distributions announce, unless the environment says otherwise."""
+def _installed_plugins(blocked: Collection[str]) -> list[tuple[str, object]]:
+    """The plugins that installed distributions announce, unless the environment or the client says otherwise."""
     disabled = os.environ.get("MUXI_DISABLE_PLUGINS", "").strip()
     if disabled.lower() in ("1", "true", "yes", "on", "all"):
         return []
-    names = {name.strip() for name in disabled.split(",")}
-    return [(name, plugin) for name, plugin in _entry_points() if name not in names]
+    without = {*blocked, *(name.strip() for name in disabled.split(","))}
+    return [(point.name, _loaded(point)) for point in _entry_points() if point.name not in without]
 
 
 @lru_cache(maxsize=1)
-def _entry_points() -> tuple[tuple[str, object], ...]:
+def _entry_points() -> tuple[EntryPoint, ...]:
     from importlib.metadata import entry_points
 
-    found: list[tuple[str, object]] = []
-    for point in entry_points(group=hookspecs.PROJECT):
-        try:
-            found.append((point.name, point.load()))
-        except Exception as error:
-            raise PluginError(
-                f"the installed plugin {point.name!r} ({point.value}) cannot be loaded: "
-                f"{type(error).__name__}: {error}; MUXI_DISABLE_PLUGINS={point.name} goes without it",
-                plugin=point.name,
-            ) from error
-    return tuple(found)
+    return tuple(entry_points(group=hookspecs.PROJECT))
+
+
+def _loaded(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except Exception as error:
+        raise PluginError(
+            f"the installed plugin {point.name!r} ({point.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}; MUXI_DISABLE_PLUGINS={point.name} goes without it",
+            plugin=point.name,
+        ) from error

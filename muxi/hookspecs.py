@@ -23,8 +23,8 @@ __all__ = ["PROJECT", "hookimpl", "hookspec"]
 #: The project name that pluggy knows these hooks under, and the entry-point group of plugins.
 PROJECT = "muxi"
 
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec

@@ -23,15 +23,18 @@ SECRET_HEADERS = frozenset(
     }
 )
 
+# What the headers of others that hold secrets have in their names.
+_SECRET_WORDS = re.compile(r"api-?key|auth|cookie|credential|passw|secret|signature|token", re.IGNORECASE)
+
 # The prefixes that the platform gives its keys (formation keys, server keys, webhook keys).
 _KEY = re.compile(r"\b(fm[ac]_|muxi_[ps]k_|sk_muxi_)[A-Za-z0-9_\-]+")
 _SIGNATURE = re.compile(r"(signature=)[^\s,]+")
-_USERINFO = re.compile(r"(://)[^/@\s]+@")
+_USERINFO = re.compile(r"(://)[^@\s]+@")
 
 
 def is_secret_header(name: str) -> bool:
     """Whether the value of this header must not be shown."""
-    return name.lower() in SECRET_HEADERS
+    return name.lower() in SECRET_HEADERS or _SECRET_WORDS.search(name) is not None
 
 
 def mask(secret: str | None) -> str | None:

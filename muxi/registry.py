@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
 from muxi.transport import AsyncTransport, Transport, refuse_wrong_colour
 
-__all__ = ["DEFAULT_TRANSPORT", "ENTRY_POINT_GROUP", "TransportRegistry", "register_transport"]
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["DEFAULT_TRANSPORT", "ENTRY_POINT_GROUP", "TransportPair", "TransportRegistry", "register_transport"]
 
 #: Used where neither ``transport=`` nor ``MUXI_TRANSPORT`` names another.
 DEFAULT_TRANSPORT = "requests"
@@ -91,17 +95,22 @@ class TransportRegistry:
 
     def _make(self, choice: object, *, asynchronous: bool) -> tuple[object, bool]:
         if isinstance(choice, str):
-            return self._factory(choice, asynchronous)(), True
+            return self.factory(choice, asynchronous=asynchronous)(), True
         if isinstance(choice, Transport | AsyncTransport) or not callable(choice):
             return choice, False
         return choice(), True
 
-    def _factory(self, name: str, asynchronous: bool) -> Callable[[], object]:
+    def factory(self, name: str, *, asynchronous: bool) -> Callable[[], object]:
+        """What makes the transport of a name; nothing is made or imported yet, except what an entry point names.
+
+        Raises:
+            ConfigurationError: the name is unknown, or has no transport of this colour.
+        """
         pair = self._own.get(name) or _registered.get(name)
         if pair is None and name in _SHIPPED:
             return _shipped(*_SHIPPED[name][asynchronous])
-        if pair is None:
-            pair = _entry_points().get(name)
+        if pair is None and name in _entry_points():
+            pair = _loaded(_entry_points()[name])
         if pair is None:
             raise ConfigurationError(
                 f"there is no transport named {name!r}; known are {', '.join(self.names())}. "
@@ -118,22 +127,29 @@ class TransportRegistry:
 
 
 @lru_cache(maxsize=1)
-def _entry_points() -> dict[str, TransportPair]:
-    """The transports that installed distributions announce; loaded when one of them is asked for."""
+def _entry_points() -> dict[str, EntryPoint]:
+    """The transports that installed distributions announce."""
     from importlib.metadata import entry_points
 
-    found: dict[str, TransportPair] = {}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _loaded(point: EntryPoint) -> TransportPair:
+    try:
         loaded = point.load()
-        if isinstance(loaded, TransportPair):
-            found[point.name] = loaded
-        elif isinstance(loaded, type) and issubclass(loaded, AsyncTransport):
-            found[point.name] = TransportPair(asynchronous=loaded)
-        else:
-            found[point.name] = TransportPair(sync=loaded)
-    return found
+    except Exception as error:
+        raise ConfigurationError(
+            f"the installed transport {point.name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    if isinstance(loaded, TransportPair):
+        return loaded
+    if isinstance(loaded, type) and issubclass(loaded, AsyncTransport):
+        return TransportPair(asynchronous=loaded)
+    return TransportPair(sync=loaded)
 
 
 def chosen_transport(choice: object | None) -> object:
     """The caller's choice, else the environment's, else the default."""
-    return choice if choice is not None else os.environ.get("MUXI_TRANSPORT") or DEFAULT_TRANSPORT
+    if choice is not None:
+        return choice
+    return os.environ.get("MUXI_TRANSPORT", "").strip() or DEFAULT_TRANSPORT

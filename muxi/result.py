@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from muxi.transport import Headers
@@ -50,17 +50,13 @@ class Result(dict[str, Any]):
 
     def __init__(self, data: Mapping[str, Any], *, meta: Meta) -> None:
         super().__init__(data)
-        self.meta = meta
+        self.meta: Meta = meta
 
     def __missing__(self, key: str) -> Any:
         if key in _FALLBACKS and (value := getattr(self.meta, key)) is not None:
             return value
         raise KeyError(key)
 
-    @overload
-    def get(self, key: str, default: None = None, /) -> Any: ...
-    @overload
-    def get(self, key: str, default: T, /) -> Any | T: ...
     def get(self, key: str, default: Any = None, /) -> Any:
         """The data's value, else the envelope's, else the default."""
         try:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of, settings_of
 from muxi.config import ServerConfig
+from muxi.formation import AsyncFormationClient, FormationClient
+from muxi.operations.deployments import DeploymentsOperations
+from muxi.operations.drafts import DraftsOperations
 from muxi.operations.formations import FormationsOperations
+from muxi.operations.server import ServerStatusOperations
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.settings import ServerSettings
+    from muxi.settings import FormationSettings, ProxiedSettings, ServerSettings
 
 __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 
 
-class ServerOperations(FormationsOperations):
+class ServerOperations(ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations):
     """Everything a server can be asked."""
 
 
@@ -25,12 +29,35 @@ def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettin
     from muxi.plugins.signature import SignatureAuth
 
     config = settings_of(ServerConfig, cfg, settings).resolved()
-    auth = SignatureAuth(config.key_id, config.secret_key)
+    auth = SignatureAuth(config.key_id, config.secret_key, asynchronous=client._asynchronous)
     client._set_up(config, builtin_plugins(config, auth), options_of(config))
+
+
+#: What a formation's client has from the server's where it is given nothing else.
+_SHARED = ("debug", "logger", "plugins", "disable_plugins", "clock")
+_SHARED_OPTIONS = ("timeout", "connect_timeout", "max_retries", "deadline", "idle_timeout", "stall_timeout")
+
+
+def _proxied(client: BaseClient, formation_id: str, settings: ProxiedSettings) -> FormationSettings:
+    """The settings of a formation's client that shares the connections of a server's."""
+    core, options = client._core, client._options
+    shared: dict[str, Any] = {name: getattr(core.config, name) for name in _SHARED}
+    shared.update((name, getattr(options, name)) for name in _SHARED_OPTIONS)
+    shared["headers"] = dict(options.headers)
+    # A transport that is given is not the client's own, and so outlives it.
+    shared.update(transport=core.transport, server_url=core.address.base_url, formation_id=formation_id)
+    return cast("FormationSettings", {**shared, **settings})
 
 
 class ServerClient(ServerOperations, Client):
     """Manages the formations of a server.
+
+    ::
+
+        with ServerClient(url="http://localhost:7890", key_id="muxi_pk_…", secret_key="muxi_sk_…") as server:
+            server.deploy_formation("my-bot/")
+            with server.formation("my-bot", client_key="…") as bot:
+                print(bot.chat("Hello!", user_id="ada")["message"]["content"])
 
     Args:
         cfg: all settings at once.
@@ -44,6 +71,23 @@ class ServerClient(ServerOperations, Client):
     def __init__(self, cfg: ServerConfig | None = None, **settings: Unpack[ServerSettings]) -> None:
         _set_up(self, cfg, settings)
 
+    def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> FormationClient:
+        """A client of one of the server's formations, reached through the server's proxy.
+
+        It shares the connections of this client, and closing it leaves them open. What is not given is as for this
+        client (time limits, retries, headers, plugins, logging); keys are read from the environment. It has retry
+        budget and hooks of its own.
+
+        Args:
+            formation_id: its id.
+            settings: ``client_key``, ``admin_key``, ``mode="draft"`` for its draft, and what both kinds of client
+                take; see :class:`muxi.config.FormationConfig`.
+
+        Raises:
+            ConfigurationError: a setting has no sense, or this client is closed.
+        """
+        return FormationClient(**_proxied(self, formation_id, settings))
+
     @property
     def with_raw_response(self) -> RawServerClient:
         """The same methods, each returning a :class:`muxi.RawResponse`: data, status, headers, attempts, seconds."""
@@ -55,6 +99,10 @@ class AsyncServerClient(ServerOperations, AsyncClient):
 
     def __init__(self, cfg: ServerConfig | None = None, **settings: Unpack[ServerSettings]) -> None:
         _set_up(self, cfg, settings)
+
+    def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> AsyncFormationClient:
+        """As :meth:`ServerClient.formation`."""
+        return AsyncFormationClient(**_proxied(self, formation_id, settings))
 
     @property
     def with_raw_response(self) -> AsyncRawServerClient:

@@ -13,7 +13,7 @@ from muxi.clock import Clock
 from muxi.config import Secret
 from muxi.transport import AsyncTransport, Transport
 
-__all__ = ["ClientSettings", "FormationSettings", "ServerSettings"]
+__all__ = ["ClientSettings", "FormationSettings", "ProxiedSettings", "ServerSettings"]
 
 
 class ClientSettings(TypedDict, total=False):
@@ -34,17 +34,22 @@ class ClientSettings(TypedDict, total=False):
     clock: Clock | None
 
 
-class FormationSettings(ClientSettings, total=False):
+class ProxiedSettings(ClientSettings, total=False):
+    """What a client of a formation behind a server takes: all but where it is."""
+
+    admin_key: Secret | None
+    client_key: Secret | None
+    mode: Literal["live", "draft"]
+    cancel_on_close: bool | None
+
+
+class FormationSettings(ProxiedSettings, total=False):
     """What a formation client takes."""
 
     formation_id: str | None
     url: str | None
     server_url: str | None
     base_url: str | None
-    admin_key: Secret | None
-    client_key: Secret | None
-    mode: Literal["live", "draft"]
-    cancel_on_close: bool | None
 
 
 class ServerSettings(ClientSettings, total=False):

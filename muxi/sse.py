@@ -23,7 +23,17 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(ValueError):
-    """One event is larger than the limit (the message says both)."""
+    """One event is larger than the limit; the message says which limit.
+
+    Args:
+        limit: in bytes.
+        blocks: those that were whole before it, as :meth:`Framer.feed` would have returned them.
+    """
+
+    def __init__(self, limit: int, blocks: bytes = b"") -> None:
+        super().__init__(f"an event of the stream is larger than {limit} bytes")
+        self.limit = limit
+        self.blocks = blocks
 
 
 class ServerSentEvent(NamedTuple):
@@ -36,121 +46,123 @@ class ServerSentEvent(NamedTuple):
 
 
 class Framer:
-    """Cuts a byte stream, arriving in any pieces, into whole blocks.
+    """Cuts a byte stream, arriving in any pieces, into whole blocks. How it is cut makes no difference.
 
     Args:
-        limit: the largest block accepted, in bytes.
+        limit: the largest block accepted: the bytes of its lines with their ends, comments not counted.
     """
 
     def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
         self.limit = limit
-        #: How many comments (the wire's ``: keepalive``) have gone by.
-        self.comments = 0
-        self._buffer = bytearray()
-        self._scanned = 0
-        self._at_start = True
+        #: How many comment lines (the wire's ``: keepalive``) have gone by.
+        self.comments: int = 0
+        #: What may become a byte order mark; None once the stream has begun.
+        self._mark: bytes | None = b""
         self._after_cr = False
-        self._oversized = 0
+        #: The line that has not ended yet. Of a comment only the colon is kept.
+        self._line = bytearray()
+        #: The whole lines of the block that has not ended yet, comments left out.
+        self._block = bytearray()
+        self._broken = False
 
     def feed(self, chunk: bytes) -> bytes:
         """Take what has arrived; return the blocks it completes, cleaned, as one run of bytes.
 
         Raises:
-            EventTooLarge: a block exceeded the limit. Blocks before it have been returned already.
+            EventTooLarge: a block exceeds the limit; what follows it cannot be read any more.
         """
-        self._refuse_oversized()
-        buffer = self._buffer
-        buffer += self._normalise(chunk)
-        end = buffer.rfind(b"\n\n", self._scanned)
-        if end < 0:
-            self._drop_leading_comments()
-            self._scanned = max(0, len(buffer) - 1)
-            self._check_size(len(buffer))
-            self._refuse_oversized()
-            return b""
-        whole = bytes(buffer[: end + 2])
-        del buffer[: end + 2]
-        self._scanned = max(0, len(buffer) - 1)
-        self._check_size(len(buffer))
-        return self._clean(whole)
+        if self._broken:
+            raise EventTooLarge(self.limit)
+        whole = self._cut(self._take_lines(self._normalise(chunk)))
+        good = whole if len(whole) <= self.limit else _until_too_large(whole, self.limit)
+        unfinished = len(self._block) + (0 if self._line.startswith(b":") else len(self._line))
+        if len(good) < len(whole) or unfinished > self.limit:
+            self._broken = True
+            raise EventTooLarge(self.limit, _clean(good))
+        return _clean(good)
 
     def _normalise(self, chunk: bytes) -> bytes:
         """The chunk with LF as its only line end and without the stream's byte order mark."""
-        if self._at_start:
-            head = bytes(self._buffer) + chunk
-            if len(head) < len(_BOM) and _BOM.startswith(head):
-                return chunk
-            self._at_start = False
-            self._scanned = 0
-            self._buffer.clear()
-            chunk = head[len(_BOM) :] if head.startswith(_BOM) else head
+        if self._mark is not None:
+            chunk = self._mark + chunk
+            if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
+                self._mark = chunk
+                return b""
+            self._mark = None
+            chunk = chunk.removeprefix(_BOM)
         if self._after_cr and chunk:
             self._after_cr = False
-            if chunk.startswith(b"\n"):
-                chunk = chunk[1:]
+            chunk = chunk.removeprefix(b"\n")
         if b"\r" in chunk:
             self._after_cr = chunk.endswith(b"\r")
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return chunk
 
-    def _drop_leading_comments(self) -> None:
-        # A server may send comments without ever ending the block; they must not pile up.
-        while self._buffer.startswith(b":") and (end := self._buffer.find(b"\n")) >= 0:
-            self.comments += 1
-            del self._buffer[: end + 1]
-            self._scanned = 0
+    def _take_lines(self, chunk: bytes) -> bytes:
+        """The lines that are whole now, without comments."""
+        end = chunk.rfind(b"\n") + 1
+        lines, rest = chunk[:end], chunk[end:]
+        if lines and self._line:
+            lines = bytes(self._line) + lines
+            self._line.clear()
+        self._line += rest
+        if self._line.startswith(b":"):
+            del self._line[1:]
+        if lines.startswith(b":") or b"\n:" in lines:
+            kept = [line for line in lines.split(b"\n") if not line.startswith(b":")]
+            self.comments += lines.count(b"\n") + 1 - len(kept)
+            lines = b"\n".join(kept)
+        return lines
 
-    def _check_size(self, size: int) -> None:
-        if size > self.limit:
-            self._oversized = size
+    def _cut(self, lines: bytes) -> bytes:
+        """The blocks that are whole now; the rest is kept."""
+        block = self._block
+        if not block:
+            lines = lines.lstrip(b"\n")
+            if lines.endswith(b"\n\n"):
+                return lines
+        scanned = max(0, len(block) - 1)
+        block += lines
+        end = block.rfind(b"\n\n", scanned) + 2
+        if end < 2:
+            return b""
+        whole = bytes(block[:end])
+        del block[:end]
+        return whole
 
-    def _refuse_oversized(self) -> None:
-        if self._oversized:
-            raise EventTooLarge(f"an event of the stream has more than {self.limit} bytes ({self._oversized} so far)")
 
-    def _clean(self, whole: bytes) -> bytes:
-        if not whole.isascii():
-            whole = whole.decode("utf-8", "replace").encode()
-        if self._is_clean(whole):
-            return whole
-        blocks: list[bytes] = []
-        for block in whole.split(b"\n\n"):
-            if len(block) > self.limit:
-                self._check_size(len(block))
-                break
-            if kept := self._clean_block(block):
-                blocks.append(kept)
-        return b"".join(blocks)
+def _until_too_large(whole: bytes, limit: int) -> bytes:
+    """The blocks before the first that is too large."""
+    start = 0
+    while start < len(whole):
+        end = whole.index(b"\n\n", start) + 1
+        if end - start > limit:
+            return whole[:start]
+        start = end + 1
+        while whole.startswith(b"\n", start):
+            start += 1
+    return whole
 
-    def _is_clean(self, whole: bytes) -> bool:
-        """Whether every block begins with data and has no comment: then nothing is to be done."""
-        return (
-            len(whole) <= self.limit
-            and whole.startswith(b"data:")
-            and b"\n:" not in whole
-            and whole.count(b"\n\n") == whole.count(b"\n\ndata:") + 1
-        )
 
-    def _clean_block(self, block: bytes) -> bytes:
-        named = has_data = False
-        lines: list[bytes] = []
-        for line in block.split(b"\n"):
-            if line.startswith(b":"):
-                self.comments += 1
-            elif line:
-                field, _, value = line.partition(b":")
-                if field == b"data":
-                    has_data = True
-                elif field == b"event":
-                    named = value not in (b"", b" ")
-                lines.append(line)
-        if not has_data:
-            if not named:
-                return b""
-            # sseclient-py drops blocks without data; an empty data field keeps the event.
-            lines.append(b"data")
-        lines.append(b"\n")
-        return b"\n".join(lines)
+def _clean(whole: bytes) -> bytes:
+    """Whole blocks as sseclient-py reads them right: valid UTF-8, none without data unless it is to be dropped."""
+    if not whole.isascii():
+        whole = whole.decode("utf-8", "replace").encode()
+    if whole.startswith(b"data:") and whole.count(b"\n\n") == whole.count(b"\n\ndata:") + 1:
+        return whole  # every block begins with data
+    return b"".join(map(_clean_block, whole.split(b"\n\n")))
+
+
+def _clean_block(block: bytes) -> bytes:
+    named = False
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            return block.strip(b"\n") + b"\n\n"
+        if field == b"event":
+            named = value not in (b"", b" ")
+    # sseclient-py drops blocks without data; an empty data field keeps the event.
+    return block.strip(b"\n") + b"\ndata\n\n" if named else b""
 
 
 def decode(blocks: bytes) -> list[ServerSentEvent]:
@@ -162,7 +174,11 @@ def decode(blocks: bytes) -> list[ServerSentEvent]:
 
 
 def read_blocks(body: bytes, limit: int = MAX_EVENT_BYTES) -> list[ServerSentEvent]:
-    """The events of a whole recorded stream; an unterminated last block is none."""
+    """The events of a whole recorded stream; an unterminated last block is none.
+
+    Raises:
+        EventTooLarge: a block exceeds the limit.
+    """
     return decode(Framer(limit).feed(body))
 
 

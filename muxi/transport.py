@@ -7,10 +7,11 @@ has not been read yet, and turns every failure of its HTTP library into an error
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock
@@ -35,6 +36,11 @@ __all__ = [
 
 #: How much of a file is read at a time, in bytes.
 CHUNK_BYTES = 64 * 1024
+
+
+#: A header's name (RFC 9110, section 5.1), and what must not be in its value.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_BREAKS_OUT = re.compile(r"[\r\n\0]").search
 
 
 class Headers:
@@ -118,7 +124,7 @@ class Headers:
             return NotImplemented
         return {key: self.get_all(key) for key in self._items} == {key: other.get_all(key) for key in other._items}
 
-    __hash__ = None  # type: ignore[assignment]  # mutable; the idiom of the data model, which mypy does not know
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # mutable, so not to be hashed
 
     def __repr__(self) -> str:
         shown = ((name, REDACTED if is_secret_header(name) else value) for name, value in self.items())
@@ -126,9 +132,9 @@ class Headers:
 
 
 def _check_header(name: str, value: str) -> None:
-    if not name.isascii() or not name or not set(name).isdisjoint("\r\n\0: "):
+    if not _NAME(name):
         raise ValidationError("INVALID_HEADER", f"{name!r} is not a header name")
-    if not set(value).isdisjoint("\r\n\0"):
+    if _BREAKS_OUT(value):
         raise ValidationError(
             "INVALID_HEADER",
             f"the value of the header {name} has a line break or a NUL in it",
@@ -146,6 +152,8 @@ class Timeouts:
     connect: float | None = None
     read: float | None = None
     total: float | None = None
+    #: The longest wait for the head of the answer; None is as ``read``.
+    head: float | None = None
 
 
 class Body(ABC):
@@ -166,7 +174,7 @@ class BytesBody(Body):
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.length = len(content)
+        self.length: int | None = len(content)
 
     def chunks(self) -> Iterator[bytes]:
         yield self.content
@@ -181,9 +189,9 @@ class FileBody(Body):
     """
 
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self.progress = progress
-        self.length = os.stat(self.path).st_size  # noqa: PTH116  pathlib is slow to load
+        self.length: int | None = os.stat(self.path).st_size  # noqa: PTH116  pathlib is slow to load
 
     def chunks(self) -> Iterator[bytes]:
         sent = 0
@@ -208,8 +216,8 @@ class IterableBody(Body):
     def __init__(self, source: Callable[[], Iterable[bytes]] | Iterator[bytes], length: int | None = None) -> None:
         self._source = source
         self._spent = False
-        self.length = length
-        self.repeatable = callable(source)
+        self.length: int | None = length
+        self.repeatable: bool = callable(source)
 
     def chunks(self) -> Iterator[bytes]:
         if callable(self._source):
@@ -274,7 +282,7 @@ class _ResponseHead:
     ) -> None:
         self.status = status
         self.reason = reason
-        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.headers: Headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.http_version = http_version
 
     @property

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from muxi.call import Call, Item, Key, Pages, Procedure, send
 from muxi.endpoints import operation, pages, procedure
 from muxi.errors import ServerError
-from muxi.types import BufferCleared, BufferStats, CreatedMemory, DeletedMemory, Memory, MemoryPage, UserBuffer
+from muxi.limits import Choice, Range
+from muxi.operations.fields import given
+from muxi.result import Meta, Result
+from muxi.types import (
+    BufferCleared,
+    BufferStats,
+    CreatedMemory,
+    DeletedMemory,
+    Memory,
+    MemoryBuffers,
+    MemoryConfig,
+    MemoryPage,
+    UserBuffer,
+)
 
 __all__ = ["MemoryOperations"]
 
 #: The most memories that one page can have.
 MAX_PAGE = 100
+
+SCOPES = ("user", "group", "formation")
 
 
 class MemoryOperations:
@@ -32,12 +47,13 @@ class MemoryOperations:
             scopes: a comma-separated choice of ``user``, ``group``, ``formation``.
 
         Raises:
-            ValidationError: a parameter is out of range.
+            ValidationError: a parameter is out of range; nothing has been sent.
             ServerError: the formation's store cannot list memories (SQLite, today's default).
         """
         return Call.get(
             "/memories",
             query={"limit": limit, "offset": offset, "scopes": scopes},
+            limits={"limit": Range(1, MAX_PAGE), "offset": Range(0), "scopes": Choice(SCOPES, several=True)},
             user_id=user_id,
             user_required=True,
             key=Key.EITHER,
@@ -86,8 +102,8 @@ class MemoryOperations:
     ) -> Call[CreatedMemory]:
         """Have the formation remember something (``POST /memories``).
 
-        Without ``source`` it is written at once; with it, it is ingested in the background. Sending it twice
-        stores it twice, so it is never repeated by itself.
+        Without ``source`` it is written at once; with it, it is taken in by way of the background, and the answer is
+        that of :meth:`ingest_memory`. Sending it twice stores it twice, so it is never repeated by itself.
 
         Args:
             content: what to remember: a text, or with ``source`` anything that JSON can hold.
@@ -110,21 +126,21 @@ class MemoryOperations:
         if not user_id and isinstance(content, str) and mem_type is not None and detail is not None:
             # The official SDK's order: add_memory(user_id, mem_type, detail).
             user_id, content = content, None
-        body = {
-            "content": content,
-            "type": mem_type,
-            "detail": detail,
-            "metadata": None if metadata is None else dict(metadata),
-            "scope": scope,
-            "scope_id": scope_id,
-            "source": source,
-            "source_id": source_id,
-            "timestamp": timestamp,
-            "subject": subject,
-        }
+        body = given(
+            content=content,
+            type=mem_type,
+            detail=detail,
+            metadata=metadata,
+            scope=scope,
+            scope_id=scope_id,
+            source=source,
+            source_id=source_id,
+            timestamp=timestamp,
+            subject=subject,
+        )
         return Call.post(
             "/memories",
-            body={name: value for name, value in body.items() if value is not None},
+            body=body,
             user_id=user_id,
             user_required=True,
             key=Key.EITHER,
@@ -150,6 +166,14 @@ class MemoryOperations:
             key=Key.EITHER,
             returns="DeletedMemory",
         )
+
+    @operation
+    def get_memory_config(self) -> Call[MemoryConfig]:
+        """See how the formation remembers (``GET /memory``, admin key).
+
+        Nothing is masked: a database's password in ``persistent["connection_string"]`` is given back.
+        """
+        return Call.get("/memory", key=Key.ADMIN, returns="MemoryConfig")
 
     @operation
     def get_user_buffer(self, user_id: str) -> Call[UserBuffer]:
@@ -190,7 +214,16 @@ class MemoryOperations:
         except ServerError as error:
             if error.message != "MEMORY_BUFFER_CLEARED":
                 raise
-            return {"message": "All buffers cleared"}
+            meta = Meta(request_id=error.request_id, status=error.status_code, attempts=error.attempts)
+            return cast(BufferCleared, Result({"message": "All buffers cleared"}, meta=meta))
+
+    @operation
+    def get_memory_buffers(self) -> Call[MemoryBuffers]:
+        """See how full the buffers are, in the older form (``GET /memory/buffers``, admin key, deprecated).
+
+        :meth:`get_buffer_stats` says the same and more.
+        """
+        return Call.get("/memory/buffers", key=Key.ADMIN, returns="MemoryBuffers")
 
     @operation
     def get_buffer_stats(self) -> Call[BufferStats]:

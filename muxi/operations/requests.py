@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from muxi.call import Call, Key, Procedure, Wait, send
 from muxi.endpoints import operation, procedure
-from muxi.errors import TimeoutError, TurnFailed
+from muxi.errors import NotFoundError, ResultForgotten, TimeoutError, TurnFailed
+from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, WAIT_TIMEOUT
 from muxi.types import CancelledRequest, RequestList, RequestStatus
 
 __all__ = ["RequestOperations"]
-
-#: Seconds between two looks at a request: the first, what each is longer than the one before, and the longest.
-FIRST_WAIT, GROWTH, LONGEST_WAIT = 0.25, 1.5, 5.0
 
 
 class RequestOperations:
@@ -39,42 +37,56 @@ class RequestOperations:
 
     @procedure
     def wait_for_request(
-        self, request_id: str, user_id: str, *, timeout: float | None = 600.0
+        self, request_id: str, user_id: str, *, timeout: float | None = WAIT_TIMEOUT
     ) -> Procedure[RequestStatus]:
         """Wait until a request has come to an end, looking at it now and then.
 
+        It is looked at after 0.25 s and then less and less often, every 5 s in the end. Interrupting the wait
+        (``KeyboardInterrupt``, a cancelled task) leaves the request alone; :meth:`cancel_request` stops it.
+
         Args:
-            request_id: the id of a chat (``muxi.meta(answer).request_id``) or of a trigger.
+            request_id: the id of a chat (``muxi.meta(answer).request_id``, or ``muxi.pending(answer).request_id``
+                where it goes on in the background) or of a trigger.
             user_id: whose.
-            timeout: seconds to wait at the most; None waits for as long as it takes.
+            timeout: seconds to wait at the most; None waits for as long as it takes. The formation itself gives
+                up a request after 600 s.
 
         Returns:
-            The status of a completed request, or of one that waits for the user (``awaiting_clarification``).
+            The status of a completed request, with its ``result``, or of one that waits for the user
+            (``awaiting_clarification``).
 
         Raises:
-            TurnFailed: it failed or was cancelled; ``details`` has the status.
-            NotFoundError: it is unknown, or its end was forgotten before this looked.
-            TimeoutError: it is still running.
+            TurnFailed: it failed or was cancelled (``REQUEST_FAILED``, ``REQUEST_CANCELLED``); ``details`` has the
+                status.
+            ResultForgotten: it was running when last seen and is not known any more.
+            NotFoundError: it was never seen: unknown, or finished for more than five minutes.
+            AuthorizationError: it is another user's.
+            TimeoutError: it is still running; ``details`` has the status.
         """
         waited, pause = 0.0, FIRST_WAIT
+        seen: RequestStatus | None = None
         while True:
-            status = yield from send(RequestOperations.get_request_status.call(request_id, user_id))
-            state = status["status"]
+            try:
+                seen = yield from send(RequestOperations.get_request_status.call(request_id, user_id))
+            except NotFoundError as error:
+                # A proxy that knows no such formation says nothing about the request.
+                if seen is None or error.code != "REQUEST_NOT_FOUND":
+                    raise
+                raise _forgotten(seen, request_id) from error
+            state = seen["status"]
             if state in ("completed", "awaiting_clarification"):
-                return status
+                return seen
             if state in ("failed", "cancelled"):
-                reason = status.get("error") or f"the request has {state}"
-                raise TurnFailed(f"REQUEST_{state.upper()}", str(reason), 200, dict(status), request_id)
+                reason = seen.get("error") or f"the request has {'failed' if state == 'failed' else 'been cancelled'}"
+                raise TurnFailed(f"REQUEST_{state.upper()}", str(reason), 200, dict(seen), request_id)
             if timeout is not None and waited >= timeout:
                 raise TimeoutError(
                     "WAIT_TIMEOUT",
                     f"the request is still {state} after {timeout:g} s; wait longer with timeout=",
-                    details=dict(status),
+                    details=dict(seen),
                     request_id=request_id,
                 )
-            pause = pause if timeout is None else min(pause, timeout - waited)
-            yield Wait(pause)
-            waited += pause
+            waited = yield Wait(pause if timeout is None else min(pause, timeout - waited))
             pause = min(LONGEST_WAIT, pause * GROWTH)
 
     @operation
@@ -95,3 +107,14 @@ class RequestOperations:
             key=Key.EITHER,
             returns="CancelledRequest",
         )
+
+
+def _forgotten(seen: RequestStatus, request_id: str) -> ResultForgotten:
+    return ResultForgotten(
+        "RESULT_FORGOTTEN",
+        f"the request was {seen['status']} when last seen, and the formation does not know it any more: its result is "
+        "lost (results are kept for five minutes, and not over a restart)",
+        404,
+        dict(seen),
+        request_id,
+    )

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from muxi.call import Call, Key
-from muxi.endpoints import operation
-from muxi.types import RestoredSession, Session, SessionList, SessionMessages
+from muxi.call import Call, Item, Key, Pages, send
+from muxi.endpoints import operation, pages
+from muxi.errors import ListTruncated
+from muxi.limits import Range
+from muxi.operations.fields import plain
+from muxi.types import RestoredSession, Session, SessionList, SessionMessage, SessionMessages
 
 __all__ = ["SessionOperations"]
+
+#: The most sessions, and the most messages, that one answer can have.
+MAX_PAGE = 1000
 
 
 class SessionOperations:
@@ -32,6 +38,7 @@ class SessionOperations:
         return Call.get(
             "/sessions",
             query={"limit": limit, "active_only": active_only},
+            limits={"limit": Range(1, MAX_PAGE)},
             user_id=user_id,
             user_required=True,
             key=Key.CLIENT,
@@ -71,11 +78,32 @@ class SessionOperations:
             "/sessions/{session_id}/messages",
             params={"session_id": session_id},
             query={"limit": limit},
+            limits={"limit": Range(1, MAX_PAGE)},
             user_id=user_id,
             user_required=True,
             key=Key.CLIENT,
             returns="SessionMessages",
         )
+
+    @pages
+    def iter_session_messages(self, session_id: str, user_id: str) -> Pages[SessionMessage]:
+        """Walk through what was said in a session, the oldest first.
+
+        Args:
+            session_id: which. One that does not exist has no messages; that is no error.
+            user_id: whose.
+
+        Raises:
+            ListTruncated: after the last message that the wire can list (the thousandth), where there are more.
+        """
+        page = yield from send(SessionOperations.get_session_messages.call(session_id, user_id, MAX_PAGE))
+        for message in page["messages"]:
+            yield Item(message)
+        if page["has_more"]:
+            raise ListTruncated(
+                f"the wire lists the oldest {MAX_PAGE} messages of a session and knows no way to newer ones",
+                details={"listed": len(page["messages"])},
+            )
 
     @operation
     def restore_session(
@@ -94,7 +122,7 @@ class SessionOperations:
         return Call.post(
             "/sessions/{session_id}/restore",
             params={"session_id": session_id},
-            body={"messages": [dict(message) for message in messages]},
+            body={"messages": plain(messages)},
             user_id=user_id,
             user_required=True,
             key=Key.CLIENT,

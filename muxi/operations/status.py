@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from muxi.call import Call, Key
 from muxi.endpoints import operation
-from muxi.types import Health
+from muxi.types import Health, RuntimeStatus
 
 __all__ = ["StatusOperations"]
 
@@ -23,3 +23,13 @@ class StatusOperations:
             MuxiError: there is no answer, or a bad one.
         """
         return Call.get("/health", key=Key.NONE, returns="Health")
+
+    @operation
+    def get_status(self) -> Call[RuntimeStatus]:
+        """See what the formation has and what it uses (``GET /status``, admin key).
+
+        Returns:
+            Its identity, counts of agents and MCP servers, and ``stats``; with today's runtime
+            ``stats["requests"]["total"]`` stays 0.
+        """
+        return Call.get("/status", key=Key.ADMIN, returns="RuntimeStatus")

@@ -11,6 +11,8 @@ from muxi.transport import Request
 
 __all__ = ["Idempotency"]
 
+_HEADER = "X-Muxi-Idempotency-Key"
+
 
 class Idempotency:
     """``muxi.idempotency``: ``X-Muxi-Idempotency-Key``, the caller's own if given."""
@@ -19,8 +21,11 @@ class Idempotency:
 
     @hookimpl
     def muxi_prepare_request(self, request: Request, context: Context) -> None:
+        if given := request.headers.get(_HEADER):
+            context.idempotency_key = given
+            return
         if context.idempotency_key is None:
             if context.call.repeats is not Repeat.KEYED:
                 return
             context.idempotency_key = str(uuid.uuid4())
-        request.headers.setdefault("X-Muxi-Idempotency-Key", context.idempotency_key)
+        request.headers[_HEADER] = context.idempotency_key

@@ -68,7 +68,7 @@ class Retry:
     name = "muxi.retry"
 
     def __init__(self, budget: RetryBudget | None = None, random_source: random.Random | None = None) -> None:
-        self.budget = budget or RetryBudget()
+        self.budget: RetryBudget = budget or RetryBudget()
         self._random = random_source or random.SystemRandom()
 
     @hookimpl

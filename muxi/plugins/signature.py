@@ -14,6 +14,7 @@ from muxi.config import Secret
 from muxi.context import Context, Outcome
 from muxi.errors import AuthenticationError, ConfigurationError
 from muxi.hookspecs import hookimpl
+from muxi.plugins.secret import KeySource
 from muxi.transport import Request
 
 __all__ = ["SignatureAuth", "sign"]
@@ -28,13 +29,17 @@ class SignatureAuth:
     Args:
         key_id: the public half of the pair.
         secret_key: the secret half, or a function that returns it.
+        asynchronous: whether that function may be a coroutine function.
+
+    Raises:
+        ConfigurationError: it is, and the client is a sync one.
     """
 
     name = "muxi.auth"
 
-    def __init__(self, key_id: str | None, secret_key: Secret | None) -> None:
+    def __init__(self, key_id: str | None, secret_key: Secret | None, *, asynchronous: bool = False) -> None:
         self._key_id = key_id
-        self._secret = secret_key
+        self._secret = KeySource("secret_key", secret_key, asynchronous=asynchronous)
         self._skew = 0.0
         self._lock = threading.Lock()
 
@@ -42,27 +47,27 @@ class SignatureAuth:
     def muxi_prepare_request(self, request: Request, context: Context) -> Coroutine[Any, Any, None] | None:
         if context.call.key is not Key.SIGNATURE:
             return None
-        if not self._key_id or self._secret is None:
+        if not self._key_id or not self._secret.given:
             missing = [
                 f"{argument}= (or set {variable})"
-                for argument, variable, value in (
+                for argument, variable, there in (
                     ("key_id", "MUXI_KEY_ID", self._key_id),
-                    ("secret_key", "MUXI_SECRET_KEY", self._secret),
+                    ("secret_key", "MUXI_SECRET_KEY", self._secret.given),
                 )
-                if not value
+                if not there
             ]
             raise ConfigurationError(f"this call is signed; give {' and '.join(missing)}")
-        timestamp = int(context.clock.time() + self._skew)
-        secret = self._secret if isinstance(self._secret, str) else self._secret()
+        secret = self._secret.get()
         if isinstance(secret, str):
-            self._sign(request, secret, timestamp)
+            self._sign(request, secret, context)
             return None
-        return self._sign_later(request, secret, timestamp)
+        return self._sign_later(request, secret, context)
 
-    async def _sign_later(self, request: Request, secret: Awaitable[str], timestamp: int) -> None:
-        self._sign(request, await secret, timestamp)
+    async def _sign_later(self, request: Request, secret: Awaitable[str], context: Context) -> None:
+        self._sign(request, await secret, context)
 
-    def _sign(self, request: Request, secret: str, timestamp: int) -> None:
+    def _sign(self, request: Request, secret: str, context: Context) -> None:
+        timestamp = int(context.clock.time() + self._skew)
         signature = sign(secret, timestamp, request.method, request.path)
         request.headers["Authorization"] = f"MUXI-HMAC key={self._key_id}, timestamp={timestamp}, signature={signature}"
 
@@ -72,9 +77,9 @@ class SignatureAuth:
         if not isinstance(error, AuthenticationError) or "expired" not in error.message or error.answer is None:
             return None
         date = next((value for name, value in error.answer.headers if name.lower() == "date"), None)
-        if date is None or context.state.setdefault(self.name, 0):
+        if date is None or self.name in context.state:
             return None
-        context.state[self.name] = 1
+        context.state[self.name] = "signed again"
         from email.utils import parsedate_to_datetime  # slow to load and rarely needed
 
         try:

@@ -1,10 +1,20 @@
-"""The payload of a chat."""
+"""The payloads of chats."""
 
 from __future__ import annotations
 
-from marshmallow import INCLUDE, Schema, fields
+from typing import Any
 
-__all__ = ["ChatRequestSchema"]
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow.fields import Field
+from marshmallow.validate import Length, Range
+
+from muxi.files import FILE_LIMIT
+
+__all__ = ["AudioChatRequestSchema", "ChatRequestSchema"]
+
+#: The longest message, in characters. The runtime answers a longer one with an error text under HTTP 200, and
+#: breaks the stream of one.
+MESSAGE_LIMIT = 100_000
 
 
 class UiResponseSchema(Schema):
@@ -13,8 +23,34 @@ class UiResponseSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    id = fields.String(required=True)
-    value = fields.Raw(required=True, allow_none=True)
+    id: Field[Any] = fields.String(required=True)
+    value: Field[Any] = fields.Raw(required=True, allow_none=True)
+
+
+class ChatFileSchema(Schema):
+    """A file. The runtime refuses it by the size that it is said to have."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    filename: Field[Any] = fields.String(allow_none=True)
+    content: Field[Any] = fields.String(allow_none=True)
+    content_type: Field[Any] = fields.String(allow_none=True)
+    mime_type: Field[Any] = fields.String(allow_none=True)
+    size: Field[Any] = fields.Float(allow_none=True, validate=Range(min=0, max=FILE_LIMIT))
+
+
+class AudioFileSchema(ChatFileSchema):
+    """A voice note; the runtime refuses every other kind of file."""
+
+    @validates_schema
+    def _is_audio(self, data: dict[str, Any], **_: object) -> None:
+        name = "mime_type" if data.get("mime_type") and not data.get("content_type") else "content_type"
+        kind = data.get(name)
+        if kind is None:
+            raise ValidationError("Missing, and the filename suggests none: give audio/….", name)
+        if not isinstance(kind, str) or not kind.startswith("audio/"):
+            raise ValidationError(f"Must be audio/…, not {kind}; other files go with a chat.", name)
 
 
 class ChatRequestSchema(Schema):
@@ -23,16 +59,30 @@ class ChatRequestSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    message = fields.String(required=True)
-    user_id = fields.String(allow_none=True)
-    agent_id = fields.String(allow_none=True)
-    session_id = fields.String(allow_none=True)
-    group_id = fields.String(allow_none=True)
-    request_id = fields.String(allow_none=True)
-    mode = fields.String(allow_none=True)
-    files = fields.List(fields.Dict(), allow_none=True)
-    stream = fields.Boolean(allow_none=True)
-    webhook_url = fields.String(allow_none=True)
-    threshold_seconds = fields.Float(allow_none=True)
-    source_channel = fields.String(allow_none=True)
-    ui_response = fields.Nested(UiResponseSchema, allow_none=True)
+    message: Field[Any] = fields.String(required=True, validate=Length(max=MESSAGE_LIMIT))
+    user_id: Field[Any] = fields.String(allow_none=True)
+    agent_id: Field[Any] = fields.String(allow_none=True)
+    session_id: Field[Any] = fields.String(allow_none=True)
+    group_id: Field[Any] = fields.String(allow_none=True)
+    request_id: Field[Any] = fields.String(allow_none=True)
+    mode: Field[Any] = fields.String(allow_none=True)
+    files: Field[Any] = fields.List(fields.Nested(ChatFileSchema), allow_none=True)
+    stream: Field[Any] = fields.Boolean(allow_none=True)
+    webhook_url: Field[Any] = fields.String(allow_none=True)
+    threshold_seconds: Field[Any] = fields.Float(allow_none=True)
+    source_channel: Field[Any] = fields.String(allow_none=True)
+    ui_response: Field[Any] = fields.Nested(UiResponseSchema, allow_none=True)
+
+
+class AudioChatRequestSchema(Schema):
+    """The body of ``POST /audiochat``."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    files: Field[Any] = fields.List(fields.Nested(AudioFileSchema), required=True, validate=Length(min=1))
+    user_id: Field[Any] = fields.String(allow_none=True)
+    agent_id: Field[Any] = fields.String(allow_none=True)
+    session_id: Field[Any] = fields.String(allow_none=True)
+    request_id: Field[Any] = fields.String(allow_none=True)
+    stream: Field[Any] = fields.Boolean(allow_none=True)

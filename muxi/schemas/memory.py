@@ -5,27 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import OneOf
+from marshmallow.fields import Field
+from marshmallow.validate import Length, OneOf
 
-__all__ = ["MemoryCreateSchema"]
+__all__ = ["MemoryBatchSchema", "MemoryCreateSchema", "MemoryIngestSchema"]
+
+#: The most items of a batch.
+MAX_BATCH = 100
 
 
-class MemoryCreateSchema(Schema):
-    """The body of ``POST /memories``: with ``source`` an ingestion, without it a direct write."""
-
+class _MemorySchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    content = fields.Raw(allow_none=True)
-    type = fields.String(allow_none=True)
-    detail = fields.String(allow_none=True)
-    metadata = fields.Dict(allow_none=True)
-    scope = fields.String(allow_none=True, validate=OneOf(["user", "group", "formation"]))
-    scope_id = fields.String(allow_none=True)
-    source = fields.String(allow_none=True)
-    source_id = fields.String(allow_none=True)
-    timestamp = fields.String(allow_none=True)
-    subject = fields.String(allow_none=True)
+    content: Field[Any] = fields.Raw(allow_none=True)
+    type: Field[Any] = fields.String(allow_none=True)
+    detail: Field[Any] = fields.String(allow_none=True)
+    metadata: Field[Any] = fields.Dict(allow_none=True)
+    scope: Field[Any] = fields.String(allow_none=True, validate=OneOf(["user", "group", "formation"]))
+    scope_id: Field[Any] = fields.String(allow_none=True)
+    source: Field[Any] = fields.String(allow_none=True)
+    source_id: Field[Any] = fields.String(allow_none=True)
+    timestamp: Field[Any] = fields.String(allow_none=True)
+    subject: Field[Any] = fields.String(allow_none=True)
+
+
+class MemoryCreateSchema(_MemorySchema):
+    """The body of ``POST /memories``: with ``source`` an ingestion, without it a direct write."""
 
     @validates_schema
     def _has_something_to_remember(self, data: dict[str, Any], **_: object) -> None:
@@ -33,3 +39,27 @@ class MemoryCreateSchema(Schema):
             raise ValidationError("Give 'content' or 'detail'.")
         if data.get("source") is None and not isinstance(data.get("content"), str | None):
             raise ValidationError("Must be a text unless 'source' is given.", "content")
+
+    @validates_schema
+    def _names_its_group(self, data: dict[str, Any], **_: object) -> None:
+        if data.get("scope") == "group" and data.get("scope_id") is None:
+            raise ValidationError("Is needed where the scope is 'group'.", "scope_id")
+
+
+class MemoryIngestSchema(MemoryCreateSchema):
+    """The same body, where it is an ingestion for certain."""
+
+    source: Field[Any] = fields.String(required=True, validate=Length(min=1, error="Must not be empty."))
+
+
+class MemoryBatchSchema(Schema):
+    """The body of ``POST /memories/batch``; the runtime judges each item, and takes the others all the same."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    items: Field[Any] = fields.List(
+        fields.Nested(_MemorySchema),
+        required=True,
+        validate=Length(min=1, max=MAX_BATCH, error=f"Must have 1 to {MAX_BATCH} items."),
+    )

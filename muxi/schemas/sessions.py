@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import INCLUDE, Schema, fields
+from marshmallow.fields import Field
 
 __all__ = ["SessionRestoreSchema"]
 
@@ -13,11 +16,11 @@ class RestoredMessageSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    role = fields.String(required=True)
-    content = fields.String(required=True)
-    timestamp = fields.String(required=True)
-    agent_id = fields.String(allow_none=True)
-    metadata = fields.Dict(allow_none=True)
+    role: Field[Any] = fields.String(required=True)
+    content: Field[Any] = fields.String(required=True)
+    timestamp: Field[Any] = fields.String(required=True)
+    agent_id: Field[Any] = fields.String(allow_none=True)
+    metadata: Field[Any] = fields.Dict(allow_none=True)
 
 
 class SessionRestoreSchema(Schema):
@@ -26,4 +29,4 @@ class SessionRestoreSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    messages = fields.List(fields.Nested(RestoredMessageSchema), required=True)
+    messages: Field[Any] = fields.List(fields.Nested(RestoredMessageSchema), required=True)

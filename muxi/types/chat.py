@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 __all__ = [
+    "AudioChatRequest",
     "ChatEvent",
     "ChatFile",
     "ChatMessage",
     "ChatRequest",
     "ChatResult",
+    "FileContent",
+    "FileInput",
     "MessageMetadata",
+    "ReadableFile",
     "Token",
     "UiResponse",
     "Widget",
@@ -30,7 +36,32 @@ class ChatFile(TypedDict, total=False):
     filename: str
     content: str
     content_type: str
+    #: What the wire takes in place of ``content_type`` as well.
+    mime_type: str
     size: int
+
+
+class ReadableFile(Protocol):
+    """A file that is open for reading, in binary mode."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """The next bytes, at most so many."""
+        ...
+
+
+#: What a file holds: bytes, or an open file that is read when the call is made.
+FileContent: TypeAlias = bytes | bytearray | memoryview | ReadableFile
+
+#: A file for a chat: a path, its content, a name with its content (and media type), or what the wire has
+#: (:class:`ChatFile`), whose content may be bytes or an open file too.
+FileInput: TypeAlias = (
+    str
+    | os.PathLike[str]
+    | FileContent
+    | tuple[str, FileContent | str]
+    | tuple[str, FileContent | str, str]
+    | Mapping[str, object]
+)
 
 
 class _ChatRequestRequired(TypedDict):
@@ -46,12 +77,23 @@ class ChatRequest(_ChatRequestRequired, total=False):
     group_id: str
     request_id: str
     mode: str
-    files: list[ChatFile]
+    files: Sequence[FileInput]
     stream: bool
     webhook_url: str
     threshold_seconds: float
     source_channel: str
     ui_response: UiResponse
+
+
+class AudioChatRequest(TypedDict, total=False):
+    """The body of ``POST /audiochat``: voice notes in place of a message."""
+
+    files: Sequence[FileInput]
+    user_id: str
+    agent_id: str
+    session_id: str
+    request_id: str
+    stream: bool
 
 
 class Widget(TypedDict, total=False):
@@ -95,13 +137,19 @@ class MessageMetadata(TypedDict, total=False):
     stream_discontinuity: bool
 
 
-class ChatMessage(TypedDict, total=False):
-    """The answer of a turn. ``content`` is the whole text."""
-
+class _ChatMessageAlways(TypedDict):
     role: str
     content: str
-    artifacts: list[dict[str, Any]] | None
     metadata: MessageMetadata
+
+
+class ChatMessage(_ChatMessageAlways, total=False):
+    """The answer of a turn. ``content`` is the whole text.
+
+    A turn that goes on in the background has no ``role``, ``content`` and ``metadata``; :func:`muxi.pending` tells.
+    """
+
+    artifacts: list[dict[str, Any]] | None
     ui: list[Widget]
     #: Of a turn that went on in the background: ``processing``, and the id to poll.
     status: str

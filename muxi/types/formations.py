@@ -1,14 +1,25 @@
-"""Formations as the server that supervises them sees them. Times are RFC 3339."""
+"""Formations as the server that supervises them sees them. Times are RFC 3339 with up to nine digits of fraction."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-__all__ = ["DeletedFormation", "Deployment", "Formation", "FormationDetail", "FormationList", "FormationStatus"]
+__all__ = [
+    "CancelledUpdate",
+    "DeletedFormation",
+    "Deployment",
+    "Formation",
+    "FormationDetail",
+    "FormationList",
+    "FormationStatus",
+    "FormationVersion",
+    "RolledBackFormation",
+    "UpdatedFormation",
+]
 
 
 class FormationVersion(TypedDict, total=False):
-    """The version as the formation file has it, and the hashes of the bundles."""
+    """The version as the formation file has it (in lists only), and the SHA-256 of the bundles, in hex."""
 
     semantic: str
     current: str
@@ -21,7 +32,9 @@ class _FormationAlways(TypedDict):
     port: int
     #: starting, running, unhealthy, stopped, stopping, crashed
     status: str
+    #: 0 when it is stopped.
     pid: int
+    #: In seconds.
     uptime: int
     restart_count: int
     #: None while it is starting.
@@ -29,16 +42,17 @@ class _FormationAlways(TypedDict):
 
 
 class Formation(_FormationAlways, total=False):
-    """A formation in a list; ``uptime`` in seconds."""
+    """A formation in a list."""
 
     version: FormationVersion
 
 
 class FormationDetail(Formation, total=False):
-    """One formation."""
+    """One formation; its ``version`` has no ``semantic``."""
 
     created_at: str
     deployed_at: str
+    #: When its process was started.
     updated_at: str
     last_health_check: str
 
@@ -59,9 +73,47 @@ class _DeploymentAlways(TypedDict):
 class Deployment(_DeploymentAlways, total=False):
     """A formation that has just been deployed."""
 
+    #: As the server sees itself: always ``localhost``.
     url: str
     health_url: str
     pid: int
+
+
+class UpdatedFormation(TypedDict, total=False):
+    """A formation whose new version has taken the place of the old one."""
+
+    id: str
+    message: str
+    #: ``blue-green``
+    deployment_type: str
+    pid: int
+    #: The old one; ``get_formation()`` has the new one.
+    port: int
+    status: str
+    #: Counters of updates, not the versions of formation files.
+    version: int
+    previous_version: int
+
+
+class RolledBackFormation(TypedDict, total=False):
+    """A formation whose previous version has taken the place of the current one; versions are counters."""
+
+    id: str
+    message: str
+    pid: int
+    status: str
+    version: int
+    previous_version: int
+
+
+class CancelledUpdate(TypedDict):
+    """An update that does not take place."""
+
+    formation_id: str
+    message: str
+    status: str
+    current_port: int
+    staging_port: int
 
 
 class FormationStatus(TypedDict, total=False):

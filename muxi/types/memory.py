@@ -10,6 +10,9 @@ __all__ = [
     "CreatedMemory",
     "DeletedMemory",
     "Memory",
+    "MemoryBuffer",
+    "MemoryBuffers",
+    "MemoryConfig",
     "MemoryContent",
     "MemoryPage",
     "UserBuffer",
@@ -90,3 +93,28 @@ class BufferStats(TypedDict):
     buffer_size_kb: float
     max_size: int
     utilization: float
+
+
+class MemoryBuffer(TypedDict):
+    """One buffer, with how many values each of its namespaces has."""
+
+    total_entries: int
+    max_size: int
+    utilization: float
+    kv_namespaces: dict[str, int]
+
+
+class MemoryBuffers(TypedDict):
+    """The formation's buffers, in the older form."""
+
+    buffers: list[MemoryBuffer]
+
+
+class MemoryConfig(TypedDict, total=False):
+    """How the formation remembers. Nothing is masked: ``persistent`` may have a database's password in it."""
+
+    buffer: dict[str, Any]
+    persistent: dict[str, Any]
+    working: dict[str, Any]
+    lint: dict[str, Any]
+    distillery: dict[str, Any]

@@ -1,10 +1,10 @@
-"""How a formation or a server is."""
+"""How a formation is."""
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 
-__all__ = ["Health", "ServerHealth", "ServerStatus"]
+__all__ = ["Health", "RuntimeStatus"]
 
 
 class Health(TypedDict):
@@ -15,18 +15,10 @@ class Health(TypedDict):
     uptime_seconds: int
 
 
-class ServerHealth(TypedDict):
-    """A server's word on itself, without a signature."""
+class RuntimeStatus(TypedDict):
+    """A formation's identity, what it has, and what it uses (``stats``; sizes in MB and KiB, as named)."""
 
-    success: bool
-    status: str
-    version: str
-
-
-class ServerStatus(TypedDict):
-    """What a server runs and has room for."""
-
-    formations: dict[str, int]
-    port_pool: dict[str, int]
-    runtime: dict[str, Any]
-    server: dict[str, Any]
+    formation: dict[str, str]
+    agents: dict[str, int]
+    mcp_servers: dict[str, int]
+    stats: dict[str, Any]

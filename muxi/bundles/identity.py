@@ -1,0 +1,58 @@
+"""What a bundle is, for those who have one, and which formation is in it. Light to import: nothing is read here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import IO, Any, BinaryIO, NamedTuple, TypeAlias
+
+from muxi.errors import ValidationError
+from muxi.transport import Body
+
+__all__ = ["BundleSource", "Identity", "Prepared", "Progress", "check_id", "refused"]
+
+#: A ``.tar.gz`` by its path, a folder by its path, the bytes of a ``.tar.gz``, or one as an open binary file.
+BundleSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | IO[bytes]
+
+#: Called with the bytes sent so far and the bytes there are.
+Progress: TypeAlias = Callable[[int, int], Any]
+
+#: Ids that are paths of the server.
+RESERVED_IDS = frozenset({"health", "ping", "rpc", "server", "admin", "metrics", "api"})
+
+
+class Identity(NamedTuple):
+    """Which formation a bundle holds."""
+
+    id: str
+    version: str
+
+
+class Prepared(NamedTuple):
+    """A bundle that has been looked at and can be sent, more than once if need be."""
+
+    identity: Identity
+    body: Body
+
+
+def check_id(formation_id: str, where: str = "") -> None:
+    """Refuse what cannot be the id of a formation on a server.
+
+    Raises:
+        ValidationError: says why.
+    """
+    name = f"{where}id {formation_id!r}"
+    if not 3 <= len(formation_id) <= 50:
+        raise refused("id", f"{name} has {len(formation_id)} characters; an id has 3 to 50")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*[a-z0-9]", formation_id):
+        raise refused(
+            "id", f"{name} has something else than lower-case letters, digits and, between them, hyphens (a-z, 0-9, -)"
+        )
+    if formation_id in RESERVED_IDS:
+        raise refused("id", f"{name} is reserved for the server itself")
+
+
+def refused(field: str, problem: str) -> ValidationError:
+    """The error for a bundle that the server would refuse."""
+    return ValidationError("INVALID_BUNDLE", problem, details={"validation_errors": [{"field": field, "msg": problem}]})

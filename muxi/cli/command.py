@@ -1,0 +1,74 @@
+"""The command line: its arguments, and how errors leave it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from muxi.environment import conflicts
+from muxi.errors import MuxiError
+from muxi.version import __version__
+
+__all__ = ["run"]
+
+#: 128 and the number of SIGINT, as shells have it.
+INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say.
+
+    Returns:
+        The exit code: 0, 1 after an error, 2 where the arguments are wrong, 130 after Ctrl-C.
+    """
+    parser = _parser()
+    try:
+        chosen = parser.parse_args(arguments)
+    except SystemExit as finished:
+        return int(finished.code or 0)
+    for conflict in conflicts():
+        print(f"muxi-client: warning: {conflict}", file=sys.stderr)
+    try:
+        with warnings.catch_warnings():
+            if conflicts():
+                # They have just been told; each client would tell them again.
+                warnings.simplefilter("ignore", RuntimeWarning)
+            chosen.run()
+            sys.stdout.flush()
+    except MuxiError as error:
+        print(f"muxi-client: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nmuxi-client: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has left; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="muxi-client", description="The Python SDK for MUXI, at a terminal.")
+    parser.add_argument("--version", action="version", version=f"muxi-client {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="command")
+    demo = commands.add_parser(
+        "demo",
+        help="stream a chat, keep a memory, read a session, and see an error",
+        description=(
+            "Stream a chat, keep a memory, read a session, and see an error: with a formation that runs inside this "
+            "command, over HTTP on a loopback port, without keys and models. Set MUXI_FORMATION_URL (or "
+            "MUXI_SERVER_URL and MUXI_FORMATION_ID) and MUXI_CLIENT_KEY to have it talk to a formation of yours."
+        ),
+    )
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _demo() -> None:
+    from muxi.cli.demo import demonstrate
+
+    demonstrate()

@@ -1,0 +1,73 @@
+"""How a formation is configured. All of it takes the admin key and only reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from muxi.call import Call, Key
+from muxi.endpoints import operation
+from muxi.types import (
+    AsyncConfig,
+    ConfigSummary,
+    FormationInfo,
+    LlmSettings,
+    LoggingConfig,
+    LoggingDestinations,
+    OverlordConfig,
+    OverlordSoul,
+)
+
+__all__ = ["ConfigurationOperations"]
+
+
+class ConfigurationOperations:
+    """Methods that show the formation file as it was loaded."""
+
+    @operation
+    def get_config(self) -> Call[ConfigSummary]:
+        """See what the formation has, and under which routes (``GET /config``, admin key)."""
+        return Call.get("/config", key=Key.ADMIN, returns="ConfigSummary")
+
+    @operation
+    def get_formation_info(self) -> Call[FormationInfo]:
+        """Read the whole formation file (``GET /formation``, admin key).
+
+        Placeholders of secrets are given back as they are; a connection string that was written in clear
+        stays in clear.
+        """
+        return Call.get("/formation", key=Key.ADMIN, returns="FormationInfo")
+
+    @operation
+    def get_overlord_config(self) -> Call[OverlordConfig]:
+        """See how the overlord answers, plans and asks back (``GET /overlord``, admin key)."""
+        return Call.get("/overlord", key=Key.ADMIN, returns="OverlordConfig")
+
+    @operation
+    def get_overlord_soul(self) -> Call[OverlordSoul]:
+        """Read the text that gives the overlord its character (``GET /overlord/soul``, admin key)."""
+        return Call.get("/overlord/soul", key=Key.ADMIN, returns="OverlordSoul")
+
+    @operation
+    def get_llm_settings(self) -> Call[LlmSettings]:
+        """See the models and their settings (``GET /llm/settings``, admin key)."""
+        return Call.get("/llm/settings", key=Key.ADMIN, returns="LlmSettings")
+
+    @operation
+    def get_async_config(self) -> Call[AsyncConfig]:
+        """See when work goes to the background, and which webhook hears of it (``GET /async``, admin key)."""
+        return Call.get("/async", key=Key.ADMIN, returns="AsyncConfig")
+
+    @operation
+    def get_a2a_config(self) -> Call[dict[str, Any]]:
+        """See how agents of other formations are reached (``GET /a2a``, admin key). Empty where they are not."""
+        return Call.get("/a2a", key=Key.ADMIN)
+
+    @operation
+    def get_logging_config(self) -> Call[LoggingConfig]:
+        """See what the formation logs (``GET /logging``, admin key)."""
+        return Call.get("/logging", key=Key.ADMIN, returns="LoggingConfig")
+
+    @operation
+    def get_logging_destinations(self) -> Call[LoggingDestinations]:
+        """List the places that the formation logs to (``GET /logging/destinations``, admin key)."""
+        return Call.get("/logging/destinations", key=Key.ADMIN, returns="LoggingDestinations")

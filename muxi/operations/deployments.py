@@ -1,0 +1,143 @@
+"""The same as :mod:`muxi.operations.formations`, told step by step: streams of typed progress events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from muxi.bundles import BundleSource, Prepared, Progress
+from muxi.call import StreamCall
+from muxi.deployments import DEPLOYMENT
+from muxi.endpoints import stream
+from muxi.operations.formations import about, deploying, updating
+from muxi.types import DeploymentEvent
+
+__all__ = ["DeploymentsOperations"]
+
+_ONE = "/rpc/formations/{formation_id}"
+
+
+def _streamed(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]:
+    # A stream's bound is on silence (600 s); an attempt's own time limit does not apply.
+    return StreamCall(method, events=DEPLOYMENT, **{**parts, "timeout": None})
+
+
+class DeploymentsOperations:
+    """Methods that tell what the server does meanwhile.
+
+    ::
+
+        with server.deploy_formation_stream("my-bot.tar.gz") as steps:
+            for step in steps:
+                print(step.get("stage"), step.get("message"))
+            print(steps.result()["url"])
+
+    All of them: an ``error`` of the stream is raised with its ``code`` and ``stage``
+    (:func:`muxi.deployments.deployment_error` has the classes); one that ends without ``complete`` or ``error`` is
+    a :class:`~muxi.errors.StreamInterrupted`. Closing one early stops nothing: the server goes on.
+    """
+
+    @stream
+    def deploy_formation_stream(
+        self,
+        bundle_path: BundleSource | Prepared,
+        *,
+        formation_id: str | None = None,
+        version: str | None = None,
+        progress: Progress | None = None,
+    ) -> StreamCall[DeploymentEvent]:
+        """Deploy a new formation, step by step (``POST /rpc/formations``).
+
+        Args:
+            bundle_path: as for ``deploy_formation``.
+            formation_id: as for ``deploy_formation``.
+            version: as for ``deploy_formation``.
+            progress: as for ``deploy_formation``; it tells about the upload, which comes before the first event.
+
+        Returns:
+            An open stream; ``result()`` has what was deployed.
+
+        Raises:
+            ValidationError: the server would refuse the bundle; nothing has been sent.
+            ConflictError: a formation of that id exists already.
+        """
+        return _streamed("POST", deploying(bundle_path, formation_id, version, progress))
+
+    @stream
+    def update_formation_stream(
+        self,
+        formation_id: str,
+        bundle_path: BundleSource | Prepared,
+        *,
+        version: str | None = None,
+        progress: Progress | None = None,
+    ) -> StreamCall[DeploymentEvent]:
+        """Put a new version in a formation's place, step by step (``PUT /rpc/formations/{formation_id}``).
+
+        Args:
+            formation_id: as for ``update_formation``.
+            bundle_path: as for ``deploy_formation``.
+            version: as for ``deploy_formation``.
+            progress: as for ``deploy_formation``.
+
+        Returns:
+            An open stream; ``result()`` has ``previous_version`` and ``new_version``, which are counters.
+
+        Raises:
+            ValidationError: the server would refuse the bundle; nothing has been sent.
+            NotFoundError: there is no formation of that id.
+            ConflictError: an update is going on.
+        """
+        return _streamed("PUT", {**updating(formation_id, bundle_path, version, progress)})
+
+    @stream
+    def start_formation_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
+        """Start a formation, step by step (``POST /rpc/formations/{formation_id}/start``).
+
+        Args:
+            formation_id: its id. One that is not there is an error of the stream, not of this call.
+
+        Returns:
+            An open stream.
+        """
+        return _streamed("POST", {"path": f"{_ONE}/start", **about(formation_id)})
+
+    @stream
+    def restart_formation_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
+        """Stop a formation and start it, step by step (``POST /rpc/formations/{formation_id}/restart``).
+
+        Args:
+            formation_id: as for :meth:`start_formation_stream`.
+
+        Returns:
+            An open stream.
+        """
+        return _streamed("POST", {"path": f"{_ONE}/restart", **about(formation_id)})
+
+    @stream
+    def rollback_formation_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
+        """Go back to the previous version, step by step (``POST /rpc/formations/{formation_id}/rollback``).
+
+        Args:
+            formation_id: as for :meth:`start_formation_stream`.
+
+        Returns:
+            An open stream.
+        """
+        return _streamed("POST", {"path": f"{_ONE}/rollback", **about(formation_id)})
+
+    @stream
+    def deploy_draft_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
+        """Make a draft live, step by step (``POST /rpc/formations/{formation_id}/draft/files``).
+
+        Args:
+            formation_id: the draft's id.
+
+        Returns:
+            An open stream.
+
+        Raises:
+            NotFoundError: there is no draft of that id.
+            ValidationError: its formation file cannot be read.
+        """
+        body = {"action": "deploy"}
+        return _streamed("POST", {"path": f"{_ONE}/draft/files", "body": body, **about(formation_id)})

@@ -1,0 +1,181 @@
+"""Users, the names they go by, and the channels they are reached on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from muxi.call import Call, Key
+from muxi.endpoints import operation
+from muxi.operations.fields import given, plain
+from muxi.types import (
+    LinkedIdentifiers,
+    Notification,
+    ResolvedUser,
+    UnlinkedIdentifier,
+    UserChannels,
+    UserIdentifiers,
+)
+
+__all__ = ["UserOperations"]
+
+
+class UserOperations:
+    """Methods about users. All take the client key, and none the header of a user."""
+
+    @operation
+    def resolve_user(
+        self, identifier: str, create_user: bool | None = None, *, identifier_type: str | None = None
+    ) -> Call[ResolvedUser]:
+        """Find out who an identifier stands for; make a user of it if nobody has it (``POST /users/resolve``).
+
+        Args:
+            identifier: any name: an e-mail address (lower-cased), an id of a chat service, ….
+            create_user: today's runtime takes no notice of it and always makes a user; :meth:`get_user` makes none.
+            identifier_type: what it is, such as ``email``.
+
+        Raises:
+            ValidationError: the identifier is no text; nothing has been sent.
+        """
+        return Call.post(
+            "/users/resolve",
+            body={"identifier": identifier, **given(identifier_type=identifier_type, create_user=create_user)},
+            key=Key.CLIENT,
+            accepts="UserResolve",
+            returns="ResolvedUser",
+        )
+
+    @operation
+    def get_user(self, identifier: str) -> Call[ResolvedUser]:
+        """Find out who an identifier stands for, and change nothing (``GET /users/{identifier}``).
+
+        Raises:
+            NotFoundError: nobody has it.
+        """
+        return Call.get(
+            "/users/{identifier}", params={"identifier": identifier}, key=Key.CLIENT, returns="ResolvedUser"
+        )
+
+    @operation
+    def get_user_identifiers_for_user(self, user_id: str) -> Call[UserIdentifiers]:
+        """List the names that a user goes by (``GET /users/identifiers/{user_id}``).
+
+        Args:
+            user_id: MUXI's own id of the user (``muxi_user_id`` of :meth:`resolve_user`), none of their names.
+
+        Raises:
+            NotFoundError: there is no such user.
+        """
+        return Call.get(
+            "/users/identifiers/{user_id}", params={"user_id": user_id}, key=Key.CLIENT, returns="UserIdentifiers"
+        )
+
+    @operation
+    def link_user_identifier(
+        self, muxi_user_id: str | None, identifiers: Sequence[str | Sequence[str] | Mapping[str, Any]]
+    ) -> Call[LinkedIdentifiers]:
+        """Give a user more names to go by (``POST /users/identifiers``).
+
+        One that another user has is **moved**, without a word.
+
+        Args:
+            muxi_user_id: MUXI's own id of the user. None makes a new user; today's runtime fails at that.
+            identifiers: texts, pairs of an identifier and its type, or ``{"identifier": …, "type": …}``; what is
+                none of these is left out without a word, so look at the result.
+
+        Raises:
+            ValidationError: the identifiers are no list; nothing has been sent.
+            NotFoundError: there is no such user.
+        """
+        return Call.post(
+            "/users/identifiers",
+            body={**given(muxi_user_id=muxi_user_id), "identifiers": plain(identifiers)},
+            key=Key.CLIENT,
+            accepts="IdentifiersLink",
+            returns="LinkedIdentifiers",
+        )
+
+    @operation
+    def unlink_user_identifier(self, identifier: str) -> Call[UnlinkedIdentifier]:
+        """Take a name from its user (``DELETE /users/identifiers/{identifier}``).
+
+        Returns:
+            A message; an empty mapping where a repetition found that a first attempt without an answer had done it.
+
+        Raises:
+            NotFoundError: nobody has it.
+        """
+        return Call.delete(
+            "/users/identifiers/{identifier}",
+            params={"identifier": identifier},
+            key=Key.CLIENT,
+            returns="UnlinkedIdentifier",
+        )
+
+    @operation
+    def get_user_channels(self, user_id: str) -> Call[UserChannels]:
+        """See how a user is reached (``GET /users/{user_id}/channels``).
+
+        Raises:
+            ServerError: the formation has no ``proactive`` block.
+        """
+        return Call.get(
+            "/users/{user_id}/channels", params={"user_id": user_id}, key=Key.CLIENT, returns="UserChannels"
+        )
+
+    @operation
+    def update_user_channels(
+        self,
+        user_id: str,
+        *,
+        preferred_channel: str | None = None,
+        channels: Mapping[str, Mapping[str, Any]] | None = None,
+        timezone: str | None = None,
+    ) -> Call[UserChannels]:
+        """Change how a user is reached (``PUT /users/{user_id}/channels``). What is not given stays as it is.
+
+        Args:
+            user_id: whom.
+            preferred_channel: a channel of the formation, or ``webhook``; an empty text clears it.
+            channels: what each channel needs, such as ``{"telegram": {"chat_id": "1"}}``; an empty mapping in it
+                removes a channel.
+            timezone: a name such as ``Europe/London``; an empty text clears it.
+
+        Raises:
+            ValidationError: a field is of the wrong type, and nothing has been sent; or a channel or zone is unknown.
+            ServerError: the formation has no ``proactive`` block.
+        """
+        return Call.put(
+            "/users/{user_id}/channels",
+            params={"user_id": user_id},
+            body=given(preferred_channel=preferred_channel, channels=channels, timezone=timezone),
+            key=Key.CLIENT,
+            accepts="ChannelsUpdate",
+            returns="UserChannels",
+        )
+
+    @operation
+    def send_notification(
+        self, user_id: str, message: str, channels: Sequence[str] | None = None
+    ) -> Call[Notification]:
+        """Tell a user something by the channels they are reached on (``POST /notifications``).
+
+        Args:
+            user_id: whom.
+            message: what; not empty.
+            channels: names of channels, ``last``, ``preferred`` or ``webhook``, in place of what the user prefers.
+
+        Returns:
+            ``delivered`` and ``failed`` channels.
+
+        Raises:
+            ValidationError: the message is empty; nothing has been sent.
+            ServerError: nothing was delivered, or the formation has no ``proactive`` block.
+        """
+        return Call.post(
+            "/notifications",
+            body={"user_id": user_id, "message": message, **given(channels=channels)},
+            key=Key.CLIENT,
+            accepts="NotificationRequest",
+            returns="Notification",
+        )

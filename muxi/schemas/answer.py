@@ -1,0 +1,75 @@
+"""Structured answers: the text of an answer as JSON, loaded by a schema of the caller's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import marshmallow
+
+from muxi.errors import ValidationError
+from muxi.schemas import flatten
+
+if TYPE_CHECKING:
+    from muxi.answers import Loads
+
+__all__ = ["load_answer"]
+
+T = TypeVar("T")
+
+#: A fenced block in prose: fences on lines of their own.
+_BLOCK = re.compile(
+    r"^[ \t]*```(?:json)?[ \t]*\r?\n(.*?)^[ \t]*```[ \t]*\r?$", re.DOTALL | re.IGNORECASE | re.MULTILINE
+)
+
+_WHOLE = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
+
+
+def load_answer(text: str, schema: Loads[T], request_id: str | None = None) -> T:
+    """Load an answer's text.
+
+    Args:
+        text: JSON; a fence around it (three backticks, maybe with ``json``) is tolerated, and prose around one
+            fenced block.
+        schema: what makes an object of it.
+        request_id: the turn it comes from.
+
+    Raises:
+        ValidationError: ``ANSWER_NOT_JSON`` or ``ANSWER_INVALID``; ``details["text"]`` has the text,
+            ``details["validation_errors"]`` every wrong field.
+    """
+    data = _read(text, request_id)
+    try:
+        return schema.load(data)
+    except marshmallow.ValidationError as error:
+        problems = list(flatten(error.messages))
+        raise _refused("ANSWER_INVALID", "the answer does not fit the schema", text, problems, request_id) from error
+
+
+def _read(text: str, request_id: str | None) -> Any:
+    for candidate in _candidates(text.strip()):
+        try:
+            return json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+    problem = {"field": "", "msg": "Not JSON."}
+    raise _refused("ANSWER_NOT_JSON", "the answer is not JSON", text, [problem], request_id)
+
+
+def _candidates(text: str) -> list[str]:
+    candidates = [text]
+    if whole := _WHOLE.fullmatch(text):
+        candidates.append(whole[1])
+    blocks = _BLOCK.findall(text)
+    if len(blocks) == 1:
+        candidates.extend(blocks)
+    return candidates
+
+
+def _refused(
+    code: str, message: str, text: str, problems: list[dict[str, str]], request_id: str | None
+) -> ValidationError:
+    details: Mapping[str, Any] = {"text": text, "validation_errors": problems}
+    return ValidationError(code, message, details=details, request_id=request_id)

@@ -1,0 +1,60 @@
+"""The payloads about users: who they are, how they are reached, what they are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validates
+from marshmallow.fields import Field
+from marshmallow.validate import Regexp
+
+__all__ = ["ChannelsUpdateSchema", "IdentifiersLinkSchema", "NotificationRequestSchema", "UserResolveSchema"]
+
+
+class UserResolveSchema(Schema):
+    """The body of ``POST /users/resolve``."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    identifier: Field[Any] = fields.String(required=True)
+    identifier_type: Field[Any] = fields.String(allow_none=True)
+
+
+class IdentifiersLinkSchema(Schema):
+    """The body of ``POST /users/identifiers``; what is in the list is the runtime's to judge."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    muxi_user_id: Field[Any] = fields.String(allow_none=True)
+    identifiers: Field[Any] = fields.List(fields.Raw(allow_none=True), required=True)
+
+
+class ChannelsUpdateSchema(Schema):
+    """The body of ``PUT /users/{user_id}/channels``."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    preferred_channel: Field[Any] = fields.String(allow_none=True)
+    channels: Field[Any] = fields.Dict(allow_none=True)
+    timezone: Field[Any] = fields.String(allow_none=True)
+
+    # As values of the field itself, the complaints would have "value" in their paths.
+    @validates("channels")
+    def _are_mappings(self, value: dict[str, object] | None, **_: object) -> None:
+        wrong = [name for name, channel in (value or {}).items() if not isinstance(channel, dict)]
+        if wrong:
+            raise ValidationError({name: ["Not a mapping."] for name in wrong})
+
+
+class NotificationRequestSchema(Schema):
+    """The body of ``POST /notifications``."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    user_id: Field[Any] = fields.String(required=True)
+    message: Field[Any] = fields.String(required=True, validate=Regexp(r"\s*\S", error="Must not be empty."))
+    channels: Field[Any] = fields.List(fields.String(), allow_none=True)

@@ -1,0 +1,42 @@
+"""What agents have made. Times are ISO 8601 in UTC without a zone."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+__all__ = ["Artifact", "ArtifactList", "ArtifactVersions"]
+
+
+class Artifact(TypedDict):
+    """One version of an artifact; ``conversation_id`` is the session that it was made in."""
+
+    id: str
+    name: str
+    version: int
+    is_latest: bool
+    content_type: str
+    category: str
+    summary: str
+    tags: list[Any]
+    agent_id: str
+    conversation_id: str
+    size_bytes: int
+    created_at: str
+    updated_at: str
+    last_accessed_at: str
+
+
+class ArtifactList(TypedDict):
+    """A user's latest artifacts; ``total`` is how many there are, ``count`` how many are here."""
+
+    artifacts: list[Artifact]
+    count: int
+    total: int
+
+
+class ArtifactVersions(TypedDict):
+    """The versions of one artifact, the newest first."""
+
+    name: str
+    versions: list[Artifact]
+    count: int

@@ -1,0 +1,37 @@
+"""Secrets, which the wire never gives back in full."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+__all__ = ["MaskedSecret", "ReloadedSecrets", "SecretChanged", "SecretList"]
+
+
+class SecretList(TypedDict):
+    """The secrets by name, with all but a few characters of each value masked."""
+
+    secrets: dict[str, str]
+    count: int
+
+
+class MaskedSecret(TypedDict):
+    """One secret, masked."""
+
+    key: str
+    value: str
+
+
+class SecretChanged(TypedDict):
+    """That a secret was created, updated or deleted."""
+
+    message: str
+
+
+class ReloadedSecrets(TypedDict):
+    """What reading the secrets anew has changed."""
+
+    message: str
+    added: list[str]
+    overwritten: list[str]
+    preserved: list[str]
+    count: int

@@ -1,0 +1,18 @@
+"""The one error of this package."""
+
+from __future__ import annotations
+
+from muxi.errors import MuxiError
+
+__all__ = ["WebhookVerificationError"]
+
+
+class WebhookVerificationError(MuxiError):
+    """A webhook is not to be trusted, or cannot be read. Neither secrets nor signatures are in it.
+
+    ``code`` says what is wrong: ``SECRET_MISSING``, ``SIGNATURE_MISSING``, ``SIGNATURE_MALFORMED``,
+    ``TIMESTAMP_OUT_OF_TOLERANCE``, ``SIGNATURE_MISMATCH``, ``REPLAYED``, ``PAYLOAD_INVALID``, ``PAYLOAD_TYPE``.
+    """
+
+    def __init__(self, message: str, code: str = "WEBHOOK_REFUSED") -> None:
+        super().__init__(code, message)

@@ -1,0 +1,81 @@
+"""Fixtures of all tests: the recorded wire, and streams of both colours over transports that follow a script."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.scripted import Side
+
+
+class Capture(NamedTuple):
+    """One exchange as it was recorded."""
+
+    name: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    #: The pieces in which the body arrived.
+    pieces: list[bytes]
+    #: Whether the recording was stopped before the end.
+    stopped: bool
+
+
+@pytest.fixture(scope="session")
+def wire() -> Path:
+    """The folder of the recorded wire, from ``MUXI_WIRE`` or beside the repository."""
+    beside = Path(__file__).parents[2] / "shared" / "wire"
+    path = Path(os.environ.get("MUXI_WIRE") or beside)
+    if not (path / "captures").is_dir():
+        message = f"there is no recorded wire in {path}; set MUXI_WIRE to its folder (the one with captures/ in it)"
+        if os.environ.get("MUXI_REQUIRE_WIRE") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture(scope="session")
+def capture(wire: Path) -> Callable[[str], Capture]:
+    """Load a recorded exchange with a formation: ``capture("chat_stream_cr")``."""
+    return lambda name: load_capture(wire / "captures" / "formation" / f"{name}.json")
+
+
+@pytest.fixture(scope="session")
+def streams(wire: Path) -> list[Capture]:
+    """Every recorded answer whose content type is ``text/event-stream``."""
+    folder = wire / "captures" / "formation"
+    captures = [
+        load_capture(path) for path in sorted(folder.glob("*.json")) if b"text/event-stream" in path.read_bytes()
+    ]
+    return [it for it in captures if it.headers.get("content-type", "").startswith("text/event-stream")]
+
+
+def load_capture(path: Path) -> Capture:
+    response: dict[str, Any] = json.loads(path.read_text("utf-8")).get("response") or {}
+    return Capture(
+        path.stem,
+        response.get("status", 0),
+        {name.lower(): value for name, value in response.get("headers") or ()},
+        (response.get("body") or "").encode(),
+        [piece.encode() for _, piece in response.get("chunks") or ()],
+        "error" in response,
+    )
+
+
+@pytest.fixture(params=["sync", "async"])
+def side(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """Streams of each colour in turn."""
+    from tests.scripted import AsyncSide, SyncSide  # here, because it loads the SDK
+
+    if request.param == "sync":
+        yield SyncSide()
+        return
+    side = AsyncSide()
+    yield side
+    side.end()

@@ -1,0 +1,171 @@
+"""The signature: exactly what the wire has, anew for each attempt, and once more where the clocks differ."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from muxi import ManualClock, ServerClient
+from muxi.errors import AuthenticationError, ConfigurationError, ConnectionError
+from muxi.plugins.signature import sign
+from muxi.transport import IterableBody
+from muxi_transports.memory import AsyncMemoryTransport, EmbeddedFormation, EmbeddedServer, MemoryTransport
+from tests.server.bench import KEY, SECRET, Bench, Reply, Script, ScriptedTransport, no, ok
+
+
+def expected(timestamp: int, method: str, path: str) -> str:
+    digest = hmac.new(SECRET.encode(), f"{timestamp};{method};{path}".encode(), hashlib.sha256).digest()
+    return f"MUXI-HMAC key={KEY}, timestamp={timestamp}, signature={base64.b64encode(digest).decode()}"
+
+
+def expired(script_date: float | None) -> Reply:
+    headers = {} if script_date is None else {"Date": formatdate(script_date, usegmt=True)}
+    message = "Request expired (timestamp too old or in future)"
+    return Reply({"code": 401, "error": "Unauthorized", "message": message}, 401, headers=headers)
+
+
+def test_a_signature_is_what_another_implementation_makes() -> None:
+    # printf '1700000000;GET;/rpc/formations/a b' | openssl dgst -sha256 -hmac muxi_sk_secret -binary | base64
+    assert (
+        sign("muxi_sk_secret", 1_700_000_000, "GET", "/rpc/formations/a b")
+        == "o6+Dq0724/6J1qEclCQqzn0XlO05ID+YCNjy3pBctjY="
+    )
+
+
+def test_the_header_has_the_form_of_the_wire(bench: Bench) -> None:
+    script = Script(ok(formations=[], total=0))
+    bench.run(script, "list_formations")
+    assert script.header("authorization") == expected(int(bench.clock.time()), "GET", "/rpc/formations")
+
+
+@pytest.mark.parametrize(
+    ("formation_id", "sent"), [("a b", "a%20b"), ("ä", "%C3%A4"), ("a%b", "a%25b"), ("a+b", "a%2Bb")]
+)
+def test_the_decoded_path_is_signed_without_the_query(bench: Bench, formation_id: str, sent: str) -> None:
+    script = Script(ok())
+    bench.run(script, "get_formation_logs", formation_id, limit=5)
+    assert script.sent == f"GET /rpc/formations/{sent}/logs?lines=5"
+    path = f"/rpc/formations/{formation_id}/logs"
+    assert script.header("authorization") == expected(int(bench.clock.time()), "GET", path)
+
+
+def test_the_embedded_server_takes_it(bench: Bench) -> None:
+    server = EmbeddedServer(key_id=KEY, secret_key=SECRET, clock=bench.clock)
+    server.add(EmbeddedFormation("my-bot", clock=server.clock))
+    transport: Any = (MemoryTransport if bench.colour == "sync" else AsyncMemoryTransport)(server)
+    assert bench.use(bench.client(transport), "get_formation", "my-bot")["id"] == "my-bot"
+    with pytest.raises(AuthenticationError, match="Invalid signature"):
+        bench.use(bench.client(transport, secret_key="other"), "list_formations")
+    with pytest.raises(AuthenticationError, match="Invalid key"):
+        bench.use(bench.client(transport, key_id="other"), "list_formations")
+
+
+def test_each_attempt_is_signed_anew(bench: Bench) -> None:
+    script = Script(ConnectionError("CONNECTION_LOST", "gone"), Reply({}, 503, headers={"Retry-After": "60"}), ok())
+    bench.run(script, "status")
+    stamps = [re.search(r"timestamp=(\d+)", str(it.headers["authorization"])) for it in script.requests]
+    seconds = [int(stamp[1]) for stamp in stamps if stamp]
+    assert len(seconds) == 3
+    assert seconds[2] >= seconds[1] + 60
+    for request, stamp in zip(script.requests, seconds, strict=True):
+        assert request.headers["authorization"] == expected(stamp, "GET", "/rpc/server/status")
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_a_clock_that_is_off_is_corrected_once_and_remembered(bench: Bench, ahead: float) -> None:
+    theirs = bench.clock.time() + ahead
+    script = Script(expired(theirs), ok(), ok())
+    client = bench.client(bench.transport(script), max_retries=0)
+    if bench.colour == "sync":
+        bench.use(client, "stop_formation", "my-bot")
+        bench.use(client, "status")
+    else:
+        import asyncio
+
+        async def twice() -> None:
+            found: Any = client
+            await found.stop_formation("my-bot")
+            await found.status()
+
+        asyncio.run(twice())
+    path = "/rpc/formations/my-bot/stop"
+    assert [it.headers["authorization"] for it in script.requests] == [
+        expected(int(bench.clock.time()), "POST", path),
+        expected(int(theirs), "POST", path),
+        expected(int(theirs), "GET", "/rpc/server/status"),
+    ]
+
+
+def test_a_second_expiry_is_an_error(bench: Bench) -> None:
+    script = Script(expired(bench.clock.time() + 900), expired(bench.clock.time() + 1800))
+    with pytest.raises(AuthenticationError, match="expired") as caught:
+        bench.run(script, "status")
+    assert (len(script.requests), caught.value.attempts) == (2, 2)
+
+
+def test_the_embedded_server_with_another_clock_is_reached_all_the_same(bench: Bench) -> None:
+    server = EmbeddedServer(key_id=KEY, secret_key=SECRET, clock=ManualClock(bench.clock.time() + 5000))
+    transport: Any = (MemoryTransport if bench.colour == "sync" else AsyncMemoryTransport)(server)
+    assert bench.use(bench.client(transport), "list_formations")["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [expired(None), Reply(expired(None).body, 401, headers={"Date": "soon"}), no(401, "Invalid signature", "x")],
+)
+def test_what_no_clock_can_mend_is_raised_at_once(bench: Bench, reply: Reply) -> None:
+    script = Script(reply)
+    with pytest.raises(AuthenticationError):
+        bench.run(script, "status")
+    assert len(script.requests) == 1
+
+
+def test_a_body_that_cannot_be_sent_twice_is_not(bench: Bench) -> None:
+    from muxi.call import Call, Key
+
+    script = Script(expired(bench.clock.time() + 900))
+    body = IterableBody(iter([b"x"]))
+    client = ServerClient(
+        url="http://x", key_id=KEY, secret_key=SECRET, transport=ScriptedTransport(script), clock=bench.clock
+    )
+    with pytest.raises(AuthenticationError):
+        client.send(Call("POST", "/rpc/x", content=body, key=Key.SIGNATURE))
+    assert len(script.requests) == 1
+
+
+def test_the_secret_may_come_from_a_function_that_is_asked_each_time(bench: Bench) -> None:
+    secrets: Iterator[str] = iter(["first", SECRET])
+    script = Script(ConnectionError("CONNECTION_LOST", "gone"), ok())
+    bench.use(bench.client(bench.transport(script), secret_key=lambda: next(secrets)), "status")
+    stamp = re.search(r"timestamp=(\d+)", str(script.header("authorization")))
+    assert stamp
+    assert script.header("authorization") == expected(int(stamp[1]), "GET", "/rpc/server/status")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"key_id": None}, r"give key_id= \(or set MUXI_KEY_ID\)$"),
+        ({"secret_key": None}, r"give secret_key= \(or set MUXI_SECRET_KEY\)$"),
+        ({"key_id": None, "secret_key": None}, "key_id=.* and secret_key="),
+    ],
+)
+def test_a_missing_key_is_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], message: str
+) -> None:
+    monkeypatch.delenv("MUXI_KEY_ID", raising=False)
+    monkeypatch.delenv("MUXI_SECRET_KEY", raising=False)
+    with pytest.raises(ConfigurationError) as caught:
+        bench.use(bench.client(bench.transport(Script()), **settings), "status")
+    assert re.search(message, caught.value.message)
+    bench.use(
+        bench.client(bench.transport(Script(Reply({"success": True, "status": "ok", "version": "1"}))), **settings),
+        "health",
+    )
