@@ -1,0 +1,62 @@
+# Everything there is to do with this project, by name. Each target makes the environment it needs, in .venv.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Two processes by default; the order of the tests within a file is kept, so that a run can be repeated.
+TEST_FLAGS ?= -n 2 --dist loadfile
+
+# The tools must see the environment in .venv and nothing of another that happens to be active.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PATH := $(abspath $(BIN)):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types floors docs bench clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.for-demo  ## talk to a formation that runs on this machine, without keys and models
+	@$(BIN)/muxi-client demo
+
+test: $(VENV)/.for-dev  ## run all tests
+	$(BIN)/python -m pytest $(TEST_FLAGS)
+
+check: lint types floors test  ## run every check; the tests come last
+
+lint: $(VENV)/.for-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.for-dev
+	$(BIN)/mypy
+	$(BIN)/pyright --warnings
+	$(BIN)/pyright --ignoreexternal --verifytypes muxi
+	$(BIN)/pyright --ignoreexternal --verifytypes muxi_transports
+
+floors: $(VENV)/.for-dev
+	$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.for-dev  ## build the documentation; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
+	@echo "The documentation is in docs/_build/html/index.html"
+
+bench: $(VENV)/.for-dev  ## measure speed
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## remove everything that was made
+	rm -rf $(VENV) build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is complete when its stamp is there; a change of the requirements asks for a new one.
+$(VENV)/.made: .ci/find-python
+	@python=$$(.ci/find-python) && echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.for-demo: $(VENV)/.made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.for-dev: $(VENV)/.made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.for-demo

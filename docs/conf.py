@@ -1,0 +1,40 @@
+"""How Sphinx builds the documentation. Nothing is fetched: it builds without a network."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
+
+from muxi.version import __version__  # noqa: E402  after the path is set
+
+project = "muxi-client"
+author = "The muxi-client authors"
+copyright = author
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "endpoints", "tables"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"muxi-client {__version__}"
+html_static_path = ["_static"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_heading_anchors = 3
+suppress_warnings = ["myst.header"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_use_rtype = False
+python_use_unqualified_type_names = True
+
+# Names that our pages and docstrings write must lead somewhere: `muxi.Name`. Those in signatures come with the module
+# that they are defined in; Python's own, type variables and what is internal have no page here.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!muxi)[A-Za-z_.]+"),
+    (r"py:.*", r".*[^A-Za-z0-9_.].*"),
+    (r"py:mod", r".*"),
+    (r"py:class", r"muxi(_transports)?(\.[a-z_0-9]+)+\.\w+"),
+]

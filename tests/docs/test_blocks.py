@@ -1,0 +1,105 @@
+"""Every Python block of the README and of the documentation runs, against an in-memory world.
+
+The blocks of a page run one after the other and share their names, as in a notebook; ``await`` may stand at the top
+level. A comment in front of a block changes that: ``<!-- not run: why -->``, and ``<!-- over http -->`` for a block
+that brings a world of its own and talks to it over the network.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import io
+import os
+import re
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muxi import AsyncFormationClient, AsyncServerClient, FormationClient, ServerClient
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+_BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*) -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of a page."""
+
+    code: str
+    line: int
+    mark: str
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """The Python blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(match["code"], text.count("\n", 0, match.start("code")), match["mark"] or "")
+        for match in _BLOCK.finditer(text)
+    ]
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Somebody with settings in the environment and a bundle to deploy."""
+    for name in [name for name in os.environ if name.startswith("MUXI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MUXI_TRANSPORT", "memory")
+    monkeypatch.setenv("MUXI_FORMATION_URL", "http://memory")
+    monkeypatch.setenv("MUXI_CLIENT_KEY", "fmc_reader")
+    monkeypatch.setenv("MUXI_ADMIN_KEY", "fma_reader")
+    content = b"id: my-bot\ndescription: A bot\n"
+    with tarfile.open(tmp_path / "my-bot.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("my-bot/formation.yaml")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=lambda page: page.name)
+def test_the_blocks_of_a_page_run(page: Path, reader: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = {"__name__": page.stem}
+    loop = asyncio.new_event_loop()
+    clients: dict[int, Any] = {}
+    try:
+        for block in blocks_of(page):
+            if block.mark.startswith("not run: "):
+                continue
+            with reader.context() as changes:
+                if block.mark == "over http":
+                    changes.delenv("MUXI_TRANSPORT")
+                _run(page, block, names, loop)
+            clients |= {id(value): value for value in names.values() if isinstance(value, _ALL)}
+    finally:
+        for client in clients.values():
+            closing = client.close()
+            if isinstance(client, AsyncFormationClient | AsyncServerClient):
+                loop.run_until_complete(closing)
+        loop.close()
+
+
+_ALL = (FormationClient, ServerClient, AsyncFormationClient, AsyncServerClient)
+
+
+def _run(page: Path, block: Block, names: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+    # Empty lines in front, so that an error shows its line of the page.
+    source = "\n" * block.line + block.code
+    code = compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if code.co_flags & inspect.CO_COROUTINE:
+        loop.run_until_complete(eval(code, names))  # noqa: S307  our own pages
+    else:
+        exec(code, names)  # noqa: S102  likewise
+
+
+def test_every_page_with_marks_gives_its_reasons() -> None:
+    for page in PAGES:
+        for block in blocks_of(page):
+            assert block.mark in ("", "over http") or re.fullmatch("not run: .{10,}", block.mark), (page, block.mark)
