@@ -1,47 +1,24 @@
-"""What the clients have in common, and the two drivers: the only code of the core that does I/O.
-
-A driver takes an exchange, does what it asks for, and sends back the outcome; nothing is decided here.
-"""
+"""What the clients have in common: how each colour runs calls, streams, procedures and iterations."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from muxi.call import AsyncSendable, Call, Item, Key, Pages, Procedure, Sendable, StreamCall
-from muxi.clock import Clock, SystemClock
-from muxi.config import Address, FormationConfig, ServerConfig
+from muxi.call import AsyncSendable, Call, Key, Pages, Procedure, Sendable, StreamCall
+from muxi.clock import Clock
+from muxi.config import FormationConfig, ServerConfig
 from muxi.context import Context, Options, Outcome
-from muxi.download import save, save_async
+from muxi.core import Core
+from muxi.drivers import drive, drive_async, items, items_async
 from muxi.endpoints import install
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.events import EventReader, reader_for
-from muxi.exchange import (
-    Answer,
-    Discard,
-    Effect,
-    ItemSteps,
-    Read,
-    Save,
-    Send,
-    Settings,
-    Sleep,
-    Steps,
-    exchange,
-    finish,
-    follow,
-)
-from muxi.hooks import Hooks
-from muxi.registry import TransportRegistry, chosen_transport
+from muxi.exchange import Answer, Steps, exchange, finish, follow
 from muxi.result import RawResponse, Result
-from muxi.schemas import SchemaRegistry
 from muxi.streams import AsyncEventStream, AsyncOpened, EventStream, Opened
 from muxi.transport import AsyncTransport, BufferedResponse, Transport, replayed, replayed_async
 
@@ -76,172 +53,13 @@ _AS_ANSWERED: Any = object()
 CANCEL_TIMEOUT = 5.0
 
 
-def perform(effect: Effect, transport: Callable[[], Transport], clock: Clock) -> object:
-    """Do what an exchange asks for, blocking."""
-    if isinstance(effect, Send):
-        return transport().send(effect.request)
-    if isinstance(effect, Read):
-        return effect.response.read()
-    if isinstance(effect, Save):
-        return save(effect.response, effect.call.into or "", effect.call.progress)
-    if isinstance(effect, Sleep):
-        clock.sleep(effect.seconds)
-        return None
-    if isinstance(effect, Discard):
-        effect.response.close()
-        return None
-    raise TypeError(f"a sync client cannot await {effect!r}")
-
-
-async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport], clock: Clock) -> object:
-    """Do what an exchange asks for, awaiting."""
-    if isinstance(effect, Send):
-        return await transport().send(effect.request)
-    if isinstance(effect, Read):
-        return await effect.response.read()
-    if isinstance(effect, Save):
-        return await save_async(effect.response, effect.call.into or "", effect.call.progress)
-    if isinstance(effect, Sleep):
-        await clock.sleep_async(effect.seconds)
-        return None
-    if isinstance(effect, Discard):
-        await effect.response.close()
-        return None
-    return await effect.awaitable
-
-
-def drive(steps: Steps[T], transport: Callable[[], Transport], clock: Clock) -> T:
-    """Run an exchange to its end, blocking."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                outcome = perform(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-    except StopIteration as stop:
-        return cast(T, stop.value)
-
-
-async def drive_async(steps: Steps[T], transport: Callable[[], AsyncTransport], clock: Clock) -> T:
-    """Run an exchange to its end, awaiting."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                outcome = await perform_async(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-    except StopIteration as stop:
-        return cast(T, stop.value)
-
-
-def items(steps: ItemSteps[T], transport: Callable[[], Transport], clock: Clock) -> Iterator[T]:
-    """Run an iteration, blocking, and hand on its items."""
-    with suppress(StopIteration), closing(steps):
-        effect = next(steps)
-        while True:
-            if isinstance(effect, Item):
-                yield effect.value
-                effect = steps.send(None)
-                continue
-            try:
-                outcome = perform(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-
-
-async def items_async(steps: ItemSteps[T], transport: Callable[[], AsyncTransport], clock: Clock) -> AsyncIterator[T]:
-    """Run an iteration, awaiting, and hand on its items."""
-    with suppress(StopIteration), closing(steps):
-        effect = next(steps)
-        while True:
-            if isinstance(effect, Item):
-                yield effect.value
-                effect = steps.send(None)
-                continue
-            try:
-                outcome = await perform_async(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-
-
-class _Core:
-    """What a client shares with those that ``with_options`` and ``with_raw_response`` make of it."""
-
-    def __init__(
-        self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], *, asynchronous: bool
-    ) -> None:
-        self.config = config
-        self.address: Address = config.address()
-        self.hooks = Hooks(builtin, config.plugins, config.disable_plugins, asynchronous=asynchronous)
-        self.transports = TransportRegistry()
-        self.schemas = SchemaRegistry()
-        self.hooks.announce("muxi_register_transports", registry=self.transports)
-        self.hooks.announce("muxi_register_schemas", registry=self.schemas)
-        self.closed = False
-        self._closing = False
-        self.lock = threading.Lock()
-        self._transport: Transport | AsyncTransport | None = None
-        self._owned = False
-        make = self.transports.make_async if asynchronous else self.transports.make_sync
-        choice = chosen_transport(config.transport)
-        # A name is made at first use, so that an unused client loads no HTTP library; anything else is checked now.
-        self._make = partial(make, choice)
-        if isinstance(choice, str):
-            self.transports.factory(choice, asynchronous=asynchronous)
-        else:
-            self._transport, self._owned = self._make()
-        self.clock = config.clock or getattr(self._transport, "clock", None) or SystemClock()
-
-    @property
-    def transport(self) -> Transport | AsyncTransport:
-        transport = self._transport
-        if transport is not None:
-            return transport
-        with self.lock:
-            if self.closed:
-                raise ConfigurationError("this client has been closed; make a new one")
-            if self._transport is None:
-                self._transport, self._owned = self._make()
-                if self.config.clock is None and self._transport.clock is not None:
-                    self.clock = self._transport.clock
-            return self._transport
-
-    def settings(self, options: Options) -> Settings:
-        if self._transport is None:
-            _ = self.transport  # its clock may be the one to use; and a closed client says that it is
-        return Settings(self.address, options, self.hooks, self.schemas, self.clock)
-
-    def begin_closing(self) -> bool:
-        """Whether this is the first to close; the others have nothing to do."""
-        with self.lock:
-            first, self._closing = not self._closing, True
-            return first
-
-    def take_transport(self) -> Transport | AsyncTransport | None:
-        """What is to be closed, once."""
-        with self.lock:
-            self.closed = True
-            transport, self._transport = self._transport, None
-            return transport if self._owned else None
-
-
 class BaseClient:
     """A client of either colour: a core, and the options of its calls."""
 
     _asynchronous: ClassVar[bool] = False
     #: Which functions an endpoint gives to this class; see :mod:`muxi.endpoints`.
     _colour: ClassVar[str] = "sync"
-    _core: _Core
+    _core: Core
     _options: Options
 
     def _set_up(
@@ -250,7 +68,7 @@ class BaseClient:
         from muxi.environment import report_conflicts
 
         report_conflicts(stacklevel=5)  # the line that makes the client
-        self._core = _Core(config, builtin, asynchronous=self._asynchronous)
+        self._core = Core(config, builtin, asynchronous=self._asynchronous)
         self._options = options
         self._core.hooks.announce("muxi_client_created", client=self)
 
@@ -540,27 +358,6 @@ class AsyncRawClient(_AsyncBase):
     async def _proceed(self, steps: Procedure[T]) -> RawResponse[T]:
         data, answer = await self._conclude(steps)
         return raw_response(answer, data=data)
-
-
-K = TypeVar("K", FormationConfig, ServerConfig)
-
-
-def settings_of(kind: type[K], cfg: K | None, settings: Mapping[str, Any]) -> K:
-    """The configuration out of what a constructor was given: one object, or its fields, or both.
-
-    Raises:
-        TypeError: an argument is unknown; the message has the nearest one that is not.
-        ConfigurationError: ``cfg`` is of another kind.
-    """
-    if cfg is not None and not isinstance(cfg, kind):
-        raise ConfigurationError(f"cfg= takes a {kind.__name__}, got {type(cfg).__name__}")
-    known = list(kind.__dataclass_fields__)
-    for name in settings:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-            raise TypeError(f"unexpected argument {name!r}{hint}")
-    return replace(cfg, **settings) if cfg is not None else kind(**settings)
 
 
 def options_of(config: FormationConfig | ServerConfig, *, cancel_on_close: bool = False) -> Options:

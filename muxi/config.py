@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
 from urllib.parse import quote, urlsplit
 
 from muxi.errors import ConfigurationError
@@ -212,6 +212,29 @@ class ServerConfig(_ClientConfig):
 
     def __repr__(self) -> str:
         return _shown(self)
+
+
+K = TypeVar("K", FormationConfig, ServerConfig)
+
+
+def settings_of(kind: type[K], cfg: K | None, settings: Mapping[str, Any]) -> K:
+    """The configuration out of what a constructor was given: one object, or its fields, or both.
+
+    Raises:
+        TypeError: an argument is unknown; the message has the nearest one that is not.
+        ConfigurationError: ``cfg`` is of another kind.
+    """
+    if cfg is not None and not isinstance(cfg, kind):
+        raise ConfigurationError(f"cfg= takes a {kind.__name__}, got {type(cfg).__name__}")
+    known = list(kind.__dataclass_fields__)
+    for name in settings:
+        if name not in known:
+            from difflib import get_close_matches  # only for a mistake
+
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+            raise TypeError(f"unexpected argument {name!r}{hint}")
+    return replace(cfg, **settings) if cfg is not None else kind(**settings)
 
 
 def _environment(name: str) -> str | None:

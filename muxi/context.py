@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["STOP", "Context", "Options", "Outcome", "Stop"]
 
 
+#: Time that is as good as none, in seconds: what is left of a deadline is not split finer.
+MOMENT = 0.001
+
+
 class Stop(Enum):
     """The type of :data:`STOP`."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of, settings_of
-from muxi.config import ServerConfig
+from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
+from muxi.config import ServerConfig, settings_of
 from muxi.formation import AsyncFormationClient, FormationClient
 from muxi.operations.deployments import DeploymentsOperations
 from muxi.operations.drafts import DraftsOperations

@@ -19,6 +19,7 @@ from muxi.errors import ConfigurationError, ValidationError
 from muxi.redact import REDACTED, is_secret_header, redact_text
 
 __all__ = [
+    "AnyResponse",
     "AsyncResponse",
     "AsyncTransport",
     "Body",
@@ -375,6 +376,10 @@ class BufferedResponse(_ResponseHead):
     ) -> None:
         super().__init__(status, headers, reason=reason, http_version=http_version)
         self.content = content
+
+
+#: An answer of either colour, or one that has been read.
+AnyResponse = BufferedResponse | Response | AsyncResponse
 
 
 class _Replayed(Response):

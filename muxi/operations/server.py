@@ -16,7 +16,7 @@ from muxi.operations.formations import about
 from muxi.types import FormationLogEvent, FormationLogs, ServerHealth, ServerStatus
 
 if TYPE_CHECKING:
-    from muxi.client import _Core
+    from muxi.core import Core
 
 __all__ = ["ServerStatusOperations"]
 
@@ -29,7 +29,7 @@ class ServerStatusOperations:
     """Methods about a server as a whole, and about logs."""
 
     if TYPE_CHECKING:
-        _core: _Core
+        _core: Core
 
     @procedure
     def ping(self) -> Procedure[int]:
