@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,16 @@ class Capture(NamedTuple):
     pieces: list[bytes]
     #: Whether the recording was stopped before the end.
     stopped: bool
+
+
+@pytest.fixture(autouse=True)
+def quiet_logger() -> Iterator[None]:
+    """``debug=True`` turns the program's ``muxi`` logger up; each test finds it as it is by default."""
+    logger = logging.getLogger("muxi")
+    level, handlers = logger.level, list(logger.handlers)
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from muxi.clock import ManualClock
 from tests.core.answers import AsyncColour, Colour
+from tests.core.hello import Diary
 
 VARIABLES = (
     "MUXI_ADMIN_KEY",
@@ -36,3 +38,15 @@ def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
     colour = Colour() if request.param == "sync" else AsyncColour()
     yield colour
     colour.end()
+
+
+@pytest.fixture
+def diary() -> Diary:
+    """A plugin that writes down what it is told."""
+    return Diary()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that only the test moves."""
+    return ManualClock()

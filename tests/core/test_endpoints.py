@@ -112,7 +112,7 @@ def test_help_can_be_had(cls: type) -> None:
 
     text = pydoc.plain(pydoc.render_doc(cls))
     for name in endpoints(cls):
-        assert f" {name}(self" in text
+        assert f" {name}(" in text
 
 
 @pytest.mark.parametrize("cls", CLIENTS)
