@@ -52,7 +52,7 @@ class Attempt:
         #: Whether there was a connection, so that something can have been received.
         self.connected: bool = False
         #: Whether the request is out and the head of its answer is not there yet.
-        self.headless = False
+        self.headless: bool = False
         self._head_deadline: float | None = None
         #: The proxy it goes through, as host and port.
         self.proxy: str | None = None

@@ -9,6 +9,7 @@ import ssl
 import weakref
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,6 +37,7 @@ except ImportError as _missing:
     ) from _missing
 
 if TYPE_CHECKING:
+    from aiohttp.connector import Connection
     from typing_extensions import Buffer
 
 __all__ = ["AiohttpTransport"]
@@ -95,7 +97,7 @@ class AiohttpTransport(AsyncTransport):
         attempt.proxy = route.proxy_where
         times = request.timeouts
         attempt.await_head()
-        with translated(attempt):
+        with translated(attempt), _dropped_on_failure():
             received = await session.request(
                 request.method,
                 yarl.URL(route.base + target, encoded=True),
@@ -188,12 +190,41 @@ def _open_session() -> aiohttp.ClientSession:
         max_line_size=_LINE,
         max_field_size=_LINE,
         trace_configs=[trace],
+        request_class=_Request,
     )
     # aiohttp sends an idempotent request again by itself if a kept connection breaks. Whether a request may be
     # repeated is not for a library to guess (a PUT need not be safe). There is no public switch; where this
     # one is missing, _refuse_repetition does the same at the cost of a connection.
     session._retry_connection = False
     return session
+
+
+# The connections that carry the request which this task is sending.
+_carriers: ContextVar[list[asyncio.Transport]] = ContextVar("_carriers")
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that tells which connection carries it."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if conn.transport is not None:
+            _carriers.get([]).append(conn.transport)
+        return await super().send(conn)
+
+
+@contextmanager
+def _dropped_on_failure() -> Iterator[None]:
+    """Drop the connection of a request that fails: merely closed, it would wait until the peer has read the rest."""
+    carriers: list[asyncio.Transport] = []
+    token = _carriers.set(carriers)
+    try:
+        yield
+    except BaseException:
+        for transport in carriers:
+            transport.abort()
+        raise
+    finally:
+        _carriers.reset(token)
 
 
 def _connector() -> aiohttp.TCPConnector:
@@ -328,6 +359,9 @@ class AiohttpResponse(AsyncResponse):
         """Let go of the connection, and note for the reader who did it."""
         if self._attempt.ended_by is None:
             self._attempt.ended_by = by
+            connection = self._received.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()  # close() alone would wait until the peer has read a body on its way
             self._received.close()
 
 

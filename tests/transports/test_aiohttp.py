@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import textwrap
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from muxi.errors import ConfigurationError, ConnectionError
-from muxi.transport import BytesBody, FileBody, IterableBody, Request
+from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
+from muxi.transport import BytesBody, FileBody, IterableBody, Request, Timeouts
 from muxi_transports.aiohttp import AiohttpTransport
 from tests.transports.conftest import ServerFactory
 from tests.transports.raw_server import PATIENCE, Peer
@@ -110,6 +111,30 @@ def test_a_cancelled_upload_lets_go_of_its_connection(serve: ServerFactory) -> N
         await transport.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_upload_that_is_stuck_leaves_nothing_open(serve: ServerFactory, answered: bool) -> None:
+    looked = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        if answered:
+            peer.send(CHUNKED + chunk(b"first"))
+        looked.wait(PATIENCE)  # and read nothing of the body: what is on its way stays there
+
+    async def scenario() -> None:
+        transport = AiohttpTransport()
+        endless = IterableBody(lambda: iter(lambda: b"x" * 65536, b""))
+        with pytest.raises(TimeoutError):
+            await (
+                await transport.send(Request("POST", serve(script).url, body=endless, timeouts=Timeouts(total=0.3)))
+            ).read()
+        await transport.close()
+
+    asyncio.run(scenario())
+    gc.collect()  # complains of what is still open
+    looked.set()
 
 
 def test_the_loop_runs_on_while_a_body_is_made(serve: ServerFactory) -> None:
