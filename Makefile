@@ -7,7 +7,6 @@ TEST_FLAGS ?= -n 2 --dist loadfile
 
 # The tools must see the environment in .venv and nothing of another that happens to be active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
-export PATH := $(abspath $(BIN)):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
@@ -28,6 +27,8 @@ lint: $(VENV)/.for-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
+# pyright looks at the packages of the Python that it finds first.
+types: export PATH := $(abspath $(BIN)):$(PATH)
 types: $(VENV)/.for-dev
 	$(BIN)/mypy
 	$(BIN)/pyright --warnings

@@ -9,7 +9,7 @@ make the call as a value: ``FormationClient.get_memories.call(user_id="u")``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from inspect import formatannotation, getattr_static
+from inspect import formatannotation
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -127,10 +127,12 @@ def install(cls: type, colour: str) -> None:
     What looks into a class finds methods then (``unittest.mock``, documentation tools), and a call saves the
     descriptor. Type checkers go by the descriptors.
     """
-    for name in dir(cls):
-        found = getattr_static(cls, name)
-        if isinstance(found, _Endpoint):
-            setattr(cls, name, found.function(colour))
+    found: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        found.update(vars(base))
+    for name, endpoint in found.items():
+        if isinstance(endpoint, _Endpoint):
+            setattr(cls, name, endpoint.function(colour))
 
 
 class operation(_CallEndpoint, Generic[P, T]):

@@ -218,31 +218,38 @@ class AsyncOpened(Generic[E]):
 class _Stream(Generic[E]):
     """What can be said of a stream in either colour."""
 
-    _opened: Opened[E] | AsyncOpened[E] | None
+    def _known(self) -> Opened[E] | AsyncOpened[E] | None:
+        """What is open."""
+        raise NotImplementedError
 
     @property
     def headers(self) -> Headers:
         """The headers of the answer; there are none before an async stream is open."""
-        return self._opened.response.headers if self._opened else Headers()
+        opened = self._known()
+        return opened.response.headers if opened else Headers()
 
     @property
     def status_code(self) -> int:
         """The HTTP status of the answer; 0 before an async stream is open."""
-        return self._opened.response.status if self._opened else 0
+        opened = self._known()
+        return opened.response.status if opened else 0
 
     @property
     def keepalives(self) -> int:
         """How many keepalive comments have come."""
-        return self._opened.reader.keepalives if self._opened else 0
+        opened = self._known()
+        return opened.reader.keepalives if opened else 0
 
     @property
     def closed(self) -> bool:
         """Whether the stream has ended, or has been closed."""
-        return self._opened is not None and self._opened.progress.ended
+        opened = self._known()
+        return opened is not None and opened.progress.ended
 
     def __repr__(self) -> str:
-        label = f"{self._opened.context.call.label}, " if self._opened else ""
-        state = "closed" if self.closed else "open" if self._opened else "not opened yet"
+        opened = self._known()
+        label = f"{opened.context.call.label}, " if opened else ""
+        state = "closed" if self.closed else "open" if opened else "not opened yet"
         return f"<{type(self).__name__} {label}{state}>"
 
 
@@ -257,10 +264,11 @@ class EventStream(_Stream[E]):
                 print(piece, end="", flush=True)
     """
 
-    _opened: Opened[E]
-
     def __init__(self, opened: Opened[E]) -> None:
         self._opened = opened
+
+    def _known(self) -> Opened[E]:
+        return self._opened
 
     def __iter__(self) -> Iterator[E]:
         return self
@@ -353,14 +361,15 @@ class AsyncEventStream(_Stream[E]):
     call again.
     """
 
-    _opened: AsyncOpened[E] | None
-
     def __init__(self, open_stream: Callable[[], Awaitable[AsyncOpened[E]]]) -> None:
         self._open_stream: Callable[[], Awaitable[AsyncOpened[E]]] | None = open_stream
-        self._opened = None
+        self._opened: AsyncOpened[E] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Whether it was closed before it was open.
         self._shut = False
+
+    def _known(self) -> AsyncOpened[E] | None:
+        return self._opened
 
     def __await__(self) -> Generator[object, None, Self]:
         return self.__aenter__().__await__()

@@ -1,7 +1,5 @@
 """Agents, and what they know."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["Agent", "AgentList", "AgentSkills", "KnowledgeRebuild", "KnowledgeSync", "RebuiltTrees", "Skill", "Skills"]

@@ -1,7 +1,5 @@
 """What was done to the formation."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["AuditEntry", "AuditLog", "ClearedAuditLog"]

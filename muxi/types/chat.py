@@ -1,7 +1,5 @@
 """What a chat is sent and what it answers, streamed and not."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict

@@ -1,7 +1,5 @@
 """How a formation is configured, as it was loaded. Which blocks are there depends on the formation."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = [

@@ -1,7 +1,5 @@
 """Users' credentials for other services. Times are ISO 8601 in UTC without a zone."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = [

@@ -1,7 +1,5 @@
 """What becomes of a deployment, step by step and in the end (the wire's ``server.md``, section 0)."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 __all__ = ["DeploymentEvent", "DeploymentResult"]

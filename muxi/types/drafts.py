@@ -1,7 +1,5 @@
 """Drafts of formations, and formations run for development (the wire's ``server.md``, sections 12 and 13)."""
 
-from __future__ import annotations
-
 from typing import Literal, TypedDict
 
 __all__ = [

@@ -1,7 +1,5 @@
 """The events of streams that are not chats. Times are seconds since the epoch, with fractions."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["FormationEvent", "LogEvent"]

@@ -1,7 +1,5 @@
 """Formations as the server that supervises them sees them. Times are RFC 3339 with up to nine digits of fraction."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 __all__ = [
@@ -79,11 +77,14 @@ class Deployment(_DeploymentAlways, total=False):
     pid: int
 
 
-class UpdatedFormation(TypedDict, total=False):
-    """A formation whose new version has taken the place of the old one."""
-
+class _UpdatedFormationAlways(TypedDict):
     id: str
     message: str
+
+
+class UpdatedFormation(_UpdatedFormationAlways, total=False):
+    """A formation whose new version has taken the place of the old one."""
+
     #: ``blue-green``
     deployment_type: str
     pid: int

@@ -1,7 +1,5 @@
 """The formation's diary about a user."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["History", "HistoryEntry"]

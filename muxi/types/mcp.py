@@ -1,7 +1,5 @@
 """MCP servers, and the tools of the formation itself."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["McpDefaults", "McpServer", "McpServerList", "McpTool", "McpToolList"]

@@ -1,7 +1,5 @@
 """Memories and the buffers of conversations."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = [

@@ -3,8 +3,6 @@
 Of one thing ``created_at`` is seconds since the epoch and ``completed_at`` ISO 8601 with a Z.
 """
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = [

@@ -1,7 +1,5 @@
 """Work that the platform tracks. Times are seconds since the epoch, with fractions."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["CancelledRequest", "RequestList", "RequestStatus"]

@@ -1,7 +1,5 @@
 """Jobs that run at a time. Times are ISO 8601 in UTC with a Z."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, TypedDict
 
 __all__ = ["JobType", "ScheduledJob", "ScheduledJobList", "ScheduledJobState", "SchedulerConfig", "SchedulerMessage"]

@@ -1,7 +1,5 @@
 """Secrets, which the wire never gives back in full."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 __all__ = ["MaskedSecret", "ReloadedSecrets", "SecretChanged", "SecretList"]

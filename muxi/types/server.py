@@ -1,7 +1,5 @@
 """How a server is, and what its logs have (the wire's ``server.md``, sections 1, 11 and 14)."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 __all__ = [

@@ -1,7 +1,5 @@
 """Sessions and their messages. Times are seconds since the epoch, with fractions."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["RestoredSession", "Session", "SessionList", "SessionMessage", "SessionMessages", "SessionSummary"]

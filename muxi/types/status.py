@@ -1,7 +1,5 @@
 """How a formation is."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["Health", "RuntimeStatus"]

@@ -1,7 +1,5 @@
 """Triggers and standard operating procedures."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["FiredTrigger", "Sop", "SopList", "SopSummary", "Trigger", "TriggerList"]

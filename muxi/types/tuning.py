@@ -1,7 +1,5 @@
 """The formation's tuning text (MUXI.md), and what the formation proposes for it."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = ["AppliedTuning", "DismissedTuning", "ReplacedTuning", "Tuning", "TuningRun"]

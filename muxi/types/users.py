@@ -1,7 +1,5 @@
 """Users, the names they go by, and the channels they are reached on."""
 
-from __future__ import annotations
-
 from typing import Any, TypedDict
 
 __all__ = [
