@@ -134,6 +134,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     os.environ.pop("MUXI_TRANSPORT", None)
+    # An installed package is compiled; one in a checkout must be allowed to be, or its imports look slow.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     ours, theirs = sys.executable, official_python(Path(options.official))
     report = Report(theirs, options.rounds)
     other = theirs or ours

@@ -41,18 +41,29 @@ def consume_official(stream: object) -> int:
 
 
 def upload_growth(port: str, size: int = 1 << 30) -> float:
-    """MiB by which resident memory grows at its highest while a bundle of that size goes out."""
+    """MiB by which resident memory grows at its highest while a bundle of that size is checked and goes out."""
+    import io
     import resource
+    import tarfile
     import tempfile
+    from pathlib import Path
 
     from muxi import ServerClient
 
-    with tempfile.NamedTemporaryFile(suffix=".tar.gz") as bundle:
-        bundle.truncate(size)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle, filler = Path(folder, "bundle.tar.gz"), Path(folder, "filler")
+        with filler.open("wb") as file:
+            file.truncate(size)
+        formation = b"id: benchmark\ndescription: a large one\nversion: 1.0.0\n"
+        with tarfile.open(bundle, "w:gz", compresslevel=0) as archive:
+            info = tarfile.TarInfo("benchmark/formation.afs")
+            info.size = len(formation)
+            archive.addfile(info, io.BytesIO(formation))
+            archive.add(filler, "benchmark/filler")
         client = ServerClient(url=f"http://127.0.0.1:{port}", key_id="k", secret_key="s")  # noqa: S106
         client.list_formations()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        client.deploy_formation(bundle.name, formation_id="benchmark", version="1.0.0")
+        client.deploy_formation(bundle)
         return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 

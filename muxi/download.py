@@ -126,7 +126,8 @@ async def save_async(
 
     file = None
     try:
-        file = await to_thread(_PartialFile, os.fspath(into), response, progress)
+        # Not in the thread: a cancellation meanwhile would leave a file that nobody knows of.
+        file = _PartialFile(os.fspath(into), response, progress)
         async for chunk in _pieces_async(response):
             await to_thread(file.write, chunk)
             file.count(chunk)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from muxi import hookimpl
+from muxi import AsyncFormationClient, hookimpl
 from muxi.clock import ManualClock
 from muxi.download import describe
 from muxi.errors import ConnectionError, NotFoundError, ServerError, TimeoutError, ValidationError
 from muxi.transport import BufferedResponse, Headers, Request
 from tests.core.answers import AsyncColour, Colour, Playback, failure
-from tests.scripted import Script, ScriptedAsyncTransport, ScriptedTransport, Step
+from tests.scripted import HOLD, PATIENCE, Script, ScriptedAsyncTransport, ScriptedTransport, Step
 
 PIECES = (b"artifact ", b"body ", b"line 1")
 CONTENT = b"".join(PIECES)
@@ -167,6 +168,25 @@ def test_what_the_callers_function_raises_ends_the_download_and_leaves_nothing(c
     assert names(tmp_path) == []
     assert script.freed == 1
     assert len(script.requests) == 1
+
+
+def test_a_download_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    script = Download((b"artifact ", HOLD))
+
+    async def cancelled() -> None:
+        client = AsyncFormationClient(
+            url="http://localhost:8001", client_key="fmc_test", transport=ScriptedAsyncTransport(script)
+        )
+        download = asyncio.create_task(client.download_artifact("art", tmp_path / "a", "ada"))
+        assert await asyncio.to_thread(script.held.wait, PATIENCE)
+        assert len(names(tmp_path)) == 1
+        download.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await download
+
+    asyncio.run(cancelled())
+    assert names(tmp_path) == []
+    assert script.freed == 1
 
 
 def test_a_disk_that_fails_is_told_as_it_is(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
