@@ -228,6 +228,8 @@ def _audio(payload: Mapping[str, Any] | None, files: Sequence[FileInput] | None)
 
 def _with_files(body: Mapping[str, Any], files: Sequence[FileInput] | None) -> Mapping[str, Any]:
     """The body with all files read and encoded; as it is where there are none."""
+    if files is None and not isinstance(body.get("files"), list | tuple):
+        return body  # what is no list is refused with all the other wrong fields of the payload
     given = [some for some in (body.get("files"), files) if some is not None]
     return {**body, "files": [file for some in given for file in encoded_files(some)]} if given else body
 

@@ -24,7 +24,8 @@ class Patience:
     """The bounds of one request.
 
     Args:
-        timeouts: ``read`` bounds a run of waits in which nothing arrives, ``total`` all time since now.
+        timeouts: ``read`` bounds a run of waits in which nothing arrives, ``head`` the first of them (the wait for
+            the head of the answer) where it is given, ``total`` all time since now.
             (There is nothing to connect to, so ``connect`` has no meaning here.)
         clock: the world's clock.
     """
@@ -34,16 +35,20 @@ class Patience:
         self._clock = clock
         self._started = clock.monotonic()
         self._silence = 0.0
+        self._headless = True
 
     def heard(self) -> None:
         """Something arrived: the wait for the next bytes begins anew."""
         self._silence = 0.0
+        self._headless = False
 
     def wait(self, seconds: float) -> Wait:
         """How long of a wait is bearable, and what follows it."""
-        read, total = self._timeouts.read, self._timeouts.total
+        bound, read, total = "read", self._timeouts.read, self._timeouts.total
+        if self._headless and self._timeouts.head is not None:
+            bound, read = "head", self._timeouts.head
         if read is not None and self._silence + seconds > read and not self._sooner(total, read - self._silence):
-            return Wait(max(0.0, read - self._silence), _timeout("read", read, "READ_TIMEOUT", "no bytes arrived for"))
+            return Wait(max(0.0, read - self._silence), _timeout(bound, read, "READ_TIMEOUT", "no bytes arrived for"))
         if total is not None and (left := self._left(total)) < seconds:
             return Wait(max(0.0, left), _timeout("timeout", total, "TIMEOUT", "the answer was not complete after"))
         self._silence += seconds

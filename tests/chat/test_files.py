@@ -208,6 +208,15 @@ def test_what_the_runtime_would_stumble_over_is_not_sent(
     assert unasked.requests == []
 
 
+def test_every_wrong_field_is_told_at_once(both: Any, answers: Callable[..., Any]) -> None:
+    unasked = answers({})
+    payload = {"message": 5, "session_id": 7, "files": "x", "threshold_seconds": "abc"}
+    with pytest.raises(ValidationError) as caught:
+        both(lambda client: client.chat(payload), unasked)
+    assert sorted(fields_of(caught.value)) == sorted(payload)
+    assert unasked.requests == []
+
+
 def test_the_longest_message_and_the_largest_size_pass(both: Any, answers: Callable[..., Any], reply: Any) -> None:
     script = answers(reply("ok"))
     both(lambda client: client.chat({"message": "x" * 100_000, "files": [{"size": FILE_LIMIT}]}), script)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -170,7 +171,12 @@ def test_files_that_are_gone_are_reported(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_ctrl_c_is_exit_code_130_without_a_traceback() -> None:
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "muxi.cli", "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-m", "muxi.cli", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever runs the tests in the background has the signal ignored, and would hand that down.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
@@ -185,7 +191,12 @@ def test_ctrl_c_is_exit_code_130_without_a_traceback() -> None:
 @pytest.mark.slow
 def test_the_reader_of_a_pipe_may_leave() -> None:
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "muxi.cli", "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-m", "muxi.cli", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever runs the tests in the background has the signal ignored, and would hand that down.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None

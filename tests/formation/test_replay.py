@@ -125,7 +125,7 @@ def _refused(recorded: Recorded, outcome: object) -> Iterator[str]:
         yield f"refused for {fields}, and the runtime for {told}"
 
 
-#: Recordings with several wrong fields, of which files are looked at first.
+#: Recordings with several wrong fields, of which a method sets one itself (``stream``).
 _PARTLY_TOLD = {"chat_422_types"}
 
 

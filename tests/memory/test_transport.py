@@ -104,6 +104,20 @@ def test_patience_ends_when_the_clock_says_so(
     assert clock.monotonic() == pytest.approx(wanted)
 
 
+def test_patience_for_the_head_is_one_of_its_own(
+    formation: EmbeddedFormation, clock: ManualClock, build: Build
+) -> None:
+    late: list[Part] = [Pause(50), "late"]
+    formation.agent("assistant", lambda turn: late)
+    whole, streamed = (build("POST", "/v1/chat", {"message": "x", "stream": stream}) for stream in (False, True))
+    whole.timeouts = streamed.timeouts = Timeouts(read=60, head=7)
+    with pytest.raises(TimeoutError) as caught:
+        MemoryTransport(formation).send(whole)
+    assert (caught.value.bound, caught.value.code) == ("head", "READ_TIMEOUT")
+    assert clock.monotonic() == pytest.approx(7)
+    assert b"late" in MemoryTransport(formation).send(streamed).read()
+
+
 def test_a_stream_that_times_out_cancels_its_turn(formation: EmbeddedFormation, chat: Request) -> None:
     formation.agent("assistant", slow)
     chat.timeouts = Timeouts(total=5)

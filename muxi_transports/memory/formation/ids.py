@@ -1,4 +1,4 @@
-"""Ids as the runtime makes them: 21 characters of a url-safe alphabet behind a prefix."""
+"""Ids as the runtime makes them: 21 characters of letters, digits and underscores behind a prefix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 __all__ = ["Ids"]
 
-_ALPHABET = "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ALPHABET = "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Ids:
