@@ -1,8 +1,8 @@
 """The life of one call, written once and without I/O.
 
 :func:`exchange` is a generator. It yields what it wants done (:class:`Send`, :class:`Read`, :class:`Sleep`,
-:class:`Discard`, :class:`muxi.hooks.Await`) and is sent the outcome; a driver of each colour in
-:mod:`muxi.client` does it.
+:class:`Save`, :class:`Discard`, :class:`muxi.hooks.Await`) and is sent the outcome; a driver of each colour in
+:mod:`muxi.drivers` does it.
 """
 
 from __future__ import annotations
