@@ -18,7 +18,7 @@ from muxi.transport import BytesBody, FileBody, IterableBody, Request, Timeouts
 from muxi_transports.aiohttp import AiohttpTransport
 from tests.transports.conftest import ServerFactory
 from tests.transports.raw_server import PATIENCE, Peer
-from tests.transports.test_http import CHUNKED, chunk, ok
+from tests.transports.scripts import CHUNKED, chunk, ok
 
 
 def test_without_aiohttp_it_says_what_to_install() -> None:

@@ -21,7 +21,7 @@ from muxi.transport import BytesBody, FileBody, Headers, IterableBody, Request, 
 from muxi_transports.requests import RequestsTransport
 from tests.transports.conftest import ServerFactory
 from tests.transports.raw_server import PATIENCE, Peer, unused_port
-from tests.transports.test_http import CHUNKED, CLOSE_DELIMITED, chunk, failure, ok, pieces
+from tests.transports.scripts import CHUNKED, CLOSE_DELIMITED, chunk, failure, ok, pieces
 
 
 @pytest.fixture
