@@ -37,11 +37,11 @@ class _PartialFile:
 
     def __init__(self, into: str, response: Response | AsyncResponse | BufferedResponse, progress: Progress | None):
         self._into = into
-        self._partial = os.path.join(os.path.dirname(into), f".{random_id('')}.part")  # noqa: PTH118, PTH120
+        self._partial = os.path.join(os.path.dirname(into), f".{random_id('')}.part")
         self._expected = _length(response)
         self._progress = progress
         self._size = 0
-        self._file: IO[bytes] = open(self._partial, "xb")  # noqa: PTH123, SIM115  pathlib is slow to load
+        self._file: IO[bytes] = open(self._partial, "xb")  # noqa: SIM115  open over several calls
 
     def write(self, chunk: bytes) -> None:
         self._file.write(chunk)
@@ -64,7 +64,7 @@ class _PartialFile:
                 "TRUNCATED",
                 f"the download has {self._size} bytes, and {self._expected} were announced; nothing was kept of it",
             )
-        os.replace(self._partial, self._into)  # noqa: PTH105
+        os.replace(self._partial, self._into)
         return self._size
 
     def discard(self) -> None:
@@ -72,7 +72,7 @@ class _PartialFile:
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):
-            os.unlink(self._partial)  # noqa: PTH108
+            os.unlink(self._partial)
 
 
 def check_target(into: str | os.PathLike[str]) -> None:
@@ -82,10 +82,10 @@ def check_target(into: str | os.PathLike[str]) -> None:
         ValidationError: it is a folder, or its folder does not exist.
     """
     path = os.fspath(into)
-    folder = os.path.dirname(path) or "."  # noqa: PTH120
-    if not path or os.path.isdir(path):  # noqa: PTH112
+    folder = os.path.dirname(path) or "."
+    if not path or os.path.isdir(path):
         raise _refused(f"takes the name of a file, and {path!r} is a folder" if path else "takes the name of a file")
-    if not os.path.isdir(folder):  # noqa: PTH112
+    if not os.path.isdir(folder):
         raise _refused(f"is in a folder that does not exist: {folder!r}")
 
 

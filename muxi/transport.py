@@ -192,12 +192,12 @@ class FileBody(Body):
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
         self.path: str = os.fspath(path)
         self.progress = progress
-        self.length: int | None = os.stat(self.path).st_size  # noqa: PTH116  pathlib is slow to load
+        self.length: int | None = os.stat(self.path).st_size
 
     def chunks(self) -> Iterator[bytes]:
         sent = 0
         length = self.length or 0
-        with open(self.path, "rb") as file:  # noqa: PTH123
+        with open(self.path, "rb") as file:
             while sent < length and (chunk := file.read(min(CHUNK_BYTES, length - sent))):
                 yield chunk
                 sent += len(chunk)

@@ -48,14 +48,14 @@ def read_folder(folder: str) -> Contents:
         ValidationError: there is no formation file in it.
     """
     for name in FORMATION_FILES:
-        path = os.path.join(folder, name)  # noqa: PTH118  as everywhere here: pathlib is slow to load
-        if os.path.isfile(path):  # noqa: PTH113
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
             try:
-                with open(path, "rb") as file:  # noqa: PTH123
+                with open(path, "rb") as file:
                     text = decoded(file.read(), folder, name)
             except OSError as error:
                 raise refused("bundle_path", f"{path} cannot be read: {error.strerror}") from error
-            secret = {name for name in SECRET_FILES if os.path.isfile(os.path.join(folder, name))}  # noqa: PTH113, PTH118
+            secret = {name for name in SECRET_FILES if os.path.isfile(os.path.join(folder, name))}
             return Contents(folder, path, text, frozenset(secret))
     raise refused("bundle_path", f"{folder} has no formation file (looked for {', '.join(FORMATION_FILES)})")
 
@@ -92,7 +92,7 @@ def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes]) -> None:
                 info.type, info.mode = tarfile.DIRTYPE, 0o755
                 archive.addfile(info)
                 continue
-            with open(entry.path, "rb") as file:  # noqa: PTH123
+            with open(entry.path, "rb") as file:
                 found = os.fstat(file.fileno())
                 info.size = found.st_size
                 info.mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
@@ -109,7 +109,7 @@ def _top_name(contents: Contents) -> str:
 
 def _walk(folder: str, prefix: str = "") -> Iterator[_Entry]:
     """All that travels, sorted by name; directories before what is in them."""
-    root = os.path.join(folder, prefix)  # noqa: PTH118
+    root = os.path.join(folder, prefix)
     with os.scandir(root) as found:
         items = sorted(found, key=lambda item: item.name)
     for item in items:
@@ -119,7 +119,7 @@ def _walk(folder: str, prefix: str = "") -> Iterator[_Entry]:
         if item.is_symlink():
             _check_link(item, folder)
         if item.is_dir(follow_symlinks=False):
-            if not os.path.exists(os.path.join(item.path, "pyvenv.cfg")):  # noqa: PTH110, PTH118
+            if not os.path.exists(os.path.join(item.path, "pyvenv.cfg")):
                 yield _Entry(name, item.path, True)
                 yield from _walk(folder, f"{name}/")
         elif item.is_file():
@@ -138,9 +138,9 @@ def _check_link(item: os.DirEntry[str], folder: str) -> None:
     """A link to a file of the same folder travels as that file; the server would leave any link out."""
     target = os.path.realpath(item.path)
     inside = os.path.commonpath([os.path.realpath(folder), target]) == os.path.realpath(folder)
-    if not inside or not os.path.isfile(target):  # noqa: PTH113
+    if not inside or not os.path.isfile(target):
         raise refused(
             "bundle_path",
-            f"{item.path} is a link to {os.readlink(item.path)!r}, which the server would leave out; "  # noqa: PTH115
+            f"{item.path} is a link to {os.readlink(item.path)!r}, which the server would leave out; "
             "put the file itself there",
         )

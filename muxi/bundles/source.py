@@ -98,7 +98,7 @@ def prepare(
         return _again(bundle, formation_id, version)
     if isinstance(bundle, str | os.PathLike):
         path = os.fspath(bundle)
-        if os.path.isdir(path):  # noqa: PTH112
+        if os.path.isdir(path):
             identity = check(read_folder(path), formation_id, version)
             return Prepared(identity, _PackedBody(path, progress))
         return Prepared(check(_read_path(path), formation_id, version), FileBody(path, progress))
@@ -117,7 +117,7 @@ def prepare(
 
 def _read_path(path: str) -> Contents:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return read_archive(file, path)
     except OSError as error:
         raise refused("bundle_path", f"{path} cannot be read: {error.strerror or error}") from error

@@ -286,10 +286,10 @@ class FormationsOperations:
             ServerError: the zip is truncated: the server failed to read a file, and can only say so in this way.
         """
         target = os.fspath(path)
-        if os.path.isdir(target):  # noqa: PTH112  pathlib is slow to load
-            target = os.path.join(target, f"{formation_id}.zip")  # noqa: PTH118
+        if os.path.isdir(target):
+            target = os.path.join(target, f"{formation_id}.zip")
         check_target(target)
-        arriving = os.path.join(os.path.dirname(target), f".{random_id('')}.zip")  # noqa: PTH118, PTH120
+        arriving = os.path.join(os.path.dirname(target), f".{random_id('')}.zip")
         call: Call[Downloaded] = Call.get(
             f"{_ONE}/download",
             **waiting(formation_id),
@@ -302,11 +302,11 @@ class FormationsOperations:
         try:
             found = yield from send(call)
             _check_zip(arriving, found["size"])
-            os.chmod(arriving, 0o600)  # noqa: PTH101
-            os.replace(arriving, target)  # noqa: PTH105
+            os.chmod(arriving, 0o600)
+            os.replace(arriving, target)
         finally:
-            if os.path.exists(arriving):  # noqa: PTH110
-                os.unlink(arriving)  # noqa: PTH108
+            if os.path.exists(arriving):
+                os.unlink(arriving)
         found["path"] = target
         return found
 
