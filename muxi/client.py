@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from muxi.call import AsyncSendable, Call, Key, Pages, Procedure, Sendable, StreamCall
 from muxi.clock import Clock
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         headers: Mapping[str, str]
         idempotency_key: str | None
         cancel_on_close: bool
+        validate_responses: Literal["warn", "strict", "off"]
 
 
 __all__ = ["AsyncClient", "AsyncRawClient", "Client", "RawClient"]
@@ -48,6 +49,17 @@ C = TypeVar("C", bound="BaseClient")
 logger: logging.Logger = logging.getLogger("muxi")
 
 _AS_ANSWERED: Any = object()
+
+#: The options that a configuration has too, and knows how to check.
+_CHECKED = (
+    "timeout",
+    "connect_timeout",
+    "max_retries",
+    "deadline",
+    "idle_timeout",
+    "stall_timeout",
+    "validate_responses",
+)
 
 #: Seconds that the cancel of a chat that was left early may take; it is best effort.
 CANCEL_TIMEOUT = 5.0
@@ -83,7 +95,7 @@ class BaseClient:
         Args:
             changes: ``timeout``, ``connect_timeout``, ``deadline``, ``idle_timeout`` and ``stall_timeout`` in
                 seconds, ``max_retries``, ``headers`` (added to those there are), ``idempotency_key``,
-                ``cancel_on_close``.
+                ``cancel_on_close``, ``validate_responses``.
 
         Raises:
             ConfigurationError: an option is unknown or has no sense.
@@ -96,11 +108,7 @@ class BaseClient:
         if isinstance(key := given.get("idempotency_key"), str) and not key.strip():
             raise ConfigurationError("idempotency_key= takes a text that is not empty; the platform ignores empty ones")
         options = replace(self._options, **given)
-        numbers = {
-            name: getattr(options, name)
-            for name in ("timeout", "connect_timeout", "max_retries", "deadline", "idle_timeout", "stall_timeout")
-        }
-        type(self._core.config)(**numbers).check_numbers()
+        type(self._core.config)(**{name: getattr(options, name) for name in _CHECKED}).check()
         clone = object.__new__(type(self))
         clone.__dict__.update(self.__dict__)
         clone._options = options
@@ -371,6 +379,7 @@ def options_of(config: FormationConfig | ServerConfig, *, cancel_on_close: bool 
         stall_timeout=config.stall_timeout,
         headers=tuple(config.headers.items()),
         cancel_on_close=cancel_on_close,
+        validate_responses=config.validate_responses,
     )
 
 

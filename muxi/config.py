@@ -65,6 +65,9 @@ class _ClientConfig:
     idle_timeout: float | Literal["default"] | None = "default"
     #: Seconds of a stream without an event, keepalives or not; None is no bound.
     stall_timeout: float | Literal["default"] | None = "default"
+    #: What becomes of an answer that is not what it should be: ``"warn"`` hands it over and logs it once, ``"strict"``
+    #: raises, ``"off"`` does not look.
+    validate_responses: Literal["warn", "strict", "off"] = "warn"
     #: Time, for tests.
     clock: Clock | None = None
 
@@ -82,8 +85,8 @@ class _ClientConfig:
     def __copy__(self) -> Self:
         return replace(self)
 
-    def check_numbers(self) -> None:
-        """Refuse numbers that have no sense.
+    def check(self) -> None:
+        """Refuse settings that have no sense, as far as they may differ from call to call.
 
         Raises:
             ConfigurationError: names the setting.
@@ -98,6 +101,10 @@ class _ClientConfig:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
                 raise ConfigurationError(f"{name}= takes a number of seconds above 0, got {value!r}")
+        if self.validate_responses not in ("warn", "strict", "off"):
+            raise ConfigurationError(
+                f"validate_responses= is 'warn', 'strict' or 'off', got {self.validate_responses!r}"
+            )
 
     def _debugging(self) -> bool:
         return self.debug or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
@@ -134,7 +141,7 @@ class FormationConfig(_ClientConfig):
         Raises:
             ConfigurationError: a setting has no sense.
         """
-        self.check_numbers()
+        self.check()
         if self.mode not in ("live", "draft"):
             raise ConfigurationError(f"mode= is 'live' or 'draft', got {self.mode!r}")
         found = replace(self)
@@ -192,7 +199,7 @@ class ServerConfig(_ClientConfig):
 
     def resolved(self) -> ServerConfig:
         """As :meth:`FormationConfig.resolved`."""
-        self.check_numbers()
+        self.check()
         found = replace(self)
         found.url = self.url or _environment("MUXI_SERVER_URL")
         found.key_id = self.key_id or _environment("MUXI_KEY_ID")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from muxi.clock import Clock
 from muxi.config import Address
@@ -48,6 +48,7 @@ class Options:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     idempotency_key: str | None = None
     cancel_on_close: bool = False
+    validate_responses: Literal["warn", "strict", "off"] = "warn"
 
 
 @dataclass

@@ -28,7 +28,7 @@ class Core:
         self.address: Address = config.address()
         self.hooks: Hooks = Hooks(builtin, config.plugins, config.disable_plugins, asynchronous=asynchronous)
         self.transports: TransportRegistry = TransportRegistry()
-        self.schemas: SchemaRegistry = SchemaRegistry()
+        self.schemas: SchemaRegistry = SchemaRegistry(config.logger)
         self.hooks.announce("muxi_register_transports", registry=self.transports)
         self.hooks.announce("muxi_register_schemas", registry=self.schemas)
         self.closed: bool = False

@@ -16,7 +16,15 @@ from muxi.call import Call, Item, Pages, Procedure, StreamCall, Wait
 from muxi.config import Address
 from muxi.context import Context, Options, Outcome, Stop
 from muxi.download import check_target, describe
-from muxi.errors import ConfigurationError, MuxiError, ServerError, TimeoutError, error_from_answer
+from muxi.errors import (
+    ConfigurationError,
+    ErrorAnswer,
+    MuxiError,
+    ServerError,
+    TimeoutError,
+    ValidationError,
+    error_from_answer,
+)
 from muxi.hooks import Await, Hooks
 from muxi.identifiers import random_id
 from muxi.incoming import (
@@ -33,7 +41,7 @@ from muxi.limits import check_limits
 from muxi.outgoing import body_of, check_events, check_user, new_request
 from muxi.redact import redact_text
 from muxi.repeat import is_gone, is_unknown, may_repeat
-from muxi.result import Result
+from muxi.result import Result, meta
 from muxi.schemas import SchemaRegistry
 from muxi.transport import AnyResponse, AsyncResponse, Body, BufferedResponse, Request, Response
 
@@ -223,7 +231,7 @@ def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
     while True:
         context.attempt += 1
         try:
-            return (yield from _attempt(context, settings, body))
+            answer = yield from _attempt(context, settings, body)
         except MuxiError as error:
             complete(error, context)
             if hooks.has("muxi_attempt_failed"):
@@ -234,7 +242,30 @@ def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
             if delay is None:
                 raise
             unknown_before = unknown_before or is_unknown(error)
+        else:
+            _check_answer(answer, settings)
+            return answer
         yield Sleep(delay)
+
+
+def _check_answer(answer: Answer[Any], settings: Settings) -> None:
+    """Look whether the answer is what the call returns. It has come, so that no repetition would better it.
+
+    Raises:
+        ValidationError: it is not, and the caller wants to know; the error has the answer.
+    """
+    call, mode = answer.context.call, settings.options.validate_responses
+    if mode == "off" or call.into is not None or isinstance(call, StreamCall):
+        return
+    try:
+        settings.schemas.check_response(call, answer.data, strict=mode == "strict")
+    except ValidationError as error:
+        response = cast(BufferedResponse, answer.response)
+        error.status_code = response.status
+        error.answer = ErrorAnswer(response.status, tuple(response.headers.items()), response.content)
+        if isinstance(answer.data, Result):
+            error.request_id = meta(answer.data).request_id
+        raise
 
 
 def _delay(error: MuxiError, context: Context, settings: Settings, body: Body | None) -> Steps[float | None]:

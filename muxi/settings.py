@@ -31,6 +31,7 @@ class ClientSettings(TypedDict, total=False):
     deadline: float | None
     idle_timeout: float | None
     stall_timeout: float | None
+    validate_responses: Literal["warn", "strict", "off"]
     clock: Clock | None
 
 

@@ -1,13 +1,22 @@
-"""Payload schemas by operation, checked before anything is sent. marshmallow is loaded at the first check."""
+"""Payload schemas by operation: what is sent is checked before it is, what comes back when it has come.
+
+marshmallow is loaded for the first payload that does not obviously fit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from muxi import types
 from muxi.errors import ValidationError
 from muxi.schemas.plain import surely_fits
+from muxi.schemas.shapes import fits, is_record
 
 if TYPE_CHECKING:
     from marshmallow import Schema
@@ -45,21 +54,62 @@ _MODULES = {
     "UserResolve": "users",
 }
 
+#: How many wrong fields a message names; the details have all.
+_MOST_TOLD = 10
+
+_POSITION = re.compile(r"\.\d+(?=\.|$)")
+
 
 class SchemaRegistry:
-    """The schemas of one client: the SDK's, and what its plugins put in their place."""
+    """The schemas of one client: the SDK's, and what its plugins put in their place or beside them.
 
-    def __init__(self) -> None:
-        self._own: dict[str, Schema] = {}
+    Args:
+        logger: where answers that do not fit are reported; ``muxi`` if None.
+    """
 
-    def register(self, operation: str, schema: Schema | type[Schema]) -> None:
-        """Check the payloads of an operation against this schema from now on.
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._requests = _Checks(surely_fits, _request_schema)
+        self._responses = _Checks(_surely_answers, _response_schema)
+        self._logger = logger or logging.getLogger("muxi")
+        self._reported: set[tuple[str, ...]] = set()
+
+    def replace_request(self, operation: str, schema: Schema | type[Schema]) -> None:
+        """Check the payloads of an operation against this schema, and no longer against the SDK's.
 
         Args:
             operation: the method's name, such as ``chat``.
-            schema: a marshmallow schema, or its class; subclass the SDK's own to tighten it.
+            schema: a marshmallow schema, or its class.
         """
-        self._own[operation] = schema() if isinstance(schema, type) else schema
+        self._requests.replace(operation, schema)
+
+    def tighten_request(self, operation: str, schema: Schema | type[Schema]) -> None:
+        """Check the payloads of an operation against this schema too; fields that it does not know are let through.
+
+        Args:
+            operation: the method's name.
+            schema: a marshmallow schema, or its class.
+        """
+        self._requests.tighten(operation, schema)
+
+    def replace_response(self, operation: str, schema: Schema | type[Schema]) -> None:
+        """Check what an operation returns against this schema, and no longer against the SDK's.
+
+        It is only checked: the result stays what the platform sent, whatever the schema would make of it.
+
+        Args:
+            operation: the method's name, such as ``get_memories``.
+            schema: a marshmallow schema, or its class.
+        """
+        self._responses.replace(operation, schema)
+
+    def tighten_response(self, operation: str, schema: Schema | type[Schema]) -> None:
+        """Check what an operation returns against this schema too; fields that it does not know are let through.
+
+        Args:
+            operation: the method's name.
+            schema: a marshmallow schema, or its class.
+        """
+        self._responses.tighten(operation, schema)
 
     def check_request(self, call: Call[Any]) -> None:
         """Check the body of a call.
@@ -67,25 +117,99 @@ class SchemaRegistry:
         Raises:
             ValidationError: it does not fit; ``details["validation_errors"]`` has every wrong field.
         """
-        schema = self._own.get(call.operation)
-        if schema is None:
-            if call.accepts is None or surely_fits(call.accepts, call.body):
-                return
-            schema = _shipped(call.accepts)
-        problems = list(_problems(schema, call.body))
+        problems = self._requests.problems(call.operation, call.accepts, call.body)
         if problems:
-            fields = ", ".join(f"{problem['field'] or 'the body'}: {problem['msg']}" for problem in problems)
-            raise ValidationError("INVALID_PAYLOAD", fields, details={"validation_errors": problems})
+            raise ValidationError("INVALID_PAYLOAD", _told(problems), details={"validation_errors": problems})
+
+    def check_response(self, call: Call[Any], data: Any, *, strict: bool = False) -> None:
+        """Check what an answer has in it. Nothing is changed or lost; of each mismatch one warning is logged.
+
+        Args:
+            call: what was asked.
+            data: the data of the answer.
+            strict: raise in place of the warning.
+
+        Raises:
+            ValidationError: it does not fit; ``details["validation_errors"]`` has every wrong field.
+        """
+        problems = self._responses.problems(call.operation, call.returns, data)
+        if not problems:
+            return
+        if strict:
+            raise ValidationError(
+                "INVALID_ANSWER",
+                f"the answer is not what it should be: {_told(problems)}",
+                details={"validation_errors": problems},
+            )
+        # Of a long list the tenth item has what the first has: positions make no new mismatch.
+        kind = (call.label, *sorted({_POSITION.sub(".*", f".{it['field']}") + it["msg"] for it in problems}))
+        if kind not in self._reported:
+            self._reported.add(kind)
+            self._logger.warning(
+                "%s: the answer is not what it should be, and is handed over as it is: %s", call.label, _told(problems)
+            )
 
 
-_loaded: dict[str, Schema] = {}
+class _Checks:
+    """The checks of one direction: the SDK's, and by operation what is in their place and beside them.
+
+    Args:
+        surely_fits: tells by a schema's name whether data fits it for certain, so that it need not be loaded.
+        load: the SDK's schema of a name.
+    """
+
+    def __init__(self, surely_fits: Callable[[str, object], bool], load: Callable[[str], Schema]) -> None:
+        self._surely_fits = surely_fits
+        self._load = load
+        self._replaced: dict[str, Schema] = {}
+        self._beside: dict[str, list[Schema]] = {}
+
+    def replace(self, operation: str, schema: Schema | type[Schema]) -> None:
+        self._replaced[operation] = schema() if isinstance(schema, type) else schema
+
+    def tighten(self, operation: str, schema: Schema | type[Schema]) -> None:
+        lenient = schema() if isinstance(schema, type) else copy(schema)
+        lenient.unknown = "include"
+        self._beside.setdefault(operation, []).append(lenient)
+
+    def problems(self, operation: str, shipped: str | None, data: Any) -> list[dict[str, str]]:
+        """What is wrong with some data.
+
+        Args:
+            operation: whose data it is.
+            shipped: the name of the SDK's schema for it, if there is one.
+            data: what is sent, or has come.
+        """
+        schemas = list(self._beside.get(operation, ()))
+        if operation in self._replaced:
+            schemas.insert(0, self._replaced[operation])
+        elif shipped is not None and not self._surely_fits(shipped, data):
+            schemas.insert(0, self._load(shipped))
+        return [problem for schema in schemas for problem in _problems(schema, data)]
 
 
-def _shipped(name: str) -> Schema:
-    if name not in _loaded:
-        schema: type[Schema] = getattr(import_module(f"muxi.schemas.{_MODULES[name]}"), f"{name}Schema")
-        _loaded[name] = schema()
-    return _loaded[name]
+@cache
+def _request_schema(name: str) -> Schema:
+    schema: type[Schema] = getattr(import_module(f"muxi.schemas.{_MODULES[name]}"), f"{name}Schema")
+    return schema()
+
+
+@cache
+def _response_schema(name: str) -> Schema:
+    from muxi.schemas.responses import response_schema
+
+    return response_schema(name)()
+
+
+def _surely_answers(name: str, data: object) -> bool:
+    """Whether data has the shape of a type for certain, and no schema needs to look at it."""
+    record: object = getattr(types, name, None)
+    return not is_record(record) or fits(record)(data)
+
+
+def _told(problems: list[dict[str, str]]) -> str:
+    told = ", ".join(f"{it['field'] or 'the body'}: {it['msg']}" for it in problems[:_MOST_TOLD])
+    return f"{told}, and {len(problems) - _MOST_TOLD} more" if len(problems) > _MOST_TOLD else told
 
 
 def _problems(schema: Schema, body: Any) -> Iterator[dict[str, str]]:
@@ -93,7 +217,8 @@ def _problems(schema: Schema, body: Any) -> Iterator[dict[str, str]]:
         # marshmallow stumbles over them.
         yield from ({"field": str(name), "msg": "Not a text, as the names of fields are."} for name in strange)
     else:
-        yield from flatten(schema.validate(body))
+        # A result looks further than its data where a key is missing; a schema is not to.
+        yield from flatten(schema.validate(dict(body) if isinstance(body, Mapping) else body))
 
 
 def flatten(errors: Mapping[Any, Any] | list[Any], path: str = "") -> Iterator[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypedDict
 
 __all__ = [
     "AudioChatRequest",
@@ -159,10 +159,16 @@ class ChatMessage(_ChatMessageAlways, total=False):
     poll_url: str
 
 
+class _BackgroundMessage(TypedDict):
+    request_id: str
+    status: str
+
+
 class ChatResult(TypedDict):
     """What a chat that is not streamed answers."""
 
-    message: ChatMessage
+    # The second is what answers are checked against too; for editors it would only be in the way.
+    message: Annotated[ChatMessage, _BackgroundMessage]
     user_id: str
     session_id: str | None
     request_id: str | None

@@ -56,7 +56,9 @@ def test_debugging_shows_the_log_without_any_set_up(
     colour: Colour, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        colour.run(colour.formation(answer({}), debug=True, logger=logger).get_memories, "ada")
+        colour.run(
+            colour.formation(answer({"memories": [], "count": 0}), debug=True, logger=logger).get_memories, "ada"
+        )
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2, "one line for each call, however many clients there are"
     assert "tests.core.log get_memories (GET /memories) -> 200" in lines[0]

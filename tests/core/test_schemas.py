@@ -12,7 +12,7 @@ from marshmallow import fields
 
 from muxi import ValidationError, hookimpl
 from muxi.call import Call, Key
-from muxi.schemas import SchemaRegistry, _shipped
+from muxi.schemas import SchemaRegistry, _request_schema
 from muxi.schemas.plain import _CHECKS, surely_fits
 from tests.core.answers import Colour, Playback, answer, chat_answer
 
@@ -80,7 +80,7 @@ def test_a_plugin_tightens_the_schema_of_an_operation(colour: Colour, schema: An
     class Tightens:
         @hookimpl
         def muxi_register_schemas(self, registry: SchemaRegistry) -> None:
-            registry.register("chat", schema)
+            registry.replace_request("chat", schema)
 
     play = Playback(chat_answer())
     client = colour.formation(play, plugins=[Tightens()])
@@ -94,7 +94,7 @@ def test_a_schema_can_be_given_to_an_operation_that_had_none(colour: Colour) -> 
     class Adds:
         @hookimpl
         def muxi_register_schemas(self, registry: SchemaRegistry) -> None:
-            registry.register("shout", Strict)
+            registry.replace_request("shout", Strict)
 
     client = colour.formation(answer({}), plugins=[Adds()])
     call: Call[Any] = Call("POST", "/shout", body={"message": "abcd"}, operation="shout", key=Key.NONE)
@@ -111,12 +111,12 @@ ANYTHING = st.recursive(
 
 @given(data=st.data(), name=st.sampled_from(sorted(_CHECKS)))
 def test_what_is_let_through_without_marshmallow_it_lets_through_too(data: st.DataObject, name: str) -> None:
-    known = sorted(_shipped(name).fields)
+    known = sorted(_request_schema(name).fields)
     message = st.dictionaries(st.sampled_from(["role", "content", "timestamp", "agent_id", "metadata", "x"]), ANYTHING)
     value = ANYTHING | st.lists(message, max_size=2) | st.text()
     body: Any = data.draw(st.dictionaries(st.sampled_from([*known, "unknown", "a.b"]), value, max_size=6) | ANYTHING)
     if surely_fits(name, body):
-        assert _shipped(name).validate(body) == {}
+        assert _request_schema(name).validate(body) == {}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_is_let_through_without_marshmallow_it_lets_through_too(data: st.Da
 )
 def test_common_payloads_need_no_marshmallow(name: str, body: Any) -> None:
     assert surely_fits(name, body)
-    assert _shipped(name).validate(body) == {}
+    assert _request_schema(name).validate(body) == {}
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def replayed(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         client = colour.formation(
             playback,
             max_retries=0,
+            validate_responses="strict",
             client_key=recorded.headers.get("x-muxi-client-key"),
             admin_key=recorded.headers.get("x-muxi-admin-key"),
         )

@@ -146,6 +146,8 @@ class Bench:
     def __init__(self, colour: str) -> None:
         self.colour = colour
         self.clock = ManualClock()
+        #: Of the clients that :meth:`run` makes.
+        self.settings: dict[str, Any] = {}
 
     def client(self, transport: Any, **settings: Any) -> ServerClient | AsyncServerClient:
         """A client with the test key."""
@@ -158,7 +160,7 @@ class Bench:
 
     def run(self, script: Script, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method over a script; a stream is read to its end and its events are the result."""
-        return self.use(self.client(self.transport(script)), method, *args, **kwargs)
+        return self.use(self.client(self.transport(script), **self.settings), method, *args, **kwargs)
 
     def use(self, client: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of a client, as :meth:`run`."""

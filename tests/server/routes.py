@@ -66,12 +66,31 @@ RUNNING = {"success": True, "formation_id": "my-bot", "port": 18202, "status": "
 STARTED = {"id": "my-bot", "message": "Formation started", "port": 18201, "status": "running"}
 ROLLED_BACK = {"id": "my-bot", "message": "…", "pid": 22260, "previous_version": 2, "status": "running", "version": 1}
 DEPLOYED = {"formation_id": "my-bot", "port": 18200, "status": "running", "url": "http://localhost:7890/api/my-bot"}
+STARTING = {
+    "id": "my-bot",
+    "name": "My bot",
+    "port": 18200,
+    "status": "starting",
+    "pid": 20768,
+    "uptime": 0,
+    "restart_count": 0,
+    "healthy": None,
+    "created_at": "2026-11-22T15:42:52.708097221Z",
+    "deployed_at": "2026-11-22T15:42:52.708097221Z",
+    "updated_at": "2026-11-22T15:42:52.708073891Z",
+    "version": {"current": "5f70bf18"},
+}
+ONE = {
+    "formations": [{**STARTING, "healthy": True, "version": {"semantic": "1.0.0", "current": "5f70bf18"}}],
+    "total": 1,
+}
 
 ROUTES = [
     Route("health", {}, "GET /health", Reply(HEALTH), HEALTH),
     Route("status", {}, "GET /rpc/server/status", ok(**STATUS), STATUS),
     Route("list_formations", {}, "GET /rpc/formations", ok(formations=[], total=0), {"formations": [], "total": 0}),
-    about("get_formation", f"GET {BOT}", {"id": "my-bot", "healthy": None}),
+    Route("list_formations", {}, "GET /rpc/formations", ok(**ONE), ONE),
+    about("get_formation", f"GET {BOT}", STARTING),
     about("delete_formation", f"DELETE {BOT}", {"id": "my-bot", "message": "Formation deleted successfully"}),
     about("stop_formation", f"POST {BOT}/stop", {"id": "my-bot", "status": "stopped"}),
     about("start_formation", f"POST {BOT}/start", STARTED, timeout=LONG),

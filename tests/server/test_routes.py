@@ -17,6 +17,7 @@ from tests.server.routes import BOT, DEPLOYED, LONG, ROUTES, Route
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.sends}")
 def test_a_method_sends_what_the_wire_has_and_gives_what_it_answers(bench: Bench, route: Route) -> None:
     script = Script(route.reply)
+    bench.settings["validate_responses"] = "strict"
     result = bench.run(script, route.method, **route.arguments)
     assert script.sent == route.sends
     assert script.body == route.body
