@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeAlias, TypeVar
 
 from muxi.clock import Clock
-from muxi.registry import TransportRegistry
+from muxi.registry import DEFAULT_TRANSPORT, TransportRegistry
 from muxi.transport import AsyncTransport, Transport, refuse_wrong_colour
 
-__all__ = ["AsyncChoice", "Choice", "Slot", "async_slot", "common_clock", "sync_slot"]
+__all__ = ["DEFAULT_TRANSPORT", "AsyncChoice", "Choice", "Slot", "async_slot", "common_clock", "sync_slot"]
 
 #: What stands for a transport: a name, a function that makes one, or the transport itself.
 Choice: TypeAlias = str | Transport | Callable[[], Transport]
 AsyncChoice: TypeAlias = str | AsyncTransport | Callable[[], AsyncTransport]
 
-T = TypeVar("T", Transport, AsyncTransport)
+T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
 class Slot(Generic[T]):

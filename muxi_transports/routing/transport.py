@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncRoutingTransport", "RoutingTransport"]
 
-T = TypeVar("T", Transport, AsyncTransport)
+T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
 class _Table(Generic[T]):
