@@ -70,29 +70,30 @@ class _Decoder:
 
     def __init__(self, *, gzip: bool) -> None:
         self._gzip = gzip
-        self._inflate = zlib.decompressobj(_GZIP if gzip else zlib.MAX_WBITS)
-        self._begun = False
+        self._inflate = zlib.decompressobj(_GZIP) if gzip else None
+        self._beginning = b""
 
     @property
     def complete(self) -> bool:
         """Whether the end of the coded content was seen, or nothing of it at all."""
-        return not self._begun or self._inflate.eof
+        return not self._beginning if self._inflate is None else self._inflate.eof or not self._beginning
 
     def feed(self, piece: bytes) -> bytes:
         decoded = b""
+        if len(self._beginning) < 2:
+            self._beginning += piece
+        if self._inflate is None:
+            if len(self._beginning) < 2:
+                return b""
+            # Many send as "deflate" what has no zlib header (RFC 1950, section 2.2).
+            headed = self._beginning[0] & 0x0F == 8 and int.from_bytes(self._beginning[:2], "big") % 31 == 0
+            self._inflate = zlib.decompressobj(zlib.MAX_WBITS if headed else -zlib.MAX_WBITS)
+            piece = self._beginning
         while piece:
             if self._inflate.eof:
                 if not self._gzip:
                     break
                 self._inflate = zlib.decompressobj(_GZIP)  # a gzip stream may have several members
-            try:
-                decoded += self._inflate.decompress(piece)
-            except zlib.error:
-                if self._gzip or self._begun:
-                    raise
-                # What many send as "deflate" has no zlib header.
-                self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-                decoded += self._inflate.decompress(piece)
-            self._begun = True
+            decoded += self._inflate.decompress(piece)
             piece = self._inflate.unused_data
         return decoded

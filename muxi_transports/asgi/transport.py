@@ -181,10 +181,10 @@ class AsgiResponse(AsyncResponse):
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it is made; see :meth:`muxi.transport.AsyncResponse.chunks`."""
         attempt = self._attempt
-        while not self._finished and attempt.ended_by is None:
+        while not self._finished and not self._is_ended():
             try:
                 taken = await self._visit.take()
-                if attempt.ended_by is not None:
+                if self._is_ended():
                     break
                 if taken is None:
                     self._finished = True
@@ -201,6 +201,9 @@ class AsgiResponse(AsyncResponse):
                 yield piece
         if attempt.ended_by == "transport":
             raise attempt.failed("the transport was closed")
+
+    def _is_ended(self) -> bool:
+        return self._attempt.ended_by is not None
 
     async def close(self) -> None:
         """Let the application go; see :meth:`muxi.transport.AsyncResponse.close`."""

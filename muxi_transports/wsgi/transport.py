@@ -144,9 +144,11 @@ class WsgiResponse(Response):
     def chunks(self) -> Iterator[bytes]:
         """The body as it is made; see :meth:`muxi.transport.Response.chunks`."""
         attempt = self._attempt
-        while not self._finished and attempt.ended_by is None:
+        while not self._finished and not self._is_ended():
             try:
                 item = self._source.take()
+                if self._is_ended():
+                    break
                 if isinstance(item, Complete):
                     self._finished = True
                     if attempt.body_error is not None:
@@ -155,7 +157,7 @@ class WsgiResponse(Response):
                     break
                 piece = self._content.feed(item) if isinstance(item, bytes) else b""
             except BaseException as error:
-                if attempt.ended_by is not None and isinstance(error, MuxiError):
+                if self._is_ended() and isinstance(error, MuxiError):
                     break
                 self.end("failure")
                 raise
@@ -163,6 +165,9 @@ class WsgiResponse(Response):
                 yield piece
         if attempt.ended_by == "transport":
             raise attempt.failed("the transport was closed")
+
+    def _is_ended(self) -> bool:
+        return self._attempt.ended_by is not None
 
     def close(self) -> None:
         """Let the application go; see :meth:`muxi.transport.Response.close`."""
