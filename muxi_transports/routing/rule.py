@@ -85,8 +85,9 @@ def parse_rule(text: str) -> Rule:
     found = _SHAPE.fullmatch(text.strip())
     port = int(found["port"]) if found and found["port"] else None
     if not text.strip() or found is None or (port or 0) > 65535:
+        shown = text.rpartition("@")[2]  # a rule has no user and password; who wrote them does not want them shown
         raise ConfigurationError(
-            redact_text(f"{text!r} is not a rule; write [METHODS] [scheme://][host[:port]][/path], as in ")
+            redact_text(f"{shown!r} is not a rule; write [METHODS] [scheme://][host[:port]][/path], as in ")
             + "'POST https://*.example.com/v1/chat', 'localhost:8001' or '/**/chat'"
         )
     host = found["host"].strip("[]").lower()
