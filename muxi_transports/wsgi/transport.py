@@ -73,19 +73,19 @@ class WsgiTransport(Transport):
         environ = environ_of(described, body, multithread=not self._same_thread)
         make = HereSource if self._same_thread else ThreadSource
         begin(attempt)
-        source = make(self._app, environ, body, attempt, as_it_is=self._raise_app_exceptions)
-        with self._lock:
+        with self._lock:  # before the application is at work, so that close() knows of it
+            source = make(self._app, environ, body, attempt, as_it_is=self._raise_app_exceptions)
             self._headless.add(source)
         try:
             response = WsgiResponse(request, _head_of(source, attempt), source, attempt)
+            with self._lock:
+                self._open.add(response)
         except BaseException:
             source.leave()
             raise
         finally:
             with self._lock:
                 self._headless.discard(source)
-        with self._lock:
-            self._open.add(response)
         return response
 
     def close(self) -> None:

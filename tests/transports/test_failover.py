@@ -467,7 +467,7 @@ def test_over_real_sockets_a_client_repeats_elsewhere(serve: ServerFactory) -> N
         FailoverTransport(addresses, transport=RequestsTransport) as transport,
         FormationClient(transport=transport, **settings) as formation,
     ):
-        assert formation.get_status()["status"] == "running"
+        assert dict(formation.get_status()) == {"status": "running"}
     assert [len(server.requests) for server in (bad, good)] == [1, 1]
     assert good.requests[0].values("host") == [good.url.partition("://")[2].encode()]
     assert [status.up for status in transport.status()] == [False, False, True]
