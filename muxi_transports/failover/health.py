@@ -1,0 +1,79 @@
+"""Which address to use next: decisions about what is known of each, without I/O and without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from muxi.errors import ConnectionError, MuxiError, TimeoutError
+
+__all__ = ["Health", "after_error", "after_failure", "after_success", "order_of", "was_not_connected"]
+
+
+@dataclass(frozen=True)
+class Health:
+    """What is known of one address. Times are seconds on the clock's ``monotonic``."""
+
+    #: Failures in a row.
+    failures: int = 0
+    #: Until when it is set aside; None for an address that is up.
+    down_until: float | None = None
+    #: Why it was set aside last.
+    reason: str = ""
+    #: Whether a request is finding out if it is back.
+    probing: bool = False
+    #: Whether its health is to be asked for before it is used again, although it is not set aside.
+    doubtful: bool = False
+
+    @property
+    def up(self) -> bool:
+        """Whether it is not set aside, or not any more since it was last used."""
+        return self.down_until is None
+
+    def is_due(self, now: float) -> bool:
+        """Whether the time that it was set aside for is over, and nobody is finding out yet."""
+        return self.down_until is not None and self.down_until <= now and not self.probing
+
+
+def order_of(healths: Sequence[Health], now: float, first: int) -> list[int]:
+    """The addresses in the order in which one request tries them; all of them, each once.
+
+    Those that are up or due come first, from ``first`` on around; then, as a last resort, those that are set aside or
+    being probed, the one whose time is up soonest first.
+
+    Args:
+        healths: what is known of each.
+        now: the time.
+        first: where to begin.
+    """
+    around = [(first + step) % len(healths) for step in range(len(healths))]
+    usable = [index for index in around if healths[index].up or healths[index].is_due(now)]
+    aside = [index for index in around if index not in usable]
+    return usable + sorted(aside, key=lambda index: healths[index].down_until or now)
+
+
+def after_success(health: Health) -> Health:
+    """What is known of an address that has answered."""
+    return Health() if health != Health() else health
+
+
+def after_failure(health: Health, until: float, reason: str) -> Health:
+    """What is known of an address that has failed, and is set aside until then."""
+    return Health(failures=health.failures + 1, down_until=until, reason=reason)
+
+
+def after_error(health: Health, error: MuxiError, until: float) -> Health:
+    """What is known of an address after an error of its transport.
+
+    No connection, or one that broke: it is set aside. No answer in time may be the work's fault: it is doubtful.
+    Anything else says nothing about the address.
+    """
+    if was_not_connected(error) or isinstance(error, ConnectionError):
+        return after_failure(health, until, error.message)
+    health = replace(health, probing=False)
+    return replace(health, doubtful=True) if isinstance(error, TimeoutError) else health
+
+
+def was_not_connected(error: BaseException) -> bool:
+    """Whether nothing can have been received, so that another address may be tried."""
+    return isinstance(error, ConnectionError | TimeoutError) and not error.connected
