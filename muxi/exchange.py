@@ -234,6 +234,8 @@ def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
             if delay is None:
                 raise
             unknown_before = unknown_before or is_unknown(error)
+            if hooks.has("muxi_retry_scheduled"):
+                yield from hooks.observe("muxi_retry_scheduled", delay=delay, error=error, context=context)
         yield Sleep(delay)
 
 
@@ -334,7 +336,7 @@ def _saved(response: AnyResponse, request: Request, context: Context) -> Steps[A
 def _shown(response: AnyResponse, context: Context, hooks: Hooks) -> Steps[AnyResponse]:
     """The answer after the plugins have seen it: the same, or what one of them has put in its place."""
     try:
-        replaced = yield from hooks.decide("muxi_response_received", response=response, context=context)
+        replaced = yield from hooks.decide("muxi_response_received", everybody=True, response=response, context=context)
     except BaseException as error:
         if not isinstance(response, BufferedResponse) and not isinstance(error, GeneratorExit):
             yield Discard(response)
