@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -60,22 +61,14 @@ class KeyAuth:
         if not source.given:
             raise ConfigurationError(_missing(context.call.key))
         warn_in_the_clear(request)
-        key = source.get(context)
-        if isinstance(key, str):
-            request.headers[_HEADERS[kind]] = key
-            return None
-        return _put_later(request, _HEADERS[kind], key)
+        return source.use(context, partial(request.headers.__setitem__, _HEADERS[kind]))
 
     @hookimpl(tryfirst=True)
-    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Awaitable[float | None] | None:
+    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
         if not isinstance(outcome.error, AuthenticationError):
             return None
         # A call uses one of the two; the other has nothing to renew.
         return next((found for it in self._keys.values() if (found := it.renewed(context)) is not None), None)
-
-
-async def _put_later(request: Request, header: str, key: Awaitable[str]) -> None:
-    request.headers[header] = await key
 
 
 def _missing(kind: Key) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from muxi.call import Key
@@ -75,17 +75,13 @@ class BearerAuth:
                 "give one of them another header"
             )
         warn_in_the_clear(request)
-        token = self._token.get(context)
-        if isinstance(token, str):
-            request.headers[self.header] = f"{self._scheme}{token}"
-            return None
-        return self._put_later(request, token)
+        return self._token.use(context, lambda token: self._put(request, token))
 
-    async def _put_later(self, request: Request, token: Awaitable[str]) -> None:
-        request.headers[self.header] = f"{self._scheme}{await token}"
+    def _put(self, request: Request, token: str) -> None:
+        request.headers[self.header] = f"{self._scheme}{token}"
 
     @hookimpl(tryfirst=True)
-    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Awaitable[float | None] | None:
+    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
         return self._token.renewed(context) if isinstance(outcome.error, AuthenticationError) else None
 
     def __repr__(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from muxi.clock import Clock, SystemClock
 from muxi.config import Secret
@@ -29,9 +29,9 @@ _REFUSED = "refused"
 class _Use:
     """What one call knows of a key that came from a function."""
 
-    key: str = field(repr=False)
+    key: str = field(default="", repr=False)
     #: Asked for after the key was refused; the next attempt takes it.
-    fresh: str | None = field(default=None, repr=False)
+    fresh: str = field(default="", repr=False)
     asked_again: bool = False
 
 
@@ -57,7 +57,8 @@ class KeySource:
         self._asynchronous = asynchronous
         self._slot = f"{plugin}.{argument}"
         self._takes_refused = callable(secret) and _takes_refused(secret)
-        if inspect.iscoroutinefunction(secret) and asynchronous is False:
+        self._is_async = inspect.iscoroutinefunction(secret)
+        if self._is_async and asynchronous is False:
             raise self._cannot_await()
 
     @property
@@ -65,34 +66,48 @@ class KeySource:
         """Whether there is one."""
         return self._secret is not None
 
-    def get(self, context: Context) -> str | Awaitable[str]:
-        """The key for this attempt, or where its function is asynchronous something to await.
+    def use(self, context: Context, put: Callable[[str], None]) -> Coroutine[Any, Any, None] | None:
+        """Give the key of this attempt to ``put``; where its function is asynchronous, when that is awaited.
 
         Raises:
             ConfigurationError: the function returned something else than a key.
         """
         if isinstance(self._secret, str):
-            return self._secret
-        use: _Use | None = context.state.get(self._slot)
-        if use is not None and use.fresh is not None:
-            use.key, use.fresh = use.fresh, None
-            return use.key
-        found = self._ask()
-        return self._used(found, context) if isinstance(found, str) else self._used_later(found, context)
+            put(self._secret)
+            return None
+        known: _Use = context.state.setdefault(self._slot, _Use())
+        if known.fresh:
+            known.key, known.fresh = known.fresh, ""
+            put(known.key)
+            return None
+        # A coroutine function is not called before it is awaited: a sync client never awaits it.
+        found = None if self._is_async else self._ask()
+        if found is None or not isinstance(found, str):
+            return self._use_later(found, known, put)
+        known.key = found
+        put(found)
+        return None
 
-    def renewed(self, context: Context) -> float | Awaitable[float | None] | None:
+    async def _use_later(self, found: Awaitable[object] | None, known: _Use, put: Callable[[str], None]) -> None:
+        known.key = await self._awaited(found)
+        put(known.key)
+
+    def renewed(self, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
         """Ask the function once more after a 401: the wait before the next attempt if there is another key now.
 
         Once for each call; None where the key is a text, was not used, or is still the same.
         """
-        use: _Use | None = context.state.get(self._slot)
-        if use is None or use.asked_again:
+        known: _Use | None = context.state.get(self._slot)
+        if known is None or known.asked_again:
             return None
-        use.asked_again = True
-        found = self._ask(refused=use.key)
-        return _compared(use, found) if isinstance(found, str) else _compared_later(use, found)
+        known.asked_again = True
+        found = self._ask(known.key)
+        return _compared(known, found) if isinstance(found, str) else self._renewed_later(found, known)
 
-    def _ask(self, refused: str | None = None) -> str | Awaitable[str]:
+    async def _renewed_later(self, found: Awaitable[object], known: _Use) -> float | None:
+        return _compared(known, await self._awaited(found))
+
+    def _ask(self, refused: str | None = None) -> str | Awaitable[object]:
         function = cast("Callable[..., object]", self._secret)
         found = function(refused=refused) if refused is not None and self._takes_refused else function()
         if not inspect.isawaitable(found):
@@ -101,21 +116,11 @@ class KeySource:
             if inspect.iscoroutine(found):
                 found.close()
             raise self._cannot_await()
-        return self._awaited(cast("Awaitable[object]", found))
+        return cast("Awaitable[object]", found)
 
-    def _used(self, key: str, context: Context) -> str:
-        use: _Use | None = context.state.get(self._slot)
-        if use is None:
-            context.state[self._slot] = _Use(key)
-        else:
-            use.key = key
-        return key
-
-    async def _used_later(self, found: Awaitable[str], context: Context) -> str:
-        return self._used(await found, context)
-
-    async def _awaited(self, found: Awaitable[object]) -> str:
-        return self._checked(await found)
+    async def _awaited(self, found: Awaitable[object] | None) -> str:
+        asked = self._ask() if found is None else found
+        return asked if isinstance(asked, str) else self._checked(await asked)
 
     def _checked(self, found: object) -> str:
         if not isinstance(found, str):
@@ -133,15 +138,11 @@ class KeySource:
         )
 
 
-def _compared(use: _Use, key: str) -> float | None:
-    if key == use.key:
+def _compared(known: _Use, key: str) -> float | None:
+    if key == known.key:
         return None
-    use.fresh = key
+    known.fresh = key
     return 0.0
-
-
-async def _compared_later(use: _Use, found: Awaitable[str]) -> float | None:
-    return _compared(use, await found)
 
 
 def _takes_refused(function: Callable[..., object]) -> bool:

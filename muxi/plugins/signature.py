@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import threading
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from muxi.call import Key
@@ -58,14 +58,7 @@ class SignatureAuth:
                 if not there
             ]
             raise ConfigurationError(f"this call is signed; give {' and '.join(missing)}")
-        secret = self._secret.get(context)
-        if isinstance(secret, str):
-            self._sign(request, secret, context)
-            return None
-        return self._sign_later(request, secret, context)
-
-    async def _sign_later(self, request: Request, secret: Awaitable[str], context: Context) -> None:
-        self._sign(request, await secret, context)
+        return self._secret.use(context, lambda secret: self._sign(request, secret, context))
 
     def _sign(self, request: Request, secret: str, context: Context) -> None:
         timestamp = int(context.clock.time() + self._skew)
@@ -73,7 +66,7 @@ class SignatureAuth:
         request.headers["Authorization"] = f"MUXI-HMAC key={self._key_id}, timestamp={timestamp}, signature={signature}"
 
     @hookimpl(tryfirst=True)
-    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Awaitable[float | None] | None:
+    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
         error = outcome.error
         if not isinstance(error, AuthenticationError):
             return None
