@@ -71,10 +71,11 @@ def shown_body(content: bytes, content_type: str, limit: int, secrets: tuple[str
         text = redact_text(repr(content.decode("utf-8", "replace"))[1:-1], secrets)
     else:
         try:
-            data = json.loads(content)
+            text = json.dumps(_shortened(redact_data(json.loads(content), secrets)), ensure_ascii=False)
         except ValueError:
             return f"<{len(content)} bytes that are no JSON>"
-        text = json.dumps(_shortened(redact_data(data, secrets)), ensure_ascii=False)
+        except RecursionError:
+            return f"<{len(content)} bytes, nested too deep to be shown>"
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
 
 
