@@ -41,7 +41,7 @@ def muxi_register_transports(registry: TransportRegistry) -> None:
     are not looked at. One that raises fails the constructor. Not awaited: it cannot be ``async``.
 
     Args:
-        registry: this client's; :meth:`~muxi.registry.TransportRegistry.register` adds a name to it.
+        registry: this client's; ``registry.register(name, sync, asynchronous)`` adds a name to it.
     """
 
 
@@ -53,7 +53,7 @@ def muxi_register_schemas(registry: SchemaRegistry) -> None:
     raises fails the constructor. Not awaited: it cannot be ``async``.
 
     Args:
-        registry: this client's; :meth:`~muxi.schemas.SchemaRegistry.register` gives an operation another schema.
+        registry: this client's; ``registry.register(operation, schema)`` gives an operation another schema.
     """
 
 

@@ -58,8 +58,8 @@ class JsonFormatter(logging.Formatter):
         for name, value in vars(record).items():
             if name not in _USUAL:
                 fields.setdefault(name, value)
-        if record.exc_info and record.exc_info[0]:
-            kind, error, _ = record.exc_info
+        if record.exc_info and (error := record.exc_info[1]) is not None:
+            kind = type(error)
             fields["exception"] = {
                 "type": f"{kind.__module__}.{kind.__qualname__}",
                 "message": str(error),
