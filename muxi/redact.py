@@ -30,9 +30,8 @@ _kept_secret: set[str] = set()
 _SECRET_WORDS = re.compile(r"api-?key|auth|cookie|credential|passw|secret|signature|token", re.IGNORECASE)
 
 # What the fields of a payload that hold secrets have in their names.
-_SECRET_FIELD = re.compile(
-    r"api[-_]?key|^auth$|authorization|cookie|credential|passw|passphrase|private[-_]?key|secret|signature|token",
-    re.IGNORECASE,
+_SECRET_FIELD = (
+    r"api[-_]?key|^auth$|authorization|cookie|credential|passw|passphrase|private[-_]?key|secret|signature|token"
 )
 
 # The prefixes that the platform gives its keys (formation keys, server keys, webhook keys).
@@ -85,4 +84,6 @@ def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
 
 
 def _is_secret_field(name: object, value: object) -> bool:
-    return bool(value) and isinstance(value, str | list | dict) and _SECRET_FIELD.search(str(name)) is not None
+    if not value or not isinstance(value, str | list | dict):
+        return False
+    return re.search(_SECRET_FIELD, str(name), re.IGNORECASE) is not None

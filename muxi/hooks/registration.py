@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import pluggy
@@ -106,7 +105,11 @@ def _listed(argument: str, what: str, given: Any) -> list[Any]:
 def _check_names(unknown: Iterable[str], ours: Sequence[str]) -> None:
     """A misspelt name of a built-in plugin would leave it in, and nobody would notice."""
     for name in unknown:
-        if name not in ours and name.startswith(_OURS) and (near := get_close_matches(name, ours, 1, 0.8)):
+        if name in ours or not name.startswith(_OURS):
+            continue
+        from difflib import get_close_matches  # only for a mistake
+
+        if near := get_close_matches(name, ours, 1, 0.8):
             raise ConfigurationError(
                 f"disable_plugins= names {name!r}, and there is no such plugin; did you mean {near[0]!r}?"
             )
@@ -189,6 +192,8 @@ def _refuse_unmarked(name: str, plugin: object) -> None:
 
 def _explain(name: str, error: pluggy.PluginValidationError) -> str:
     """pluggy's complaint, with what would have been right."""
+    from difflib import get_close_matches  # only for a mistake
+
     text = f"the plugin {name!r} does not fit: {error}"
     mentioned = re.findall(r"\bmuxi_\w+", str(error))
     for hook in mentioned:

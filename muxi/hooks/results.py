@@ -54,6 +54,15 @@ def check_request(implementation: Implementation, request: Request, result: obje
             implementation,
             f"returned a Request from {implementation.hook}, whose result does not count; change the one it is given",
         )
+    headers: object = request.headers
+    url: object = request.url
+    method: object = request.method
+    # On the way of every attempt: what is as it was made is found out at once.
+    if type(headers) is Headers and type(url) is str and type(method) is str:
+        body: object = request.body
+        timeouts: object = request.timeouts
+        if (body is None or isinstance(body, Body)) and type(timeouts) is Timeouts:
+            return
     for name, kinds in _FIELDS:
         value = getattr(request, name)
         if not isinstance(value, kinds):

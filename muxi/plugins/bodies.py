@@ -16,6 +16,9 @@ LARGEST = 1024 * 1024
 #: A text of a payload that is longer, in characters, and has no white space near its beginning is a file in base64.
 _FILE_LIKE = 256
 
+#: What is shorter, in characters, is no key.
+_SHORTEST_SECRET = 6
+
 #: Routes whose payloads are secrets, whatever their fields are called.
 _WITHHELD = ("/secrets", "/credentials")
 
@@ -93,7 +96,8 @@ def _shortened(value: object) -> object:
 def _secrets_of(context: Context) -> tuple[str, ...]:
     """The keys that go with a request: an answer may repeat one."""
     headers = context.request.headers if context.request else Headers()
-    # With and without the scheme in front of it.
-    return tuple(
+    # With and without the scheme in front of it. What is as short as a word is found in other words too.
+    found = (
         part for name, value in headers.items() if is_secret_header(name) for part in (value, value.split(" ", 1)[-1])
     )
+    return tuple(part for part in found if len(part) >= _SHORTEST_SECRET)

@@ -16,7 +16,7 @@ from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 __all__ = ["Log"]
 
 #: The platform's id of a request, which stands near the beginning of its envelopes.
-_REQUEST_ID = re.compile(rb'"request"\s*:\s*\{\s*"id"\s*:\s*"([\w-]+)"|"request_id"\s*:\s*"([\w-]+)"')
+_REQUEST_ID = rb'"request"\s*:\s*\{\s*"id"\s*:\s*"([\w-]+)"|"request_id"\s*:\s*"([\w-]+)"'
 
 
 class Log:
@@ -46,12 +46,10 @@ class Log:
                 self._logger.addHandler(handler)
 
     @hookimpl(tryfirst=True)
-    def muxi_prepare_request(self, context: Context) -> None:
-        if self._logger.isEnabledFor(logging.INFO):
-            context.state[self.name] = context.clock.monotonic()
-
-    @hookimpl(tryfirst=True)
     def muxi_intercept(self, request: Request, context: Context) -> BufferedResponse | None:
+        if not self._logger.isEnabledFor(logging.INFO):
+            return None
+        context.state[self.name] = context.clock.monotonic()
         if self._logger.isEnabledFor(logging.DEBUG):
             from muxi.plugins.bodies import shown_request
 
@@ -114,7 +112,9 @@ class Log:
             )
 
     def _attempt(self, context: Context, outcome: str, request_id: str | None, **more: object) -> None:
-        seconds = context.clock.monotonic() - context.state.get(self.name, context.started)
+        now = context.clock.monotonic()
+        # Where nothing was sent, because a plugin has answered or failed, no time has passed.
+        seconds = now - context.state.pop(self.name, now)
         request_id = context.request_id or request_id
         self._logger.info(
             "%s -> %s in %.3f s (attempt %d%s)",
@@ -143,5 +143,5 @@ def _facts(event: str, context: Context, request_id: str | None = None, **more: 
 
 def _request_id(response: Response | AsyncResponse | BufferedResponse) -> str | None:
     """The platform's id of the request, without reading the whole answer for it."""
-    found = _REQUEST_ID.search(response.content[:1000]) if isinstance(response, BufferedResponse) else None
+    found = re.search(_REQUEST_ID, response.content[:1000]) if isinstance(response, BufferedResponse) else None
     return (found[1] or found[2]).decode() if found else None

@@ -30,14 +30,14 @@ _INTERVAL = 12 * 3600.0
 #: The key of the SDKs for Python in the file, which those for other languages share.
 _LANGUAGE = "python"
 
-# The version scheme of Python's package index: epoch, release, pre, post, dev, local.
-_VERSION = re.compile(
+# The version scheme of Python's package index: epoch, release, pre, post, dev, local. Compiled when it is needed, which
+# in most programs is never.
+_VERSION = (
     r"v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)"
     r"(?:[-_.]?(?P<kind>a|alpha|b|beta|c|rc|pre|preview)[-_.]?(?P<pre>\d*))?"
     r"(?P<post>-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?"
     r"(?P<dev>[-_.]?dev[-_.]?\d*)?"
-    r"(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?",
-    re.IGNORECASE | re.ASCII,
+    r"(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?"
 )
 _KINDS = {"a": 0, "alpha": 0, "b": 1, "beta": 1, "c": 2, "rc": 2, "pre": 2, "preview": 2}
 
@@ -130,7 +130,7 @@ _NO_DEV = sys.maxsize
 
 def _parsed(text: str) -> _Version | None:
     """A version as something that compares; None for what is none. The local part does not count."""
-    found = _VERSION.fullmatch(text.strip()) if len(text) < 100 else None
+    found = re.fullmatch(_VERSION, text.strip(), re.IGNORECASE | re.ASCII) if len(text) < 100 else None
     if not found:
         return None
     release = [int(number) for number in found["release"].split(".")]

@@ -144,6 +144,33 @@ def test_a_stream_has_a_line_for_its_head_and_one_for_its_end(
     ]
 
 
+def test_an_attempt_that_a_plugin_answers_or_refuses_has_a_line_and_took_no_time(
+    colour: Colour, log: list[logging.LogRecord], logger: logging.Logger
+) -> None:
+    class Cache:
+        @hookimpl(tryfirst=True)
+        def muxi_intercept(self) -> BufferedResponse:
+            return answer({"cached": True})
+
+    class Sealed:
+        name = "vault"
+
+        @hookimpl
+        def muxi_prepare_request(self) -> None:
+            raise LookupError("sealed")
+
+    logger.setLevel(logging.DEBUG)
+    colour.run(colour.formation(logger=logger, plugins=[Cache()]).get_memories, "ada")
+    with pytest.raises(MuxiError):
+        colour.run(colour.formation(logger=logger, plugins=[Sealed()]).get_memories, "ada")
+    assert [it.getMessage() for it in log if it.levelno == logging.INFO] == [
+        "get_memories (GET /memories) -> 200 in 0.000 s (attempt 1, request req_wire)",
+        "get_memories (GET /memories) -> PLUGIN_ERROR: the plugin 'vault' failed in muxi_prepare_request: LookupError: "
+        "sealed in 0.000 s (attempt 1)",
+    ]
+    assert "sends" not in "".join(lines(log, logging.DEBUG)), "nothing was sent"
+
+
 def test_a_plugin_that_replaces_the_answer_takes_no_line_away(
     colour: Colour, log: list[logging.LogRecord], logger: logging.Logger
 ) -> None:
