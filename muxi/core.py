@@ -29,8 +29,8 @@ class Core:
         self.hooks: Hooks = Hooks(builtin, config.plugins, config.disable_plugins, asynchronous=asynchronous)
         self.transports: TransportRegistry = TransportRegistry()
         self.schemas: SchemaRegistry = SchemaRegistry(config.logger)
-        self.hooks.announce("muxi_register_transports", registry=self.transports)
-        self.hooks.announce("muxi_register_schemas", registry=self.schemas)
+        self.hooks.require("muxi_register_transports", registry=self.transports)
+        self.hooks.require("muxi_register_schemas", registry=self.schemas)
         self.closed: bool = False
         self._closing = False
         self.lock: threading.Lock = threading.Lock()

@@ -242,6 +242,8 @@ def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
             if delay is None:
                 raise
             unknown_before = unknown_before or is_unknown(error)
+            if hooks.has("muxi_retry_scheduled"):
+                yield from hooks.observe("muxi_retry_scheduled", delay=delay, error=error, context=context)
         else:
             _check_answer(answer, settings)
             return answer
@@ -365,7 +367,7 @@ def _saved(response: AnyResponse, request: Request, context: Context) -> Steps[A
 def _shown(response: AnyResponse, context: Context, hooks: Hooks) -> Steps[AnyResponse]:
     """The answer after the plugins have seen it: the same, or what one of them has put in its place."""
     try:
-        replaced = yield from hooks.decide("muxi_response_received", response=response, context=context)
+        replaced = yield from hooks.decide("muxi_response_received", everybody=True, response=response, context=context)
     except BaseException as error:
         if not isinstance(response, BufferedResponse) and not isinstance(error, GeneratorExit):
             yield Discard(response)

@@ -2,6 +2,11 @@
 
 A plugin is any object or module with functions of these names, marked with ``@muxi.hookimpl``. It takes
 the arguments it needs by name, in any order, and may leave out the others.
+
+The implementations of a hook run one after the other: those with ``tryfirst`` first, those with ``trylast``
+last, and else the plugin that was registered later before the one that was registered earlier; built-in plugins are
+registered first of all, but ``muxi.auth`` last. Unless it says otherwise a hook may be implemented with ``async def``
+on async clients, and each implementation is awaited before the next is called.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
     from muxi.call import Call
     from muxi.client import AsyncClient, Client
     from muxi.context import Context, Outcome, Stop
+    from muxi.errors import MuxiError
     from muxi.registry import TransportRegistry
     from muxi.schemas import SchemaRegistry
     from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
@@ -31,17 +37,24 @@ hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 def muxi_register_transports(registry: TransportRegistry) -> None:
     """Add transports by name.
 
-    Called once for each client, when it is made, before its transport is chosen. Every implementation is
-    called; results are not looked at. Not awaited: it cannot be ``async``.
+    Called by the constructor of each client, before its transport is chosen. Every implementation is called; results
+    are not looked at. One that raises fails the constructor. Not awaited: it cannot be ``async``.
+
+    Args:
+        registry: this client's; ``registry.register(name, sync, asynchronous)`` adds a name to it.
     """
 
 
 @hookspec
 def muxi_register_schemas(registry: SchemaRegistry) -> None:
-    """Replace or tighten the payload schema of an operation.
+    """Replace or tighten the schemas of an operation: of what is sent, and of what comes back.
 
-    Called once for each client, when it is made. Every implementation is called; results are not looked at.
-    Not awaited: it cannot be ``async``.
+    Called by the constructor of each client. Every implementation is called; results are not looked at. One that
+    raises fails the constructor. Not awaited: it cannot be ``async``.
+
+    Args:
+        registry: this client's; ``tighten_request``, ``replace_request``, ``tighten_response`` and
+            ``replace_response`` each take an operation's name and a marshmallow schema.
     """
 
 
@@ -49,16 +62,24 @@ def muxi_register_schemas(registry: SchemaRegistry) -> None:
 def muxi_client_created(client: Client | AsyncClient) -> None:
     """A client has been made.
 
-    Called once for each client, at the end of its constructor; ``with_options()`` makes no new one. Every
-    implementation is called; one that raises is logged. Not awaited: it cannot be ``async``.
+    Called once for each client, at the end of its constructor; ``with_options()`` and ``with_raw_response`` make no
+    new one. Every implementation is called; results are not looked at; one that raises is logged. Not awaited: it
+    cannot be ``async``.
+
+    Args:
+        client: ready to be used.
     """
 
 
 @hookspec
 def muxi_client_closed(client: Client | AsyncClient) -> None:
-    """A client is being closed; its transport still works.
+    """A client is being closed.
 
-    Called once for each client, by ``close()``. Every implementation is called; one that raises is logged.
+    Called once for each client, by the first ``close()``. Every implementation is called; results are not looked at;
+    one that raises is logged.
+
+    Args:
+        client: its transport still works, so that calls can still be made.
     """
 
 
@@ -66,15 +87,12 @@ def muxi_client_closed(client: Client | AsyncClient) -> None:
 def muxi_call_started(call: Call[object], context: Context) -> None:
     """A logical call begins: its payload is valid, nothing has been sent.
 
-    Every implementation is called; one that raises is logged and breaks nothing.
-    """
+    Called by the exchange, once for each call. Every implementation is called; results are not looked at; one that
+    raises is logged and breaks nothing.
 
-
-@hookspec
-def muxi_call_finished(call: Call[object], outcome: Outcome, context: Context) -> None:
-    """A logical call has ended, well or not; for a stream, when it has ended or been closed.
-
-    Every implementation is called; one that raises is logged and breaks nothing.
+    Args:
+        call: what is to be done.
+        context: the call on its way; the same object in all hooks of this call, with room in ``state``.
     """
 
 
@@ -82,10 +100,15 @@ def muxi_call_finished(call: Call[object], outcome: Outcome, context: Context) -
 def muxi_prepare_request(request: Request, context: Context) -> None:
     """A request is about to be sent; change it as you like.
 
-    Called on every attempt with a fresh request, after all the SDK's own headers but those of built-in
-    plugins ordered later. Implementations run one after the other and each sees what the one before has
-    done. One that raises fails the call: with its own error where that is a ``MuxiError``, else with a
-    ``PluginError`` that names the plugin.
+    Called by the exchange on every attempt (and after a redirect) with a fresh request that has the SDK's own headers,
+    the call's and the options', and not yet those of plugins that are asked later. Implementations run one after the
+    other and each sees what the one before has done; results do not count. One that raises fails the call: with its own
+    error where that is a ``MuxiError``, else with a ``PluginError`` that names the plugin; so does one that leaves
+    something in the request that cannot be sent, such as a ``dict`` for its headers.
+
+    Args:
+        request: method, URL, headers, body and bounds of this attempt.
+        context: ``context.attempt`` counts from 1.
     """
 
 
@@ -93,8 +116,13 @@ def muxi_prepare_request(request: Request, context: Context) -> None:
 def muxi_intercept(request: Request, context: Context) -> BufferedResponse | None:
     """Answer in place of the platform, or refuse to send.
 
-    Called on every attempt after ``muxi_prepare_request``. The first result that is not None is the answer and
-    nothing is sent. One that raises fails the attempt, as in ``muxi_prepare_request``.
+    Called by the exchange on every attempt after ``muxi_prepare_request``, with the request as it would be sent. The
+    first result that is not None is the answer; nothing is sent, and the implementations after it are not asked. One
+    that raises, or returns anything else, fails the attempt, as in ``muxi_prepare_request``.
+
+    Args:
+        request: as it would be sent, keys and signature included.
+        context: of the call.
     """
 
 
@@ -104,17 +132,26 @@ def muxi_response_received(
 ) -> BufferedResponse | None:
     """An answer has come; look at it, or replace it.
 
-    Called on every attempt that has an answer, whatever its status. The answer has been read, except that of
-    a stream, of which only status and headers are there. The first result that is not None takes its place.
-    One that raises is logged and counts as None.
+    Called by the exchange on every attempt that has an answer, whatever its status and whoever gave it. Every
+    implementation is called with that answer; the first result that is not None takes its place. One that raises, or
+    returns anything else, is logged and counts as None.
+
+    Args:
+        response: read to its end, except that of a stream, of which only status and headers are there.
+        context: of the call.
     """
 
 
 @hookspec
-def muxi_attempt_failed(error: Exception, context: Context) -> None:
-    """One attempt has failed: no answer, or one with an error status.
+def muxi_attempt_failed(error: MuxiError, context: Context) -> None:
+    """One attempt has failed: no answer, or one that is an error.
 
-    Every implementation is called; one that raises is logged and breaks nothing.
+    Called by the exchange, also for the last attempt. Every implementation is called; results are not looked at; one
+    that raises is logged and breaks nothing.
+
+    Args:
+        error: typed; it is raised if no further attempt follows.
+        context: of the call.
     """
 
 
@@ -122,9 +159,28 @@ def muxi_attempt_failed(error: Exception, context: Context) -> None:
 def muxi_retry_delay(outcome: Outcome, context: Context) -> float | Stop | None:
     """Whether and when to try again.
 
-    Asked after a failed attempt, and only where the call may be repeated. The first result that is not None
-    decides: seconds to wait before the next attempt, or ``STOP``. Where nobody has an opinion the error is
-    raised. One that raises is logged and counts as None.
+    Asked by the exchange after a failed attempt, and only where the call may be repeated. The first result that is not
+    None decides, and the implementations after it are not asked: seconds to wait before the next attempt, or ``STOP``.
+    Where nobody has an opinion the error is raised, and so it is where the wait would outlast the deadline. One that
+    raises, or returns anything else, is logged and counts as None; a number below 0 is 0.
+
+    Args:
+        outcome: the attempt's, with its error.
+        context: ``context.attempt`` is the number of the attempt that has failed.
+    """
+
+
+@hookspec
+def muxi_retry_scheduled(delay: float, error: MuxiError, context: Context) -> None:
+    """There will be another attempt, after a wait that begins now.
+
+    Called by the exchange once ``muxi_retry_delay`` has decided so. Every implementation is called; results are not
+    looked at; one that raises is logged and breaks nothing.
+
+    Args:
+        delay: seconds until the next attempt; 0 is at once.
+        error: what the last attempt failed with.
+        context: ``context.attempt`` is the number of the attempt that has failed.
     """
 
 
@@ -132,5 +188,24 @@ def muxi_retry_delay(outcome: Outcome, context: Context) -> float | Stop | None:
 def muxi_event_received(event: object, context: Context) -> None:
     """An event of a stream has come and is about to be handed to the caller.
 
-    Every implementation is called; one that raises is logged and breaks nothing.
+    Called by the stream for each event, in order. Every implementation is called; results are not looked at; one that
+    raises is logged and breaks nothing. Without an implementation events cost nothing, with one some microseconds each.
+
+    Args:
+        event: as the caller gets it: a mapping.
+        context: of the call that opened the stream.
+    """
+
+
+@hookspec
+def muxi_call_finished(call: Call[object], outcome: Outcome, context: Context) -> None:
+    """A logical call has ended, well or not; for a stream, when it has ended or been closed.
+
+    Called by the exchange, or by the stream, once for each call that was started. Every implementation is called;
+    results are not looked at; one that raises is logged and breaks nothing.
+
+    Args:
+        call: what was to be done.
+        outcome: the error, or the result with the answer behind it (a stream has no result here).
+        context: ``context.attempt`` is the number of attempts, ``context.elapsed`` the seconds of the whole call.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["REDACTED", "SECRET_HEADERS", "is_secret_header", "mask", "redact_text"]
+__all__ = ["REDACTED", "SECRET_HEADERS", "is_secret_header", "keep_secret", "mask", "redact_data", "redact_text"]
 
 #: What stands where a secret was.
 REDACTED = "[redacted]"
@@ -23,8 +23,16 @@ SECRET_HEADERS = frozenset(
     }
 )
 
+#: Other names (lower case) that somebody has said to hold secrets.
+_kept_secret: set[str] = set()
+
 # What the headers of others that hold secrets have in their names.
 _SECRET_WORDS = re.compile(r"api-?key|auth|cookie|credential|passw|secret|signature|token", re.IGNORECASE)
+
+# What the fields of a payload that hold secrets have in their names.
+_TELLTALE_FIELD = (
+    r"api[-_]?key|^auth$|authorization|cookie|credential|passw|passphrase|private[-_]?key|secret|signature|token"
+)
 
 # The prefixes that the platform gives its keys (formation keys, server keys, webhook keys).
 _KEY = re.compile(r"\b(fm[ac]_|muxi_[ps]k_|sk_muxi_)[A-Za-z0-9_\-]+")
@@ -34,7 +42,13 @@ _USERINFO = re.compile(r"(://)[^@\s]+@")
 
 def is_secret_header(name: str) -> bool:
     """Whether the value of this header must not be shown."""
-    return name.lower() in SECRET_HEADERS or _SECRET_WORDS.search(name) is not None
+    lower = name.lower()
+    return lower in SECRET_HEADERS or lower in _kept_secret or _SECRET_WORDS.search(name) is not None
+
+
+def keep_secret(header: str) -> None:
+    """Show the value of this header nowhere from now on, whatever its name looks like."""
+    _kept_secret.add(header.lower())
 
 
 def mask(secret: str | None) -> str | None:
@@ -50,3 +64,26 @@ def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
     text = _KEY.sub(lambda found: found[1] + REDACTED, text)
     text = _SIGNATURE.sub(lambda found: found[1] + REDACTED, text)
     return _USERINFO.sub(lambda found: found[1] + REDACTED + "@", text)
+
+
+def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
+    """JSON-like data with nothing secret in it: what is in fields of secret names, and what :func:`redact_text` finds.
+
+    Numbers stay, whatever their field is called: ``total_tokens`` is no secret.
+    """
+    if isinstance(value, str):
+        return redact_text(value, secrets)
+    if isinstance(value, list):
+        return [redact_data(item, secrets) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: REDACTED if _is_secret_field(name, item) else redact_data(item, secrets)
+            for name, item in value.items()
+        }
+    return value
+
+
+def _is_secret_field(name: object, value: object) -> bool:
+    if not value or not isinstance(value, str | list | dict):
+        return False
+    return re.search(_TELLTALE_FIELD, str(name), re.IGNORECASE) is not None

@@ -7,16 +7,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from muxi.plugins.bearer import BearerAuth
+    from muxi.plugins.idempotency import Idempotency
+    from muxi.plugins.json_log import JsonFormatter
+    from muxi.plugins.log import Log
     from muxi.plugins.retry import Retry, RetryBudget
+    from muxi.plugins.sdk_headers import SdkHeaders
+    from muxi.plugins.secret import CachedKey
+    from muxi.plugins.version_notice import VersionNotice
 
 __all__ = [
+    "BearerAuth",
+    "CachedKey",
+    "Idempotency",
+    "JsonFormatter",
+    "Log",
     "Retry",
     "RetryBudget",
+    "SdkHeaders",
+    "VersionNotice",
 ]
 
 #: Where each public name lives.
 _HOMES = {
+    "muxi.plugins.bearer": ("BearerAuth",),
+    "muxi.plugins.idempotency": ("Idempotency",),
+    "muxi.plugins.json_log": ("JsonFormatter",),
+    "muxi.plugins.log": ("Log",),
     "muxi.plugins.retry": ("Retry", "RetryBudget"),
+    "muxi.plugins.sdk_headers": ("SdkHeaders",),
+    "muxi.plugins.secret": ("CachedKey",),
+    "muxi.plugins.version_notice": ("VersionNotice",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

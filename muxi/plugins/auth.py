@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from muxi.call import Key
 from muxi.config import Secret
-from muxi.context import Context
-from muxi.errors import ConfigurationError
+from muxi.context import Context, Outcome
+from muxi.errors import AuthenticationError, ConfigurationError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.transport import Request
 
-__all__ = ["KeyAuth"]
+__all__ = ["KeyAuth", "warn_in_the_clear"]
 
 _HEADERS = {Key.CLIENT: "X-Muxi-Client-Key", Key.ADMIN: "X-Muxi-Admin-Key"}
 
@@ -29,8 +30,11 @@ _warned: set[str] = set()
 class KeyAuth:
     """``muxi.auth`` of a formation client: the client or the admin key, by what the route takes.
 
+    A function is asked on every attempt, and once more after a 401: where it has another key by then, the call is
+    repeated at once with that, whatever ``max_retries`` says, because a refused call has done nothing.
+
     Args:
-        client_key: the key, or a function that returns it, asked on every attempt.
+        client_key: the key, or a function that returns it.
         admin_key: likewise.
         asynchronous: whether the functions may be coroutine functions.
 
@@ -56,17 +60,15 @@ class KeyAuth:
         source = self._keys[kind]
         if not source.given:
             raise ConfigurationError(_missing(context.call.key))
-        if request.url.startswith("http://"):
-            _warn_once(urlsplit(request.url).hostname or "")
-        key = source.get()
-        if isinstance(key, str):
-            request.headers[_HEADERS[kind]] = key
+        warn_in_the_clear(request)
+        return source.use(context, partial(request.headers.__setitem__, _HEADERS[kind]))
+
+    @hookimpl(tryfirst=True)
+    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
+        if not isinstance(outcome.error, AuthenticationError):
             return None
-        return _put_later(request, _HEADERS[kind], key)
-
-
-async def _put_later(request: Request, header: str, key: Awaitable[str]) -> None:
-    request.headers[header] = await key
+        # A call uses one of the two; the other has nothing to renew.
+        return next((found for it in self._keys.values() if (found := it.renewed(context)) is not None), None)
 
 
 def _missing(kind: Key) -> str:
@@ -77,7 +79,11 @@ def _missing(kind: Key) -> str:
     return "this call takes a key; give client_key= (or set MUXI_CLIENT_KEY), or admin_key= (or set MUXI_ADMIN_KEY)"
 
 
-def _warn_once(host: str) -> None:
+def warn_in_the_clear(request: Request) -> None:
+    """Warn of a key that others can read on its way, once for each host."""
+    if not request.url.startswith("http://"):
+        return
+    host = urlsplit(request.url).hostname or ""
     if host in _LOOPBACK or host in _warned or host.startswith("127.") or host.endswith(".localhost"):
         return
     _warned.add(host)

@@ -8,6 +8,7 @@ from muxi.plugins.idempotency import Idempotency
 from muxi.plugins.log import Log
 from muxi.plugins.retry import Retry
 from muxi.plugins.sdk_headers import SdkHeaders
+from muxi.plugins.version_notice import VersionNotice
 
 if TYPE_CHECKING:
     from muxi.config import FormationConfig, ServerConfig
@@ -19,5 +20,6 @@ __all__ = ["builtin_plugins"]
 
 def builtin_plugins(config: FormationConfig | ServerConfig, auth: KeyAuth | SignatureAuth) -> list[tuple[str, object]]:
     """The built-in plugins of one client with their names. A caller's plugin of the same name replaces one."""
-    plugins = (auth, SdkHeaders(), Idempotency(), Retry(), Log(config.logger, debug=config.debug))
+    log = Log(config.logger, debug=config.debug)
+    plugins = (auth, SdkHeaders(), Idempotency(), Retry(), VersionNotice(), log)
     return [(plugin.name, plugin) for plugin in plugins]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from muxi.context import Context
 from muxi.hookspecs import hookimpl
@@ -15,9 +16,16 @@ _HEADER = "X-Muxi-Idempotency-Key"
 
 
 class Idempotency:
-    """``muxi.idempotency``: ``X-Muxi-Idempotency-Key``, the caller's own if given."""
+    """``muxi.idempotency``: ``X-Muxi-Idempotency-Key``, the caller's own if given.
+
+    Args:
+        make_key: returns a new key for each call; a random UUID if None.
+    """
 
     name = "muxi.idempotency"
+
+    def __init__(self, make_key: Callable[[], str] | None = None) -> None:
+        self._make_key = make_key or _random_key
 
     @hookimpl
     def muxi_prepare_request(self, request: Request, context: Context) -> None:
@@ -27,5 +35,9 @@ class Idempotency:
         if context.idempotency_key is None:
             if context.call.repeats is not Repeat.KEYED:
                 return
-            context.idempotency_key = str(uuid.uuid4())
+            context.idempotency_key = self._make_key()
         request.headers[_HEADER] = context.idempotency_key
+
+
+def _random_key() -> str:
+    return str(uuid.uuid4())

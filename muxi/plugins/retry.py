@@ -6,7 +6,7 @@ import random
 import threading
 
 from muxi.context import STOP, Context, Outcome, Stop
-from muxi.errors import MuxiError
+from muxi.errors import ConfigurationError, MuxiError
 from muxi.hookspecs import hookimpl
 
 __all__ = ["MAX_RETRY_AFTER", "Retry", "RetryBudget", "backoff"]
@@ -33,9 +33,13 @@ class RetryBudget:
         capacity: tokens at the start, and the most there can be.
         cost: what a retry takes.
         refund: what a call that succeeded gives back.
+
+    Raises:
+        ConfigurationError: a number is below 0.
     """
 
     def __init__(self, capacity: float = 100.0, cost: float = 5.0, refund: float = 1.0) -> None:
+        _check_numbers(capacity=capacity, cost=cost, refund=refund)
         self._capacity = capacity
         self._cost = cost
         self._refund = refund
@@ -60,32 +64,63 @@ class RetryBudget:
 class Retry:
     """``muxi.retry``: asked only where a call may be repeated, it says when.
 
+    It waits as long as ``Retry-After`` asks for, else a random time of up to ``base`` seconds, doubling with each
+    attempt up to ``cap``. It gives up after the client's ``max_retries``, where ``Retry-After`` is longer than
+    ``max_retry_after``, and where the budget is used up.
+
     Args:
-        budget: shared over the calls of the client.
+        budget: shared over the calls of the client; one that several clients are given is shared by them.
         random_source: for the jitter.
+        base: the longest wait after the first attempt, in seconds.
+        cap: the longest wait of all, in seconds.
+        max_retry_after: the longest ``Retry-After`` that is waited for, in seconds; a longer one raises the error.
+
+    Raises:
+        ConfigurationError: a number is below 0.
     """
 
     name = "muxi.retry"
 
-    def __init__(self, budget: RetryBudget | None = None, random_source: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        budget: RetryBudget | None = None,
+        random_source: random.Random | None = None,
+        *,
+        base: float = 0.5,
+        cap: float = 30.0,
+        max_retry_after: float = MAX_RETRY_AFTER,
+    ) -> None:
+        _check_numbers(base=base, cap=cap, max_retry_after=max_retry_after)
         self.budget: RetryBudget = budget or RetryBudget()
         self._random = random_source or random.SystemRandom()
+        self._base = base
+        self._cap = cap
+        self._max_retry_after = max_retry_after
 
     @hookimpl
     def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Stop | None:
         error = outcome.error
+        # A refused key is as refused a moment later; whoever has another one says so.
         if not isinstance(error, MuxiError) or error.status_code == 401:
             return None
         if context.attempt > context.options.max_retries:
             return STOP
         wait = error.retry_after
-        if wait is not None and wait > MAX_RETRY_AFTER:
+        if wait is not None and wait > self._max_retry_after:
             return STOP
         if not self.budget.take():
             return STOP
-        return wait if wait is not None else self._random.uniform(0, backoff(context.attempt))
+        if wait is not None:
+            return wait
+        return self._random.uniform(0, backoff(context.attempt, base=self._base, cap=self._cap))
 
     @hookimpl
     def muxi_call_finished(self, outcome: Outcome) -> None:
         if outcome.error is None:
             self.budget.give_back()
+
+
+def _check_numbers(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not number >= 0:
+            raise ConfigurationError(f"{name}= takes a number from 0 up, got {number!r}")

@@ -5,26 +5,34 @@ from __future__ import annotations
 import platform
 
 from muxi.hookspecs import hookimpl
-from muxi.transport import Request
+from muxi.transport import Headers, Request
 from muxi.version import __version__
 
 __all__ = ["SdkHeaders"]
 
 
 class SdkHeaders:
-    """``muxi.sdk_headers``: ``X-Muxi-SDK``, ``X-Muxi-Client`` and ``User-Agent``."""
+    """``muxi.sdk_headers``: ``X-Muxi-SDK``, ``X-Muxi-Client`` and ``User-Agent``; a header of the caller's own stays.
+
+    Args:
+        app: the name of the program, sent as ``X-Muxi-App`` and in front of the ``User-Agent``, such as ``shop/2.1``.
+
+    Raises:
+        ValidationError: ``app`` has a line break in it.
+    """
 
     name = "muxi.sdk_headers"
 
-    def __init__(self) -> None:
+    def __init__(self, app: str | None = None) -> None:
         machine = f"{platform.system().lower()}-{platform.machine().lower()}/py{platform.python_version()}"
-        self._headers = {
-            "X-Muxi-SDK": f"python/{__version__}",
-            "X-Muxi-Client": machine,
-            "User-Agent": f"muxi-client/{__version__}",
-        }
+        agent = f"muxi-client/{__version__}"
+        found = Headers({"X-Muxi-SDK": f"python/{__version__}", "X-Muxi-Client": machine, "User-Agent": agent})
+        if app:
+            found["X-Muxi-App"] = app
+            found["User-Agent"] = f"{app} {agent}"
+        self._headers = tuple(found.items())
 
     @hookimpl
     def muxi_prepare_request(self, request: Request) -> None:
-        for name, value in self._headers.items():
+        for name, value in self._headers:
             request.headers.setdefault(name, value)

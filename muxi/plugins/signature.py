@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import threading
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from muxi.call import Key
@@ -24,7 +24,8 @@ class SignatureAuth:
     """``muxi.auth`` of a server client: the HMAC signature, made anew for each attempt.
 
     Where the server says that the timestamp has expired, the clocks differ: the difference to its ``Date``
-    is remembered and the call is signed once more.
+    is remembered and the call is signed once more. Where it refuses the signature otherwise, a function is asked once
+    more for the secret, and the call is repeated if it has another by then.
 
     Args:
         key_id: the public half of the pair.
@@ -57,14 +58,7 @@ class SignatureAuth:
                 if not there
             ]
             raise ConfigurationError(f"this call is signed; give {' and '.join(missing)}")
-        secret = self._secret.get()
-        if isinstance(secret, str):
-            self._sign(request, secret, context)
-            return None
-        return self._sign_later(request, secret, context)
-
-    async def _sign_later(self, request: Request, secret: Awaitable[str], context: Context) -> None:
-        self._sign(request, await secret, context)
+        return self._secret.use(context, lambda secret: self._sign(request, secret, context))
 
     def _sign(self, request: Request, secret: str, context: Context) -> None:
         timestamp = int(context.clock.time() + self._skew)
@@ -72,11 +66,18 @@ class SignatureAuth:
         request.headers["Authorization"] = f"MUXI-HMAC key={self._key_id}, timestamp={timestamp}, signature={signature}"
 
     @hookimpl(tryfirst=True)
-    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | None:
+    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
         error = outcome.error
-        if not isinstance(error, AuthenticationError) or "expired" not in error.message or error.answer is None:
+        if not isinstance(error, AuthenticationError):
             return None
-        date = next((value for name, value in error.answer.headers if name.lower() == "date"), None)
+        if "expired" in error.message:
+            return self._corrected(error, context)
+        return self._secret.renewed(context)
+
+    def _corrected(self, error: AuthenticationError, context: Context) -> float | None:
+        """Take the server's clock for ours, once for each call."""
+        headers = error.answer.headers if error.answer else ()
+        date = next((value for name, value in headers if name.lower() == "date"), None)
         if date is None or self.name in context.state:
             return None
         context.state[self.name] = "signed again"

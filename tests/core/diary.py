@@ -72,5 +72,9 @@ class Diary:
         self._note("muxi_retry_delay", outcome=outcome, context=context)
 
     @hookimpl
+    def muxi_retry_scheduled(self, delay: float, error: Any, context: Context) -> None:
+        self._note("muxi_retry_scheduled", delay=delay, error=error, context=context)
+
+    @hookimpl
     def muxi_event_received(self, event: Any, context: Context) -> None:
         self._note("muxi_event_received", event=event, context=context)

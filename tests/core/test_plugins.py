@@ -10,10 +10,11 @@ from typing import Any
 import pluggy
 import pytest
 
-from muxi import STOP, Context, Outcome, PluginError, hookimpl, hooks
+from muxi import STOP, ConfigurationError, Context, Outcome, PluginError, hookimpl
 from muxi.hooks import Await, Hooks
+from muxi.hooks import installed as installed_plugins
 from muxi.transport import Request
-from tests.core.answers import Colour, Playback, answer, chat_answer
+from tests.core.answers import Colour, Playback, answer, chat_answer, refused
 from tests.core.diary import SPECS, Diary
 
 
@@ -127,11 +128,55 @@ def test_a_function_named_like_a_hook_and_not_marked_is_an_error() -> None:
 
 
 def test_two_plugins_of_one_name_are_an_error() -> None:
-    class Named:
+    class Named(Diary):
         name = "twin"
 
     with pytest.raises(PluginError, match="'twin' is registered twice"):
         Hooks(plugins=[Named(), Named()])
+
+
+@pytest.mark.parametrize("thing", ["muxi.tracing", None, {}, print, object()])
+def test_what_implements_no_hook_is_no_plugin(thing: object) -> None:
+    with pytest.raises(PluginError, match=r"implements no hook.*The hooks are: muxi_register_transports"):
+        Hooks(plugins=[thing])
+
+
+@pytest.mark.parametrize("plugins", [Diary(), "vault", 3])
+def test_one_plugin_is_not_a_list_of_them(plugins: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"plugins= takes a list of plugins, got .*; put it into one"):
+        Hooks(plugins=plugins)
+
+
+def test_one_name_is_not_a_list_of_them() -> None:
+    with pytest.raises(ConfigurationError, match=r"disable_plugins= takes a list of names, got 'muxi.retry'"):
+        Colour().formation(disable_plugins="muxi.retry")
+
+
+def test_a_misspelt_name_of_a_built_in_plugin_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"'muxi.retyr'.*did you mean 'muxi.retry'\?"):
+        Colour().formation(disable_plugins=["muxi.retyr"])
+    Colour().formation(disable_plugins=["muxi.tracing", "vault", "muxi.retry"])
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_hook_with_a_yield_would_never_run_and_is_refused(asynchronous: bool) -> None:
+    class Yields:
+        name = "yields"
+
+        @hookimpl
+        def muxi_call_started(self) -> Any:
+            yield
+
+    class YieldsLater:
+        name = "yields"
+
+        @hookimpl
+        async def muxi_call_started(self) -> Any:
+            yield
+
+    for plugin in (Yields(), YieldsLater()):
+        with pytest.raises(PluginError, match="'yields' has a yield in its muxi_call_started"):
+            Hooks(plugins=[plugin], asynchronous=asynchronous)
 
 
 def test_a_class_is_no_plugin_but_its_instances_are() -> None:
@@ -155,7 +200,7 @@ def test_a_module_is_a_plugin(colour: Colour) -> None:
 
 
 def test_built_in_plugins_can_be_gone_without_or_replaced_by_name() -> None:
-    class Mine:
+    class Mine(Diary):
         name = "muxi.retry"
 
     builtin = [("muxi.auth", Diary()), ("muxi.retry", Diary()), ("muxi.log", Diary())]
@@ -174,22 +219,23 @@ def test_a_hook_without_implementations_is_known_as_such() -> None:
 
 # Entry points
 
-Install = Callable[[str, str], None]
+Install = Callable[..., None]
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Install a distribution with one module and one entry point of the group ``muxi``."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    hooks._entry_points.cache_clear()
-    monkeypatch.setattr(hooks, "_entry_points", hooks._entry_points.__wrapped__)
+    installed_plugins.entry_points.cache_clear()
+    monkeypatch.setattr(installed_plugins, "entry_points", installed_plugins.entry_points.__wrapped__)
 
-    def installed(name: str, source: str) -> None:
+    def installed(name: str, source: str, attribute: str = "") -> None:
         (tmp_path / f"muxi_{name}_plugin.py").write_text(source)
         info = tmp_path / f"{name}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[muxi]\n{name} = muxi_{name}_plugin\n")
+        target = f"muxi_{name}_plugin:{attribute}".rstrip(":")
+        (info / "entry_points.txt").write_text(f"[muxi]\n{name} = {target}\n")
         importlib.invalidate_caches()
 
     return installed
@@ -221,6 +267,49 @@ def test_an_installed_plugin_is_found_and_can_be_switched_off(
         assert header() == expected, value
 
 
+CLASS = """
+import muxi
+
+class Plugin:
+    made = []
+
+    def __init__(self):
+        Plugin.made.append(self)
+
+    @muxi.hookimpl
+    def muxi_prepare_request(self, request):
+        request.headers["X-Installed"] = str(Plugin.made.index(self))
+"""
+
+
+def test_an_installed_class_gives_each_client_a_plugin_of_its_own(colour: Colour, install: Install) -> None:
+    colour_name = type(colour).__name__.lower()
+    install(colour_name, CLASS, "Plugin")
+    plays = [Playback(answer({})), Playback(answer({}))]
+    for play in plays:
+        colour.run(colour.formation(play).get_memories, "ada")
+    assert [play.request.headers["X-Installed"] for play in plays] == ["0", "1"]
+
+
+def test_an_installed_class_that_cannot_be_made_is_named(install: Install) -> None:
+    install("needy", "class Plugin:\n    def __init__(self, key): ...", "Plugin")
+    with pytest.raises(PluginError, match=r"'needy'.*cannot be loaded: TypeError.*MUXI_DISABLE_PLUGINS=needy"):
+        Colour().formation()
+
+
+def test_an_installed_plugin_and_a_given_one_of_its_name_are_not_both_taken(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Given(Diary):
+        name = "double"
+
+    install("double", PLUGIN)
+    with pytest.raises(PluginError, match=r"'double' is registered twice.*MUXI_DISABLE_PLUGINS=double"):
+        Colour().formation(plugins=[Given()])
+    monkeypatch.setenv("MUXI_DISABLE_PLUGINS", "double")
+    Colour().formation(plugins=[Given()])
+
+
 def test_an_installed_plugin_that_cannot_be_loaded_says_how_to_go_without(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,8 +334,48 @@ def test_each_hook_call_can_be_traced(
         "muxi: muxi_prepare_request -> muxi.idempotency",
         "muxi: muxi_prepare_request -> muxi.sdk_headers",
         "muxi: muxi_prepare_request -> muxi.auth",
+        "muxi: muxi_response_received -> muxi.version_notice",
         "muxi: muxi_call_finished -> muxi.retry",
     ]
+
+
+def test_a_trace_tells_what_plugins_decide_and_what_they_raise_but_shows_nothing_of_it(
+    colour: Colour, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def decides() -> Any:
+        return 0 if not colour.asynchronous else _later(0)
+
+    class Tells:
+        name = "tells"
+
+        @hookimpl
+        def muxi_retry_delay(self) -> Any:
+            return decides()
+
+        @hookimpl
+        def muxi_call_finished(self) -> None:
+            raise LookupError("hush")
+
+        @hookimpl
+        def muxi_response_received(self) -> Any:
+            return {"hush": 1}
+
+    monkeypatch.setenv("MUXI_TRACE_PLUGINS", "1")
+    client = colour.formation(refused(), answer({}), plugins=[Tells()])
+    colour.run(client.get_memories, "ada")
+    lines = [line for line in capsys.readouterr().err.splitlines() if "tells" in line]
+    assert lines == [
+        "muxi: muxi_retry_delay -> tells",
+        "muxi: muxi_retry_delay <- tells: 0",
+        "muxi: muxi_response_received -> tells",
+        "muxi: muxi_response_received <- tells: dict",
+        "muxi: muxi_call_finished -> tells",
+        "muxi: muxi_call_finished !! tells: LookupError",
+    ]
+
+
+async def _later(result: object) -> object:
+    return result
 
 
 def test_nothing_is_traced_unless_asked_for(

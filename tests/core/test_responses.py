@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
-from muxi import AsyncServerClient, FormationClient, ServerClient, ValidationError, hookimpl, meta, types
+from muxi import (
+    AsyncServerClient,
+    FormationClient,
+    FormationConfig,
+    ServerClient,
+    ValidationError,
+    hookimpl,
+    meta,
+    types,
+)
 from muxi.call import Call, StreamCall
 from muxi.errors import ConfigurationError
 from muxi.schemas import SchemaRegistry
@@ -131,7 +140,8 @@ def test_what_fits_is_handed_over_without_a_word(colour: Colour, caplog: pytest.
 
 def test_what_does_not_fit_is_handed_over_with_one_warning(colour: Colour, caplog: pytest.LogCaptureFixture) -> None:
     longer = {**WRONG, "memories": [MEMORY, *WRONG["memories"]]}  # type: ignore[misc]  # a list, by construction
-    client = colour.formation(answer(WRONG), answer(WRONG), answer(longer), answer({"count": 0}))
+    answers = answer(WRONG), answer(WRONG), answer(longer), answer({"count": 0})
+    client = colour.formation(*answers, validate_responses="warn")
     with caplog.at_level(logging.WARNING, "muxi"):
         assert colour.run(client.get_memories, "ada") == WRONG
         assert colour.run(client.get_memories, "ada")["new"] == {"kept": True}
@@ -144,7 +154,7 @@ def test_what_does_not_fit_is_handed_over_with_one_warning(colour: Colour, caplo
 
 
 def test_the_warning_goes_where_the_client_logs(colour: Colour, caplog: pytest.LogCaptureFixture) -> None:
-    client = colour.formation(answer(WRONG), logger=logging.getLogger("shop.muxi"))
+    client = colour.formation(answer(WRONG), logger=logging.getLogger("shop.muxi"), validate_responses="warn")
     colour.run(client.get_memories, "ada")
     assert [record.name for record in caplog.records if record.levelno == logging.WARNING] == ["shop.muxi"]
 
@@ -287,4 +297,5 @@ def test_a_chat_in_strict_mode(colour: Colour) -> None:
 def test_both_clients_know_the_setting() -> None:
     changed = FormationClient(url="http://x", validate_responses="off").with_options(validate_responses="warn")
     assert isinstance(changed, FormationClient)
+    assert FormationConfig().validate_responses == "warn"
     AsyncServerClient(url="http://x", key_id="k", secret_key="s", validate_responses="strict")

@@ -1,0 +1,186 @@
+"""How the implementations of a hook are run: one by one, in pluggy's order.
+
+pluggy registers, orders and validates (:mod:`muxi.hooks.registration`). Its own calling loop is not used, because it
+can neither await an implementation nor keep one that raises from silencing the others.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+from collections.abc import Awaitable, Generator, Iterable
+from typing import Any, NamedTuple
+
+from muxi.errors import MuxiError, PluginError
+from muxi.hooks.registration import SPECS, Implementation, implementations_of, plugins_of, registered
+from muxi.hooks.results import check_request, checked
+
+__all__ = ["Await", "Hooks", "Implementation"]
+
+logger: logging.Logger = logging.getLogger("muxi.plugins")
+
+
+class Await(NamedTuple):
+    """A step: await this and send the outcome back. Only async clients are asked for it."""
+
+    awaitable: Awaitable[Any]
+
+
+class Hooks:
+    """The plugins of one client.
+
+    Args:
+        builtin: plugins with their names, which another plugin of the same name replaces.
+        plugins: the caller's own.
+        disabled: names to go without.
+        asynchronous: whether implementations may be coroutine functions.
+
+    Raises:
+        ConfigurationError: ``plugins`` or ``disabled`` is no list, or has a name that is nobody's.
+        PluginError: one cannot be registered; the message names it, the hook, and what was expected.
+    """
+
+    def __init__(
+        self,
+        builtin: Iterable[tuple[str, object]] = (),
+        plugins: Iterable[object] = (),
+        disabled: Iterable[str] = (),
+        *,
+        asynchronous: bool = False,
+    ) -> None:
+        self._asynchronous = asynchronous
+        self._manager = registered(plugins_of(builtin, plugins, disabled), asynchronous=asynchronous)
+        self._by_hook = {name: implementations_of(self._manager, name) for name in SPECS}
+        if os.environ.get("MUXI_TRACE_PLUGINS", "") not in ("", "0"):
+            from muxi.hooks.tracing import traced
+
+            self._by_hook = {name: tuple(map(traced, found)) for name, found in self._by_hook.items()}
+
+    def names(self) -> list[str]:
+        """The names of the registered plugins, in the order of registration."""
+        return [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
+
+    def has(self, hook: str) -> bool:
+        """Whether anybody implements this hook."""
+        return bool(self._by_hook[hook])
+
+    def observe(self, hook: str, **arguments: Any) -> Generator[Await, Any, None]:
+        """Run every implementation. One that raises is logged and neither breaks the call nor silences another."""
+        for implementation in self._by_hook[hook]:
+            try:
+                result = self._call(implementation, arguments)
+                if result is not None and inspect.isawaitable(result):
+                    yield self._await(implementation, result)
+            except Exception:
+                _log_failure(implementation)
+
+    def decide(self, hook: str, *, everybody: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
+        """Run implementations until one has an answer. One that raises is logged and has none.
+
+        Args:
+            hook: the hook.
+            everybody: run those after it too, because they observe; the first answer stands.
+            arguments: what the hook is given.
+        """
+        decided: object = None
+        for implementation in self._by_hook[hook]:
+            try:
+                result = self._call(implementation, arguments)
+                if result is not None and inspect.isawaitable(result):
+                    result = yield self._await(implementation, result)
+                if result is not None:
+                    result = checked(implementation, result)
+                    decided = result if decided is None else decided
+                    if not everybody:
+                        break
+            except Exception:
+                _log_failure(implementation)
+        return decided
+
+    def apply(self, hook: str, *, first: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
+        """Run implementations whose failure is the call's.
+
+        Args:
+            hook: the hook.
+            first: stop at the first result that is not None, and return it. Without it, results do not count.
+            arguments: what the hook is given, a request among it.
+
+        Raises:
+            MuxiError: as an implementation raised it.
+            PluginError: an implementation raised anything else.
+        """
+        request = arguments["request"]
+        for implementation in self._by_hook[hook]:
+            try:
+                result = self._call(implementation, arguments)
+                if result is not None and inspect.isawaitable(result):
+                    result = yield self._await(implementation, result)
+            except MuxiError:
+                raise
+            except Exception as error:
+                raise _failed(implementation, error) from error
+            if not first:
+                check_request(implementation, request, result)
+            elif result is not None:
+                return checked(implementation, result)
+        return None
+
+    def announce(self, hook: str, **arguments: Any) -> None:
+        """As :meth:`observe`, for hooks that are called where nothing can be awaited."""
+        for implementation in self._by_hook[hook]:
+            try:
+                self._call_now(implementation, arguments)
+            except Exception:
+                _log_failure(implementation)
+
+    def require(self, hook: str, **arguments: Any) -> None:
+        """As :meth:`announce`, for what a client cannot do without.
+
+        Raises:
+            MuxiError: as an implementation raised it.
+            PluginError: an implementation raised anything else.
+        """
+        for implementation in self._by_hook[hook]:
+            try:
+                self._call_now(implementation, arguments)
+            except MuxiError:
+                raise
+            except Exception as error:
+                raise _failed(implementation, error) from error
+
+    def _call(self, implementation: Implementation, arguments: dict[str, Any]) -> Any:
+        return implementation.function(*[arguments[name] for name in implementation.arguments])
+
+    def _call_now(self, implementation: Implementation, arguments: dict[str, Any]) -> None:
+        result = self._call(implementation, arguments)
+        if inspect.isawaitable(result):
+            _refuse_await(implementation, result, "here")
+
+    def _await(self, implementation: Implementation, result: Awaitable[Any]) -> Await:
+        if not self._asynchronous:
+            _refuse_await(implementation, result, "on a sync client")
+        return Await(result)
+
+
+def _log_failure(implementation: Implementation) -> None:
+    logger.exception("the plugin %r failed in %s", implementation.plugin, implementation.hook)
+
+
+def _failed(implementation: Implementation, error: Exception) -> PluginError:
+    return PluginError(
+        f"the plugin {implementation.plugin!r} failed in {implementation.hook}: {type(error).__name__}: {error}",
+        plugin=implementation.plugin,
+        hook=implementation.hook,
+    )
+
+
+def _refuse_await(implementation: Implementation, result: object, where: str) -> None:
+    if inspect.iscoroutine(result):
+        result.close()
+    raise PluginError(
+        f"the plugin {implementation.plugin!r} returned an awaitable from {implementation.hook}, which cannot be "
+        f"awaited {where}",
+        plugin=implementation.plugin,
+        hook=implementation.hook,
+    )

@@ -1,0 +1,88 @@
+"""Tokens for whatever stands between the client and the platform: a gateway, an identity-aware proxy, a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from muxi.call import Key
+from muxi.config import Secret
+from muxi.context import Context, Outcome
+from muxi.errors import AuthenticationError, ConfigurationError
+from muxi.hookspecs import hookimpl
+from muxi.plugins.auth import warn_in_the_clear
+from muxi.plugins.secret import KeySource
+from muxi.redact import keep_secret
+from muxi.transport import Request
+
+__all__ = ["BearerAuth"]
+
+
+class BearerAuth:
+    """A token on every request, beside the platform's own keys; several may stand side by side in different headers.
+
+    ::
+
+        FormationClient(plugins=[BearerAuth(token_of_the_gateway), BearerAuth(mesh, header="X-Mesh-Token", scheme="")])
+
+    A function is asked on every attempt, and once more after a 401: where it has another token by then, the call is
+    repeated at once with that. A header of the same name that the caller gave (``headers=``, ``with_options``) stays.
+    The header's value is shown in no log and no ``repr``, whatever the header is called.
+
+    Args:
+        token: the token, or a function that returns it; on an async client it may be ``async def``.
+        header: where to put it. A server client signs in ``Authorization``, so a token for a gateway in front of a
+            server goes into another one, such as ``Proxy-Authorization``.
+        scheme: what stands before it; empty for the token alone.
+        name: the plugin's name; ``muxi.bearer``, with the header's name where that is not ``Authorization``.
+
+    Raises:
+        ConfigurationError: the token is neither a text nor a function, or the header is none.
+    """
+
+    def __init__(
+        self, token: Secret, header: str = "Authorization", scheme: str = "Bearer", *, name: str | None = None
+    ) -> None:
+        given: object = token
+        if not callable(given) and not (isinstance(given, str) and given.strip()):
+            what = "an empty text" if isinstance(given, str) else type(given).__name__
+            raise ConfigurationError(f"token= takes a text or a function that returns one, got {what}")
+        if not header.strip():
+            raise ConfigurationError("header= takes the name of a header")
+        plain = header.lower() == "authorization"
+        self.name: str = name or ("muxi.bearer" if plain else f"muxi.bearer.{header.lower()}")
+        self.header: str = header
+        self._scheme = f"{scheme} " if scheme else ""
+        self._signed_there = plain
+        keep_secret(header)
+        self._token = KeySource(
+            "token", token.strip() if isinstance(token, str) else token, asynchronous=None, plugin=self.name
+        )
+
+    @hookimpl(trylast=True)
+    def muxi_prepare_request(self, request: Request, context: Context) -> Coroutine[Any, Any, None] | None:
+        if self._signed_there and context.call.key is Key.SIGNATURE:
+            raise ConfigurationError(
+                f"the plugin {self.name!r} puts its token into Authorization, where a server client has its signature; "
+                'give the token another header: BearerAuth(…, header="Proxy-Authorization")'
+            )
+        if self.header in request.headers:
+            given = [*context.call.headers, *(name for name, _ in context.options.headers)]
+            if any(name.lower() == self.header.lower() for name in given):
+                return None
+            raise ConfigurationError(
+                f"the plugin {self.name!r} puts its token into {self.header}, where another plugin has put something; "
+                "give one of them another header"
+            )
+        warn_in_the_clear(request)
+        return self._token.use(context, lambda token: self._put(request, token))
+
+    def _put(self, request: Request, token: str) -> None:
+        request.headers[self.header] = f"{self._scheme}{token}"
+
+    @hookimpl(tryfirst=True)
+    def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
+        return self._token.renewed(context) if isinstance(outcome.error, AuthenticationError) else None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} in {self.header}>"

@@ -1,0 +1,200 @@
+"""A word on stderr where the platform knows of a newer SDK, at most twice a day on each machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import threading
+from typing import Any
+
+from muxi.clock import Clock, SystemClock
+from muxi.hookspecs import hookimpl
+from muxi.transport import AsyncResponse, BufferedResponse, Response
+from muxi.version import __version__
+
+__all__ = ["VersionNotice", "is_newer"]
+
+logger: logging.Logger = logging.getLogger("muxi.plugins")
+
+_HEADER = "x-muxi-sdk-latest"
+
+#: ``0`` is never, anything else also where :data:`_CI` says that nobody reads it.
+_SWITCH = "MUXI_SDK_VERSION_NOTIFICATION"
+_CI = "CI"
+
+#: Seconds between two notices on one machine.
+_INTERVAL = 12 * 3600.0
+
+#: The key of the SDKs for Python in the file, which those for other languages share.
+_LANGUAGE = "python"
+
+# The version scheme of Python's package index: epoch, release, pre, post, dev, local. Compiled when it is needed, which
+# in most programs is never.
+_VERSION = (
+    r"v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)"
+    r"(?:[-_.]?(?P<kind>a|alpha|b|beta|c|rc|pre|preview)[-_.]?(?P<pre>\d*))?"
+    r"(?P<post>-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?"
+    r"(?P<dev>[-_.]?dev[-_.]?\d*)?"
+    r"(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?"
+)
+_KINDS = {"a": 0, "alpha": 0, "b": 1, "beta": 1, "c": 2, "rc": 2, "pre": 2, "preview": 2}
+
+_Version = tuple[int, tuple[int, ...], tuple[int, int], int, int]
+
+
+class VersionNotice:
+    """``muxi.version_notice``: says on stderr that ``X-Muxi-Sdk-Latest`` names a newer version than this one.
+
+    Once in a process, and every twelve hours on a machine: when it was last said is kept in
+    ``~/.muxi/sdk-versions.json``, where the platform's other SDKs keep it too. ``MUXI_SDK_VERSION_NOTIFICATION=0`` goes
+    without, and so does ``CI`` (set by build servers) unless that variable is ``1``. A file that cannot be read or
+    written changes nothing else.
+
+    Args:
+        path: the file, in place of that one.
+        current: the version that is running.
+        clock: what the twelve hours go by; the machine's if None.
+    """
+
+    name = "muxi.version_notice"
+
+    def __init__(self, path: str | None = None, *, current: str = __version__, clock: Clock | None = None) -> None:
+        self._path = path
+        self._current = current
+        self._clock = clock
+
+    @hookimpl(tryfirst=True)
+    def muxi_response_received(self, response: Response | AsyncResponse | BufferedResponse) -> BufferedResponse | None:
+        latest = response.headers.get(_HEADER)
+        if latest is not None and latest != self._current and is_newer(latest, self._current) and _wanted():
+            with _lock:
+                if latest in _seen:
+                    return None
+                _seen.add(latest)
+            self._notify(latest.strip())
+        return None
+
+    def _notify(self, latest: str) -> None:
+        """Say it, unless that has been done in the last hours."""
+        from datetime import datetime  # slow to load and rarely needed
+
+        now = datetime.fromtimestamp((self._clock or SystemClock()).time())
+        path = self._path or _state_path()
+        state = _read(path) if path else {}
+        entry = state.get(_LANGUAGE)
+        entry = dict(entry) if isinstance(entry, dict) else {}
+        last = _moment(entry.get("last_notified"))
+        # A time to come was written by a clock that has been set back since.
+        due = last is None or not 0 <= (now - last).total_seconds() < _INTERVAL
+        if due and sys.stderr is not None:
+            print(
+                f"[muxi] a newer SDK is available: {latest} (this is {self._current}). Upgrade with: pip install "
+                f"--upgrade muxi-client. {_SWITCH}=0 turns this notice off.",
+                file=sys.stderr,
+            )
+            entry["last_notified"] = now.isoformat()
+        if path:
+            _write(path, {**state, _LANGUAGE: {**entry, "current": self._current, "latest": latest}})
+
+
+#: What has been noticed in this process.
+_seen: set[str] = set()
+_lock = threading.Lock()
+
+
+def is_newer(latest: str, current: str) -> bool:
+    """Whether one version comes after another in the order of Python's package index.
+
+    A pre-release is no news to somebody who runs a release. What is no version is not newer.
+
+    Args:
+        latest: as it is announced, such as ``1.10.0``.
+        current: as it runs, such as ``1.9.1`` or ``2.0rc1``.
+    """
+    theirs, ours = _parsed(latest), _parsed(current)
+    if theirs is None or ours is None or (_is_preview(theirs) and not _is_preview(ours)):
+        return False
+    return theirs > ours
+
+
+def _is_preview(version: _Version) -> bool:
+    return version[2] < _FINAL or version[4] < _NO_DEV
+
+
+#: What stands for the absence of a part, so that tuples of versions are in their order.
+_FINAL = (3, 0)
+_NO_DEV = sys.maxsize
+
+
+def _parsed(text: str) -> _Version | None:
+    """A version as something that compares; None for what is none. The local part does not count."""
+    found = re.fullmatch(_VERSION, text.strip(), re.IGNORECASE | re.ASCII) if len(text) < 100 else None
+    if not found:
+        return None
+    release = [int(number) for number in found["release"].split(".")]
+    while len(release) > 1 and release[-1] == 0:
+        release.pop()
+    pre = (_KINDS[found["kind"].lower()], int(found["pre"] or 0)) if found["kind"] else _FINAL
+    post = -1 if found["post"] is None else _number(found["post"])
+    dev = _NO_DEV if found["dev"] is None else _number(found["dev"])
+    if not found["kind"] and found["post"] is None and found["dev"]:
+        pre = (-1, 0)  # a development version comes before all previews of its release
+    return int(found["epoch"] or 0), tuple(release), pre, post, dev
+
+
+def _number(part: str) -> int:
+    return int(re.sub(r"\D", "", part) or 0)
+
+
+def _wanted() -> bool:
+    switch = os.environ.get(_SWITCH, "").strip()
+    if switch:
+        return switch != "0"
+    return os.environ.get(_CI, "").strip().lower() in ("", "0", "false", "no")
+
+
+def _state_path() -> str | None:
+    """The file; None where there is no home to have it in."""
+    home = os.path.expanduser("~")
+    return os.path.join(home, ".muxi", "sdk-versions.json") if os.path.isabs(home) else None
+
+
+def _moment(text: object) -> Any:
+    """A time that was written down, as this machine's local one; None where it is none."""
+    from datetime import datetime
+
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found.astimezone().replace(tzinfo=None) if found and found.tzinfo else found
+
+
+def _read(path: str) -> dict[str, Any]:
+    import json
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        logger.debug("%s cannot be read: %s", path, error)
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: str, state: dict[str, Any]) -> None:
+    import json
+
+    # Whole or not at all: other processes read it meanwhile.
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(state, file, indent=2)
+        os.replace(temporary, path)
+    except OSError as error:
+        logger.debug("%s cannot be written: %s", path, error)
