@@ -30,7 +30,7 @@ _kept_secret: set[str] = set()
 _SECRET_WORDS = re.compile(r"api-?key|auth|cookie|credential|passw|secret|signature|token", re.IGNORECASE)
 
 # What the fields of a payload that hold secrets have in their names.
-_SECRET_FIELD = (
+_HIDDEN_FIELDS = (
     r"api[-_]?key|^auth$|authorization|cookie|credential|passw|passphrase|private[-_]?key|secret|signature|token"
 )
 
@@ -86,4 +86,4 @@ def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
 def _is_secret_field(name: object, value: object) -> bool:
     if not value or not isinstance(value, str | list | dict):
         return False
-    return re.search(_SECRET_FIELD, str(name), re.IGNORECASE) is not None
+    return re.search(_HIDDEN_FIELDS, str(name), re.IGNORECASE) is not None
