@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from muxi.plugins.retry import Retry, RetryBudget
+    from muxi.plugins.tracing import Tracing
 
 __all__ = [
     "Retry",
     "RetryBudget",
+    "Tracing",
 ]
 
 #: Where each public name lives.
 _HOMES = {
     "muxi.plugins.retry": ("Retry", "RetryBudget"),
+    "muxi.plugins.tracing": ("Tracing",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
