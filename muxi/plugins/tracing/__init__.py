@@ -65,7 +65,7 @@ class Tracing:
     ) -> None:
         try:
             from muxi.plugins.tracing.spans import Recorder
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             if not (error.name or "").startswith("opentelemetry"):
                 raise
             raise ConfigurationError("tracing needs OpenTelemetry: pip install 'muxi-client[tracing]'") from error

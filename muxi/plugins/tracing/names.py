@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 from muxi.config import Address
-from muxi.errors import ConnectionError, MuxiError, StreamInterrupted, TimeoutError
+from muxi.errors import ConnectionError, MuxiError, StreamInterrupted, TimeoutError, TurnFailed
 from muxi.redact import is_secret_header, redact_text
 
 __all__ = [
@@ -147,7 +147,7 @@ def _query(query: str) -> str:
 
 
 def _parameter(name: str, equals: str, value: str) -> str:
-    secret = name.lower() in _SECRET_PARAMETERS or is_secret_header(name)
+    secret = name.lower() in _SECRET_PARAMETERS or is_secret_header(name.replace("_", "-"))
     return f"{name}{equals}{_HIDDEN}" if secret and value else f"{name}{equals}{value}"
 
 
@@ -161,9 +161,9 @@ def error_code(error: BaseException) -> str | None:
     return error.code or None if isinstance(error, MuxiError) else None
 
 
-def broke_the_exchange(error: BaseException | None) -> bool:
+def broke_the_exchange(error: BaseException) -> bool:
     """Whether an error is one of HTTP, and not of what an answer that came well says."""
-    if error is None:
+    if isinstance(error, TurnFailed):
         return False
     return not isinstance(error, MuxiError) or isinstance(error, ConnectionError | TimeoutError | StreamInterrupted)
 

@@ -24,7 +24,7 @@ from opentelemetry.trace import (
 from muxi.call import StreamCall
 from muxi.clock import Clock
 from muxi.context import Context, Outcome
-from muxi.errors import MuxiError
+from muxi.errors import ConfigurationError, MuxiError
 from muxi.plugins.tracing import genai, names
 from muxi.plugins.tracing.metrics import Metrics
 from muxi.plugins.tracing.names import Attributes
@@ -78,6 +78,8 @@ class Recorder:
         propagate: bool,
         suppress_http: bool,
     ) -> None:
+        _check("tracer_provider", tracer_provider, TracerProvider)
+        _check("meter_provider", meter_provider, MeterProvider)
         self.tracer: Tracer = get_tracer("muxi", __version__, tracer_provider, names.SCHEMA_URL)
         self.metrics = Metrics(meter_provider)
         self.capture_content = capture_content
@@ -313,6 +315,11 @@ class TracedCall:
             said = self._reply.attributes(reasons[ending])
             found |= {name: value for name, value in said.items() if name not in self._known}
         return found
+
+
+def _check(argument: str, given: object, wanted: type) -> None:
+    if given is not None and not isinstance(given, wanted):
+        raise ConfigurationError(f"{argument}= takes an opentelemetry {wanted.__name__}, got {type(given).__name__}")
 
 
 def _request_id(outcome: Outcome, context: Context) -> str | None:
