@@ -45,6 +45,26 @@ def test_closing_frees_the_connection_once_and_ends_iteration(side: Side, diary:
     assert diary.outcomes[0].error is None
 
 
+def test_plugins_are_told_of_a_stream_that_was_left(side: Side, diary: Diary) -> None:
+    leave = {
+        "closed": lambda held: held.close(),
+        "let go of": lambda held: held.drop(),
+        "read to its end": lambda held: held.events(),
+    }
+    for how, leaving in leave.items():
+        held = side.open(Script(HELLO, WORLD, COMPLETED, DONE), plugins=[diary])
+        held.next()
+        leaving(held)
+        assert diary.outcomes[-1].left is (how != "read to its end"), how
+    assert len(diary.outcomes) == 3
+
+
+def test_a_stream_that_breaks_was_not_left(side: Side, diary: Diary) -> None:
+    with pytest.raises(StreamInterrupted):
+        side.open(Script(HELLO, LOST), plugins=[diary]).events()
+    assert diary.outcomes[-1].left is False
+
+
 def test_a_stream_closed_early_has_no_result_but_what_had_arrived(side: Side) -> None:
     held = side.open(Script(HELLO, WORLD))
     held.next()
