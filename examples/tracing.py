@@ -16,9 +16,10 @@ from muxi import FormationClient, NotFoundError
 
 def line(span: ReadableSpan) -> str:
     """A span in one line: its trace, its name, and how it ended."""
-    known = span.attributes or {}
+    context, known = span.get_span_context(), span.attributes or {}
+    which = trace.format_trace_id(context.trace_id) if context else "no trace"
     told = {name: known[name] for name in ("http.response.status_code", "muxi.stream.events") if name in known}
-    return f"{span.context.trace_id:032x} {span.name} {span.status.status_code.name} {told}\n"
+    return f"{which} {span.name} {span.status.status_code.name} {told}\n"
 
 
 def main() -> None:

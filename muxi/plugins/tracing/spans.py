@@ -81,7 +81,7 @@ class Recorder:
         _check("tracer_provider", tracer_provider, TracerProvider)
         _check("meter_provider", meter_provider, MeterProvider)
         self.tracer: Tracer = get_tracer("muxi", __version__, tracer_provider, names.SCHEMA_URL)
-        self.metrics = Metrics(meter_provider)
+        self.metrics: Metrics = Metrics(meter_provider)
         self.capture_content = capture_content
         self.propagate = propagate
         self.suppress_http = suppress_http
