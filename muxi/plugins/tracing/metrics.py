@@ -64,7 +64,4 @@ class Metrics:
 
 
 def _histogram(meter: Meter, name: str, description: str, buckets: Sequence[float]) -> Histogram:
-    try:
-        return meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=buckets)
-    except TypeError:  # opentelemetry-api before 1.30 takes no advice
-        return meter.create_histogram(name, "s", description)
+    return meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=buckets)

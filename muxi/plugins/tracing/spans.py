@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from types import TracebackType
 from typing import Any
 
@@ -230,7 +231,8 @@ class TracedCall:
             with recorder.guard:
                 propagate.inject(request.headers, current)
         if recorder.suppress_http:
-            current = contexts.set_value(_QUIET_HTTP, True, current)
+            for key in _keys_of_silence():
+                current = contexts.set_value(key, True, current)
         self._frames.push(current)
 
     def answered(self, response: AnyResponse) -> None:
@@ -315,6 +317,14 @@ class TracedCall:
             said = self._reply.attributes(reasons[ending])
             found |= {name: value for name, value in said.items() if name not in self._known}
         return found
+
+
+def _keys_of_silence() -> tuple[str, ...]:
+    """By which keys the instrumentations of HTTP libraries are kept quiet."""
+    aiohttp = sys.modules.get("opentelemetry.instrumentation.aiohttp_client")
+    if aiohttp is None or hasattr(aiohttp, "is_http_instrumentation_enabled"):
+        return (_QUIET_HTTP,)
+    return _QUIET_HTTP, _QUIET  # that of aiohttp, before 0.60, knows no other
 
 
 def _check(argument: str, given: object, wanted: type) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ from opentelemetry import context
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
+from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled, is_instrumentation_enabled
 from opentelemetry.trace import SpanKind
 
 from muxi import AsyncFormationClient, Context, FormationClient, NotFoundError, hookimpl
-from muxi.transport import Request
+from muxi.transport import BufferedResponse, Request
 from muxi_transports.memory import EmbeddedFormation, serve
 from muxi_transports.requests import RequestsTransport
+from tests.core.answers import Colour, answer
 from tests.plugins.tracing.telemetry import Telemetry, attributes
 
 #: What a chat, a stream and a call that fails have to leave, and nothing else.
@@ -128,6 +132,24 @@ def test_real_attempts_say_where_they_went(calls: Callable[..., None], url: str,
     assert attempt.start_time is not None
     assert attempt.end_time is not None
     assert attempt.end_time > attempt.start_time
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_older_instrumentation_of_aiohttp_is_kept_quiet_too(
+    older: bool, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("opentelemetry.instrumentation.aiohttp_client")
+    if not older:
+        module.__dict__["is_http_instrumentation_enabled"] = is_http_instrumentation_enabled
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    enabled: list[tuple[bool, bool]] = []
+
+    def look(request: Request) -> BufferedResponse:
+        enabled.append((is_http_instrumentation_enabled(), is_instrumentation_enabled()))
+        return answer()
+
+    Colour().formation(look, plugins=[telemetry.tracing()]).health()
+    assert enabled == [(False, not older)]
 
 
 @pytest.mark.usefixtures("instrumented")

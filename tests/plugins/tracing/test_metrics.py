@@ -6,10 +6,8 @@ import logging
 from typing import Any
 
 import pytest
-from opentelemetry.metrics import NoOpMeter
 
 from muxi import FormationClient, MuxiError, ServerError
-from muxi.plugins.tracing.metrics import Metrics
 from tests.core.answers import Colour, Playback, answer, chat_answer, chat_events, died, failure
 from tests.plugins.tracing.telemetry import Telemetry
 
@@ -103,16 +101,3 @@ def test_metrics_do_not_depend_on_sampling(telemetry: Telemetry) -> None:
     assert telemetry.spans == ()
     assert sum(point.count for point in telemetry.metrics["http.client.request.duration"]) == 3
     assert (play.header("traceparent")[0] or "").endswith(("-00", "-02"))
-
-
-def test_an_older_api_has_the_histograms_without_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-
-    class Older(NoOpMeter):
-        def create_histogram(self, name: str, unit: str = "", description: str = "") -> Any:  # type: ignore[override]  # as it was
-            made.append(name)
-            return super().create_histogram(name, unit, description)
-
-    monkeypatch.setattr("muxi.plugins.tracing.metrics.get_meter", lambda *_: Older("muxi"))
-    Metrics(None).request_took(1.0, {})
-    assert "http.client.request.duration" in made
