@@ -86,7 +86,7 @@ class Recorder:
         self.capture_content = capture_content
         self.propagate = propagate
         self.suppress_http = suppress_http
-        self.guard = Guard()
+        self.guard: Guard = Guard()
 
     def begin(self, context: Context) -> TracedCall | None:
         """Begin to record a call; None where the program wants nothing recorded (``suppress_instrumentation()``)."""
