@@ -154,7 +154,8 @@ class _SyncBase(BaseClient):
             self._drive(hooks.observe("muxi_event_received", event=event, context=context))
 
         def on_end(error: BaseException | None, left: bool) -> None:
-            self._drive(finish(hooks, context, Outcome(error=error, response=answer.response)))
+            outcome = Outcome(error=error, response=answer.response, left=error is None and not reader.over)
+            self._drive(finish(hooks, context, outcome))
             if left and (cancel := cancel_of(context)):
                 try:
                     self.with_options(timeout=CANCEL_TIMEOUT, max_retries=0)._exchange(cancel)
@@ -274,7 +275,8 @@ class _AsyncBase(BaseClient):
             await self._drive(hooks.observe("muxi_event_received", event=event, context=context))
 
         async def on_end(error: BaseException | None, left: bool) -> None:
-            await self._drive(finish(hooks, context, Outcome(error=error, response=answer.response)))
+            outcome = Outcome(error=error, response=answer.response, left=error is None and not reader.over)
+            await self._drive(finish(hooks, context, outcome))
             if left and (cancel := cancel_of(context)):
                 try:
                     await self.with_options(timeout=CANCEL_TIMEOUT, max_retries=0)._exchange(cancel)

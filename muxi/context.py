@@ -82,8 +82,13 @@ class Context:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt or a call ended: with an error, or with a result and the answer behind it."""
+    """How an attempt or a call ended: with an error, or with a result and the answer behind it.
+
+    A stream has no result: its events were the caller's.
+    """
 
     error: MuxiError | BaseException | None = None
     result: Any = None
     response: Response | AsyncResponse | BufferedResponse | None = None
+    #: Of a stream: whether the caller closed it, or let go of it, before its end.
+    left: bool = False

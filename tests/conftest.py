@@ -38,6 +38,12 @@ def quiet_logger() -> Iterator[None]:
     logger.handlers[:] = handlers
 
 
+@pytest.fixture(autouse=True)
+def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has imported OpenTelemetry is traced; other tests in this process have, and each is to be as if alone."""
+    monkeypatch.setenv("MUXI_TRACING", "0")
+
+
 @pytest.fixture(scope="session")
 def wire() -> Path:
     """The folder of the recorded wire, from ``MUXI_WIRE`` or beside the repository."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from muxi.plugins.retry import Retry, RetryBudget
     from muxi.plugins.sdk_headers import SdkHeaders
     from muxi.plugins.secret import CachedKey
+    from muxi.plugins.tracing import Tracing
     from muxi.plugins.version_notice import VersionNotice
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Retry",
     "RetryBudget",
     "SdkHeaders",
+    "Tracing",
     "VersionNotice",
 ]
 
@@ -37,6 +39,7 @@ _HOMES = {
     "muxi.plugins.retry": ("Retry", "RetryBudget"),
     "muxi.plugins.sdk_headers": ("SdkHeaders",),
     "muxi.plugins.secret": ("CachedKey",),
+    "muxi.plugins.tracing": ("Tracing",),
     "muxi.plugins.version_notice": ("VersionNotice",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

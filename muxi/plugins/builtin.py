@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from muxi.plugins.idempotency import Idempotency
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from muxi.config import FormationConfig, ServerConfig
     from muxi.plugins.auth import KeyAuth
     from muxi.plugins.signature import SignatureAuth
+    from muxi.plugins.tracing import Tracing
 
 __all__ = ["builtin_plugins"]
 
@@ -21,5 +23,14 @@ __all__ = ["builtin_plugins"]
 def builtin_plugins(config: FormationConfig | ServerConfig, auth: KeyAuth | SignatureAuth) -> list[tuple[str, object]]:
     """The built-in plugins of one client with their names. A caller's plugin of the same name replaces one."""
     log = Log(config.logger, debug=config.debug)
-    plugins = (auth, SdkHeaders(), Idempotency(), Retry(), VersionNotice(), log)
+    plugins = [auth, SdkHeaders(), Idempotency(), Retry(), VersionNotice(), log, *_tracing()]
     return [(plugin.name, plugin) for plugin in plugins]
+
+
+def _tracing() -> list[Tracing]:
+    """Tracing for a program that has imported OpenTelemetry; without that nothing is loaded for it."""
+    if "opentelemetry" not in sys.modules:
+        return []
+    from muxi.plugins.tracing import tracing_if_usable
+
+    return tracing_if_usable()

@@ -7,6 +7,8 @@ import contextlib
 import gc
 import json
 import threading
+from collections.abc import Callable
+from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.core.hello import ANSWER, COMPLETED, DONE, HELLO, LOST, PROXIED, WORL
 from tests.scripted import (
     HOLD,
     PATIENCE,
+    Held,
     Script,
     ScriptedAsyncTransport,
     ScriptedTransport,
@@ -43,6 +46,25 @@ def test_closing_frees_the_connection_once_and_ends_iteration(side: Side, diary:
     assert script.freed == 1
     assert diary.ends == 1
     assert diary.outcomes[0].error is None
+
+
+@pytest.mark.parametrize(
+    ("end", "left"), [(methodcaller("close"), True), (methodcaller("drop"), True), (methodcaller("events"), False)]
+)
+def test_plugins_are_told_of_a_stream_that_was_left(
+    end: Callable[[Held], object], left: bool, side: Side, diary: Diary
+) -> None:
+    held = side.open(Script(HELLO, WORLD, COMPLETED, DONE), plugins=[diary])
+    held.next()
+    end(held)
+    [outcome] = diary.outcomes
+    assert (outcome.left, outcome.error) == (left, None)
+
+
+def test_a_stream_that_breaks_was_not_left(side: Side, diary: Diary) -> None:
+    with pytest.raises(StreamInterrupted):
+        side.open(Script(HELLO, LOST), plugins=[diary]).events()
+    assert diary.outcomes[-1].left is False
 
 
 def test_a_stream_closed_early_has_no_result_but_what_had_arrived(side: Side) -> None:

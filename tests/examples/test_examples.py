@@ -31,6 +31,12 @@ PRINTED = {
     ],
     "remember.py": ["  Prefers Python\n", " is forgotten\n"],
     "stream_async.py": ["You said: What is a formation? (", "You said: What is a session? ("],
+    "tracing.py": [
+        " POST /v1/chat UNSET {'http.response.status_code': 200}\n",
+        " invoke_agent UNSET {'muxi.stream.events': ",
+        " muxi.get_request_status ERROR {}\nREQUEST_NOT_FOUND\n",
+        " answer a customer UNSET {}\n",
+    ],
 }
 
 

@@ -1,0 +1,151 @@
+"""What spans and metrics of a conversation with agents are called and say: the GenAI conventions.
+
+https://github.com/open-telemetry/semantic-conventions-genai — they are still in development, so everything that
+depends on them is here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from muxi.call import Call, StreamCall
+from muxi.plugins.tracing.names import Attributes
+from muxi.redact import redact_text
+
+__all__ = ["BUCKETS", "CAPTURE_VARIABLE", "Reply", "input_messages", "is_agent_call", "request_attributes", "span_name"]
+
+AGENT_ID: Final = "gen_ai.agent.id"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OPERATION_NAME: Final = "gen_ai.operation.name"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+
+OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+OPERATION_TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
+
+#: By which programs ask every instrumentation of generative AI for the contents of messages.
+CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+
+#: Upper bounds of both histograms, in seconds, as the conventions recommend them.
+BUCKETS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+
+#: What agents are called with: each is an ``invoke_agent``, whatever it is to the platform.
+_AGENT_OPERATIONS = frozenset({"chat", "chat_stream", "audio_chat", "audio_chat_stream", "fire_trigger"})
+
+_INVOKE = "invoke_agent"
+
+
+def is_agent_call(call: Call[Any]) -> bool:
+    """Whether a call has agents do something."""
+    return call.operation in _AGENT_OPERATIONS
+
+
+def span_name(call: Call[Any]) -> str:
+    """The operation, and the agent where the call names one."""
+    agent = _text(_body(call).get("agent_id"))
+    return f"{_INVOKE} {agent}" if agent else _INVOKE
+
+
+def metric_attributes() -> dict[str, str]:
+    """What metrics can be told apart by."""
+    return {OPERATION_NAME: _INVOKE, PROVIDER_NAME: "muxi"}
+
+
+def request_attributes(call: Call[Any]) -> Attributes:
+    """What is known before the call is sent."""
+    found: Attributes = {**metric_attributes()}
+    body = _body(call)
+    if agent := _text(body.get("agent_id")):
+        found[AGENT_ID] = agent
+    if session := _text(body.get("session_id")):
+        found[CONVERSATION_ID] = session
+    if isinstance(call, StreamCall):
+        found[REQUEST_STREAM] = True
+    return found
+
+
+def input_messages(call: Call[Any]) -> str:
+    """What was said to the agents, in the conventions' JSON: the text, and of files no more than their names."""
+    body = _body(call)
+    said = body.get("message")
+    if said is None and "data" in body:
+        said = json.dumps(body["data"], ensure_ascii=False, default=str)
+    parts: list[dict[str, str]] = [_text_part(said)] if isinstance(said, str) else []
+    files = body.get("files")
+    for file in files if isinstance(files, Sequence) else ():
+        if isinstance(file, Mapping):
+            parts.append({"type": "file", "name": str(file.get("filename", ""))})
+    return json.dumps([{"role": "user", "parts": parts}], ensure_ascii=False)
+
+
+class Reply:
+    """What the agents answered, event by event or all at once.
+
+    Args:
+        keep_content: whether to remember what they said.
+    """
+
+    def __init__(self, *, keep_content: bool) -> None:
+        self._keep = keep_content
+        self._pieces: list[str] = []
+        self._known: dict[str, str] = {}
+
+    def add_event(self, event: object) -> None:
+        """Take an event of a stream."""
+        if not isinstance(event, Mapping):
+            return
+        if self._keep and event.get("type") == "text":
+            self._pieces.append(str(event.get("text", "")))
+        token = event.get("token")
+        if isinstance(token, Mapping):
+            self._learn(token)
+
+    def add_result(self, result: object) -> None:
+        """Take the answer of a call that is not a stream."""
+        if not isinstance(result, Mapping):
+            return
+        message = result.get("message")
+        text: object = result.get("content")  # a trigger's
+        if isinstance(message, Mapping):
+            text = message.get("content")
+            metadata = message.get("metadata")
+            if isinstance(metadata, Mapping):
+                self._learn(metadata)
+        self._learn(result)
+        if self._keep and isinstance(text, str):
+            self._pieces.append(text)
+
+    def attributes(self, finish_reason: str) -> dict[str, str]:
+        """What it adds to the call's span.
+
+        Args:
+            finish_reason: how it ended: ``stop``, ``error``, or ``cancelled`` where the caller left.
+        """
+        found = dict(self._known)
+        if self._pieces:
+            parts = [_text_part("".join(self._pieces))]
+            message = {"role": "assistant", "parts": parts, "finish_reason": finish_reason}
+            found[OUTPUT_MESSAGES] = json.dumps([message], ensure_ascii=False)
+        return found
+
+    def _learn(self, metadata: Mapping[str, object]) -> None:
+        for key, name in (("session_id", CONVERSATION_ID), ("agent_used", AGENT_ID)):
+            if value := _text(metadata.get(key)):
+                self._known.setdefault(name, value)
+
+
+def _text_part(text: str) -> dict[str, str]:
+    return {"type": "text", "content": redact_text(text)}
+
+
+def _body(call: Call[Any]) -> Mapping[str, Any]:
+    return call.body if isinstance(call.body, Mapping) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
