@@ -82,7 +82,8 @@ class Hooks:
         *,
         asynchronous: bool = False,
     ) -> None:
-        self._asynchronous = asynchronous
+        #: Whether implementations may return something to await.
+        self.asynchronous: bool = asynchronous
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         blocked = set(disabled)
@@ -172,7 +173,7 @@ class Hooks:
         return implementation.function(*[arguments[name] for name in implementation.arguments])
 
     def _await(self, implementation: Implementation, result: Awaitable[Any]) -> Await:
-        if not self._asynchronous:
+        if not self.asynchronous:
             _refuse_await(implementation, result, "on a sync client")
         return Await(result)
 
@@ -205,7 +206,7 @@ class Hooks:
         if inspect.iscoroutinefunction(implementation.function):
             if hook in _NEVER_ASYNC:
                 raise PluginError(f"the plugin {name!r}: {hook} cannot be async", plugin=name, hook=hook)
-            if not self._asynchronous:
+            if not self.asynchronous:
                 raise PluginError(
                     f"the plugin {name!r} implements {hook} with 'async def', which a sync client cannot await; "
                     "use it with an async client, or write it with 'def'",
