@@ -7,15 +7,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from muxi.plugins.audit import AuditTrail
+    from muxi.plugins.breaker import CircuitBreaker, CircuitOpen
+    from muxi.plugins.cache import ResponseCache
+    from muxi.plugins.concurrency import ConcurrencyLimit
+    from muxi.plugins.prometheus import Prometheus
+    from muxi.plugins.rate_limit import RateLimit
+    from muxi.plugins.redaction import Redaction, mask_emails_and_numbers
     from muxi.plugins.retry import Retry, RetryBudget
 
 __all__ = [
+    "AuditTrail",
+    "CircuitBreaker",
+    "CircuitOpen",
+    "ConcurrencyLimit",
+    "Prometheus",
+    "RateLimit",
+    "Redaction",
+    "ResponseCache",
     "Retry",
     "RetryBudget",
+    "mask_emails_and_numbers",
 ]
 
 #: Where each public name lives.
 _HOMES = {
+    "muxi.plugins.audit": ("AuditTrail",),
+    "muxi.plugins.breaker": ("CircuitBreaker", "CircuitOpen"),
+    "muxi.plugins.cache": ("ResponseCache",),
+    "muxi.plugins.concurrency": ("ConcurrencyLimit",),
+    "muxi.plugins.prometheus": ("Prometheus",),
+    "muxi.plugins.rate_limit": ("RateLimit",),
+    "muxi.plugins.redaction": ("Redaction", "mask_emails_and_numbers"),
     "muxi.plugins.retry": ("Retry", "RetryBudget"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
