@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from muxi.call import Call, Key, StreamCall
 from muxi.context import Context, Outcome
@@ -39,6 +40,9 @@ _LIVE = frozenset(
         "health",
     }
 )
+
+#: So many users that have written are remembered; with one more everything is forgotten.
+_MANY = 10_000
 
 #: Headers that differ from request to request and make no difference to the answer.
 _MEANINGLESS = frozenset({"baggage", "cache-control", "traceparent", "tracestate", "x-muxi-idempotency-key"})
@@ -100,18 +104,20 @@ class ResponseCache:
         self._entries: cachetools.TLRUCache[bytes, _Entry] = cachetools.TLRUCache(
             max_entries, ttu=lambda _, entry, now: now + entry.lifetime, timer=lambda: self._now
         )
-        #: Counts what has been forgotten, so that an answer which was on its way then is not kept.
-        self._forgotten = 0
+        #: How often there was a write at an address, by a user or by none. What was asked for before one is out of
+        #: date, whether it is kept or still on its way.
+        self._writes: dict[tuple[str, str | None], int] = {}
+        self._clears = 0
 
     def __len__(self) -> int:
+        """How many answers are held; some may be out of date and wait for their place to be needed."""
         with self._lock:
             return len(self._entries)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._forgotten += 1
-            self._entries.clear()
+            self._clear()
 
     @hookimpl(tryfirst=True)
     def muxi_intercept(self, request: Request, context: Context) -> BufferedResponse | None:
@@ -127,12 +133,13 @@ class ResponseCache:
         key = self._key(request)
         with self._lock:
             self._now = context.clock.monotonic()
+            state = self._state(context)
             entry = None if "no-cache" in asked else self._entries.get(key)
-            if entry is not None:
+            if entry is not None and entry.state == state:
                 self.hits += 1
                 return entry.answer(self._now)
             self.misses += 1
-            context.state[self.name] = _Pending(key, self._forgotten)
+            context.state[self.name] = _Pending(key, state)
         return None
 
     @hookimpl(tryfirst=True)
@@ -141,7 +148,7 @@ class ResponseCache:
     ) -> BufferedResponse | None:
         pending: _Pending | None = context.state.get(self.name)
         if pending is not None and isinstance(response, BufferedResponse):
-            pending.entry = self._entry(response, context)
+            pending.entry = self._entry(response, context, pending.state)
         return None
 
     @hookimpl
@@ -154,7 +161,7 @@ class ResponseCache:
         if pending is None or pending.entry is None or outcome.error is not None:
             return
         with self._lock:
-            if self._forgotten == pending.forgotten:
+            if self._state(context) == pending.state:
                 self._now = context.clock.monotonic()
                 self._entries[pending.key] = pending.entry
 
@@ -171,7 +178,7 @@ class ResponseCache:
         digest.update(repr((request.method, request.url, kept)).encode("utf-8", "surrogatepass"))
         return digest.digest()
 
-    def _entry(self, response: BufferedResponse, context: Context) -> _Entry | None:
+    def _entry(self, response: BufferedResponse, context: Context, state: _State) -> _Entry | None:
         said = _directives(response.headers)
         if response.status != 200 or {"no-store", "no-cache"} & said.keys() or response.headers.get("vary") == "*":
             return None
@@ -181,19 +188,29 @@ class ResponseCache:
             lifetime = min(lifetime, bound - age)
         if lifetime <= 0:
             return None
-        scope = (context.address.base_url, context.call.user_id or None)
         return _Entry(
-            scope, response.headers.copy(), response.content, response.reason, age, context.clock.monotonic(), lifetime
+            state, response.headers.copy(), response.content, response.reason, age, context.clock.monotonic(), lifetime
         )
 
     def _forget(self, context: Context) -> None:
-        address, user = context.address.base_url, context.call.user_id or None
+        scope = (context.address.base_url, context.call.user_id or None)
         with self._lock:
-            self._forgotten += 1
-            self._now = context.clock.monotonic()
-            for key, entry in list(self._entries.items()):
-                if entry.scope[0] == address and user in (None, entry.scope[1]):
-                    del self._entries[key]
+            self._writes[scope] = self._writes.get(scope, 0) + 1
+            if len(self._writes) > _MANY:
+                self._clear()
+
+    def _clear(self) -> None:
+        self._clears += 1
+        self._entries.clear()
+        self._writes.clear()
+
+    def _state(self, context: Context) -> _State:
+        address, user = context.address.base_url, context.call.user_id or None
+        return self._clears, self._writes.get((address, None), 0), self._writes.get((address, user), 0)
+
+
+#: How often everything was forgotten, and how often there was a write without a user, and by the user.
+_State: TypeAlias = tuple[int, int, int]
 
 
 @dataclass
@@ -201,7 +218,7 @@ class _Pending:
     """A reading call on its way."""
 
     key: bytes
-    forgotten: int
+    state: _State
     entry: _Entry | None = None
 
 
@@ -209,8 +226,8 @@ class _Pending:
 class _Entry:
     """An answer that is kept."""
 
-    #: The address, and the user if there is one.
-    scope: tuple[str, str | None]
+    #: What had been written when it was asked for.
+    state: _State
     headers: Headers
     content: bytes
     reason: str

@@ -140,6 +140,8 @@ def verify(path: str | os.PathLike[str], *, key: bytes | str | None = None, head
                 if problem or not _accounts_for(record, torn[1]):
                     break
                 torn = None
+            elif record.get("event") == "torn" and not problem:
+                problem = "the piece of a line that it tells of is missing"
             elif problem == _NO_LINE and line.endswith(b"\n"):
                 torn = (number, line[:-1])
                 continue
