@@ -114,6 +114,10 @@ class BaseClient:
         clone._options = options
         return clone
 
+    def _for_cancelling(self) -> Self:
+        """The same client for the cancel of a turn, whose plugins are not to wait for long either."""
+        return self.with_options(timeout=CANCEL_TIMEOUT, deadline=CANCEL_TIMEOUT, max_retries=0)
+
     def _raw(self, cls: type[C]) -> C:
         raw = object.__new__(cls)
         raw._core = self._core
@@ -158,7 +162,7 @@ class _SyncBase(BaseClient):
             self._drive(finish(hooks, context, outcome))
             if left and (cancel := cancel_of(context)):
                 try:
-                    self.with_options(timeout=CANCEL_TIMEOUT, max_retries=0)._exchange(cancel)
+                    self._for_cancelling()._exchange(cancel)
                 except MuxiError as failed:
                     logger.info("the turn that was left could not be cancelled: %s", failed)
 
@@ -279,7 +283,7 @@ class _AsyncBase(BaseClient):
             await self._drive(finish(hooks, context, outcome))
             if left and (cancel := cancel_of(context)):
                 try:
-                    await self.with_options(timeout=CANCEL_TIMEOUT, max_retries=0)._exchange(cancel)
+                    await self._for_cancelling()._exchange(cancel)
                 except MuxiError as failed:
                     logger.info("the turn that was left could not be cancelled: %s", failed)
 

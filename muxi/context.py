@@ -69,6 +69,8 @@ class Context:
     request_id: str | None = None
     #: When the call began, on ``clock.monotonic()``.
     started: float = 0.0
+    #: Whether the client is an async one, so that a hook may return something to await.
+    asynchronous: bool = False
     #: The request of the current attempt.
     request: Request | None = None
     #: Room for plugins to remember something between the hooks of one call; use keys of your own.

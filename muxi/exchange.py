@@ -38,7 +38,7 @@ from muxi.incoming import (
     unexpected,
 )
 from muxi.limits import check_limits
-from muxi.outgoing import body_of, check_events, check_user, new_request
+from muxi.outgoing import body_of, check_events, check_user, keep_deadline, new_request
 from muxi.redact import redact_text
 from muxi.repeat import is_gone, is_unknown, may_repeat
 from muxi.result import Result, meta
@@ -209,6 +209,7 @@ def _begin(call: Call[Any], settings: Settings) -> Context:
             clock=clock,
             idempotency_key=options.idempotency_key or None,
             started=clock.monotonic(),
+            asynchronous=settings.hooks.asynchronous,
         )
         if call.limits:
             check_limits(call.limits, call.query)
@@ -329,6 +330,7 @@ def _answer(request: Request, context: Context, hooks: Hooks) -> Steps[AnyRespon
     if hooks.has("muxi_intercept"):
         response = yield from hooks.apply("muxi_intercept", first=True, request=request, context=context)
     if response is None:
+        keep_deadline(request, context)
         response = yield from _sent(request, context)
     if hooks.has("muxi_response_received"):
         response = yield from _shown(response, context, hooks)

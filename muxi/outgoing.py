@@ -10,7 +10,7 @@ from muxi.errors import ConfigurationError, ValidationError
 from muxi.events import reader_for
 from muxi.transport import Body, BytesBody, Headers, Request, Timeouts, as_body
 
-__all__ = ["body_of", "check_events", "check_user", "new_request"]
+__all__ = ["body_of", "check_events", "check_user", "keep_deadline", "new_request"]
 
 
 def new_request(method: str, url: str, context: Context, body: Body | None) -> Request:
@@ -52,6 +52,21 @@ def _timeouts(context: Context, streaming: bool) -> Timeouts:
     if left is not None:
         total = min(total, left)
     return Timeouts(connect=min(options.connect_timeout, total), read=total, total=total)
+
+
+def keep_deadline(request: Request, context: Context) -> None:
+    """Have the bounds of a request end with the deadline: the plugins it has been shown to may have waited."""
+    deadline = context.options.deadline
+    if deadline is None:
+        return
+    left = max(MOMENT, deadline - context.elapsed)
+    bounds = request.timeouts
+    request.timeouts = Timeouts(
+        connect=left if bounds.connect is None else min(bounds.connect, left),
+        read=left if bounds.read is None else min(bounds.read, left),
+        total=left if bounds.total is None else min(bounds.total, left),
+        head=None if bounds.head is None else min(bounds.head, left),
+    )
 
 
 def body_of(call: Call[Any], context: Context) -> Body | None:

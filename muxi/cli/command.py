@@ -36,7 +36,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             if conflicts():
                 # They have just been told; each client would tell them again.
                 warnings.simplefilter("ignore", RuntimeWarning)
-            chosen.run()
+            code: int = chosen.run(chosen) or 0
             sys.stdout.flush()
     except MuxiError as error:
         print(f"muxi-client: {error}", file=sys.stderr)
@@ -48,7 +48,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe has left; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,8 +64,41 @@ def _parser() -> argparse.ArgumentParser:
             "MUXI_SERVER_URL and MUXI_FORMATION_ID) and MUXI_CLIENT_KEY to have it talk to a formation of yours."
         ),
     )
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=lambda _: _demo())
+    audit = commands.add_parser("audit", help="look after an audit trail", description="Look after an audit trail.")
+    verify = audit.add_subparsers(title="commands", required=True, metavar="command").add_parser(
+        "verify",
+        help="find lines that are missing, altered or out of order",
+        description=(
+            "Find lines of an audit trail that are missing, altered or out of order. The exit code is 0 where there "
+            "are none, and 1 otherwise."
+        ),
+    )
+    verify.add_argument("file", help="the trail")
+    verify.add_argument("--head", help="a hash from before, kept elsewhere, which must still be in the trail")
+    verify.add_argument("--key-file", metavar="KEY", help="a file with the key of the hashes, where they are keyed")
+    verify.set_defaults(run=_verify)
     return parser
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from muxi.plugins.chain import verify
+
+    try:
+        key = None
+        if arguments.key_file:
+            with open(arguments.key_file, "rb") as file:
+                key = file.read().rstrip(b"\r\n")
+        found = verify(arguments.file, key=key, head=arguments.head)
+    except OSError as error:
+        print(f"muxi-client: {error}", file=sys.stderr)
+        return 1
+    if not found.ok:
+        print(f"{arguments.file}: line {found.bad_line}: {found.problem}")
+    else:
+        open_calls = f", {found.unfinished} calls have no end" if found.unfinished else ""
+        print(f"{arguments.file}: {found.lines} lines are as they were written{open_calls}; head {found.head}")
+    return 0 if found.ok else 1
 
 
 def _demo() -> None:

@@ -49,7 +49,8 @@ class Hooks:
         *,
         asynchronous: bool = False,
     ) -> None:
-        self._asynchronous = asynchronous
+        #: Whether implementations may return something to await.
+        self.asynchronous: bool = asynchronous
         self._manager = registered(plugins_of(builtin, plugins, disabled), asynchronous=asynchronous)
         self._by_hook = {name: implementations_of(self._manager, name) for name in SPECS}
         if os.environ.get("MUXI_TRACE_PLUGINS", "") not in ("", "0"):
@@ -158,7 +159,7 @@ class Hooks:
             _refuse_await(implementation, result, "here")
 
     def _await(self, implementation: Implementation, result: Awaitable[Any]) -> Await:
-        if not self._asynchronous:
+        if not self.asynchronous:
             _refuse_await(implementation, result, "on a sync client")
         return Await(result)
 

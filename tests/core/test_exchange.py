@@ -16,6 +16,7 @@ from muxi import (
     MuxiError,
     Outcome,
     ServerError,
+    StreamInterrupted,
     TimeoutError,
     ValidationError,
     hookimpl,
@@ -616,3 +617,34 @@ def test_the_context_has_the_url_of_the_call(colour: Colour) -> None:
     client = colour.formation(answer({}), plugins=[Looks()])
     colour.run(client.get_session, "über uns", "ada")
     assert urls == ["http://localhost:8001/v1/sessions/%C3%BCber%20uns"]
+
+
+@pytest.mark.parametrize("hook", ["muxi_prepare_request", "muxi_intercept"])
+def test_the_time_that_plugins_take_is_taken_off_the_bounds_of_the_request(colour: Colour, hook: str) -> None:
+    class Waits:
+        pass
+
+    def waits(self: Any, context: Context) -> None:
+        context.clock.sleep(4)
+
+    waits.__name__ = hook
+    setattr(Waits, hook, hookimpl(waits))
+    playback = Playback(answer({}), events())
+    client = colour.formation(playback, plugins=[Waits()], deadline=6)
+    colour.run(client.get_memories, "ada")
+    assert (playback.request.timeouts.total, playback.request.timeouts.connect) == (2, 2)
+    with pytest.raises(StreamInterrupted):
+        colour.collect(client.chat_stream, "hi", user_id="ada")
+    assert (playback.request.timeouts.total, playback.request.timeouts.read) == (2, 2)
+
+
+def test_a_hook_is_told_the_colour_of_its_client(colour: Colour) -> None:
+    told: list[bool] = []
+
+    class Asks:
+        @hookimpl
+        def muxi_call_started(self, context: Context) -> None:
+            told.append(context.asynchronous)
+
+    colour.run(colour.formation(answer({}), plugins=[Asks()]).get_memories, "ada")
+    assert told == [colour.asynchronous]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from muxi import AsyncFormationClient, FormationClient
+from muxi import AsyncFormationClient, Context, FormationClient, hookimpl
+from muxi.client import CANCEL_TIMEOUT
 from muxi.errors import (
     StreamInterrupted,
 )
@@ -406,3 +407,15 @@ def test_nothing_is_sent_for_a_stream_that_was_merely_let_go_of(side: Side) -> N
     held.drop()
     assert script.freed == 1
     assert len(script.requests) == 1
+
+
+def test_a_plugin_that_waits_knows_how_little_time_a_cancel_has(side: Side) -> None:
+    deadlines: list[float | None] = []
+
+    class Asks:
+        @hookimpl
+        def muxi_intercept(self, context: Context) -> None:
+            deadlines.append(context.options.deadline)
+
+    side.open(Script(HELLO, HOLD), plugins=[Asks()], **PROXIED).close()
+    assert deadlines == [None, CANCEL_TIMEOUT]

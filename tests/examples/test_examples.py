@@ -16,6 +16,10 @@ EXAMPLES = TESTS.parent / "examples"
 PRINTED = {
     "chat.py": ["You said: What can you do?\n", "(session "],
     "deploy.py": ["sent 100 %\nmy-bot 1.0.0 is running on port ", "it says: You said: Hello!\n"],
+    "guarded.py": [
+        "You said: Write to [email]\n2 answers out of the cache; the circuit is closed\n",
+        "8 lines of the trail are as they were written\n",
+    ],
     "in_process.py": [
         "You said: Hello, gateway!\n",
         "chat came through the gateway: True\nsessions came through the gateway: False\n",

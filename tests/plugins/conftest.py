@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from muxi import ManualClock
 from tests.core.answers import AsyncColour, Colour
 from tests.core.conftest import VARIABLES
 
@@ -24,6 +25,12 @@ def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
     colour = Colour() if request.param == "sync" else AsyncColour()
     yield colour
     colour.end()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that only the test moves."""
+    return ManualClock()
 
 
 @pytest.fixture

@@ -1,0 +1,55 @@
+"""Checks of the arguments of plugins: a number that makes no sense is refused where it is given."""
+
+from __future__ import annotations
+
+import math
+
+from muxi.errors import ConfigurationError
+
+__all__ = ["check_count", "check_function", "check_name", "check_number"]
+
+
+def check_number(argument: str, value: object, *, zero: bool = False) -> None:
+    """Refuse what is not a finite number above 0.
+
+    Args:
+        argument: what the constructor calls it.
+        value: what was given.
+        zero: whether 0 is one too.
+
+    Raises:
+        ConfigurationError: names the argument.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or value < 0 or (value == 0 and not zero):  # type: ignore[operator]  # a number by now
+        raise ConfigurationError(f"{argument}= takes a number {'from 0 up' if zero else 'above 0'}, got {value!r}")
+
+
+def check_count(argument: str, value: object) -> None:
+    """Refuse what is not a whole number from 1 up.
+
+    Raises:
+        ConfigurationError: names the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{argument}= takes a whole number from 1 up, got {value!r}")
+
+
+def check_function(argument: str, value: object) -> None:
+    """Refuse what can be neither called nor left out.
+
+    Raises:
+        ConfigurationError: names the argument.
+    """
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{argument}= takes a function, got {value!r}")
+
+
+def check_name(value: object) -> None:
+    """Refuse what cannot be the name of a plugin.
+
+    Raises:
+        ConfigurationError: always for anything but a text that is not empty.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"name= takes a text that is not empty, got {value!r}")

@@ -1,0 +1,157 @@
+"""An audit trail: who called what, and with which outcome, in a file that shows when it was tampered with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Coroutine
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from muxi.call import Call
+from muxi.context import Context, Outcome
+from muxi.errors import ConfigurationError, MuxiError, PluginError
+from muxi.hookspecs import hookimpl
+from muxi.plugins.arguments import check_name
+from muxi.plugins.chain import Chain, Verdict, verify
+from muxi.redact import redact_text
+from muxi.transport import Request
+
+__all__ = ["AuditTrail", "Verdict", "verify"]
+
+logger: logging.Logger = logging.getLogger("muxi.plugins")
+
+
+class AuditTrail:
+    """``muxi.audit``: a line in a file before a call is sent, and one when it has ended.
+
+    Each line has the SHA-256 over its content, which has the hash of the line before: :func:`verify` (or
+    ``muxi-client audit verify FILE``) finds what is missing, altered or out of order. Any number of clients, threads
+    and processes may write to one file, which is locked for each line. A line has user, operation, route, method and
+    kind of key, and at the end status, error code, request id, attempts and seconds; never a body, a key, a path's
+    ids or a query.
+
+    Args:
+        path: the file; a chain in it is continued. One that is moved away is followed by a new one.
+        key: makes the hashes HMACs, so that only who has it can make lines that hold.
+        fsync: whether each line is on the disk before the call goes on.
+        on_failure: ``"raise"`` refuses calls whose first line cannot be written, before anything is sent; ``"log"``
+            logs that, and lets them go.
+        name: of the plugin, where a client has several.
+
+    Raises:
+        ConfigurationError: an argument has no sense.
+
+    A refused call raises a :class:`muxi.PluginError`. Where the last line of a call cannot be written this is logged:
+    the call is done, and its first line stands alone.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: str | bytes | None = None,
+        fsync: bool = False,
+        on_failure: Literal["raise", "log"] = "raise",
+        name: str = "muxi.audit",
+    ) -> None:
+        given: tuple[object, object] = (path, key)
+        if not isinstance(given[0], str | os.PathLike) or not os.fspath(given[0]):
+            raise ConfigurationError(f"path= takes the path of a file, got {path!r}")
+        if os.path.isdir(path):
+            raise ConfigurationError(f"path= takes the path of a file, and {os.fspath(path)!r} is a folder")
+        if key is not None and (not isinstance(given[1], str | bytes) or not key):
+            raise ConfigurationError("key= takes a text or bytes that are not empty")
+        if on_failure not in ("raise", "log"):
+            raise ConfigurationError(f"on_failure= is 'raise' or 'log', got {on_failure!r}")
+        check_name(name)
+        self.name: str = name
+        self._chain = Chain(os.fspath(path), key=key.encode() if isinstance(key, str) else key, fsync=fsync)
+        self._raises = on_failure == "raise"
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._chain.path
+
+    @property
+    def head(self) -> str:
+        """The hash of the last line that this instance has written, to be kept elsewhere; empty before the first."""
+        return self._chain.head
+
+    def __repr__(self) -> str:
+        return f"AuditTrail({self.path!r})"
+
+    # Before all others, which may ask a vault: not even that happens without a line.
+    @hookimpl(tryfirst=True)
+    def muxi_prepare_request(self, request: Request, context: Context) -> Coroutine[Any, Any, None] | None:
+        if self.name in context.state:
+            return None
+        call = context.call
+        context.state[self.name] = uuid.uuid4().hex
+        return self._write(self._about(call, context, "started"), context, raises=self._raises)
+
+    @hookimpl(trylast=True)
+    def muxi_call_finished(
+        self, call: Call[object], outcome: Outcome, context: Context
+    ) -> Coroutine[Any, Any, None] | None:
+        context.state.setdefault(self.name, uuid.uuid4().hex)
+        return self._write({**self._about(call, context, "finished"), **_end(outcome, context)}, context, raises=False)
+
+    def _about(self, call: Call[object], context: Context, event: str) -> dict[str, Any]:
+        now = datetime.fromtimestamp(context.clock.time(), timezone.utc)
+        return {
+            "time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "event": event,
+            "call": context.state[self.name],
+            "user": call.user_id,
+            "operation": call.operation or None,
+            "method": call.method,
+            "route": call.path,
+            "key": call.key.value,
+            "address": context.address.base_url,
+        }
+
+    def _write(self, record: dict[str, Any], context: Context, *, raises: bool) -> Coroutine[Any, Any, None] | None:
+        if context.asynchronous:
+            return self._write_async(record, raises)
+        self._append(record, raises)
+        return None
+
+    async def _write_async(self, record: dict[str, Any], raises: bool) -> None:
+        import asyncio
+
+        # A disk, or another process's lock, may take its time.
+        try:
+            await asyncio.to_thread(self._append, record, raises)
+        except RuntimeError:  # the loop is shutting down and has no threads any more
+            self._append(record, raises)
+
+    def _append(self, record: dict[str, Any], raises: bool) -> None:
+        try:
+            self._chain.append(record)
+        except (OSError, ValueError) as error:
+            problem = f"the audit trail {self.path} cannot be written: {error}"
+            if raises:
+                raise PluginError(
+                    f"{problem}; nothing has been sent", plugin=self.name, hook="muxi_prepare_request"
+                ) from error
+            logger.error("%s; lost is the line %s", problem, record)
+
+
+def _end(outcome: Outcome, context: Context) -> dict[str, Any]:
+    """How a call ended; the class of the error, its code and status, and never its message."""
+    error, response = outcome.error, outcome.response
+    known = error if isinstance(error, MuxiError) else None
+    metadata = getattr(outcome.result, "meta", None)
+    status = known.status_code if known is not None else response.status if response is not None else 0
+    return {
+        "outcome": "ok" if error is None else type(error).__name__,
+        "status": status or None,
+        "code": redact_text(known.code) if known is not None else None,
+        "request_id": (known.request_id if known is not None else getattr(metadata, "request_id", None))
+        or context.request_id,
+        "attempts": context.attempt,
+        "seconds": round(context.elapsed, 3),
+    }

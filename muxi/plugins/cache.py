@@ -1,0 +1,256 @@
+"""Answers of reading calls, kept for a while and given again in place of asking the platform."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from muxi.call import Call, Key, StreamCall
+from muxi.context import Context, Outcome
+from muxi.errors import ConfigurationError
+from muxi.hookspecs import hookimpl
+from muxi.plugins.arguments import check_count, check_name, check_number
+from muxi.repeat import Repeat
+from muxi.transport import AsyncResponse, BufferedResponse, Headers, Request, Response
+
+try:
+    import cachetools
+except ImportError as _missing:
+    raise ConfigurationError(
+        f"the response cache needs cachetools, which cannot be imported ({_missing}): pip install 'muxi-client[cache]'"
+    ) from _missing
+
+__all__ = ["ResponseCache"]
+
+#: Reading calls that ask how something is doing right now: an old answer is a wrong one. Waiting for work asks these.
+_LIVE = frozenset(
+    {
+        "get_audit_log",
+        "get_distilled_status",
+        "get_forget_status",
+        "get_ingestion_status",
+        "get_rebuild_status",
+        "get_request_status",
+        "get_requests",
+        "get_status",
+        "health",
+    }
+)
+
+#: So many users that have written are remembered; with one more everything is forgotten.
+_MANY = 10_000
+
+#: Headers that differ from request to request and make no difference to the answer.
+_MEANINGLESS = frozenset({"baggage", "cache-control", "traceparent", "tracestate", "x-muxi-idempotency-key"})
+
+
+class ResponseCache:
+    """``muxi.cache``: a successful answer to a GET is given again, for ``ttl`` seconds, to whoever may have it.
+
+    That is whoever sends the same request: method, URL, user, key and all other headers. Keys are kept as salted hashes
+    only. Never kept are streams, downloads and plain texts; answers of a server (each request to one is signed for
+    itself); answers with an error; and those whose ``Cache-Control`` forbids it, while a ``max-age`` shortens the time.
+    Not kept either, unless ``routes`` names them, are calls that ask how something is doing: health, status, requests
+    and jobs.
+
+    A call that may write forgets what is kept for its user at its address, before it is sent and when it has ended; one
+    without a user forgets all that is kept for the address. An answer that was on its way meanwhile is not kept.
+
+    An answer out of the cache has the headers ``Age`` and ``Cache-Status: muxi-client; hit`` (RFC 9211). A call with
+    the header ``Cache-Control: no-cache`` asks anew; with ``no-store`` its answer is not kept either. One instance may
+    serve several clients, sync and async, and threads, as long as they go by the same clock.
+
+    Args:
+        ttl: seconds.
+        max_entries: how many answers are kept; those that were not used for the longest time make room.
+        routes: the only routes whose answers are kept, as templates: ``["/agents", "/agents/{agent_id}"]``.
+        name: of the plugin.
+
+    Raises:
+        ConfigurationError: an argument has no sense.
+    """
+
+    def __init__(
+        self,
+        ttl: float = 60.0,
+        max_entries: int = 1024,
+        *,
+        routes: Collection[str] | None = None,
+        name: str = "muxi.cache",
+    ) -> None:
+        check_number("ttl", ttl)
+        check_count("max_entries", max_entries)
+        check_name(name)
+        chosen: object = routes
+        if isinstance(chosen, str) or not isinstance(chosen, Collection | None):
+            raise ConfigurationError(f"routes= takes a collection of route templates, got {chosen!r}")
+        for route in chosen or ():
+            if not isinstance(route, str) or not route.startswith("/"):
+                raise ConfigurationError(f"routes= takes templates such as '/agents/{{agent_id}}', got {route!r}")
+        self.name: str = name
+        #: How often an answer was there, and how often one was looked for in vain.
+        self.hits: int = 0
+        self.misses: int = 0
+        self._ttl = ttl
+        self._routes = None if routes is None else frozenset(routes)
+        self._salt = os.urandom(32)
+        self._lock = threading.Lock()
+        #: The time of what is being done, on the client's clock.
+        self._now = 0.0
+        self._entries: cachetools.TLRUCache[bytes, _Entry] = cachetools.TLRUCache(
+            max_entries, ttu=lambda _, entry, now: now + entry.lifetime, timer=lambda: self._now
+        )
+        #: How often there was a write at an address, by a user or by none. What was asked for before one is out of
+        #: date, whether it is kept or still on its way.
+        self._writes: dict[tuple[str, str | None], int] = {}
+        self._clears = 0
+
+    def __len__(self) -> int:
+        """How many answers are held; some may be out of date and wait for their place to be needed."""
+        with self._lock:
+            return len(self._entries)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._clear()
+
+    @hookimpl(tryfirst=True)
+    def muxi_intercept(self, request: Request, context: Context) -> BufferedResponse | None:
+        call = context.call
+        if request.method != "GET" or call.repeats is not Repeat.SAFE:
+            self._forget(context)
+            return None
+        if not self._keeps(call):
+            return None
+        asked = _directives(request.headers)
+        if "no-store" in asked:
+            return None
+        key = self._key(request)
+        with self._lock:
+            self._now = context.clock.monotonic()
+            state = self._state(context)
+            entry = None if "no-cache" in asked else self._entries.get(key)
+            if entry is not None and entry.state == state:
+                self.hits += 1
+                return entry.answer(self._now)
+            self.misses += 1
+            context.state[self.name] = _Pending(key, state)
+        return None
+
+    @hookimpl(tryfirst=True)
+    def muxi_response_received(
+        self, response: Response | AsyncResponse | BufferedResponse, context: Context
+    ) -> BufferedResponse | None:
+        pending: _Pending | None = context.state.get(self.name)
+        if pending is not None and isinstance(response, BufferedResponse):
+            pending.entry = self._entry(response, context, pending.state)
+        return None
+
+    @hookimpl
+    def muxi_call_finished(self, call: Call[object], outcome: Outcome, context: Context) -> None:
+        if call.method != "GET" or call.repeats is not Repeat.SAFE:
+            self._forget(context)
+            return
+        pending: _Pending | None = context.state.pop(self.name, None)
+        # Only now it is known that the answer could be read, and that it was a good one.
+        if pending is None or pending.entry is None or outcome.error is not None:
+            return
+        with self._lock:
+            if self._state(context) == pending.state:
+                self._now = context.clock.monotonic()
+                self._entries[pending.key] = pending.entry
+
+    def _keeps(self, call: Call[object]) -> bool:
+        if isinstance(call, StreamCall) or call.into is not None or call.plain_text or call.key is Key.SIGNATURE:
+            return False
+        return call.operation not in _LIVE if self._routes is None else call.path in self._routes
+
+    def _key(self, request: Request) -> bytes:
+        """What makes two requests the same, with nothing of a key left in it."""
+        digest = hashlib.blake2b(key=self._salt)
+        headers = sorted((name.lower(), value) for name, value in request.headers.items())
+        kept = [pair for pair in headers if pair[0] not in _MEANINGLESS]
+        digest.update(repr((request.method, request.url, kept)).encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    def _entry(self, response: BufferedResponse, context: Context, state: _State) -> _Entry | None:
+        said = _directives(response.headers)
+        if response.status != 200 or {"no-store", "no-cache"} & said.keys() or response.headers.get("vary") == "*":
+            return None
+        age = _seconds(response.headers.get("age")) or 0.0
+        lifetime = self._ttl
+        if (bound := _seconds(said.get("max-age"))) is not None:
+            lifetime = min(lifetime, bound - age)
+        if lifetime <= 0:
+            return None
+        return _Entry(
+            state, response.headers.copy(), response.content, response.reason, age, context.clock.monotonic(), lifetime
+        )
+
+    def _forget(self, context: Context) -> None:
+        scope = (context.address.base_url, context.call.user_id or None)
+        with self._lock:
+            self._writes[scope] = self._writes.get(scope, 0) + 1
+            if len(self._writes) > _MANY:
+                self._clear()
+
+    def _clear(self) -> None:
+        self._clears += 1
+        self._entries.clear()
+        self._writes.clear()
+
+    def _state(self, context: Context) -> _State:
+        address, user = context.address.base_url, context.call.user_id or None
+        return self._clears, self._writes.get((address, None), 0), self._writes.get((address, user), 0)
+
+
+#: How often everything was forgotten, and how often there was a write without a user, and by the user.
+_State: TypeAlias = tuple[int, int, int]
+
+
+@dataclass
+class _Pending:
+    """A reading call on its way."""
+
+    key: bytes
+    state: _State
+    entry: _Entry | None = None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An answer that is kept."""
+
+    #: What had been written when it was asked for.
+    state: _State
+    headers: Headers
+    content: bytes
+    reason: str
+    #: How old it was when it came, and when that was on the clock.
+    age: float
+    came: float
+    lifetime: float
+
+    def answer(self, now: float) -> BufferedResponse:
+        headers = self.headers.copy()
+        headers["Age"] = str(int(self.age + now - self.came))
+        headers["Cache-Status"] = f"muxi-client; hit; ttl={int(self.came + self.lifetime - now)}"
+        return BufferedResponse(200, headers, self.content, reason=self.reason)
+
+
+def _directives(headers: Headers) -> dict[str, str]:
+    """``Cache-Control`` as names (lower case) and values, which are empty where there are none (RFC 9111)."""
+    parts = (part.strip().partition("=") for part in (headers.get("cache-control") or "").split(","))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in parts if name.strip()}
+
+
+def _seconds(text: str | None) -> float | None:
+    """A number of seconds as headers have it; one that cannot be read is 0, which is on the safe side."""
+    if text is None:
+        return None
+    return float(text) if text.isascii() and text.isdigit() else 0.0

@@ -1,0 +1,145 @@
+"""Takes personal data out of the texts that are sent, by a function of the caller's."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator
+from typing import Any, ClassVar, TypeAlias
+
+from muxi.context import Context
+from muxi.errors import ConfigurationError
+from muxi.hookspecs import hookimpl
+from muxi.plugins.arguments import check_name
+from muxi.transport import BytesBody, Request
+
+__all__ = ["Redaction", "mask_emails_and_numbers"]
+
+Redact: TypeAlias = Callable[[str], str] | Callable[[str], Awaitable[str]]
+
+#: Names below a content field whose values are no content: ids, kinds, and the bytes of files.
+_NO_CONTENT = re.compile(r"(.*_)?(ids?|timestamp)|type|role|files", re.IGNORECASE).fullmatch
+
+#: Asks for the redaction of a text, and is sent what it became.
+_Texts: TypeAlias = Generator[str, str, Any]
+
+
+class Redaction:
+    """``muxi.redaction``: gives each text of the content that is about to be sent to a function, and sends its result.
+
+    The content is what stands under the names of ``fields`` in a JSON body, at any depth; below such a name every text
+    counts, but those that are ids (``id``, ``…_id``), kinds (``type``, ``role``), times (``…timestamp``) and files.
+    Query, path, headers, user ids, and bodies that are no JSON of the SDK's (uploads, signed batches) are sent as they
+    are. The caller's own objects are never changed. One instance may serve several clients and threads.
+
+    Args:
+        redact: takes a text and returns what is to be sent in its place. On an async client it may be a coroutine
+            function. If it raises, the call fails and nothing is sent. Over the repetitions of a call it is asked once.
+        fields: the names in place of :attr:`FIELDS`.
+        name: of the plugin, where a client has several.
+
+    Raises:
+        ConfigurationError: an argument has no sense.
+    """
+
+    #: Messages and what restored ones have, memories, the data of triggers, answers to widgets, notifications.
+    FIELDS: ClassVar[frozenset[str]] = frozenset(
+        {"content", "data", "detail", "message", "metadata", "text", "title", "ui_response"}
+    )
+
+    def __init__(self, redact: Redact, *, fields: Collection[str] | None = None, name: str = "muxi.redaction") -> None:
+        if not callable(redact):
+            raise ConfigurationError(f"redact= takes a function of a text, got {redact!r}")
+        chosen: object = self.FIELDS if fields is None else fields
+        if isinstance(chosen, str) or not isinstance(chosen, Collection):
+            raise ConfigurationError(f"fields= takes a collection of names, got {chosen!r}")
+        if not chosen or not all(isinstance(field, str) and field for field in chosen):
+            raise ConfigurationError(f"fields= takes names that are not empty, and at least one, got {chosen!r}")
+        check_name(name)
+        self.name: str = name
+        self._redact = redact
+        self._fields: frozenset[str] = frozenset(chosen)
+
+    # After other plugins that change the body, and before the signature.
+    @hookimpl(trylast=True)
+    def muxi_prepare_request(self, request: Request, context: Context) -> Coroutine[Any, Any, None] | None:
+        body = request.body
+        if context.call.content is not None or not isinstance(body, BytesBody):
+            return None
+        known: tuple[bytes, BytesBody] | None = context.state.get(self.name)
+        if known is not None and known[0] == body.content:
+            # The same key must come with the same content, whatever the function would say now.
+            request.body = known[1]
+            return None
+        texts = self._texts(json.loads(body.content), inside=False)
+        if context.asynchronous:
+            return self._replace_async(request, body, texts, context)
+        try:
+            text = next(texts)
+            while True:
+                text = texts.send(self._checked(self._redact(text)))
+        except StopIteration as done:
+            self._put(request, body, done.value, context)
+        return None
+
+    async def _replace_async(self, request: Request, body: BytesBody, texts: _Texts, context: Context) -> None:
+        try:
+            text = next(texts)
+            while True:
+                found = self._redact(text)
+                text = texts.send(self._checked(await found if inspect.isawaitable(found) else found))
+        except StopIteration as done:
+            self._put(request, body, done.value, context)
+
+    def _put(self, request: Request, body: BytesBody, value: Any, context: Context) -> None:
+        redacted = BytesBody(context.call.payload(value))
+        context.state[self.name] = (body.content, redacted)
+        request.body = redacted
+
+    def _checked(self, found: object) -> str:
+        if isinstance(found, str):
+            return found
+        if inspect.iscoroutine(found):
+            found.close()
+        if inspect.isawaitable(found):
+            raise ConfigurationError(
+                "redact= is an async function, which a sync client cannot await; give a function that returns the "
+                "text, or use the async client"
+            )
+        raise ConfigurationError(f"the function given as redact= returned {type(found).__name__} instead of a text")
+
+    def _texts(self, value: Any, *, inside: bool) -> _Texts:
+        """A copy of a JSON value in which each text of the content is what it has become."""
+        if isinstance(value, str):
+            return (yield value) if inside else value
+        if isinstance(value, list):
+            copied = []
+            for item in value:
+                copied.append((yield from self._texts(item, inside=inside)))
+            return copied
+        if isinstance(value, dict):
+            changed = {}
+            for name, item in value.items():
+                chosen = name in self._fields
+                if name.lower() == "files" and not chosen:
+                    changed[name] = item
+                    continue
+                below = chosen or (inside and not _NO_CONTENT(name))
+                changed[name] = yield from self._texts(item, inside=below)
+            return changed
+        return value
+
+
+_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# Seven digits or more, with what people put between them: a telephone, a card, an account; letters only as in an IBAN.
+_NUMBER = re.compile(r"(?<![\w.])(?:[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}|[+(]?\d(?:[ ()./-]{0,2}\d){6,})(?!\w)")
+
+
+def mask_emails_and_numbers(text: str) -> str:
+    """Put ``[email]`` and ``[number]`` where an e-mail address, or a number of seven digits or more, stands.
+
+    It finds forms and no meaning: telephone, card and bank account numbers, and dates with a time too; not names,
+    postal addresses or short numbers. For those give :class:`Redaction` a recogniser of your own.
+    """
+    return _NUMBER.sub("[number]", _EMAIL.sub("[email]", text))
