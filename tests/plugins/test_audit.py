@@ -188,7 +188,9 @@ def test_every_change_shows_and_names_the_first_bad_line(
     assert problem in found.problem
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=200, deadline=None
+)
 @given(st.data())
 def test_no_single_byte_can_be_changed(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "trail"

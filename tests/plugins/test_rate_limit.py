@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from muxi import ConfigurationError, FormationClient, ManualClock, RateLimitError
@@ -189,6 +189,7 @@ def test_arguments_without_sense_are_refused(arguments: dict[str, Any], complain
         RateLimit(**arguments)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(1, 5),
     st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=40),

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from muxi import ConfigurationError, FormationClient, MuxiError, PluginError, hookimpl
@@ -207,6 +207,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_JSON)
 def test_a_function_that_changes_nothing_leaves_everything_as_it_is(body: Any) -> None:
     playback = Playback(answer({}))
