@@ -24,6 +24,7 @@ from muxi_transports.memory.formation.agents import (
     Turn,
     Widgets,
 )
+from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer
 from muxi_transports.memory.serving import Served, serve
@@ -35,6 +36,7 @@ __all__ = [
     "Answer",
     "AsyncMemoryTransport",
     "Clarification",
+    "Defect",
     "Discontinuity",
     "EmbeddedFormation",
     "EmbeddedServer",

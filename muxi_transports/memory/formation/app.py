@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from email.utils import formatdate
 from typing import TypeVar, overload
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from muxi.errors import ConfigurationError
 from muxi.transport import Request
 from muxi_transports.memory.formation.access import Keys, header_user, require_user
 from muxi_transports.memory.formation.agents import Agent, Agents
+from muxi_transports.memory.formation.defects import Defect, defects
 from muxi_transports.memory.formation.envelope import ApiError, Success, failure, success
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.router import Incoming, Route, Router
@@ -62,6 +63,11 @@ class EmbeddedFormation:
         name: its name for people; the id by default.
         description: what it is for.
         version: what ``/v1/health`` says.
+        imitate: defects of the recorded runtime to imitate, by name (:class:`~muxi_transports.memory.Defect`); a
+            formation is healthy without them.
+
+    Raises:
+        ConfigurationError: something to imitate is no defect.
     """
 
     def __init__(
@@ -77,7 +83,9 @@ class EmbeddedFormation:
         name: str | None = None,
         description: str = "",
         version: str = "1.0.0",
+        imitate: Iterable[Defect | str] = (),
     ) -> None:
+        self._imitated = defects(imitate)
         self.formation_id = formation_id
         self.name: str = name or formation_id
         self.description = description
@@ -132,6 +140,10 @@ class EmbeddedFormation:
         with self.lock:
             self.agents.given[agent_id] = reply
         return reply
+
+    def imitates(self, defect: Defect) -> bool:
+        """Whether the formation shall do this as wrongly as the recorded runtime."""
+        return defect in self._imitated
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
