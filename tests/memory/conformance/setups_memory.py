@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from muxi_transports.memory import EmbeddedFormation
+from muxi_transports.memory import Defect, EmbeddedFormation
 from muxi_transports.memory.formation.state.memories import Memory
 from tests.memory.conformance.replay import Prepare, Setup, nothing
 from tests.memory.conformance.setups_sessions import chatted
@@ -19,11 +19,20 @@ def remembered(user: str, *ids: str) -> Prepare:
     return prepare
 
 
+def noted(formation: EmbeddedFormation) -> None:
+    """Memories with metadata of the user's own."""
+    now = formation.clock.time()
+    for memory_id in ("m-1", "m-2"):
+        formation.memories.add(Memory(memory_id, "mona", "Lives in Rome", now, {"a": 1, "timestamp": now}))
+
+
 def ingested(formation: EmbeddedFormation) -> None:
     formation.memories.note_event("mona", "crm", "c-1", "_vc8qRzU4w4DqQU8rVlE7")
 
 
 MONA = remembered("mona", "m-1", "m-2", "m-3")
+
+LENIENT = Setup(remembered("alice", "cRhNwxpufMGBWXIii_HSF"), frozenset({Defect.ANYBODY_DELETES_MEMORIES}))
 
 ANSWERS: dict[str, Prepare | Setup] = {
     "buffer_admin": chatted("alice", "s-1"),
@@ -33,6 +42,11 @@ ANSWERS: dict[str, Prepare | Setup] = {
     "buffer_del_session": chatted("alice", "s-2"),
     "buffer_del_session_admin_nouser": chatted("alice", "s-3"),
     "buffer_stats": chatted("alice", "s-1"),
+    "buffer_stats_after": nothing,
+    "buffers_del_dep": Setup(chatted("alice", "s-1"), frozenset({Defect.CLEARING_BUFFERS_FAILS})),
+    "lite_buffer": nothing,
+    "mem_del_other": LENIENT,
+    "mem_list_page": noted,
     "buffers_dep": chatted("alice", "s-1"),
     "idem_mem2": nothing,
     "ing_dup": ingested,
