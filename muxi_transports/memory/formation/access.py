@@ -46,6 +46,11 @@ class Keys:
         self._client = client
         self._admin = admin
 
+    @property
+    def admin(self) -> str | None:
+        """The admin key, which signs webhooks; None where any will do."""
+        return self._admin
+
     def check(self, level: Level, headers: Headers) -> bool:
         """Let a request in.
 

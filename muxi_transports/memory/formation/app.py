@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterable, Mapping
 from email.utils import formatdate
-from typing import TypeVar, overload
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock, SystemClock
-from muxi.errors import ConfigurationError
 from muxi.transport import Request
 from muxi_transports.memory.formation.access import Keys, header_user, require_user
-from muxi_transports.memory.formation.agents import Agent, Agents
-from muxi_transports.memory.formation.envelope import ApiError, Success, failure, success
+from muxi_transports.memory.formation.agents import Agents
+from muxi_transports.memory.formation.authoring import Authoring
+from muxi_transports.memory.formation.defects import Defect, defects
+from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure, success
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.router import Incoming, Route, Router
+from muxi_transports.memory.formation.state.artifacts import Artifacts
+from muxi_transports.memory.formation.state.asides import Asides
 from muxi_transports.memory.formation.state.buffer import Buffer
+from muxi_transports.memory.formation.state.diary import Diary
+from muxi_transports.memory.formation.state.feeds import Feeds
+from muxi_transports.memory.formation.state.jobs import Jobs
 from muxi_transports.memory.formation.state.memories import Memories
 from muxi_transports.memory.formation.state.replays import Replays
 from muxi_transports.memory.formation.state.tracker import Tracker
+from muxi_transports.memory.formation.state.triggers import Trigger
+from muxi_transports.memory.formation.tasks import perform
 from muxi_transports.memory.formation.validation import parse_json, validate
-from muxi_transports.memory.work import Background
+from muxi_transports.memory.formation.voice import Transcribe, transcript
+from muxi_transports.memory.formation.webhooks import Webhooks
+from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Answer, Exchange, Pause
 
 __all__ = ["EmbeddedFormation"]
-
-A = TypeVar("A", bound=Agent)
 
 _PREFLIGHT_VARY = (
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
 )
 
 
-class EmbeddedFormation:
+class EmbeddedFormation(Authoring):
     """A formation without models, databases and network, whose answers are those of the real one.
 
-    It has users, sessions with messages, memories, buffers and requests with a status, and agents that are
-    functions (see :mod:`muxi_transports.memory.formation.agents`). Reach it with
+    It has users, sessions with messages, memories, buffers and requests with a status, triggers, scheduled jobs,
+    artifacts, webhooks and feeds of events, and agents that are functions
+    (see :mod:`muxi_transports.memory.formation.agents`). Reach it with
     :class:`~muxi_transports.memory.MemoryTransport`, or over HTTP with
     :func:`~muxi_transports.memory.serve`::
 
@@ -48,8 +55,10 @@ class EmbeddedFormation:
         def assistant(turn: Turn) -> str:
             return f"Hello, {turn.user_id}!"
 
-    Several threads may talk to it at once. What the recorded runtime does wrong is done right here: a memory
-    is deleted by its owner alone, ``DELETE /v1/memory/buffers`` answers 200, a turn that failed ends its request.
+    Several threads may talk to it at once. What the recorded runtime does wrong is done right here, unless it is to be
+    imitated. Work in the background (jobs, asynchronous triggers and chats, repeated webhooks) is done when the clock
+    says so: on a :class:`~muxi.ManualClock` while a test moves it, on the machine's clock by a thread, and on any clock
+    before the next request is answered.
 
     Args:
         formation_id: its id, which messages carry and a server finds it under.
@@ -62,6 +71,13 @@ class EmbeddedFormation:
         name: its name for people; the id by default.
         description: what it is for.
         version: what ``/v1/health`` says.
+        imitate: defects of the recorded runtime to imitate, by name (:class:`~muxi_transports.memory.Defect`); a
+            formation is healthy without them.
+        webhook_url: where the outcome goes of asynchronous chats and jobs that name no URL; None for nowhere.
+        transcribe: makes a text of voice notes; by default they say what they are called.
+
+    Raises:
+        ConfigurationError: something to imitate is no defect.
     """
 
     def __init__(
@@ -77,7 +93,11 @@ class EmbeddedFormation:
         name: str | None = None,
         description: str = "",
         version: str = "1.0.0",
+        imitate: Iterable[Defect | str] = (),
+        webhook_url: str | None = None,
+        transcribe: Transcribe = transcript,
     ) -> None:
+        self._imitated = defects(imitate)
         self.formation_id = formation_id
         self.name: str = name or formation_id
         self.description = description
@@ -93,45 +113,55 @@ class EmbeddedFormation:
         self.memories: Memories = Memories()
         self.tracker: Tracker = Tracker(self.clock)
         self.replays: Replays = Replays(self.clock)
-        self.background: Background = Background()
+        self.background: Background = Background(self.clock)
+        self.triggers: dict[str, Trigger] = {}
+        self.jobs: Jobs = Jobs(self.clock, self.background, lambda job: perform(self, job))
+        self.artifacts: Artifacts = Artifacts(self.clock)
+        self.asides: Asides = Asides()
+        self.diary: Diary = Diary()
+        self.feeds: Feeds = Feeds()
+        self.webhooks: Webhooks = Webhooks(self, webhook_url)
+        self.transcribe: Transcribe = transcribe
         #: Held while the state changes, never while somebody waits.
         self.lock: threading.RLock = threading.RLock()
         self._router = Router(_routes())
 
-    @overload
-    def agent(self, agent_id: str) -> Callable[[A], A]: ...
-    @overload
-    def agent(self, agent_id: str, reply: Agent) -> Agent: ...
-    def agent(self, agent_id: str, reply: Agent | None = None) -> Agent | Callable[[A], A]:
-        """Give the formation an agent; the first one answers where a message names none.
+    def catch_up(self) -> None:
+        """Do the work in the background that is due by now."""
+        self.background.catch_up()
 
-        Without agents there is ``assistant``, which says ``You said: …`` word by word.
+    def work(self, steps: Generator[Pause, None, object]) -> None:
+        """Have something done in the background; its first step is taken when somebody next looks."""
+        self.background.adopt(Work(steps, self.clock))
 
-        Args:
-            agent_id: its id.
-            reply: a function from :class:`~muxi_transports.memory.Turn` to a reply; left out, this is a
-                decorator.
-
-        Returns:
-            The function.
-
-        Raises:
-            ConfigurationError: the function is ``async``; the formation runs without an event loop.
-        """
-        if reply is None:
-
-            def give(function: A) -> A:
-                self.agent(agent_id, function)
-                return function
-
-            return give
-        if inspect.iscoroutinefunction(reply) or inspect.isasyncgenfunction(reply):
-            raise ConfigurationError(
-                f"the agent {agent_id!r} is async; an agent is a plain function, and waits with `yield Pause(seconds)`"
+    def note(
+        self,
+        kind: str,
+        message: str,
+        *,
+        level: str = "info",
+        user_id: str | None = None,
+        session_id: str | None = None,
+        request_id: str | None = None,
+        agent_id: str | None = None,
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Tell of something that happened by itself: as :meth:`emit_event`, where the runtime would tell at all."""
+        if not self.imitates(Defect.SILENT_FEEDS):
+            self.emit_event(
+                kind,
+                message,
+                level=level,
+                user_id=user_id,
+                session_id=session_id,
+                request_id=request_id,
+                agent_id=agent_id,
+                data=data,
             )
-        with self.lock:
-            self.agents.given[agent_id] = reply
-        return reply
+
+    def imitates(self, defect: Defect) -> bool:
+        """Whether the formation shall do this as wrongly as the recorded runtime."""
+        return defect in self._imitated
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
@@ -144,6 +174,8 @@ class EmbeddedFormation:
             answer = yield from self._route(request)
         except ApiError as error:
             answer = failure(error, request_id=self.ids.new("req_"), now=self.clock.time())
+            if isinstance(error, Crash):
+                return Answer(answer.status, [*self._head(), *answer.headers], answer.body)
         return self._dressed(request, answer)
 
     def wrap(self, result: Success, *, request_id: str | None = None, idempotency_key: str | None = None) -> Answer:

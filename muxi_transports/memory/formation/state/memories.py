@@ -57,10 +57,10 @@ class Memories:
         ]
         return seen[::-1]
 
-    def remove(self, owner: str, memory_id: str) -> bool:
-        """Forget a memory; False where the user has none of that id."""
+    def remove(self, owner: str | None, memory_id: str) -> bool:
+        """Forget a memory; False where the user has none of that id. Without a user, whosever it is."""
         memory = self._memories.get(memory_id)
-        if memory is None or memory.owner != owner:
+        if memory is None or owner not in (None, memory.owner):
             return False
         del self._memories[memory_id]
         return True

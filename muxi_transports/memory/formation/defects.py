@@ -1,0 +1,63 @@
+"""The defects of the recorded runtime, by name: an embedded formation is healthy unless it is told to imitate them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from muxi.errors import ConfigurationError
+
+__all__ = ["Defect", "defects"]
+
+
+class Defect(str, Enum):
+    """Something that the recorded runtime does wrong.
+
+    Every one of them was recorded, or read in the runtime's code where the page of the wire says so. A name is its
+    value too, so that ``imitate={"escaped_event_frames"}`` and ``imitate={Defect.ESCAPED_EVENT_FRAMES}`` are one.
+    """
+
+    #: ``/v1/events`` ends its frames with the four characters ``\n\n`` instead of two line feeds: no parser of event
+    #: streams sees an event.
+    ESCAPED_EVENT_FRAMES = "escaped_event_frames"
+    #: Nothing that happens reaches ``/v1/events`` and ``/v1/logs``; what the author of a test emits still does.
+    SILENT_FEEDS = "silent_feeds"
+    #: ``GET /v1/events/{session_id}/{request_id}`` answers 500 to everybody.
+    BROKEN_REQUEST_EVENTS = "broken_request_events"
+    #: ``agent_id`` of ``GET /v1/logs`` matches nothing.
+    DEAF_AGENT_FILTER = "deaf_agent_filter"
+    #: A chat that is not streamed answers 500 where its agent made an artifact, although the artifact is kept.
+    ARTIFACTS_FAIL_CHATS = "artifacts_fail_chats"
+    #: ``DELETE /v1/memory/buffers`` answers 500 after it has cleared everything.
+    CLEARING_BUFFERS_FAILS = "clearing_buffers_fails"
+    #: ``PUT /v1/scheduler/jobs/{id}`` answers 500, not 422, to a cron expression that is none.
+    BAD_CRON_IS_A_CRASH = "bad_cron_is_a_crash"
+    #: A scheduled job that is given a new message goes to user ``0`` where no user header says otherwise.
+    UPDATED_JOBS_LOSE_THEIR_OWNER = "updated_jobs_lose_their_owner"
+    #: The webhook that ends an escalation is signed with a key that nobody knows.
+    ESCALATIONS_SIGNED_WITH_UNKNOWN_KEY = "escalations_signed_with_unknown_key"
+    #: The webhook of a notification is not signed.
+    UNSIGNED_NOTIFICATIONS = "unsigned_notifications"
+    #: The stream of a turn that is cancelled stays open on keepalives for 600 s.
+    CANCELLED_STREAMS_HANG = "cancelled_streams_hang"
+    #: Whoever knows the id of a memory may delete it, whosever it is.
+    ANYBODY_DELETES_MEMORIES = "anybody_deletes_memories"
+    #: An asynchronous trigger without a ``webhook:`` of its own never runs, and is given up after 600 s.
+    ASYNC_TRIGGERS_WITHOUT_WEBHOOK_NEVER_RUN = "async_triggers_without_webhook_never_run"
+
+
+def defects(names: Iterable[Defect | str]) -> frozenset[Defect]:
+    """The defects of these names.
+
+    Raises:
+        ConfigurationError: one of them is no defect; the message lists those there are.
+    """
+    if isinstance(names, str):
+        names = (names,)
+    known = {defect.value: defect for defect in Defect}
+    unknown = sorted({str(getattr(name, "value", name)) for name in names if name not in known})
+    if unknown:
+        raise ConfigurationError(
+            f"no such defect to imitate: {', '.join(map(repr, unknown))}; there are {', '.join(sorted(known))}"
+        )
+    return frozenset(known[getattr(name, "value", name)] for name in names)
