@@ -1,0 +1,58 @@
+"""Memories and buffers."""
+
+from __future__ import annotations
+
+from muxi_transports.memory import EmbeddedFormation
+from muxi_transports.memory.formation.state.memories import Memory
+from tests.memory.conformance.replay import Prepare, Setup, nothing
+from tests.memory.conformance.setups_sessions import chatted
+
+
+def remembered(user: str, *ids: str) -> Prepare:
+    """The formation remembers something about a user."""
+
+    def prepare(formation: EmbeddedFormation) -> None:
+        now = formation.clock.time()
+        for memory_id in ids:
+            formation.memories.add(Memory(memory_id, user, "Prefers Go", now, {"type": "preference", "timestamp": now}))
+
+    return prepare
+
+
+def ingested(formation: EmbeddedFormation) -> None:
+    formation.memories.note_event("mona", "crm", "c-1", "_vc8qRzU4w4DqQU8rVlE7")
+
+
+MONA = remembered("mona", "m-1", "m-2", "m-3")
+
+ANSWERS: dict[str, Prepare | Setup] = {
+    "buffer_admin": chatted("alice", "s-1"),
+    "buffer_alice": chatted("alice", "s-1"),
+    "buffer_del": chatted("ida", "i1"),
+    "buffer_del_all_admin": chatted("alice", "s-1"),
+    "buffer_del_session": chatted("alice", "s-2"),
+    "buffer_del_session_admin_nouser": chatted("alice", "s-3"),
+    "buffer_stats": chatted("alice", "s-1"),
+    "buffers_dep": chatted("alice", "s-1"),
+    "idem_mem2": nothing,
+    "ing_dup": ingested,
+    "ing_nosourceid": nothing,
+    "ing_one": nothing,
+    "mem_create": nothing,
+    "mem_create_body_user": nothing,
+    "mem_create_content": nothing,
+    "mem_create_none": nothing,
+    "mem_create_scope_bad": nothing,
+    "mem_create_scope_formation": nothing,
+    "mem_create_scope_group": nothing,
+    "mem_create_scope_group_noid": nothing,
+    "mem_del_again": nothing,
+    "mem_list_admin_nouser": nothing,
+    "mem_list_admin_user": MONA,
+    "mem_list_limit0": nothing,
+    "mem_list_limit101": nothing,
+    "mem_list_offneg": nothing,
+    "mem_list_scopes": MONA,
+    "mem_list_scopes_bad": nothing,
+    "mem_list_userparam": MONA,
+}
