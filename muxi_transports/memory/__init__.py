@@ -25,6 +25,14 @@ from muxi_transports.memory.formation.agents import (
     Widgets,
 )
 from muxi_transports.memory.formation.defects import Defect
+from muxi_transports.memory.formation.definition import (
+    AgentDefinition,
+    FormationDefinition,
+    KnowledgeSource,
+    McpServer,
+    Skill,
+    Sop,
+)
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer
 from muxi_transports.memory.serving import Served, serve
@@ -33,6 +41,7 @@ from muxi_transports.memory.world import Answer, Pause, World
 
 __all__ = [
     "Agent",
+    "AgentDefinition",
     "Answer",
     "AsyncMemoryTransport",
     "Clarification",
@@ -41,6 +50,9 @@ __all__ = [
     "EmbeddedFormation",
     "EmbeddedServer",
     "Failure",
+    "FormationDefinition",
+    "KnowledgeSource",
+    "McpServer",
     "MemoryTransport",
     "Part",
     "Pause",
@@ -48,6 +60,8 @@ __all__ = [
     "Sandbox",
     "Served",
     "Silence",
+    "Skill",
+    "Sop",
     "Turn",
     "Widgets",
     "World",

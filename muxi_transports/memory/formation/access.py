@@ -46,6 +46,10 @@ class Keys:
         self._client = client
         self._admin = admin
 
+    def as_secrets(self) -> dict[str, str]:
+        """The keys as the formation's secrets have them; a name stands in for one that may be anything."""
+        return {"ADMIN_KEY": self._admin or "fma_any_key_will_do", "CLIENT_KEY": self._client or "fmc_any_key_will_do"}
+
     def check(self, level: Level, headers: Headers) -> bool:
         """Let a request in.
 

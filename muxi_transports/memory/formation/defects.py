@@ -40,6 +40,25 @@ class Defect(str, Enum):
     UNSIGNED_NOTIFICATIONS = "unsigned_notifications"
     #: A turn that is cancelled before its first token leaves the stream open on keepalives for 600 s.
     EARLY_CANCEL_HANGS = "early_cancel_hangs"
+    #: ``/v1/skills`` and what belongs to it answer 500 to everybody.
+    SKILLS_FAIL = "skills_fail"
+    #: ``POST /v1/credentials`` answers 500 and stores nothing.
+    CREDENTIALS_CANNOT_BE_STORED = "credentials_cannot_be_stored"
+    #: ``DELETE /v1/credentials/{id}`` answers 500 where the user has two credentials of that service.
+    TWO_CREDENTIALS_CANNOT_BE_DELETED = "two_credentials_cannot_be_deleted"
+    #: ``POST /v1/users/identifiers`` without a ``muxi_user_id`` answers 500.
+    LINKING_NEEDS_A_USER = "linking_needs_a_user"
+    #: Everybody can delete everybody's memories.
+    ANYBODY_DELETES_MEMORIES = "anybody_deletes_memories"
+    #: ``/v1/memories`` answers 500 where it needs what only PostgreSQL gives: listing, deleting, and writing without a
+    #: ``source``.
+    NO_MEMORIES_WITH_SQLITE = "no_memories_with_sqlite"
+    #: What comes in from a source is stored without being classified, and no facts are found in it.
+    NO_CLASSIFIER = "no_classifier"
+    #: Changes of secrets are in no audit log.
+    CHANGES_ARE_NOT_AUDITED = "changes_are_not_audited"
+    #: ``stats.requests`` of ``GET /v1/status`` stays 0.
+    REQUESTS_ARE_NOT_COUNTED = "requests_are_not_counted"
 
 
 def defects(names: Iterable[Defect | str]) -> frozenset[Defect]:

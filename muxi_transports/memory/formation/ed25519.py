@@ -64,13 +64,8 @@ def _same(p: _Point, q: _Point) -> bool:
     return (p.x * q.z - q.x * p.z) % _P == 0 and (p.y * q.z - q.y * p.z) % _P == 0
 
 
-def _base() -> _Point:
-    point = _decoded((4 * pow(5, -1, _P) % _P).to_bytes(32, "little"))
-    assert point is not None
-    return point
-
-
-_BASE = _base()
+#: The generator: y is 4/5, and x the even root.
+_BASE = _decoded((4 * pow(5, -1, _P) % _P).to_bytes(32, "little")) or _Point(0, 1, 1, 0)
 
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:

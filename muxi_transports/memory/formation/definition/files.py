@@ -39,7 +39,9 @@ def read(path: str | os.PathLike[str]) -> FormationDefinition:
     folder = file.parent
     document = _mapping(_yaml(file), file.name)
     unknown = {
-        name: value for name, value in document.items() if name not in _ELSEWHERE | _BLOCKS.keys() | {"user_credentials"}
+        name: value
+        for name, value in document.items()
+        if name not in _ELSEWHERE | _BLOCKS.keys() | {"user_credentials"}
     }
     mcp = _mapping(document.get("mcp") or {}, f"{file.name}: mcp")
     servers = mcp.pop("servers", None)
@@ -86,11 +88,11 @@ def _yaml(file: Path) -> object:
     return document
 
 
-def _parts(
-    make: Callable[[dict[str, object], str], P], listed: object, folder: Path, where: str
-) -> Iterator[P]:
+def _parts(make: Callable[[dict[str, object], str], P], listed: object, folder: Path, where: str) -> Iterator[P]:
     """The parts that are listed, written out or by the name of their file; without a list, all that have a file."""
-    files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix in _SUFFIXES} if folder.is_dir() else {}
+    files = (
+        {file.stem: file for file in sorted(folder.iterdir()) if file.suffix in _SUFFIXES} if folder.is_dir() else {}
+    )
     if listed is None:
         listed = list(files)
     if not isinstance(listed, list):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 
 from muxi.clock import Clock
+from muxi_transports.memory.formation.times import iso
 
 __all__ = ["RESOURCE_TYPES", "Audit", "Entry"]
 
@@ -41,7 +41,7 @@ class Entry:
     def on_wire(self) -> dict[str, object]:
         """The entry as ``GET /v1/audit`` has it."""
         return {
-            "timestamp": datetime.fromtimestamp(self.at, timezone.utc).isoformat(timespec="microseconds"),
+            "timestamp": iso(self.at, "+00:00"),
             "request_id": self.request_id,
             "action": self.action,
             "resource_type": self.resource_type,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from muxi.clock import Clock
 from muxi_transports.memory.formation.ids import Ids
-from muxi_transports.memory.formation.state.memories import iso
 from muxi_transports.memory.formation.state.users import Users
+from muxi_transports.memory.formation.times import iso
 
 __all__ = ["Credential", "Credentials"]
 

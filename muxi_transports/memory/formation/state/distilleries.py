@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from muxi.clock import Clock
 from muxi_transports.memory.formation.ed25519 import verify
 from muxi_transports.memory.formation.ids import Ids
-from muxi_transports.memory.formation.state.memories import iso
+from muxi_transports.memory.formation.times import iso
 
 __all__ = ["EVENT_TYPES", "Distilleries", "Distillery", "public_key"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from muxi.clock import Clock
 from muxi_transports.memory.formation.ids import Ids
-from muxi_transports.memory.formation.state.memories import iso
+from muxi_transports.memory.formation.times import iso
 
 __all__ = ["FACT", "GRACE_DAYS", "INGESTED", "Event", "Events"]
 
@@ -88,7 +88,7 @@ class Events:
         self,
         number: int,
         owner: str,
-        type: str,
+        kind: str,
         source: str,
         source_id: str | None,
         payload: Mapping[str, object],
@@ -105,7 +105,7 @@ class Events:
             event_id or self._ids.new(),
             number,
             owner,
-            type,
+            kind,
             source,
             source_id,
             self._clock.time() if occurred_at is None else occurred_at,
@@ -119,12 +119,12 @@ class Events:
         self._events[event.id] = event
         return event
 
-    def derive(self, parent: Event, type: str, payload: Mapping[str, object]) -> Event:
+    def derive(self, parent: Event, kind: str, payload: Mapping[str, object]) -> Event:
         """Note what was made of an event."""
         event = self.add(
             parent.number,
             parent.owner,
-            type,
+            kind,
             parent.source,
             parent.source_id,
             payload,
@@ -147,7 +147,11 @@ class Events:
         if source_id is None:
             return None
         return next(
-            (event for event in self.of(number) if (event.source, event.source_id, event.parent) == (source, source_id, None)),
+            (
+                event
+                for event in self.of(number)
+                if (event.source, event.source_id, event.parent) == (source, source_id, None)
+            ),
             None,
         )
 
@@ -155,12 +159,12 @@ class Events:
         """What was made of an event."""
         return [other for other in self._events.values() if other.parent == event.id and other.deleted_at is None]
 
-    def of(self, number: int, type: str | None = None) -> list[Event]:
+    def of(self, number: int, kind: str | None = None) -> list[Event]:
         """A user's events that were not forgotten, oldest first."""
         return [
             event
             for event in self._events.values()
-            if event.number == number and event.deleted_at is None and type in (None, event.type)
+            if event.number == number and event.deleted_at is None and kind in (None, event.type)
         ]
 
     def about(self, number: int | None, subject: str) -> list[Event]:

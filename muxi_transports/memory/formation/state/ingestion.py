@@ -81,7 +81,9 @@ class Ingestion:
             scope_id=intake.scope_id,
         )
 
-    def digest(self, taken: Sequence[tuple[int, Intake, Event]], model: str, *, unclassified: str | None = None) -> dict[str, object]:
+    def digest(
+        self, taken: Sequence[tuple[int, Intake, Event]], model: str, *, unclassified: str | None = None
+    ) -> dict[str, object]:
         """Find the facts in what came in, and make memories of them.
 
         Args:

@@ -86,9 +86,7 @@ class Jobs:
 
     def in_flight(self, kind: str, owner: object) -> int:
         """How many jobs of somebody go on."""
-        return sum(
-            1 for job in self._jobs.values() if (job.kind, job.owner, job.status) == (kind, owner, "processing")
-        )
+        return sum(1 for job in self._jobs.values() if (job.kind, job.owner, job.status) == (kind, owner, "processing"))
 
     def _steps(self, job: Job, work: Callable[[], Mapping[str, object]]) -> Generator[Pause, None, None]:
         due = job.created_at + self.seconds

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from muxi_transports.memory.formation.state.users import Users
 
-__all__ = ["SCOPES", "Memories", "Memory", "iso"]
+__all__ = ["SCOPES", "Memories", "Memory"]
 
 #: Whose a memory can be.
 SCOPES = ("user", "group", "formation")
@@ -84,8 +83,3 @@ class Memories:
     def scope_id(self, memory: Memory) -> str | None:
         """What the list calls the owner: the runtime's internal number of the user, as text."""
         return str(self._memories[memory.id][0]) if memory.scope == "user" else memory.scope_id
-
-
-def iso(timestamp: float, suffix: str = "") -> str:
-    """``2026-11-22T15:42:30.945568``, in UTC, with or without saying so."""
-    return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f") + suffix

@@ -79,9 +79,11 @@ class Projections:
     def backfill(self, number: int | None) -> dict[str, int]:
         """Make up events for memories that were written down directly; how many, by view."""
         made = dict.fromkeys(PROJECTIONS, 0)
-        direct = [] if number is None else [memory for memory in self._memories.of(number) if memory.event_id is None]
-        for memory in direct:
-            assert number is not None
+        if number is None:
+            return made
+        for memory in self._memories.of(number):
+            if memory.event_id is not None:
+                continue
             payload: Mapping[str, object] = {"memory": memory.content}
             event = self._events.add(
                 number,

@@ -40,7 +40,7 @@ class Secrets:
     def __len__(self) -> int:
         return len(self._loaded)
 
-    def set(self, key: str, value: str) -> None:
+    def put(self, key: str, value: str) -> None:
         """Keep a secret, in the file too."""
         self._loaded[_spelt(key)] = self.file[_spelt(key)] = value
 

@@ -40,9 +40,12 @@ class Tracker:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._requests: dict[str, Tracked] = {}
+        #: How many requests there have been.
+        self.opened: int = 0
 
     def open(self, request_id: str, user_id: str) -> Tracked:
         """Begin to track a request."""
+        self.opened += 1
         self._requests.pop(request_id, None)
         tracked = self._requests[request_id] = Tracked(request_id, user_id, self._clock.time())
         return tracked

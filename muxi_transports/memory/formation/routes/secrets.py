@@ -1,0 +1,109 @@
+"""``/v1/secrets``: names and masked values, and changes of them."""
+
+from __future__ import annotations
+
+from muxi_transports.memory.formation.access import Level, UserRule
+from muxi_transports.memory.formation.defects import Defect
+from muxi_transports.memory.formation.envelope import ApiError, Success
+from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.validation import Field, record, text
+
+__all__ = ["ROUTES"]
+
+
+def list_secrets(incoming: Incoming) -> Success:
+    """All secrets, masked."""
+    secrets = incoming.formation.state.secrets.masked()
+    return Success("secret_list", "secret.list", {"secrets": secrets, "count": len(secrets)})
+
+
+def create_secret(incoming: Incoming) -> Success:
+    """Keep a new secret."""
+    key = str(incoming.body.get("key"))
+    if key in incoming.formation.state.secrets:
+        raise ApiError(409, "SECRET_EXISTS", f"Secret '{key}' already exists")
+    incoming.formation.state.secrets.put(key, str(incoming.body.get("value")))
+    return _changed(incoming, key, "created", status=201)
+
+
+def update_secret(incoming: Incoming) -> Success:
+    """Change a secret that there is."""
+    key = _known(incoming)
+    incoming.formation.state.secrets.put(key, str(incoming.body.get("value")))
+    return _changed(incoming, key, "updated")
+
+
+def delete_secret(incoming: Incoming) -> Success:
+    """Forget a secret that nothing refers to."""
+    key = _known(incoming)
+    formation = incoming.formation
+    if formation.state.secrets.is_one_of(key, formation.definition.secrets_in_use()):
+        message = f"Cannot delete secret '{key}' because it is currently in use by the formation configuration"
+        raise ApiError(409, "SECRET_IN_USE", message)
+    formation.state.secrets.remove(key)
+    return _changed(incoming, key, "deleted")
+
+
+def reload_secrets(incoming: Incoming) -> Success:
+    """Take over what somebody has put into the file of secrets."""
+    secrets = incoming.formation.state.secrets
+    reloaded = secrets.reload()
+    data = {
+        "message": "Secrets reloaded successfully using add-or-override merge semantics",
+        "added": list(reloaded.added),
+        "overwritten": list(reloaded.overwritten),
+        "preserved": list(reloaded.preserved),
+        "count": len(secrets),
+    }
+    return _audited(incoming, incoming.formation.formation_id, "reloaded", Success("secret", "secret.reloaded", data))
+
+
+def _known(incoming: Incoming) -> str:
+    key = incoming.params["key"]
+    if key not in incoming.formation.state.secrets:
+        raise ApiError(404, "SECRET_NOT_FOUND", f"Secret '{key}' not found")
+    return key
+
+
+def _changed(incoming: Incoming, key: str, what: str, *, status: int = 200) -> Success:
+    data = {"message": f"Secret '{key}' {what} successfully"}
+    return _audited(incoming, key, what, Success("secret", f"secret.{what}", data, status))
+
+
+def _audited(incoming: Incoming, key: str, what: str, result: Success) -> Success:
+    formation = incoming.formation
+    if formation.imitates(Defect.CHANGES_ARE_NOT_AUDITED):
+        return result
+    request_id = formation.ids.new("req_")
+    formation.state.audit.record(
+        request_id,
+        f"secret.{what}",
+        "secret",
+        key,
+        f"{result.data['message']} by admin",
+        status_code=result.status,
+    )
+    return Success(result.kind, result.type, result.data, result.status, request_id)
+
+
+ROUTES = (
+    Route("GET", "/v1/secrets", list_secrets, Level.ADMIN, UserRule.OPTIONAL),
+    Route(
+        "POST",
+        "/v1/secrets",
+        create_secret,
+        Level.ADMIN,
+        UserRule.OPTIONAL,
+        body=record(Field("key", text, required=True), Field("value", text, required=True)),
+    ),
+    Route("POST", "/v1/secrets/reload", reload_secrets, Level.ADMIN, UserRule.OPTIONAL),
+    Route(
+        "PUT",
+        "/v1/secrets/{key}",
+        update_secret,
+        Level.ADMIN,
+        UserRule.OPTIONAL,
+        body=record(Field("value", text, required=True)),
+    ),
+    Route("DELETE", "/v1/secrets/{key}", delete_secret, Level.ADMIN, UserRule.OPTIONAL),
+)
