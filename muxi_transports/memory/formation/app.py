@@ -170,6 +170,8 @@ class EmbeddedFormation:
             answer = yield from self._route(request)
         except ApiError as error:
             answer = failure(error, request_id=self.ids.new("req_"), now=self.clock.time())
+            if error.crashed:
+                return Answer(answer.status, [*self._head(), *answer.headers], answer.body)
         return self._dressed(request, answer)
 
     def wrap(self, result: Success, *, request_id: str | None = None, idempotency_key: str | None = None) -> Answer:

@@ -49,14 +49,24 @@ class ApiError(Exception):
         code: the error code.
         message: the text for people.
         data: such as ``validation_errors``.
+        crashed: the route fell over rather than refused; such an answer has no headers of CORS (the wire).
     """
 
-    def __init__(self, status: int, code: str, message: str, data: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        data: Mapping[str, object] | None = None,
+        *,
+        crashed: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.data = data
+        self.crashed = crashed
 
 
 def success(result: Success, *, request_id: str, idempotency_key: str | None, now: float) -> Answer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from muxi.clock import Clock
+from muxi.clock import Clock, ManualClock
 from muxi.transport import BytesBody, Headers, Request, Response
 from muxi_transports.memory import Defect, EmbeddedFormation, MemoryTransport, Reply, Turn
 
@@ -41,11 +41,13 @@ class Setup:
         prepare: what has happened in the formation.
         imitate: the defects that were recorded.
         formation_id: the formation that was recorded.
+        start: what the clock shows then, in seconds since the Unix epoch, where a signature has a time in it.
     """
 
     prepare: Prepare
     imitate: frozenset[Defect] = frozenset()
     formation_id: str = "wire-lab"
+    start: float | None = None
 
 
 def nothing(formation: EmbeddedFormation) -> None:
@@ -75,6 +77,8 @@ def replying(agent: Callable[[Turn], Reply], agent_id: str = "assistant") -> Pre
 def make(given: Prepare | Setup, clock: Clock) -> EmbeddedFormation:
     """The formation of a set-up."""
     wanted = setup(given)
+    if wanted.start is not None:
+        clock = ManualClock(wanted.start)
     formation = EmbeddedFormation(
         wanted.formation_id, client_key=CLIENT, admin_key=ADMIN, clock=clock, seed=1, imitate=wanted.imitate
     )

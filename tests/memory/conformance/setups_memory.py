@@ -9,13 +9,14 @@ from tests.memory.conformance.replay import Prepare, Setup, nothing
 from tests.memory.conformance.setups_sessions import chatted
 
 
-def remembered(user: str, *ids: str) -> Prepare:
+def remembered(user: str, *ids: str, **metadata: object) -> Prepare:
     """The formation remembers something about a user."""
 
     def prepare(formation: EmbeddedFormation) -> None:
         now = formation.clock.time()
         for memory_id in ids:
-            formation.memories.add(Memory(memory_id, user, "Prefers Go", now, {"type": "preference", "timestamp": now}))
+            kept = {**(metadata or {"type": "preference"}), "timestamp": now}
+            formation.memories.add(Memory(memory_id, user, "Prefers Go", now, kept))
 
     return prepare
 

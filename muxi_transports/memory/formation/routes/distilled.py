@@ -102,7 +102,7 @@ def ingest_distilled(incoming: Incoming) -> Success:
 def get_distilled(incoming: Incoming) -> Success:
     """Where a batch stands; with the client key only for who sent it."""
     processing_id = incoming.params["processing_id"]
-    job = incoming.formation.state.jobs.get(_KIND, processing_id)
+    job = incoming.formation.state.memory_jobs.get(_KIND, processing_id)
     if job is None:
         kept = "(completed results are retained for 5 minutes)"
         raise ApiError(404, "NOT_FOUND", f"Unknown or expired processing_id '{processing_id}' {kept}")
@@ -229,7 +229,7 @@ def _begin(
         return {"items": items, "counts": counts, "pre_computed_vectors_used": vectors}
 
     job_id = incoming.formation.ids.new("dst_")
-    return state.jobs.start(job_id, _KIND, work, owner=distillery.id, facts={"batch_id": batch_id}).id
+    return state.memory_jobs.start(job_id, _KIND, work, owner=distillery.id, facts={"batch_id": batch_id}).id
 
 
 ROUTES = (

@@ -10,8 +10,8 @@ from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.state.events import Event
 from muxi_transports.memory.formation.state.ingestion import Intake
-from muxi_transports.memory.formation.state.jobs import Job
 from muxi_transports.memory.formation.state.memories import SCOPES
+from muxi_transports.memory.formation.state.memory_jobs import MemoryJob
 from muxi_transports.memory.formation.times import iso, seconds
 from muxi_transports.memory.formation.validation import Field, anything, listing, mapping, record, text
 
@@ -94,7 +94,7 @@ def ingest_batch(incoming: Incoming) -> Success:
 def get_ingestion(incoming: Incoming) -> Success:
     """Where a job stands, for five minutes after its end."""
     formation, processing_id = incoming.formation, incoming.params["processing_id"]
-    job = formation.state.jobs.get(_KIND, processing_id)
+    job = formation.state.memory_jobs.get(_KIND, processing_id)
     if job is None:
         kept = "(completed results are retained for 5 minutes)"
         raise ApiError(404, "NOT_FOUND", f"Unknown or expired processing_id '{processing_id}' {kept}")
@@ -151,7 +151,7 @@ def check_content(given: Mapping[str, object]) -> None:
         raise ApiError(422, "INVALID_PARAMS", "Either 'content' or 'detail' must be provided")
 
 
-def status_of(job: Job) -> dict[str, object]:
+def status_of(job: MemoryJob) -> dict[str, object]:
     """Where a job stands, as its route answers."""
     status: dict[str, object] = {"processing_id": job.id, "status": job.status, "created_at": job.created_at}
     if job.completed_at is not None:
@@ -189,7 +189,7 @@ def _text(value: object) -> str | None:
 
 def _check_load(incoming: Incoming) -> None:
     state = incoming.formation.state
-    if state.jobs.in_flight(_KIND, state.users.number(incoming.owner)) >= _JOBS_PER_USER:
+    if state.memory_jobs.in_flight(_KIND, state.users.number(incoming.owner)) >= _JOBS_PER_USER:
         message = (
             f"Too many ingestion jobs in flight for this user (max {_JOBS_PER_USER}). Poll GET "
             "/v1/memories/ingestion/{processing_id} until a job completes, then retry; idempotent "
@@ -198,7 +198,7 @@ def _check_load(incoming: Incoming) -> None:
         raise ApiError(429, "RATE_LIMITED", message)
 
 
-def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, Event]]) -> Job:
+def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, Event]]) -> MemoryJob:
     formation = incoming.formation
     state = formation.state
     unclassified = _UNCLASSIFIED if formation.imitates(Defect.NO_CLASSIFIER) else None
@@ -207,10 +207,10 @@ def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, Event]]) -> Jo
         return state.ingestion.digest(taken, formation.definition.text_model, unclassified=unclassified)
 
     owner = state.users.number(incoming.owner)
-    return state.jobs.start(formation.ids.new("ing_"), _KIND, work, owner=owner)
+    return state.memory_jobs.start(formation.ids.new("ing_"), _KIND, work, owner=owner)
 
 
-def _found(job: Job) -> dict[str, object]:
+def _found(job: MemoryJob) -> dict[str, object]:
     return {"processing_id": job.id, "status_url": f"/v1/memories/ingestion/{job.id}"}
 
 

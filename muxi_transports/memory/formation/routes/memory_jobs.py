@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.jobs import Job
+from muxi_transports.memory.formation.state.memory_jobs import MemoryJob
 from muxi_transports.memory.formation.state.projections import PROJECTIONS
 from muxi_transports.memory.formation.validation import Field, flag, record, text
 
@@ -30,7 +30,7 @@ def rebuild(incoming: Incoming) -> Success:
         data = {"user_id": user_id, "dry_run": dry_run, **work()}
         return Success("memory", "memory.retrieved", data)
     job_id = incoming.formation.ids.new("rebuild_")
-    job = state.jobs.start(job_id, "rebuild", work, facts={"user_id": user_id, "dry_run": dry_run})
+    job = state.memory_jobs.start(job_id, "rebuild", work, facts={"user_id": user_id, "dry_run": dry_run})
     return Success("memory", "memory.retrieved", {"user_id": user_id, **_begun(job)}, 202)
 
 
@@ -55,7 +55,7 @@ def forget(incoming: Incoming) -> Success:
 
     if incoming.query.flag("sync") or not body.flag("background"):
         return Success("memory", "memory.deleted", {**data, **work()})
-    job = state.jobs.start(incoming.formation.ids.new("forget_"), "forget", work)
+    job = state.memory_jobs.start(incoming.formation.ids.new("forget_"), "forget", work)
     return Success("memory", "memory.deleted", {**data, **_begun(job)}, 202)
 
 
@@ -106,14 +106,14 @@ def _user(incoming: Incoming) -> tuple[str, int | None]:
     return user_id, incoming.formation.state.users.number_of(user_id)
 
 
-def _begun(job: Job) -> dict[str, object]:
+def _begun(job: MemoryJob) -> dict[str, object]:
     # The path lacks the version that routes begin with (the wire).
     return {"job_id": job.id, "status": job.status, "status_url": f"/memory/{job.kind}/{job.id}"}
 
 
 def _status(incoming: Incoming, kind: str) -> Success:
     job_id = incoming.params["job_id"]
-    job = incoming.formation.state.jobs.get(kind, job_id)
+    job = incoming.formation.state.memory_jobs.get(kind, job_id)
     if job is None:
         raise ApiError(404, "NOT_FOUND", f"Unknown or expired {kind} job '{job_id}'")
     return Success("memory", "memory.retrieved", {"job_id": job.id, "status": job.status, **job.facts, **job.result})

@@ -60,7 +60,7 @@ def _fail_like_the_runtime(incoming: Incoming) -> None:
     if incoming.formation.imitates(Defect.SKILLS_FAIL):
         missing = "'object_type' and 'event_type'"
         message = f"create_success_response() missing 2 required positional arguments: {missing}"
-        raise ApiError(500, "INTERNAL_ERROR", message)
+        raise ApiError(500, "INTERNAL_ERROR", message, crashed=True)
 
 
 ROUTES = (

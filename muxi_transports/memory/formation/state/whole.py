@@ -13,8 +13,8 @@ from muxi_transports.memory.formation.state.credentials import Credentials
 from muxi_transports.memory.formation.state.distilleries import Distilleries
 from muxi_transports.memory.formation.state.events import Events
 from muxi_transports.memory.formation.state.ingestion import Ingestion
-from muxi_transports.memory.formation.state.jobs import Jobs
 from muxi_transports.memory.formation.state.memories import Memories
+from muxi_transports.memory.formation.state.memory_jobs import MemoryJobs
 from muxi_transports.memory.formation.state.projections import Projections
 from muxi_transports.memory.formation.state.secrets import Secrets
 from muxi_transports.memory.formation.state.tuning import Tuning
@@ -51,7 +51,7 @@ class State:
         self.tuning: Tuning = Tuning(definition.tuning)
         self.credentials: Credentials = Credentials(self.users, clock, ids)
         self.channels: Channels = Channels(self.users)
-        self.jobs: Jobs = Jobs(clock, background, lock)
+        self.memory_jobs: MemoryJobs = MemoryJobs(clock, background, lock)
         self.memories: Memories = Memories(self.users)
         #: What memories go back to.
         self.events: Events = Events(clock, ids)

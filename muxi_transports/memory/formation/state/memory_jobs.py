@@ -10,14 +10,14 @@ from muxi.clock import Clock
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
-__all__ = ["KEPT_SECONDS", "Job", "Jobs"]
+__all__ = ["KEPT_SECONDS", "MemoryJob", "MemoryJobs"]
 
 #: How long the result of a job is kept (the wire).
 KEPT_SECONDS = 300.0
 
 
 @dataclass
-class Job:
+class MemoryJob:
     """One job: ``processing`` until it is ``completed`` or ``failed``.
 
     Args:
@@ -39,7 +39,7 @@ class Job:
     result: Mapping[str, object] = field(default_factory=dict)
 
 
-class Jobs:
+class MemoryJobs:
     """Jobs by id.
 
     Args:
@@ -52,7 +52,7 @@ class Jobs:
         self._clock = clock
         self._background = background
         self._lock = lock
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, MemoryJob] = {}
         #: How long a job takes, in seconds on the formation's clock; a test may set it.
         self.seconds: float = 1.0
 
@@ -64,7 +64,7 @@ class Jobs:
         *,
         owner: object = None,
         facts: Mapping[str, object] | None = None,
-    ) -> Job:
+    ) -> MemoryJob:
         """Begin a job.
 
         Args:
@@ -74,11 +74,12 @@ class Jobs:
             owner: whose it is.
             facts: what the status says from the beginning.
         """
-        job = self._jobs[job_id] = Job(job_id, kind, owner, self._clock.time(), dict(facts or {}))
+        job = MemoryJob(job_id, kind, owner, self._clock.time(), dict(facts or {}))
+        self._jobs[job_id] = job
         self._background.adopt(Work(self._steps(job, work), self._clock))
         return job
 
-    def get(self, kind: str, job_id: str) -> Job | None:
+    def get(self, kind: str, job_id: str) -> MemoryJob | None:
         """A job that goes on, or ended lately."""
         self._tidy()
         job = self._jobs.get(job_id)
@@ -88,7 +89,7 @@ class Jobs:
         """How many jobs of somebody go on."""
         return sum(1 for job in self._jobs.values() if (job.kind, job.owner, job.status) == (kind, owner, "processing"))
 
-    def _steps(self, job: Job, work: Callable[[], Mapping[str, object]]) -> Generator[Pause, None, None]:
+    def _steps(self, job: MemoryJob, work: Callable[[], Mapping[str, object]]) -> Generator[Pause, None, None]:
         due = job.created_at + self.seconds
         yield Pause(self.seconds)
         with self._lock:
