@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 __all__ = ["Clock", "ManualClock", "SystemClock"]
 
@@ -77,6 +78,7 @@ class ManualClock(Clock):
         self._condition = threading.Condition()
         self._order = itertools.count()
         self._tasks: list[tuple[float, int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._alarms: list[tuple[float, int, Callable[[], object]]] = []
 
     def time(self) -> float:
         return self._now
@@ -87,18 +89,54 @@ class ManualClock(Clock):
     def advance(self, seconds: float) -> None:
         """Move the clock forward and wake everybody whose time has come.
 
+        What was asked for with :meth:`call_later` is called on the way, in this thread, while the clock shows the time
+        that it was asked for.
+
         Raises:
             ValueError: ``seconds`` is negative; time does not go back.
         """
         if seconds < 0:
             raise ValueError(f"a clock cannot be moved back (by {seconds} s)")
+        until = self._now + seconds
+        while (callback := self._move(until)) is not None:
+            callback()
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], None]:
+        """Have something called when the clock has moved so far.
+
+        Args:
+            seconds: from now; what is zero or less is called as soon as the clock moves, be it by nothing.
+            callback: called without the clock's lock, by the thread that moves the clock. It may move the clock itself.
+
+        Returns:
+            A function that calls it off.
+        """
         with self._condition:
-            self._now += seconds
+            alarm = (self._now + max(0.0, seconds), next(self._order), callback)
+            heapq.heappush(self._alarms, alarm)
+
+        def cancel() -> None:
+            with self._condition, suppress(ValueError):
+                self._alarms.remove(alarm)
+                heapq.heapify(self._alarms)
+
+        return cancel
+
+    def _move(self, until: float) -> Callable[[], object] | None:
+        """Move on to the next alarm, or to the end; the alarm's callback."""
+        with self._condition:
+            callback = None
+            if self._alarms and self._alarms[0][0] <= until:
+                due, _, callback = heapq.heappop(self._alarms)
+                self._now = max(self._now, due)
+            else:
+                self._now = max(self._now, until)
             self._condition.notify_all()
             while self._tasks and self._tasks[0][0] <= self._now:
                 _, _, loop, future = heapq.heappop(self._tasks)
                 with suppress(RuntimeError):  # its loop has been closed, and nobody waits any more
                     loop.call_soon_threadsafe(_wake, future)
+            return callback
 
     def sleep(self, seconds: float) -> None:
         if self._auto_advance:

@@ -15,9 +15,13 @@ from muxi_transports.memory.async_transport import AsyncMemoryTransport
 from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.formation.agents import (
     Agent,
+    Approval,
+    Artifact,
     Clarification,
     Discontinuity,
+    Escalation,
     Failure,
+    Later,
     Part,
     Reply,
     Silence,
@@ -33,29 +37,39 @@ from muxi_transports.memory.formation.definition import (
     Skill,
     Sop,
 )
+from muxi_transports.memory.formation.scripts import Replies
+from muxi_transports.memory.formation.webhooks import Delivery, Receiver
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer
 from muxi_transports.memory.serving import Served, serve
 from muxi_transports.memory.transport import MemoryTransport
-from muxi_transports.memory.world import Answer, Pause, World
+from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = [
     "Agent",
     "AgentDefinition",
     "Answer",
+    "Approval",
+    "Artifact",
     "AsyncMemoryTransport",
     "Clarification",
     "Defect",
+    "Delivery",
     "Discontinuity",
     "EmbeddedFormation",
     "EmbeddedServer",
+    "Escalation",
     "Failure",
     "FormationDefinition",
+    "Idle",
     "KnowledgeSource",
+    "Later",
     "McpServer",
     "MemoryTransport",
     "Part",
     "Pause",
+    "Receiver",
+    "Replies",
     "Reply",
     "Sandbox",
     "Served",

@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 
 from muxi.transport import BytesBody, Headers, Request
 from muxi_transports.memory.transport import as_stream
-from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Pause, World
+from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Idle, Pause, World
 
 __all__ = ["WorldApp"]
 
@@ -94,7 +94,7 @@ class WorldApp:
 
     async def _stream(self, stream: AnswerStream, left: asyncio.Event, send: Send) -> None:
         for piece in stream:
-            if isinstance(piece, Pause):
+            if isinstance(piece, Pause | Idle):
                 await self._wait(piece, left)
             elif piece:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -103,9 +103,11 @@ class WorldApp:
             if left.is_set():
                 raise _Left
 
-    async def _wait(self, pause: Pause, left: asyncio.Event) -> None:
-        """Wait on the world's clock, but not beyond the client's patience."""
-        sleeper = asyncio.ensure_future(self._sleep(pause.seconds))
+    async def _wait(self, wait: Pause | Idle, left: asyncio.Event) -> None:
+        """Wait on the world's clock, or for something to happen, but not beyond the client's patience."""
+        sleeper = asyncio.ensure_future(
+            self._sleep(wait.seconds) if isinstance(wait, Pause) else wait.signal.wait_async()
+        )
         leaving = asyncio.ensure_future(left.wait())
         try:
             await asyncio.wait({sleeper, leaving}, return_when=asyncio.FIRST_COMPLETED)

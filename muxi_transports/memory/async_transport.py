@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 
 from muxi.clock import Clock
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.memory.patience import Patience
 from muxi_transports.memory.transport import answer_headers, as_stream, world_for
-from muxi_transports.memory.world import Answer, Pause, World
+from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = ["AsyncMemoryResponse", "AsyncMemoryTransport"]
 
@@ -61,6 +61,8 @@ class AsyncMemoryResponse(AsyncResponse):
         while not self._closed and (piece := next(self._body, None)) is not None:
             if isinstance(piece, Pause):
                 await self._wait(piece.seconds)
+            elif isinstance(piece, Idle):
+                await self._idle(piece)
             elif piece:
                 self._patience.heard()
                 yield piece
@@ -68,19 +70,34 @@ class AsyncMemoryResponse(AsyncResponse):
 
     async def _wait(self, seconds: float) -> None:
         wait = self._patience.wait(seconds)
-        self._sleeper = asyncio.ensure_future(_sleep(self._clock, wait.seconds))
+        await self._rest(_sleep(self._clock, wait.seconds))
+        if wait.error and not self._closed:
+            await self.close()
+            raise wait.error
+
+    async def _idle(self, idle: Idle) -> None:
+        """Wait for something to happen; a bound is waited for on the world's clock, as everywhere."""
+        wait = self._patience.wait(float("inf"))
+        bound = None if wait.error is None else asyncio.ensure_future(_sleep(self._clock, wait.seconds))
+        try:
+            await self._rest(_either(idle, bound))
+        finally:
+            if bound is not None:
+                bound.cancel()
+        if wait.error and not idle.signal.is_set and not self._closed:
+            await self.close()
+            raise wait.error
+
+    async def _rest(self, waiting: Coroutine[object, object, None]) -> None:
+        self._sleeper = asyncio.ensure_future(waiting)
         try:
             await self._sleeper
         except asyncio.CancelledError:
             # Either another task closed this response, which ends the reading, or the reader was cancelled.
             if not self._closed:
                 raise
-            return
         finally:
             self._sleeper = None
-        if wait.error:
-            await self.close()
-            raise wait.error
 
     async def close(self) -> None:
         self._closed = True
@@ -91,3 +108,11 @@ class AsyncMemoryResponse(AsyncResponse):
 
 async def _sleep(clock: Clock, seconds: float) -> None:
     await clock.sleep_async(seconds)
+
+
+async def _either(idle: Idle, bound: asyncio.Task[None] | None) -> None:
+    happening = asyncio.ensure_future(idle.signal.wait_async())
+    try:
+        await asyncio.wait({happening} if bound is None else {happening, bound}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        happening.cancel()

@@ -43,7 +43,7 @@ class Patience:
         self._headless = False
 
     def wait(self, seconds: float) -> Wait:
-        """How long of a wait is bearable, and what follows it."""
+        """How long of a wait is bearable, and what follows it. A wait may be endless (``inf``)."""
         bound, read, total = "read", self._timeouts.read, self._timeouts.total
         if self._headless and self._timeouts.head is not None:
             bound, read = "head", self._timeouts.head
@@ -51,7 +51,8 @@ class Patience:
             return Wait(max(0.0, read - self._silence), _timeout(bound, read, "READ_TIMEOUT", "no bytes arrived for"))
         if total is not None and (left := self._left(total)) < seconds:
             return Wait(max(0.0, left), _timeout("timeout", total, "TIMEOUT", "the answer was not complete after"))
-        self._silence += seconds
+        if seconds < float("inf"):
+            self._silence += seconds
         return Wait(seconds, None)
 
     def _left(self, total: float) -> float:

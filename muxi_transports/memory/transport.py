@@ -10,7 +10,8 @@ from muxi.errors import ConfigurationError
 from muxi.transport import Request, Response, Transport
 from muxi_transports.memory.patience import Patience
 from muxi_transports.memory.sandbox import Sandbox
-from muxi_transports.memory.world import Answer, AnswerStream, Pause, World
+from muxi_transports.memory.signal import Signal
+from muxi_transports.memory.world import Answer, AnswerStream, Idle, Pause, World
 
 __all__ = ["MemoryResponse", "MemoryTransport", "answer_headers", "as_stream", "world_for"]
 
@@ -68,6 +69,7 @@ class MemoryResponse(Response):
         self._closed = threading.Event()
         #: Held while the world makes the next piece; a generator does not like to be closed meanwhile.
         self._working = threading.Lock()
+        self._idling: Signal | None = None
 
     def chunks(self) -> Iterator[bytes]:
         while True:
@@ -76,11 +78,13 @@ class MemoryResponse(Response):
                 return
             if isinstance(piece, Pause):
                 self._wait(piece.seconds)
+            elif isinstance(piece, Idle):
+                self._idle(piece.signal)
             elif piece:
                 self._patience.heard()
                 yield piece
 
-    def _next(self) -> bytes | Pause | None:
+    def _next(self) -> bytes | Pause | Idle | None:
         """What comes next; None at the end, and after a close from wherever."""
         with self._working:
             piece = None if self._closed.is_set() else next(self._body, None)
@@ -100,8 +104,24 @@ class MemoryResponse(Response):
             self.close()
             raise wait.error
 
+    def _idle(self, signal: Signal) -> None:
+        """Wait for something to happen; a bound is waited for on the world's clock, as everywhere."""
+        wait = self._patience.wait(float("inf"))
+        self._idling = signal
+        if isinstance(self._clock, SystemClock) or wait.error is None:
+            if not self._closed.is_set():
+                signal.wait(None if wait.error is None else wait.seconds)
+        elif not signal.is_set:
+            self._clock.sleep(wait.seconds)
+        self._idling = None
+        if wait.error and not signal.is_set and not self._closed.is_set():
+            self.close()
+            raise wait.error
+
     def close(self) -> None:
         self._closed.set()
+        if (idling := self._idling) is not None:
+            idling.set()
         if self._working.acquire(blocking=False):
             try:
                 self._body.close()

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Generic, TypeVar
 
 from muxi.clock import Clock
+from muxi_transports.memory.alarm import Alarm
 from muxi_transports.memory.world import Pause
 
 __all__ = ["Background", "Work"]
@@ -43,6 +44,11 @@ class Work(Generic[T_co]):
         return bool(self._result) or self._error is not None
 
     @property
+    def busy(self) -> bool:
+        """Whether a step is being taken just now."""
+        return self._lock.locked()
+
+    @property
     def failed(self) -> bool:
         """Whether it ended with an error."""
         return self._error is not None
@@ -76,6 +82,11 @@ class Work(Generic[T_co]):
         except Exception as error:
             self._error = error
 
+    @property
+    def left(self) -> float | None:
+        """Seconds until the next step; None when the work is done."""
+        return None if self.done else max(0.0, self._due - self._clock.monotonic())
+
     def join(self) -> Generator[Pause, None, T_co]:
         """Wait until it is done.
 
@@ -93,23 +104,50 @@ class Work(Generic[T_co]):
 
 
 class Background:
-    """The work that nobody waits for any more."""
+    """The work that nobody waits for: it is done when the clock says so.
 
-    def __init__(self) -> None:
+    Somebody who comes by with a request catches up with what is due; where nobody comes, an alarm on the clock does.
+
+    Args:
+        clock: the time of the world, for the alarm; without it only those who come by catch up.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
         self._lock = threading.Lock()
         self._work: list[Work[object]] = []
+        self._alarm = None if clock is None else Alarm(clock, self.catch_up)
 
     def adopt(self, work: Work[object]) -> None:
-        """Take over a piece of work whose last waiter has left."""
+        """Take over a piece of work whose last waiter has left, or that never has one. No step is taken here."""
         with self._lock:
             if work not in self._work:
                 self._work.append(work)
+        self._set_alarm()
+
+    def drop(self, work: Work[object]) -> None:
+        """Give up a piece of work."""
+        with self._lock:
+            self._work = [other for other in self._work if other is not work]
+        self._set_alarm()
 
     def catch_up(self) -> None:
-        """Take the steps that have become due since somebody last looked."""
-        with self._lock:
-            pending = list(self._work)
-        for work in pending:
-            work.advance(blocking=False)
+        """Take the steps that have become due, and those that these bring about."""
+        moved = True
+        while moved:
+            # What another thread is at, or this one further up the stack, does not move and stays due.
+            moved = sum(work.advance(blocking=False) != 0.0 for work in self._due()) > 0
+        self._set_alarm()
+
+    def _due(self) -> list[Work[object]]:
+        """The work with a step to take."""
         with self._lock:
             self._work = [work for work in self._work if not work.done]
+            return [work for work in self._work if (work.left or 0.0) <= _DUST]
+
+    def _set_alarm(self) -> None:
+        if self._alarm is None:
+            return
+        with self._lock:
+            # Work in the middle of a step is looked after by whoever takes it.
+            waits = [left for work in self._work if not work.busy and (left := work.left) is not None]
+        self._alarm.set(min(waits) if waits else None)

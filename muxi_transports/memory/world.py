@@ -14,8 +14,9 @@ from typing import Protocol, TypeAlias
 
 from muxi.clock import Clock
 from muxi.transport import Request
+from muxi_transports.memory.signal import Signal
 
-__all__ = ["Answer", "AnswerBody", "Exchange", "Pause", "World", "begun"]
+__all__ = ["Answer", "AnswerBody", "AnswerStream", "Exchange", "Idle", "Pause", "World", "begun"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,20 @@ class Pause:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Idle:
+    """A wait for something to happen, however long that takes; the front's to keep, in earnest.
+
+    Args:
+        signal: set when there is something to say.
+    """
+
+    signal: Signal
+
+
 #: A stream: pieces of the body as they are made, with waits between them. Closing it means that the
 #: client has left.
-AnswerStream: TypeAlias = Generator["bytes | Pause", None, None]
+AnswerStream: TypeAlias = Generator["bytes | Pause | Idle", None, None]
 AnswerBody: TypeAlias = "bytes | AnswerStream"
 
 

@@ -14,6 +14,7 @@ from muxi.errors import ConfigurationError
 from muxi.transport import BufferedResponse, Request, Timeouts
 from muxi_transports.memory import (
     Clarification,
+    Defect,
     Discontinuity,
     EmbeddedFormation,
     Failure,
@@ -131,19 +132,22 @@ def test_an_agent_is_a_function_of_the_turn(formation: EmbeddedFormation, ask: C
     seen: list[Turn] = []
 
     @formation.agent("assistant")
-    def assistant(turn: Turn) -> str:
+    def assistant(turn: Turn) -> Iterator[Part]:
         seen.append(turn)
-        return "fine"
+        yield "fine"
+        yield Widgets(({"type": "options", "id": "ui_1"},))
 
     formation.agent("researcher", lambda turn: "found")
     file = {"filename": "a.txt", "content": "aGk=", "size": 2}
     ask("POST", "/v1/chat", {"message": "one", "session_id": "s", "files": [file]})
     ask("POST", "/v1/chat", {"message": "two", "session_id": "s", "ui_response": {"id": "ui_1", "value": "work"}})
-    first, second = seen
+    ask("POST", "/v1/chat", {"message": "three", "session_id": "t", "ui_response": {"id": "ui_1", "value": "work"}})
+    first, second, third = seen
     assert (first.message, first.user_id, first.session_id, first.agent_id) == ("one", "alice", "s", "assistant")
     assert (first.files, first.history, first.agent_requested) == ((file,), (), None)
     assert [(message.role, message.text) for message in second.history] == [("user", "one"), ("assistant", "fine")]
     assert second.ui_response == {"id": "ui_1", "value": "work"}
+    assert third.ui_response is None, "that widget was not shown in this session"
     body = ask("POST", "/v1/chat", {"message": "x", "agent_id": "researcher"}).content
     assert completed(body)["agent_used"] == "researcher"
 
@@ -353,9 +357,20 @@ def test_a_cancelled_turn_stops_at_its_next_checkpoint(formation: EmbeddedFormat
     for _ in range(2):
         assert data(ask("DELETE", "/v1/requests/r"))["cancellation"] == "cooperative"
         assert data(ask("GET", "/v1/requests/r"))["status"] == "processing"
-    assert next(chunks) == KEEPALIVE
+    assert b"".join(chunks) == DONE
     assert data(ask("GET", "/v1/requests/r"))["status"] == "cancelled"
-    assert b"".join(chunks) == KEEPALIVE * 599 + DONE
+
+
+def test_the_stream_of_a_cancelled_turn_hangs_where_it_shall(clock: ManualClock, build: Build) -> None:
+    formation = EmbeddedFormation(clock=clock, imitate=[Defect.CANCELLED_STREAMS_HANG])
+    response = MemoryTransport(formation).send(build("POST", "/v1/chat", {"message": "a b c", "request_id": "r"}))
+    chunks = response.chunks()
+    while b'"type":"content"' not in next(chunks):
+        pass
+    tracked = formation.tracker.get("r")
+    assert tracked is not None
+    tracked.cancel_requested = True
+    assert b"".join(chunks) == KEEPALIVE * 600 + DONE
 
 
 def test_a_cancelled_turn_that_is_not_streamed_answers_with_nothing(

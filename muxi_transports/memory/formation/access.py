@@ -50,6 +50,11 @@ class Keys:
         """The keys as the formation's secrets have them; a name stands in for one that may be anything."""
         return {"ADMIN_KEY": self._admin or "fma_any_key_will_do", "CLIENT_KEY": self._client or "fmc_any_key_will_do"}
 
+    @property
+    def admin(self) -> str | None:
+        """The admin key, which signs webhooks; None where any will do."""
+        return self._admin
+
     def check(self, level: Level, headers: Headers) -> bool:
         """Let a request in.
 

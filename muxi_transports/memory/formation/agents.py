@@ -10,14 +10,16 @@ generator may also yield between texts::
         yield Pause(2.5)                       # two and a half seconds on the formation's clock
         yield f"You have said {turn.message!r}."
 
-An agent that raises fails the turn. Agents do not block: they ask for a ``Pause``.
+An agent that raises fails the turn. Agents do not block: they ask for a ``Pause``. For fixed replies to fixed messages
+there are scripts (:class:`~muxi_transports.memory.Replies`).
 """
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from muxi_transports.memory.formation.state.buffer import Message
@@ -26,9 +28,13 @@ from muxi_transports.memory.world import Pause
 __all__ = [
     "Agent",
     "Agents",
+    "Approval",
+    "Artifact",
     "Clarification",
     "Discontinuity",
+    "Escalation",
     "Failure",
+    "Later",
     "Part",
     "Reply",
     "Silence",
@@ -54,7 +60,13 @@ class Turn:
         agent_requested: the agent the caller named; None where the formation chose.
         history: the session so far, oldest first, without this message.
         files: the files that came along, as sent.
-        ui_response: the answer to an earlier widget, as sent.
+        ui_response: the answer to a widget that was shown in this session, as sent; answers to others are ignored.
+        clarifies: the message that the formation asked back about, where this one follows the question.
+        group_id: the group that it belongs to, as sent.
+        source_channel: where it comes from, as sent.
+        trigger: the trigger that made it; None in a chat.
+        job_id: the scheduled job that made it; None in a chat.
+        match: what matched, where the reply comes from a pattern of a script.
     """
 
     message: str
@@ -66,6 +78,86 @@ class Turn:
     history: tuple[Message, ...] = ()
     files: tuple[Mapping[str, object], ...] = ()
     ui_response: Mapping[str, object] | None = None
+    clarifies: str | None = None
+    group_id: str | None = None
+    source_channel: str | None = None
+    trigger: str | None = None
+    job_id: str | None = None
+    match: re.Match[str] | None = field(default=None, compare=False)
+
+    def matched(self, match: re.Match[str]) -> Turn:
+        """The same turn, with what a pattern found in its message."""
+        return replace(self, match=match)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Make a file: it rides on the answer, and is kept among the user's artifacts.
+
+    A file of a name that the user has already becomes its next version.
+
+    Args:
+        filename: what it is called.
+        content: what is in it; a text is written as UTF-8.
+        content_type: what it is; guessed from its name if not given.
+    """
+
+    filename: str
+    content: bytes | str
+    content_type: str = ""
+
+    @property
+    def data(self) -> bytes:
+        """The content as bytes."""
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
+    @property
+    def media_type(self) -> str:
+        """The type that was given, or guessed."""
+        return self.content_type or mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Later:
+    """Take long: a chat that is not streamed is answered at once with ``status: "processing"`` and the id to poll.
+
+    The reply follows on the clock; its webhook goes to the chat's ``webhook_url`` or the formation's own. Streamed, the
+    turn runs to its end before the client's eyes, and its webhook is sent all the same. Only when returned, not when
+    yielded.
+
+    Args:
+        reply: what comes of it.
+        seconds: how long it takes.
+    """
+
+    reply: Reply
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """Fail, and be tried again in the background: the answer says so and the request stays ``processing``.
+
+    The end comes by webhook (``state: "achieved"``), or is polled. Only when returned, not when yielded.
+
+    Args:
+        reply: what the second attempt says.
+        seconds: how long it takes.
+    """
+
+    reply: Reply
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Wait for the user to approve a plan. Streamed, nothing but keepalives comes for 600 s (the wire).
+
+    Args:
+        plan: what is to be approved.
+    """
+
+    plan: str
 
 
 @dataclass(frozen=True)
@@ -134,11 +226,11 @@ class Discontinuity:
     after: int = 2
 
 
-Part: TypeAlias = "str | Pause | Clarification | Widgets | Silence | Failure | Discontinuity"
-Reply: TypeAlias = "Part | Iterable[Part]"
+Part: TypeAlias = "str | Pause | Artifact | Clarification | Widgets | Approval | Silence | Failure | Discontinuity"
+Reply: TypeAlias = "Part | Later | Escalation | Iterable[Part]"
 Agent: TypeAlias = Callable[[Turn], Reply]
 
-_VALUES = (str, Pause, Clarification, Widgets, Silence, Failure, Discontinuity)
+_VALUES = (str, Pause, Artifact, Clarification, Widgets, Approval, Silence, Failure, Discontinuity)
 
 
 def echo(turn: Turn) -> Reply:

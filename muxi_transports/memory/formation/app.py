@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from email.utils import formatdate
 from typing import TypeVar, overload
 from urllib.parse import urlsplit
@@ -16,16 +17,26 @@ from muxi_transports.memory.formation.access import Keys, header_user, require_u
 from muxi_transports.memory.formation.agents import Agent, Agents, echo
 from muxi_transports.memory.formation.defects import Defect, defects
 from muxi_transports.memory.formation.definition import FormationDefinition
-from muxi_transports.memory.formation.envelope import ApiError, Success, failure, success
+from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure, success
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.router import Incoming, Route, Router
+from muxi_transports.memory.formation.scripts import Cue, Line, Replies
+from muxi_transports.memory.formation.state.artifacts import Artifacts
+from muxi_transports.memory.formation.state.asides import Asides
 from muxi_transports.memory.formation.state.buffer import Buffer
+from muxi_transports.memory.formation.state.diary import Diary
+from muxi_transports.memory.formation.state.feeds import Event, Feeds
+from muxi_transports.memory.formation.state.jobs import Jobs
 from muxi_transports.memory.formation.state.memories import Memories
 from muxi_transports.memory.formation.state.replays import Replays
 from muxi_transports.memory.formation.state.tracker import Tracker
+from muxi_transports.memory.formation.state.triggers import Trigger
 from muxi_transports.memory.formation.state.whole import State
+from muxi_transports.memory.formation.tasks import perform
 from muxi_transports.memory.formation.validation import parse_json, validate
-from muxi_transports.memory.work import Background
+from muxi_transports.memory.formation.voice import Transcribe, transcript
+from muxi_transports.memory.formation.webhooks import Webhooks
+from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Answer, Exchange, Pause
 
 __all__ = ["EmbeddedFormation"]
@@ -40,8 +51,9 @@ _PREFLIGHT_VARY = (
 class EmbeddedFormation:
     """A formation without models, databases and network, whose answers are those of the real one.
 
-    It has users, sessions with messages, memories, buffers and requests with a status, and agents that are
-    functions (see :mod:`muxi_transports.memory.formation.agents`). Reach it with
+    It has users, sessions with messages, memories, buffers and requests with a status, triggers, scheduled jobs,
+    artifacts, webhooks and feeds of events, and agents that are functions
+    (see :mod:`muxi_transports.memory.formation.agents`). Reach it with
     :class:`~muxi_transports.memory.MemoryTransport`, or over HTTP with
     :func:`~muxi_transports.memory.serve`::
 
@@ -51,8 +63,10 @@ class EmbeddedFormation:
         def assistant(turn: Turn) -> str:
             return f"Hello, {turn.user_id}!"
 
-    Several threads may talk to it at once. What the recorded runtime does wrong is done right here: a memory
-    is deleted by its owner alone, ``DELETE /v1/memory/buffers`` answers 200, a turn that failed ends its request.
+    Several threads may talk to it at once. What the recorded runtime does wrong is done right here, unless it is to be
+    imitated. Work in the background (jobs, asynchronous triggers and chats, repeated webhooks) is done when the clock
+    says so: on a :class:`~muxi.ManualClock` while a test moves it, on the machine's clock by a thread, and on any clock
+    before the next request is answered.
 
     Args:
         formation_id: its id, which messages carry and a server finds it under; the definition's, or
@@ -70,6 +84,8 @@ class EmbeddedFormation:
             (:class:`~muxi_transports.memory.FormationDefinition`). Everything has a default.
         imitate: defects of the recorded runtime to imitate, by name (:class:`~muxi_transports.memory.Defect`); a
             formation is healthy without them.
+        webhook_url: where the outcome goes of asynchronous chats and jobs that name no URL; None for nowhere.
+        transcribe: makes a text of voice notes; by default they say what they are called.
 
     Raises:
         ConfigurationError: something to imitate is no defect.
@@ -90,6 +106,8 @@ class EmbeddedFormation:
         version: str | None = None,
         definition: FormationDefinition | None = None,
         imitate: Iterable[Defect | str] = (),
+        webhook_url: str | None = None,
+        transcribe: Transcribe = transcript,
     ) -> None:
         self._imitated = defects(imitate)
         #: What the formation is; a test may change it while the formation runs.
@@ -107,7 +125,15 @@ class EmbeddedFormation:
         self.agents: Agents = Agents()
         self.tracker: Tracker = Tracker(self.clock)
         self.replays: Replays = Replays(self.clock)
-        self.background: Background = Background()
+        self.background: Background = Background(self.clock)
+        self.triggers: dict[str, Trigger] = {}
+        self.jobs: Jobs = Jobs(self.clock, self.background, lambda job: perform(self, job))
+        self.artifacts: Artifacts = Artifacts(self.clock)
+        self.asides: Asides = Asides()
+        self.diary: Diary = Diary()
+        self.feeds: Feeds = Feeds()
+        self.webhooks: Webhooks = Webhooks(self, webhook_url)
+        self.transcribe: Transcribe = transcribe
         #: Held while the state changes, never while somebody waits.
         self.lock: threading.RLock = threading.RLock()
         #: Users, memories, secrets, jobs and whatever else it keeps.
@@ -155,6 +181,110 @@ class EmbeddedFormation:
             self.agents.given[agent_id] = reply
         return reply
 
+    def script(
+        self, script: Mapping[Cue, Line] | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
+    ) -> Replies:
+        """Have an agent go by a script.
+
+        Args:
+            script: replies by message, a whole text or a pattern; or replies in their order.
+            otherwise: the reply to what is not in a mapping.
+            agent_id: whose script; the default agent's if not given.
+
+        Returns:
+            The script, which remembers the turns that came to it.
+        """
+        replies = Replies(script, otherwise=otherwise) if isinstance(script, Mapping) else Replies.in_order(*script)
+        self.agent(agent_id or self.agents.default, replies)
+        return replies
+
+    def trigger(self, name: str, template: str) -> None:
+        """Give the formation a trigger.
+
+        Args:
+            name: letters, digits, hyphens and underscores.
+            template: the message for the agent, with ``${{ data.place.city }}`` for what the event brings. Front matter
+                (``---``, YAML, ``---``) may name a ``webhook``, where the outcome of asynchronous runs goes.
+
+        Raises:
+            ConfigurationError: the name has other characters.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ConfigurationError(f"a trigger is named by letters, digits, hyphens and underscores, not {name!r}")
+        with self.lock:
+            self.triggers[name] = Trigger(name, template)
+
+    def emit_event(
+        self,
+        event_type: str,
+        message: str = "",
+        *,
+        level: str = "info",
+        user_id: str | None = None,
+        session_id: str | None = None,
+        request_id: str | None = None,
+        agent_id: str | None = None,
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Tell those who listen to ``/v1/events`` and ``/v1/logs`` that something has happened.
+
+        Args:
+            event_type: what; ``/v1/events`` tells of ``chat.…``, ``agent.…``, ``workflow.…`` and ``task.…`` alone.
+            message: the text for people.
+            level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
+            user_id: whom it concerns.
+            session_id: where.
+            request_id: to which request.
+            agent_id: which agent.
+            data: what else there is to say.
+        """
+        now = self.clock.time()
+        event = Event(event_type, message, now, level, user_id, session_id, request_id, agent_id, dict(data or {}))
+        with self.lock:
+            self.feeds.publish(event)
+
+    def log(self, message: str, *, level: str = "info", event_type: str = "system.log", user_id: str = "0") -> None:
+        """Write to the log (``/v1/logs``); as :meth:`emit_event`, for what ``/v1/events`` does not tell of."""
+        self.emit_event(event_type, message, level=level, user_id=user_id)
+
+    def end_feeds(self) -> None:
+        """End all streams of events and logs, after what they have still to say."""
+        with self.lock:
+            self.feeds.end()
+
+    def catch_up(self) -> None:
+        """Do the work in the background that is due by now."""
+        self.background.catch_up()
+
+    def work(self, steps: Generator[Pause, None, object]) -> None:
+        """Have something done in the background; its first step is taken when somebody next looks."""
+        self.background.adopt(Work(steps, self.clock))
+
+    def note(
+        self,
+        kind: str,
+        message: str,
+        *,
+        level: str = "info",
+        user_id: str | None = None,
+        session_id: str | None = None,
+        request_id: str | None = None,
+        agent_id: str | None = None,
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Tell of something that happened by itself: as :meth:`emit_event`, where the runtime would tell at all."""
+        if not self.imitates(Defect.SILENT_FEEDS):
+            self.emit_event(
+                kind,
+                message,
+                level=level,
+                user_id=user_id,
+                session_id=session_id,
+                request_id=request_id,
+                agent_id=agent_id,
+                data=data,
+            )
+
     def imitates(self, defect: Defect) -> bool:
         """Whether the formation shall do this as wrongly as the recorded runtime."""
         return defect in self._imitated
@@ -170,7 +300,7 @@ class EmbeddedFormation:
             answer = yield from self._route(request)
         except ApiError as error:
             answer = failure(error, request_id=self.ids.new("req_"), now=self.clock.time())
-            if error.crashed:
+            if isinstance(error, Crash):
                 return Answer(answer.status, [*self._head(), *answer.headers], answer.body)
         return self._dressed(request, answer)
 

@@ -32,14 +32,18 @@ class Defect(str, Enum):
     CLEARING_BUFFERS_FAILS = "clearing_buffers_fails"
     #: ``PUT /v1/scheduler/jobs/{id}`` answers 500, not 422, to a cron expression that is none.
     BAD_CRON_IS_A_CRASH = "bad_cron_is_a_crash"
-    #: A new message for a scheduled job gives the job a new id, and to user ``0`` where no user header says otherwise.
-    UPDATES_REPLACE_JOBS = "updates_replace_jobs"
+    #: A scheduled job that is given a new message goes to user ``0`` where no user header says otherwise.
+    UPDATED_JOBS_LOSE_THEIR_OWNER = "updated_jobs_lose_their_owner"
     #: The webhook that ends an escalation is signed with a key that nobody knows.
     ESCALATIONS_SIGNED_WITH_UNKNOWN_KEY = "escalations_signed_with_unknown_key"
     #: The webhook of a notification is not signed.
     UNSIGNED_NOTIFICATIONS = "unsigned_notifications"
-    #: A turn that is cancelled before its first token leaves the stream open on keepalives for 600 s.
-    EARLY_CANCEL_HANGS = "early_cancel_hangs"
+    #: The stream of a turn that is cancelled stays open on keepalives for 600 s.
+    CANCELLED_STREAMS_HANG = "cancelled_streams_hang"
+    #: Whoever knows the id of a memory may delete it, whosever it is.
+    ANYBODY_DELETES_MEMORIES = "anybody_deletes_memories"
+    #: An asynchronous trigger without a ``webhook:`` of its own never runs, and is given up after 600 s.
+    ASYNC_TRIGGERS_WITHOUT_WEBHOOK_NEVER_RUN = "async_triggers_without_webhook_never_run"
     #: ``/v1/skills`` and what belongs to it answer 500 to everybody.
     SKILLS_FAIL = "skills_fail"
     #: ``POST /v1/credentials`` answers 500 and stores nothing.
@@ -48,8 +52,6 @@ class Defect(str, Enum):
     TWO_CREDENTIALS_CANNOT_BE_DELETED = "two_credentials_cannot_be_deleted"
     #: ``POST /v1/users/identifiers`` without a ``muxi_user_id`` answers 500.
     LINKING_NEEDS_A_USER = "linking_needs_a_user"
-    #: Everybody can delete everybody's memories.
-    ANYBODY_DELETES_MEMORIES = "anybody_deletes_memories"
     #: ``/v1/memories`` answers 500 where it needs what only PostgreSQL gives: listing, deleting, and writing without a
     #: ``source``.
     NO_MEMORIES_WITH_SQLITE = "no_memories_with_sqlite"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from muxi_transports.memory.world import Answer
 
-__all__ = ["ApiError", "Success", "compact", "failure", "success"]
+__all__ = ["ApiError", "Crash", "Success", "compact", "failure", "success"]
 
 #: The envelope's type of an error goes by its code (section 1 of the wire); what is not here is internal.
 _TYPES = {
@@ -49,24 +49,21 @@ class ApiError(Exception):
         code: the error code.
         message: the text for people.
         data: such as ``validation_errors``.
-        crashed: the route fell over rather than refused; such an answer has no headers of CORS (the wire).
     """
 
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        data: Mapping[str, object] | None = None,
-        *,
-        crashed: bool = False,
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, data: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.data = data
-        self.crashed = crashed
+
+
+class Crash(ApiError):
+    """A 500 that no handler of the runtime made: it comes without the headers for browsers."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(500, "INTERNAL_ERROR", message)
 
 
 def success(result: Success, *, request_id: str, idempotency_key: str | None, now: float) -> Answer:

@@ -20,6 +20,6 @@ class Ids:
         # Ids name things, they guard nothing: what counts is that a test can repeat them.
         self._random = random.Random(seed)  # noqa: S311
 
-    def new(self, prefix: str = "") -> str:
+    def new(self, prefix: str = "", length: int = 21) -> str:
         """An id such as ``req_0ln7S1mtsrsswV53JEcjV``."""
-        return prefix + "".join(self._random.choices(_ALPHABET, k=21))
+        return prefix + "".join(self._random.choices(_ALPHABET, k=length))

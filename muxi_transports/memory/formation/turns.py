@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from muxi_transports.memory.formation.agents import (
+    Approval,
+    Artifact,
     Clarification,
     Discontinuity,
+    Escalation,
     Failure,
+    Later,
     Part,
     Reply,
     Silence,
@@ -19,6 +24,8 @@ from muxi_transports.memory.formation.agents import (
     parts_of,
     words,
 )
+from muxi_transports.memory.formation.state.artifacts import category
+from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.world import Pause
 
 if TYPE_CHECKING:
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from muxi_transports.memory.formation.ids import Ids
     from muxi_transports.memory.formation.state.tracker import Tracked
 
-__all__ = ["Outcome", "Token", "TurnSteps", "run"]
+__all__ = ["Outcome", "Token", "TurnSteps", "attached", "run"]
 
 #: What the runtime tells while it works; the tool count is that of the recorded formation.
 _TOOLS = 10
@@ -50,12 +57,14 @@ class Outcome:
         kind: ``silent`` turns never complete, ``cancelled`` ones stopped at a checkpoint.
         content: the answer, the question, or what went wrong.
         widgets: what to show beside it.
+        artifacts: what was made.
         completed: the last token of the stream; None where none comes.
     """
 
-    kind: Literal["success", "error", "clarification", "silent", "cancelled"]
+    kind: Literal["success", "error", "clarification", "approval", "silent", "cancelled"]
     content: str = ""
     widgets: tuple[Mapping[str, object], ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     completed: Token | None = None
 
 
@@ -68,6 +77,7 @@ class _Progress:
 
     text: str = ""
     widgets: list[Mapping[str, object]] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
     discontinuity: bool = False
 
 
@@ -92,9 +102,13 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
         return Outcome("cancelled")
     yield Token("thinking", "Analyzing your request...", _analysis(turn))
     progress = _Progress()
+    if isinstance(reply, Later | Escalation):
+        # Whoever watches sees it to its end.
+        yield Pause(reply.seconds)
+        reply = reply.reply
     with closing(parts_of(reply)) as parts:
         outcome = yield from _answer(turn, parts, tracked, progress, ids=ids, pace=pace)
-    if outcome.kind in ("silent", "cancelled"):
+    if outcome.kind in ("silent", "cancelled", "approval"):
         return outcome
     extras: dict[str, object] = {
         "status": "awaiting_clarification" if outcome.kind == "clarification" else outcome.kind,
@@ -104,6 +118,8 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
         extras["clarification"] = True
     elif outcome.kind == "success":
         extras["agent_used"] = turn.agent_id
+    if outcome.artifacts:
+        extras["artifacts"] = [attached(artifact, clock.time()) for artifact in outcome.artifacts]
     if progress.discontinuity:
         extras["stream_discontinuity"] = True
     return replace(outcome, completed=Token("completed", outcome.content, extras))
@@ -112,33 +128,36 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
 def _answer(
     turn: Turn, parts: Iterator[Part], tracked: Tracked, progress: _Progress, *, ids: Ids, pace: float
 ) -> TurnSteps:
-    routed = False
+    routing = _Routing(turn)
     for part in parts:
         if tracked.cancel_requested:
             return Outcome("cancelled")
         if isinstance(part, Pause):
             yield part
-            continue
-        if isinstance(part, Silence):
+        elif isinstance(part, Silence):
             return Outcome("silent", part.content)
-        if isinstance(part, Failure):
+        elif isinstance(part, Approval):
+            yield from _decomposition(turn, part, ids)
+            return Outcome("approval", part.plan)
+        elif isinstance(part, Failure):
             return Outcome("error", part.message)
-        if isinstance(part, Clarification):
+        elif isinstance(part, Clarification):
             yield Token("thinking", "I need to clarify something with the user...", _question(part))
             return Outcome("clarification", part.question, _options(part, ids))
-        if not routed:
-            yield from _routing(turn)
-            routed = True
-        yield from _deltas(part, progress, pace)
-    if not routed:
-        yield from _routing(turn)
-    return Outcome("success", progress.text, tuple(progress.widgets))
+        elif isinstance(part, Widgets):
+            progress.widgets.extend(part.widgets)
+        elif isinstance(part, Artifact):
+            yield from routing.to_the_plan()
+            yield from _making(turn, part)
+            progress.artifacts.append(part)
+        else:
+            yield from routing.to_the_response()
+            yield from _deltas(part, progress, pace)
+    yield from routing.to_the_response()
+    return Outcome("success", progress.text, tuple(progress.widgets), tuple(progress.artifacts))
 
 
-def _deltas(part: str | Widgets | Discontinuity, progress: _Progress, pace: float) -> Iterator[Token | Pause]:
-    if isinstance(part, Widgets):
-        progress.widgets.extend(part.widgets)
-        return
+def _deltas(part: str | Discontinuity, progress: _Progress, pace: float) -> Iterator[Token | Pause]:
     if isinstance(part, Discontinuity):
         progress.text += part.text
         progress.discontinuity = True
@@ -152,6 +171,47 @@ def _deltas(part: str | Widgets | Discontinuity, progress: _Progress, pace: floa
             yield Pause(pace)
 
 
+def attached(artifact: Artifact, now: float) -> dict[str, object]:
+    """An artifact as it rides on an answer."""
+    kind = category(artifact.media_type)
+    try:
+        text = artifact.data.decode() if kind == "text" else None
+    except UnicodeDecodeError:
+        text = None
+    measures = ("lines", "characters", "language", "pages", "width", "height")
+    encoded = base64.b64encode(artifact.data).decode()
+    return {
+        "type": kind,
+        "format": _format(artifact),
+        "filename": artifact.filename,
+        "preview": None,
+        "metadata": {"size_bytes": len(artifact.data), "created_at": iso(now), **dict.fromkeys(measures)},
+        "content": text,
+        "data_url": f"data:{artifact.media_type};base64,{encoded}",
+    }
+
+
+def _making(turn: Turn, artifact: Artifact) -> Iterator[Token]:
+    """What the runtime tells while an agent makes a file."""
+    tool: dict[str, object] = {"tool_name": "generate_file"}
+    agent: dict[str, object] = {"agent_name": turn.agent_id, "skip_rephrase": True}
+    yield Token("progress", "create the file", {"stage": "plan_step", **tool, **agent})
+    name = artifact.filename
+    yield Token("progress", f"Creating {name}...", {"stage": "artifact_generating", **tool, "filename": name, **agent})
+    made = {
+        "stage": "artifact_created",
+        "filename": name,
+        "artifact_type": category(artifact.media_type),
+        "artifact_format": _format(artifact),
+        "skip_rephrase": True,
+    }
+    yield Token("progress", f"Created {name}", made)
+
+
+def _format(artifact: Artifact) -> str:
+    return artifact.filename.rpartition(".")[2].lower() if "." in artifact.filename else "bin"
+
+
 def _analysis(turn: Turn) -> dict[str, object]:
     return {
         "stage": "process_sync_start",
@@ -162,33 +222,65 @@ def _analysis(turn: Turn) -> dict[str, object]:
     }
 
 
-def _routing(turn: Turn) -> Iterator[Token]:
+class _Routing:
     """What the runtime tells between its analysis and the first delta, in the order it was recorded."""
-    agent, preview = turn.agent_id, turn.message
-    if turn.agent_requested is None:
-        extras = {"stage": "agent_selection", "message_preview": preview, "agent_requested": None}
-        yield Token("planning", "Determining the best agent to handle this request...", extras)
-        reason = "I'll use an agent with the right capabilities to help the user with their request."
-        yield Token("progress", reason, {"stage": "agent_selected", "selected_agent": agent})
-    yield Token("progress", "Processing request...", {"stage": "agent_processing", "agent_name": agent})
-    planning = {
-        "stage": "agent_planning",
-        "agent_name": agent.title(),
-        "agent_id": agent,
-        "message_preview": preview,
-        "has_tools": True,
-        "tool_count": _TOOLS,
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._planned = self._prepared = False
+
+    def to_the_plan(self) -> Iterator[Token]:
+        """Up to the plan."""
+        if self._planned:
+            return
+        self._planned = True
+        agent, preview = self._turn.agent_id, self._turn.message
+        if self._turn.agent_requested is None:
+            extras = {"stage": "agent_selection", "message_preview": preview, "agent_requested": None}
+            yield Token("planning", "Determining the best agent to handle this request...", extras)
+            reason = "I'll use an agent with the right capabilities to help the user with their request."
+            yield Token("progress", reason, {"stage": "agent_selected", "selected_agent": agent})
+        yield Token("progress", "Processing request...", {"stage": "agent_processing", "agent_name": agent})
+        planning = {
+            "stage": "agent_planning",
+            "agent_name": agent.title(),
+            "agent_id": agent,
+            "message_preview": preview,
+            "has_tools": True,
+            "tool_count": _TOOLS,
+        }
+        yield Token("planning", "Planning approach to handle the user's request...", planning)
+        plan = {"stage": "creating_plan", "agent_name": agent, "tool_count": _TOOLS, "skip_rephrase": True}
+        yield Token("progress", "Creating plan...", plan)
+
+    def to_the_response(self) -> Iterator[Token]:
+        """Up to the response."""
+        yield from self.to_the_plan()
+        if self._prepared:
+            return
+        self._prepared = True
+        preparation = {
+            "stage": "response_preparation",
+            "has_persona": True,
+            "response_format": "markdown",
+            "skip_rephrase": True,
+        }
+        yield Token("progress", "Preparing response...", preparation)
+
+
+def _decomposition(turn: Turn, part: Approval, ids: Ids) -> Iterator[Token]:
+    """What the runtime tells of a plan before it waits."""
+    workflow: dict[str, object] = {"complexity_score": 9.0, "message_preview": turn.message}
+    text = "This is a complex request. Let me break it down into steps..."
+    yield Token("planning", text, {"stage": "workflow_decomposition", **workflow})
+    complete = {
+        "stage": "decomposition_complete",
+        "task_count": 2,
+        "workflow_id": ids.new("wrk_"),
+        "decomposition_details": part.plan,
+        "is_llm_response": True,
     }
-    yield Token("planning", "Planning approach to handle the user's request...", planning)
-    plan = {"stage": "creating_plan", "agent_name": agent, "tool_count": _TOOLS, "skip_rephrase": True}
-    yield Token("progress", "Creating plan...", plan)
-    preparation = {
-        "stage": "response_preparation",
-        "has_persona": True,
-        "response_format": "markdown",
-        "skip_rephrase": True,
-    }
-    yield Token("progress", "Preparing response...", preparation)
+    yield Token("planning", "I've broken this down into 2 tasks to complete.", complete)
 
 
 def _question(part: Clarification) -> dict[str, object]:

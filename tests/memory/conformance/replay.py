@@ -41,13 +41,15 @@ class Setup:
         prepare: what has happened in the formation.
         imitate: the defects that were recorded.
         formation_id: the formation that was recorded.
-        start: what the clock shows then, in seconds since the Unix epoch, where a signature has a time in it.
+        start: what the clock shows, where the capture depends on it; the tests' clock is later than the captures.
+        then: what happens after the request, where it opens a stream of what happens.
     """
 
     prepare: Prepare
     imitate: frozenset[Defect] = frozenset()
     formation_id: str = "wire-lab"
     start: float | None = None
+    then: Prepare | None = None
 
 
 def nothing(formation: EmbeddedFormation) -> None:

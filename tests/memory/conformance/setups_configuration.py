@@ -78,3 +78,16 @@ ANSWERS: dict[str, Prepare | Setup] = {
     "wrong_client_key": nothing,
     "wrong_key": nothing,
 }
+
+_OTHER_PROTOCOL = "the formation as an MCP server, which is another protocol than that of its API"
+_GENERATED = "pages that are generated of the runtime's own code"
+
+LEFT: dict[str, str] = {
+    "docs": _GENERATED,
+    "mcp_call": _OTHER_PROTOCOL,
+    "mcp_init_nokey": _OTHER_PROTOCOL,
+    "mcp_init_noslash": _OTHER_PROTOCOL,
+    "mcp_inited": _OTHER_PROTOCOL,
+    "mcp_tools_list": _OTHER_PROTOCOL,
+    "openapi_route": _GENERATED,
+}

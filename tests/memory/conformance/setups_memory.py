@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from muxi_transports.memory import EmbeddedFormation
+from muxi_transports.memory import Defect, EmbeddedFormation
 from muxi_transports.memory.formation.state.ingestion import Intake
 from muxi_transports.memory.formation.state.memories import Memory
 from tests.memory.conformance.replay import Prepare, Setup, nothing
 from tests.memory.conformance.setups_sessions import chatted
 
 
-def remembered(user: str, *ids: str, **metadata: object) -> Prepare:
+def remembered(user: str, *ids: str) -> Prepare:
     """The formation remembers something about a user."""
 
     def prepare(formation: EmbeddedFormation) -> None:
         now = formation.clock.time()
         for memory_id in ids:
-            kept = {**(metadata or {"type": "preference"}), "timestamp": now}
-            formation.memories.add(Memory(memory_id, user, "Prefers Go", now, kept))
+            formation.memories.add(Memory(memory_id, user, "Prefers Go", now, {"type": "preference", "timestamp": now}))
 
     return prepare
+
+
+def noted(formation: EmbeddedFormation) -> None:
+    """Memories with metadata of the user's own."""
+    now = formation.clock.time()
+    for memory_id in ("m-1", "m-2"):
+        formation.memories.add(Memory(memory_id, "mona", "Lives in Rome", now, {"a": 1, "timestamp": now}))
 
 
 def ingested(formation: EmbeddedFormation) -> None:
@@ -26,6 +32,8 @@ def ingested(formation: EmbeddedFormation) -> None:
 
 
 MONA = remembered("mona", "m-1", "m-2", "m-3")
+
+LENIENT = Setup(remembered("alice", "cRhNwxpufMGBWXIii_HSF"), frozenset({Defect.ANYBODY_DELETES_MEMORIES}))
 
 ANSWERS: dict[str, Prepare | Setup] = {
     "buffer_admin": chatted("alice", "s-1"),
@@ -35,6 +43,11 @@ ANSWERS: dict[str, Prepare | Setup] = {
     "buffer_del_session": chatted("alice", "s-2"),
     "buffer_del_session_admin_nouser": chatted("alice", "s-3"),
     "buffer_stats": chatted("alice", "s-1"),
+    "buffer_stats_after": nothing,
+    "buffers_del_dep": Setup(chatted("alice", "s-1"), frozenset({Defect.CLEARING_BUFFERS_FAILS})),
+    "lite_buffer": nothing,
+    "mem_del_other": LENIENT,
+    "mem_list_page": noted,
     "buffers_dep": chatted("alice", "s-1"),
     "idem_mem2": nothing,
     "ing_dup": ingested,

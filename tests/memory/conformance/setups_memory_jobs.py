@@ -10,7 +10,6 @@ from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.state.ingestion import Intake
 from tests.memory.conformance.replay import Prepare, Setup, ask, nothing
 from tests.memory.conformance.setups_memory import ingested, remembered
-from tests.memory.conformance.setups_sessions import chatted
 
 LAB, LAB_KEY = "mVqnfGDKk8QHzwOd7iIgh", "ed25519:CmXBwmP+6CMK+mLFI/Iy6NJwiHmxOR+kgF0WMtRiokY="
 BATCH = {
@@ -37,8 +36,8 @@ class Named(Ids):
         super().__init__(1)
         self.name = name
 
-    def new(self, prefix: str = "") -> str:
-        return self.name if prefix and self.name.startswith(prefix) else super().new(prefix)
+    def new(self, prefix: str = "", length: int = 21) -> str:
+        return self.name if prefix and self.name.startswith(prefix) else super().new(prefix, length)
 
 
 def begun(job_id: str, begin: Callable[[EmbeddedFormation], object], after: float = 2) -> Prepare:
@@ -117,7 +116,6 @@ ANSWERS: dict[str, Prepare | Setup] = {
     "batch_missing": nothing,
     "batch_toomany": nothing,
     "busy2": nothing,
-    "buffer_stats_after": chatted("alice", "s-1"),
     "dist_badjson": Setup(registered, start=SIGNED),
     "dist_del_404": nothing,
     "dist_dup": Setup(distilled_before, start=SIGNED),
@@ -149,8 +147,6 @@ ANSWERS: dict[str, Prepare | Setup] = {
     "lite_batch": nothing,
     "lite_batch_status": Setup(begun("ing_9wsHp8rYpB5b2kiN_MSMH", ingest("alice", "z1")), UNCLASSIFIED),
     "lite_mem_create": Setup(nothing, frozenset({Defect.NO_MEMORIES_WITH_SQLITE})),
-    "mem_del_other": Setup(remembered("mona", "cRhNwxpufMGBWXIii_HSF"), frozenset({Defect.ANYBODY_DELETES_MEMORIES})),
-    "mem_list_page": remembered("mona", "m-1", "m-2", "m-3", a=1),
     "prov_event": taken("b-1", "LSgk2ybConFNkN0GVF4ox"),
     "prov_event404": nothing,
     "prov_none": nothing,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level, UserRule
-from muxi_transports.memory.formation.envelope import Success
+from muxi_transports.memory.formation.defects import Defect
+from muxi_transports.memory.formation.envelope import Crash, Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.state.buffer import Cleared
 
@@ -61,8 +62,10 @@ def list_buffers(incoming: Incoming) -> Success:
 
 
 def clear_buffers(incoming: Incoming) -> Success:
-    """Clear everything (deprecated; the recorded runtime answered 500 after it had done so)."""
+    """Clear everything (deprecated)."""
     cleared = incoming.formation.buffer.clear()
+    if incoming.formation.imitates(Defect.CLEARING_BUFFERS_FAILS):
+        raise Crash("MEMORY_BUFFER_CLEARED")
     data = {"message": "Memory buffers cleared successfully", "messages_cleared": cleared.messages}
     return Success("message", "memory.buffer.cleared", data)
 

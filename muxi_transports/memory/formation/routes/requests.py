@@ -37,7 +37,12 @@ def get_request(incoming: Incoming) -> Success:
         "progress": None,
         "created_at": tracked.created_at,
     }
-    facts = {"completed_at": tracked.completed_at, "error": tracked.error, "result": tracked.result}
+    facts = {
+        "completed_at": tracked.completed_at,
+        "escalated": tracked.escalated or None,
+        "error": tracked.error,
+        "result": tracked.result,
+    }
     data.update({key: value for key, value in facts.items() if value is not None})
     return Success("request_status", "request.status.retrieved", data)
 

@@ -6,7 +6,7 @@ import re
 
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
-from muxi_transports.memory.formation.envelope import ApiError, Success
+from muxi_transports.memory.formation.envelope import ApiError, Crash, Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.routes.agents import agent_of
 
@@ -60,7 +60,7 @@ def _fail_like_the_runtime(incoming: Incoming) -> None:
     if incoming.formation.imitates(Defect.SKILLS_FAIL):
         missing = "'object_type' and 'event_type'"
         message = f"create_success_response() missing 2 required positional arguments: {missing}"
-        raise ApiError(500, "INTERNAL_ERROR", message, crashed=True)
+        raise Crash(message)
 
 
 ROUTES = (

@@ -27,6 +27,8 @@ class Tracked:
     error: str | None = None
     #: Somebody asked for it to stop; it stops at its next checkpoint.
     cancel_requested: bool = False
+    #: It failed once and is tried again in the background.
+    escalated: bool = False
 
     @property
     def ended(self) -> bool:

@@ -1,0 +1,53 @@
+"""An alarm on the world's clock: something is called at an hour, whether or not anybody sends a request."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+
+from muxi.clock import Clock, ManualClock, SystemClock
+
+__all__ = ["Alarm"]
+
+
+class Alarm:
+    """Calls one method at the hour it was last set to.
+
+    A :class:`~muxi.ManualClock` calls it when a test moves the clock past that hour; on the machine's clock a thread of
+    its own does. Any other clock cannot be asked to, and there the world catches up at the next request.
+
+    Args:
+        clock: the time it goes by.
+        callback: a bound method, kept weakly: an alarm keeps no world alive.
+    """
+
+    def __init__(self, clock: Clock, callback: Callable[[], object]) -> None:
+        self._clock = clock
+        self._callback = weakref.WeakMethod(callback)
+        self._lock = threading.Lock()
+        self._cancel: Callable[[], object] = _nothing
+
+    def set(self, seconds: float | None) -> None:
+        """Ring in so many seconds instead of whenever it was to ring; None for not at all."""
+        with self._lock:
+            self._cancel()
+            self._cancel = _nothing if seconds is None else self._start(max(0.0, seconds))
+
+    def _start(self, seconds: float) -> Callable[[], object]:
+        if isinstance(self._clock, ManualClock):
+            return self._clock.call_later(seconds, self._ring)
+        if not isinstance(self._clock, SystemClock):
+            return _nothing
+        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._ring)
+        timer.daemon = True
+        timer.start()
+        return timer.cancel
+
+    def _ring(self) -> None:
+        if (callback := self._callback()) is not None:
+            callback()
+
+
+def _nothing() -> None:
+    """Nothing was started."""

@@ -1,0 +1,180 @@
+"""A turn that has begun: what the agent replies to it, and what is kept of how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from muxi_transports.memory.formation.agents import Failure, Reply, Turn, ask
+from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.state.tracker import Tracked
+from muxi_transports.memory.formation.turns import Outcome, Token, TurnSteps, run
+from muxi_transports.memory.world import Pause
+
+if TYPE_CHECKING:
+    from muxi_transports.memory.formation.app import EmbeddedFormation
+
+__all__ = ["Dialogue", "begin"]
+
+#: How a turn ended, as an event tells it: its type, its level, its text.
+_ENDS = {
+    "success": ("chat.completed", "info", "The turn has ended"),
+    "clarification": ("chat.clarification", "info", "The formation has asked back"),
+    "approval": ("workflow.approval_requested", "info", "A plan waits for approval"),
+    "error": ("chat.failed", "error", "The turn has failed"),
+    "cancelled": ("chat.cancelled", "warning", "The turn was cancelled"),
+    "silent": ("chat.blocked", "warning", "The turn was blocked"),
+}
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """A turn that has begun.
+
+    Args:
+        formation: where.
+        turn: the turn.
+        tracked: its entry in the tracker.
+    """
+
+    formation: EmbeddedFormation
+    turn: Turn
+    tracked: Tracked
+
+    def reply(self) -> Reply:
+        """What the agent says to it."""
+        agent = self.formation.agents.find(self.turn.agent_id)
+        if agent is None:
+            return Failure(f"No agent with ID '{self.turn.agent_id}' exists")
+        self.note("agent.selected", f"{self.turn.agent_id} answers", level="debug")
+        return ask(agent, self.turn)
+
+    def steps(self, reply: Reply) -> TurnSteps:
+        """The life of the turn, as the tokens that are told of it."""
+        formation = self.formation
+        return run(self.turn, reply, self.tracked, clock=formation.clock, ids=formation.ids, pace=formation.pace)
+
+    def unheard(self, reply: Reply) -> Generator[Pause, None, Outcome]:
+        """The life of the turn without its tokens, up to its noted end."""
+        with closing(self.steps(reply)) as steps:
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as end:
+                    outcome: Outcome = end.value
+                    self.end(outcome)
+                    return outcome
+                if not isinstance(step, Token):
+                    yield step
+
+    def say(self, role: str, content: str) -> None:
+        """Keep a message of the turn in the buffer."""
+        turn, now = self.turn, self.formation.clock.time()
+        metadata = {
+            "role": role,
+            "timestamp": now,
+            "agent_id": "overlord",
+            "user_id": turn.user_id,
+            "session_id": turn.session_id,
+            "request_id": turn.request_id,
+            "formation_id": self.formation.formation_id,
+        }
+        self.formation.buffer.append(turn.user_id, turn.session_id, Message(content, now, metadata))
+
+    def end(self, outcome: Outcome) -> None:
+        """Note how it ended. A silent turn has not: the tracker gives it up after 600 s."""
+        formation, turn, content = self.formation, self.turn, outcome.content
+        with formation.lock:
+            if outcome.kind in ("success", "clarification"):
+                self.say("assistant", content)
+            asked = turn.message if outcome.kind == "clarification" else None
+            formation.asides.leave(turn.user_id, turn.session_id, outcome.widgets, asked)
+            for artifact in outcome.artifacts:
+                formation.artifacts.add(
+                    formation.ids.new(),
+                    turn.user_id,
+                    artifact.filename,
+                    artifact.data,
+                    content_type=artifact.media_type,
+                    agent_id=turn.agent_id,
+                    session_id=turn.session_id,
+                )
+            self._end_request(outcome)
+        kind, level, text = _ENDS[outcome.kind]
+        self.note(kind, text, level=level)
+
+    def leave(self) -> None:
+        """The client has left: that cancels the turn."""
+        with self.formation.lock:
+            if self.tracked.ended:
+                return
+            self.formation.tracker.end(self.tracked, "cancelled")
+        self.note("chat.cancelled", "The client has left", level="warning")
+
+    def note(self, kind: str, text: str, *, level: str = "info", data: Mapping[str, object] | None = None) -> None:
+        """Tell those who listen what has happened."""
+        turn = self.turn
+        self.formation.note(
+            kind,
+            text,
+            level=level,
+            user_id=turn.user_id,
+            session_id=turn.session_id,
+            request_id=turn.request_id,
+            agent_id=turn.agent_id,
+            data=data,
+        )
+
+    def _end_request(self, outcome: Outcome) -> None:
+        tracker, tracked = self.formation.tracker, self.tracked
+        if outcome.kind == "success":
+            tracker.end(tracked, "completed", result=outcome.content)
+        elif outcome.kind == "clarification":
+            tracker.end(tracked, "awaiting_clarification")
+        elif outcome.kind == "error":
+            tracker.end(tracked, "failed", error=outcome.content)
+        elif outcome.kind == "cancelled":
+            tracker.end(tracked, "cancelled")
+
+
+def begin(
+    formation: EmbeddedFormation,
+    message: str,
+    *,
+    user_id: str,
+    session_id: str | None = None,
+    agent_id: str | None = None,
+    request_id: str | None = None,
+    files: tuple[Mapping[str, object], ...] = (),
+    ui_response: Mapping[str, object] | None = None,
+    group_id: str | None = None,
+    source_channel: str | None = None,
+    trigger: str | None = None,
+    job_id: str | None = None,
+) -> Dialogue:
+    """Begin a turn: it is tracked, and its message is kept."""
+    with formation.lock:
+        session = session_id or formation.ids.new("sess_")
+        aside = formation.asides.take(user_id, session, ui_response)
+        turn = Turn(
+            message=message,
+            user_id=user_id,
+            session_id=session,
+            agent_id=agent_id or formation.agents.default,
+            request_id=request_id or formation.ids.new("req_"),
+            agent_requested=agent_id,
+            history=formation.buffer.session(user_id, session),
+            files=files,
+            ui_response=aside.ui_response,
+            clarifies=aside.clarifies,
+            group_id=group_id,
+            source_channel=source_channel,
+            trigger=trigger,
+            job_id=job_id,
+        )
+        dialogue = Dialogue(formation, turn, formation.tracker.open(turn.request_id, user_id))
+        dialogue.say("user", turn.message)
+    dialogue.note("chat.message", turn.message)
+    return dialogue

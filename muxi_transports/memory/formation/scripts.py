@@ -1,0 +1,103 @@
+"""Scripts: what an agent replies to which message, or one thing after the other."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from muxi_transports.memory.formation.agents import Agent, Failure, Reply, Turn, echo
+
+__all__ = ["Cue", "Line", "Replies"]
+
+#: What is looked for in a message: the whole text, or a pattern that must match all of it.
+Cue: TypeAlias = "str | re.Pattern[str]"
+#: What is replied: a reply, an agent that makes one, or an exception that it raises.
+Line: TypeAlias = "Reply | Agent | Exception"
+
+
+class Replies:
+    """An agent that goes by a script.
+
+    ::
+
+        Replies({
+            "hello": "Hi!",
+            re.compile(r"weather in (?P<city>\\w+)", re.I): lambda turn: f"Sunny in {turn.match['city']}.",
+            "boom": RuntimeError("out of order"),
+            "and then?": Replies.in_order("First.", "Second."),
+        })
+
+    Exact texts are looked up before patterns, and patterns are tried in the order they were given.
+
+    Args:
+        script: what to reply to which message.
+        otherwise: the reply to everything else; an echo by default.
+    """
+
+    def __init__(self, script: Mapping[Cue, Line] | None = None, *, otherwise: Line = echo) -> None:
+        script = script or {}
+        self._exact = {cue: line for cue, line in script.items() if isinstance(cue, str)}
+        self._patterns = [(cue, line) for cue, line in script.items() if isinstance(cue, re.Pattern)]
+        self._otherwise = otherwise
+        #: The turns that came here, in order: what a test asserts about.
+        self.turns: list[Turn] = []
+
+    @classmethod
+    def in_order(cls, *lines: Line, then: Line | None = None) -> Replies:
+        """Reply with one line after the other, whatever the message.
+
+        Args:
+            lines: the replies.
+            then: the reply once they are used up; without it the turn fails and says so.
+        """
+        return cls(otherwise=_Lines(lines, then))
+
+    def __call__(self, turn: Turn) -> Reply:
+        """The reply to a turn."""
+        self.turns.append(turn)
+        return played(*self._find(turn))
+
+    @property
+    def messages(self) -> list[str]:
+        """What the users said, in order."""
+        return [turn.message for turn in self.turns]
+
+    def _find(self, turn: Turn) -> tuple[Line, Turn]:
+        if turn.message in self._exact:
+            return self._exact[turn.message], turn
+        for pattern, line in self._patterns:
+            if match := pattern.fullmatch(turn.message):
+                return line, turn.matched(match)
+        return self._otherwise, turn
+
+
+class _Lines:
+    """An agent that has so many lines."""
+
+    def __init__(self, lines: Iterable[Line], then: Line | None) -> None:
+        self._lines = list(lines)
+        self._then = then
+        self._said = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, turn: Turn) -> Reply:
+        with self._lock:
+            index, self._said = self._said, self._said + 1
+        if index < len(self._lines):
+            return played(self._lines[index], turn)
+        if self._then is not None:
+            return played(self._then, turn)
+        return Failure(f"the script has {len(self._lines)} replies, and this is message {index + 1}: {turn.message!r}")
+
+
+def played(line: Line, turn: Turn) -> Reply:
+    """What comes of a line of a script.
+
+    Raises:
+        Exception: the line is one.
+    """
+    if isinstance(line, Exception):
+        raise line
+    return line(turn) if callable(line) else line

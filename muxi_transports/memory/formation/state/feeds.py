@@ -1,0 +1,161 @@
+"""What happens in the formation, told to whoever listens: the events and the log."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from muxi_transports.memory.signal import Signal
+from muxi_transports.memory.world import AnswerStream, Idle
+
+__all__ = ["LEVELS", "Event", "Feeds"]
+
+#: The levels of the log, the lowest first.
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+#: What ``/v1/events`` tells of; the rest is for the log alone (the wire).
+_TOLD = ("chat.", "agent.", "workflow.", "task.")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that has happened.
+
+    Args:
+        type: such as ``chat.message``.
+        message: the text for people.
+        timestamp: when, in seconds since the Unix epoch.
+        level: one of :data:`LEVELS`.
+        user_id: whom it concerns.
+        session_id: where.
+        request_id: to which request.
+        agent_id: which agent.
+        data: what else there is to say.
+    """
+
+    type: str
+    message: str
+    timestamp: float
+    level: str = "info"
+    user_id: str | None = None
+    session_id: str | None = None
+    request_id: str | None = None
+    agent_id: str | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether ``/v1/events`` tells of it."""
+        return self.type.startswith(_TOLD)
+
+    def is_at_least(self, level: str) -> bool:
+        """Whether it is of this level or a higher one. Of a level that is none, everything is (the wire)."""
+        wanted = level.lower()
+        return wanted not in LEVELS or self.level not in LEVELS or LEVELS.index(self.level) >= LEVELS.index(wanted)
+
+    def is_of_type(self, pattern: str) -> bool:
+        """Whether its type is this one; ``*`` stands for anything."""
+        return fnmatchcase(self.type, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+    def as_event(self, *, escaped: bool = False) -> bytes:
+        """Its frame on ``/v1/events``.
+
+        Args:
+            escaped: end it as the recorded runtime does, which no parser understands.
+        """
+        fields = {
+            "type": self.type,
+            "timestamp": self.timestamp,
+            "message": self.message,
+            "session_id": self.session_id,
+            "request_id": self.request_id,
+        }
+        return b"data: " + _json(fields) + (rb"\n\n" if escaped else b"\n\n")
+
+    def as_log(self) -> bytes:
+        """Its frame on ``/v1/logs``."""
+        fields = {
+            "timestamp": self.timestamp,
+            "level": self.level,
+            "event_type": self.type,
+            "user_id": self.user_id,
+            "session_id": self.session_id,
+            "request_id": self.request_id,
+            "agent_id": self.agent_id,
+            "message": self.message,
+            "data": self.data,
+        }
+        return b"event: log\ndata: " + _json(fields) + b"\n\n"
+
+
+class Feeds:
+    """Those who listen. Nobody is told of what happened before."""
+
+    def __init__(self) -> None:
+        self._feeds: list[_Feed] = []
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody whom it concerns."""
+        for feed in list(self._feeds):
+            feed.tell(event)
+
+    def open(self, wants: Callable[[Event], bool], frame: Callable[[Event], bytes]) -> AnswerStream:
+        """A stream of what happens from now on.
+
+        Args:
+            wants: whether the listener is to be told.
+            frame: the event as it is on the wire.
+        """
+        feed = _Feed(wants, frame)
+        self._feeds.append(feed)
+        return self._stream(feed)
+
+    def end(self) -> None:
+        """End all streams, after what they have still to say."""
+        for feed in list(self._feeds):
+            feed.end()
+
+    @property
+    def count(self) -> int:
+        """How many listen."""
+        return len(self._feeds)
+
+    def _stream(self, feed: _Feed) -> AnswerStream:
+        try:
+            yield b""
+            while True:
+                feed.signal.clear()
+                while feed.frames:
+                    yield feed.frames.popleft()
+                if feed.ended:
+                    return
+                yield Idle(feed.signal)
+        finally:
+            self._feeds.remove(feed)
+
+
+class _Feed:
+    """One who listens."""
+
+    def __init__(self, wants: Callable[[Event], bool], frame: Callable[[Event], bytes]) -> None:
+        self._wants = wants
+        self._frame = frame
+        self.frames: deque[bytes] = deque()
+        self.signal = Signal()
+        self.ended = False
+
+    def tell(self, event: Event) -> None:
+        if self._wants(event):
+            self.frames.append(self._frame(event))
+            self.signal.set()
+
+    def end(self) -> None:
+        self.ended = True
+        self.signal.set()
+
+
+def _json(fields: Mapping[str, object]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
