@@ -84,7 +84,8 @@ class EmbeddedFormation:
             (:class:`~muxi_transports.memory.FormationDefinition`). Everything has a default.
         imitate: defects of the recorded runtime to imitate, by name (:class:`~muxi_transports.memory.Defect`); a
             formation is healthy without them.
-        webhook_url: where the outcome goes of asynchronous chats and jobs that name no URL; None for nowhere.
+        webhook_url: where the outcome goes of asynchronous chats and jobs that name no URL, and notifications; the
+            definition's if None.
         transcribe: makes a text of voice notes; by default they say what they are called.
 
     Raises:
@@ -132,7 +133,7 @@ class EmbeddedFormation:
         self.asides: Asides = Asides()
         self.diary: Diary = Diary()
         self.feeds: Feeds = Feeds()
-        self.webhooks: Webhooks = Webhooks(self, webhook_url)
+        self.webhooks: Webhooks = Webhooks(self, webhook_url or self.definition.webhook_url)
         self.transcribe: Transcribe = transcribe
         #: Held while the state changes, never while somebody waits.
         self.lock: threading.RLock = threading.RLock()
@@ -144,6 +145,8 @@ class EmbeddedFormation:
         self.buffer: Buffer = Buffer(self.state.users)
         for agent in self.definition.agents:
             self.agents.given[agent.id] = echo
+        for trigger, template in self.definition.triggers.items():
+            self.trigger(trigger, template)
         self._router = Router(_routes())
 
     @overload

@@ -30,6 +30,8 @@ class Defect(str, Enum):
     ARTIFACTS_FAIL_CHATS = "artifacts_fail_chats"
     #: ``DELETE /v1/memory/buffers`` answers 500 after it has cleared everything.
     CLEARING_BUFFERS_FAILS = "clearing_buffers_fails"
+    #: ``DELETE /v1/memory/buffer`` with the admin key and without a user clears nothing.
+    ADMINS_CLEAR_NO_BUFFERS = "admins_clear_no_buffers"
     #: ``PUT /v1/scheduler/jobs/{id}`` answers 500, not 422, to a cron expression that is none.
     BAD_CRON_IS_A_CRASH = "bad_cron_is_a_crash"
     #: A scheduled job that is given a new message goes to user ``0`` where no user header says otherwise.
@@ -57,7 +59,7 @@ class Defect(str, Enum):
     NO_MEMORIES_WITH_SQLITE = "no_memories_with_sqlite"
     #: What comes in from a source is stored without being classified, and no facts are found in it.
     NO_CLASSIFIER = "no_classifier"
-    #: Changes of secrets are in no audit log.
+    #: Changes of secrets and of scheduled jobs are in no audit log.
     CHANGES_ARE_NOT_AUDITED = "changes_are_not_audited"
     #: ``stats.requests`` of ``GET /v1/status`` stays 0.
     REQUESTS_ARE_NOT_COUNTED = "requests_are_not_counted"

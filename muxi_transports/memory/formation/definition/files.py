@@ -54,6 +54,7 @@ def read(path: str | os.PathLike[str]) -> FormationDefinition:
         skills=list(_skills(document.get("skills"), folder / "skills", file.name)),
         sops=list(_sops(folder / "sops")),
         mcp_servers=list(_parts(_server, servers, folder / "mcp", f"{file.name}: mcp.servers")),
+        triggers={path.stem: path.read_text(encoding="utf-8") for path in sorted((folder / "triggers").glob("*.md"))},
         tuning=_content(folder / "MUXI.md"),
         mcp=mcp,
         other=unknown,

@@ -46,6 +46,7 @@ class FormationDefinition:
         skills: its skills.
         sops: its standard operating procedures.
         mcp_servers: its MCP servers.
+        triggers: name to template (see :meth:`~muxi_transports.memory.EmbeddedFormation.trigger`).
         secrets: name to value, as they are when the formation starts. The keys of the formation are there anyway.
         tuning: the text of its ``MUXI.md``.
         overlord: how it answers, plans and asks back.
@@ -71,6 +72,7 @@ class FormationDefinition:
     skills: list[Skill] = field(default_factory=list)
     sops: list[Sop] = field(default_factory=list)
     mcp_servers: list[McpServer] = field(default_factory=list)
+    triggers: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: {"OPENAI_API_KEY": "sk-embedded-formation"})
     tuning: str | None = None
     overlord: Block = field(default_factory=partial(copy.deepcopy, blocks.OVERLORD))
@@ -98,7 +100,8 @@ class FormationDefinition:
     def load(cls, path: str | os.PathLike[str]) -> FormationDefinition:
         """Read a formation file, or the folder of a formation.
 
-        Beside the file, the folders ``agents``, ``mcp``, ``skills`` and ``sops`` are read, and ``MUXI.md``.
+        Beside the file, the folders ``agents``, ``mcp``, ``skills``, ``sops`` and ``triggers`` are read, and
+        ``MUXI.md``.
         Secrets are not: give them in :attr:`secrets`.
 
         Args:
@@ -121,6 +124,12 @@ class FormationDefinition:
     def mcp_answered(self) -> Block:
         """The defaults of MCP servers, and the servers."""
         return {**filled(blocks.MCP, self.mcp), "servers": [server.on_wire() for server in self.mcp_servers]}
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where the outcome of work in the background goes."""
+        url = self.async_.get("webhook_url")
+        return url if isinstance(url, str) and url else None
 
     @property
     def buffer_size(self) -> int:

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from muxi_transports.memory.formation.access import Level, UserRule
+from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.state.audit import RESOURCE_TYPES
 from muxi_transports.memory.formation.times import seconds
 from muxi_transports.memory.formation.validation import Field, integer, one_of, text
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "audited"]
+
+
+def audited(incoming: Incoming, action: str, resource_type: str, resource_id: str, result: Success) -> Success:
+    """A change of the admin's, noted in the audit log under the id of its request.
+
+    Args:
+        incoming: the request.
+        action: what was done, such as ``created``.
+        resource_type: to what kind of thing, such as ``secret``.
+        resource_id: to which.
+        result: what is answered.
+    """
+    formation = incoming.formation
+    if formation.imitates(Defect.CHANGES_ARE_NOT_AUDITED):
+        return result
+    request_id = formation.ids.new("req_")
+    name = resource_type.replace("_", " ").capitalize()
+    formation.state.audit.record(
+        request_id,
+        f"{resource_type}.{action}",
+        resource_type,
+        resource_id,
+        f"{name} '{resource_id}' {action} by admin",
+        status_code=result.status,
+    )
+    return replace(result, request_id=request_id)
 
 
 def get_audit(incoming: Incoming) -> Success:

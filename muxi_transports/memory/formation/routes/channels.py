@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
+from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.state.channels import WEBHOOK, Notice
@@ -62,11 +63,18 @@ def notify(incoming: Incoming) -> Success:
     chosen = channels.chosen(user_id, wanted, declared, default)
     request_id = formation.ids.new("req_")
     addresses = channels.of(user_id).channels
+    webhook_url = proactive.get("webhook_url") or formation.webhooks.default_url
     delivered: list[str] = []
     failed: list[str] = []
     for name in chosen:
         notice = Notice(request_id, user_id, message, name, addresses.get(name, {}))
-        (delivered if channels.deliver(notice) else failed).append(name)
+        if not channels.deliver(notice):
+            failed.append(name)
+            continue
+        delivered.append(name)
+        if name == WEBHOOK and webhook_url:
+            signed = not formation.imitates(Defect.UNSIGNED_NOTIFICATIONS)
+            formation.webhooks.notify(str(webhook_url), request_id, user_id, message, signed=signed)
     data = {"request_id": request_id, "channels": chosen, "delivered": delivered, "failed": failed}
     return Success("notification", "notification.sent", data, 200 if delivered else 502, request_id)
 

@@ -75,7 +75,9 @@ def get_memory(incoming: Incoming) -> Success:
 
 def get_async(incoming: Incoming) -> Success:
     """When work goes to the background, with the defaults."""
-    settings = blocks.filled(blocks.ASYNC, incoming.formation.definition.async_)
+    formation = incoming.formation
+    settings = blocks.filled(blocks.ASYNC, formation.definition.async_)
+    settings["webhook_url"] = formation.webhooks.default_url
     return Success("async", "async.retrieved", settings)
 
 

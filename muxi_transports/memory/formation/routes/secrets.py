@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level, UserRule
-from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.routes.audit import audited
 from muxi_transports.memory.formation.validation import Field, record, text
 
 __all__ = ["ROUTES"]
@@ -55,7 +55,8 @@ def reload_secrets(incoming: Incoming) -> Success:
         "preserved": list(reloaded.preserved),
         "count": len(secrets),
     }
-    return _audited(incoming, incoming.formation.formation_id, "reloaded", Success("secret", "secret.reloaded", data))
+    result = Success("secret", "secret.reloaded", data)
+    return audited(incoming, "reloaded", "secret", incoming.formation.formation_id, result)
 
 
 def _known(incoming: Incoming) -> str:
@@ -67,23 +68,7 @@ def _known(incoming: Incoming) -> str:
 
 def _changed(incoming: Incoming, key: str, what: str, *, status: int = 200) -> Success:
     data = {"message": f"Secret '{key}' {what} successfully"}
-    return _audited(incoming, key, what, Success("secret", f"secret.{what}", data, status))
-
-
-def _audited(incoming: Incoming, key: str, what: str, result: Success) -> Success:
-    formation = incoming.formation
-    if formation.imitates(Defect.CHANGES_ARE_NOT_AUDITED):
-        return result
-    request_id = formation.ids.new("req_")
-    formation.state.audit.record(
-        request_id,
-        f"secret.{what}",
-        "secret",
-        key,
-        f"{result.data['message']} by admin",
-        status_code=result.status,
-    )
-    return Success(result.kind, result.type, result.data, result.status, request_id)
+    return audited(incoming, what, "secret", key, Success("secret", f"secret.{what}", data, status))
 
 
 ROUTES = (

@@ -81,24 +81,22 @@ class Buffer:
         return sorted(latest, key=lambda item: item[1].timestamp, reverse=True)
 
     def clear(self, user_id: str | None = None, session_id: str | None = None) -> Cleared:
-        """Forget one session of a user, all of a user's, or everything.
+        """Forget sessions.
 
-        Raises:
-            ValueError: a session was given without its user.
+        Args:
+            user_id: whose; everybody's if None.
+            session_id: which; all of them if None.
         """
-        if user_id is None:
-            if session_id is not None:
-                raise ValueError("a session is looked up by its user")
-            cleared = Cleared(self.total_messages, self.total_sessions)
-            self._users.clear()
-            return cleared
-        sessions = self._of(user_id)
-        doomed = list(sessions) if session_id is None else [key for key in sessions if key == session_id]
-        count = sum(len(sessions.pop(key)) for key in doomed)
-        number = self._directory.number_of(user_id)
-        if not sessions and number is not None:
-            self._users.pop(number, None)
-        return Cleared(count, len(doomed))
+        number = None if user_id is None else self._directory.number_of(user_id)
+        messages = sessions = 0
+        for whose in list(self._users) if user_id is None else [number]:
+            theirs = self._users.get(whose, {}) if whose is not None else {}
+            doomed = [key for key in theirs if session_id in (None, key)]
+            messages += sum(len(theirs.pop(key)) for key in doomed)
+            sessions += len(doomed)
+            if not theirs and whose is not None:
+                self._users.pop(whose, None)
+        return Cleared(messages, sessions)
 
     @property
     def total_users(self) -> int:
