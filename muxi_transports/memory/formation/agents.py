@@ -66,7 +66,7 @@ class Turn:
         source_channel: where it comes from, as sent.
         trigger: the trigger that made it; None in a chat.
         job_id: the scheduled job that made it; None in a chat.
-        match: what matched, where the reply comes from a pattern of a script.
+        groups: what the groups of a pattern found in the message, by name or by number, in a script.
     """
 
     message: str
@@ -83,11 +83,12 @@ class Turn:
     source_channel: str | None = None
     trigger: str | None = None
     job_id: str | None = None
-    match: re.Match[str] | None = field(default=None, compare=False)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def matched(self, match: re.Match[str]) -> Turn:
         """The same turn, with what a pattern found in its message."""
-        return replace(self, match=match)
+        numbered = {str(number): group for number, group in enumerate(match.groups(""), 1)}
+        return replace(self, groups=numbered | match.groupdict(""))
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ class Artifact:
     @property
     def media_type(self) -> str:
         """The type that was given, or guessed."""
-        return self.content_type or mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
+        # Python's own table: what the machine's files add would make one test differ from machine to machine.
+        guessed, _ = mimetypes.MimeTypes().guess_type(self.filename)
+        return self.content_type or guessed or "application/octet-stream"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import inspect
 import re
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
+from datetime import date
 from email.utils import formatdate
 from typing import TypeVar, overload
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from muxi_transports.memory.formation.scripts import Cue, Line, Replies
 from muxi_transports.memory.formation.state.artifacts import Artifacts
 from muxi_transports.memory.formation.state.asides import Asides
 from muxi_transports.memory.formation.state.buffer import Buffer
-from muxi_transports.memory.formation.state.diary import Diary
+from muxi_transports.memory.formation.state.diary import Diary, Entry
 from muxi_transports.memory.formation.state.feeds import Event, Feeds
 from muxi_transports.memory.formation.state.jobs import Jobs
 from muxi_transports.memory.formation.state.memories import Memories
@@ -216,6 +217,39 @@ class EmbeddedFormation:
             raise ConfigurationError(f"a trigger is named by letters, digits, hyphens and underscores, not {name!r}")
         with self.lock:
             self.triggers[name] = Trigger(name, template)
+
+    def write_history(
+        self,
+        user_id: str,
+        day: date | str,
+        summary: str,
+        *,
+        decisions: Iterable[str] = (),
+        projects: Iterable[str] = (),
+        context: str = "",
+        sources: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Write an entry of the diary about a user (``GET /v1/history``).
+
+        Args:
+            user_id: about whom.
+            day: which day; a text is ISO 8601.
+            summary: what happened.
+            decisions: what was decided.
+            projects: what was worked on.
+            context: what else there is to know.
+            sources: type and id of what it was made from.
+
+        Raises:
+            ValueError: the day is none.
+        """
+        when = date.fromisoformat(day) if isinstance(day, str) else day
+        now = self.clock.time()
+        with self.lock:
+            entry = Entry(
+                self.ids.new(), when, summary, now, tuple(decisions), tuple(projects), context, tuple(sources)
+            )
+            self.diary.add(user_id, entry)
 
     def emit_event(
         self,

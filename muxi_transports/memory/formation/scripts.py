@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from muxi_transports.memory.formation.agents import Agent, Failure, Reply, Turn, echo
 
 __all__ = ["Cue", "Line", "Replies"]
 
 #: What is looked for in a message: the whole text, or a pattern that must match all of it.
-Cue: TypeAlias = "str | re.Pattern[str]"
+Cue = TypeVar("Cue", bound="str | re.Pattern[str]")
 #: What is replied: a reply, an agent that makes one, or an exception that it raises.
 Line: TypeAlias = "Reply | Agent | Exception"
 
@@ -24,7 +24,7 @@ class Replies:
 
         Replies({
             "hello": "Hi!",
-            re.compile(r"weather in (?P<city>\\w+)", re.I): lambda turn: f"Sunny in {turn.match['city']}.",
+            re.compile(r"weather in (?P<city>\\w+)", re.I): lambda turn: f"Sunny in {turn.groups['city']}.",
             "boom": RuntimeError("out of order"),
             "and then?": Replies.in_order("First.", "Second."),
         })

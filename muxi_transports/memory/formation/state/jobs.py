@@ -140,7 +140,7 @@ class Jobs:
 
     def _await(self, job: Job) -> None:
         if job.status == "ACTIVE":
-            self._waiting[job.id] = self._begin(self._life(job))
+            self._waiting[job.id] = self._begin(self._life(job, self._clock.time()))
 
     def _begin(self, steps: Generator[Pause, None, None]) -> Work[object]:
         work: Work[object] = Work(steps, self._clock)
@@ -151,8 +151,7 @@ class Jobs:
         if (work := self._waiting.pop(job.id, None)) is not None:
             self._background.drop(work)
 
-    def _life(self, job: Job) -> Generator[Pause, None, None]:
-        now = self._clock.time()
+    def _life(self, job: Job, now: float) -> Generator[Pause, None, None]:
         while (due := job.next_run(now)) is not None:
             yield Pause(max(0.0, due - now))
             # Goes by the hour it was set to, for who comes by late must not shift those that follow.
