@@ -21,7 +21,7 @@ from muxi_transports.memory.formation.definition import FormationDefinition
 from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure, success
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.router import Incoming, Route, Router
-from muxi_transports.memory.formation.scripts import Cue, Line, Replies
+from muxi_transports.memory.formation.scripts import Line, Replies, Script
 from muxi_transports.memory.formation.state.artifacts import Artifacts
 from muxi_transports.memory.formation.state.asides import Asides
 from muxi_transports.memory.formation.state.buffer import Buffer
@@ -185,8 +185,12 @@ class EmbeddedFormation:
             self.agents.given[agent_id] = reply
         return reply
 
+    @overload
+    def script(self, script: Script, *, otherwise: Line = echo, agent_id: str | None = None) -> Replies: ...
+    @overload
+    def script(self, script: Iterable[Line], *, agent_id: str | None = None) -> Replies: ...
     def script(
-        self, script: Mapping[Cue, Line] | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
+        self, script: Script | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
     ) -> Replies:
         """Have an agent go by a script.
 
