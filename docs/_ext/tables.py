@@ -2,7 +2,8 @@
 
 ``muxi-repeats``: how each operation bears repetition. ``muxi-errors``: which status becomes which error.
 ``muxi-settings``: the settings of a client with their defaults and variables. ``muxi-hooks``: every hook.
-``muxi-defects``: what an embedded formation can be told to do wrong. ``muxi-rest``: the public names that the page does not document otherwise.
+``muxi-defects``: what an embedded formation can be told to do wrong.
+``muxi-rest``: the public names that the page does not document otherwise.
 """
 
 from __future__ import annotations

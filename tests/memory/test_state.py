@@ -10,7 +10,7 @@ import pytest
 
 from muxi.clock import ManualClock
 from muxi.transport import BufferedResponse
-from muxi_transports.memory import EmbeddedFormation
+from muxi_transports.memory import Defect, EmbeddedFormation
 
 Call = Callable[..., BufferedResponse]
 
@@ -128,13 +128,26 @@ def test_buffers_are_counted_and_cleared(call: Call) -> None:
     assert data(call("GET", "/v1/memory/buffer"))["total_messages"] == 4
     assert data(call("DELETE", "/v1/memory/buffer/a"))["messages_cleared"] == 2
     assert data(call("DELETE", "/v1/memory/buffer/a"))["messages_cleared"] == 0
-    nobody = data(call("DELETE", "/v1/memory/buffer", key="admin", user=None))
-    assert (nobody["user_id"], nobody["messages_cleared"]) == (None, 0)
     cleared = data(call("DELETE", "/v1/memory/buffer"))
     assert (cleared["messages_cleared"], cleared["sessions_cleared"]) == (2, 1)
     assert data(call("GET", "/v1/sessions"))["sessions"] == []
     assert data(call("DELETE", "/v1/memory/buffers", key="admin"))["messages_cleared"] == 2
     assert data(call("GET", "/v1/memory/buffers", key="admin"))["buffers"][0]["total_entries"] == 0
+
+
+def test_the_admin_who_names_nobody_clears_the_buffers_of_all(ask: Call, formation: EmbeddedFormation) -> None:
+    def clear(path: str = "") -> dict[str, Any]:
+        return data(ask("DELETE", f"/v1/memory/buffer{path}", key="admin", user=None))
+
+    for user in ("alice", "bob"):
+        for session in ("a", "b"):
+            say(ask, "x", session, user=user)
+    formation._imitated = frozenset({Defect.ADMINS_CLEAR_NO_BUFFERS})
+    assert clear()["messages_cleared"] == 0
+    formation._imitated = frozenset()
+    assert clear("/a")["messages_cleared"] == 4
+    cleared = clear()
+    assert (cleared["user_id"], cleared["messages_cleared"], cleared["sessions_cleared"]) == (None, 4, 2)
 
 
 def test_requests_are_remembered_for_five_minutes(clock: ManualClock, call: Call) -> None:

@@ -253,6 +253,9 @@ def test_names_that_are_linked_lead_to_one_user(run: Run) -> None:
     ]
     assert contents(run, "tg_55") == ["Likes tea"]
     assert [one["session_id"] for one in run("get_sessions", "U123")["sessions"]] == ["s"]
+    assert run("get_requests", "U123")["count"] == 1
+    run.formation.write_history("tg_55", "2027-01-01", "Met for tea.")
+    assert run("get_history", "bob@example.com")["count"] == 1
     assert run("get_user_identifiers_for_user", bob["muxi_user_id"])["count"] == 4
     run("unlink_user_identifier", "tg_55")
     assert contents(run, "tg_55") == []

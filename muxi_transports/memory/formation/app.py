@@ -130,9 +130,7 @@ class EmbeddedFormation:
         self.background: Background = Background(self.clock)
         self.triggers: dict[str, Trigger] = {}
         self.jobs: Jobs = Jobs(self.clock, self.background, lambda job: perform(self, job))
-        self.artifacts: Artifacts = Artifacts(self.clock)
         self.asides: Asides = Asides()
-        self.diary: Diary = Diary()
         self.feeds: Feeds = Feeds()
         self.webhooks: Webhooks = Webhooks(self, webhook_url or self.definition.webhook_url)
         self.transcribe: Transcribe = transcribe
@@ -144,6 +142,8 @@ class EmbeddedFormation:
         )
         self.memories: Memories = self.state.memories
         self.buffer: Buffer = Buffer(self.state.users)
+        self.artifacts: Artifacts = Artifacts(self.clock, self.state.users)
+        self.diary: Diary = Diary(self.state.users)
         for agent in self.definition.agents:
             self.agents.given[agent.id] = echo
         for trigger, template in self.definition.triggers.items():

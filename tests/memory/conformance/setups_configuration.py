@@ -35,7 +35,7 @@ def as_defined(formation: EmbeddedFormation) -> None:
             auth={"type": "bearer", "token": "${{ user.credentials.github }}"},
         ),
     ]
-    definition.async_["webhook_url"] = "http://127.0.0.1:8098/ok/default"
+    definition.async_["webhook_url"] = formation.webhooks.default_url = "http://127.0.0.1:8098/ok/default"
     models = definition.llm["models"]
     assert isinstance(models, list)
     models.append({"audio": "openai/whisper-1"})

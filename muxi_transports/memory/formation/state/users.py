@@ -56,6 +56,12 @@ class Users:
         """Who goes by a name; e-mail addresses in whatever case."""
         return self._by_name.get(_spelt(identifier))
 
+    def same(self, one: str | None, other: str | None) -> bool:
+        """Whether two names lead to one user."""
+        if one is None or other is None:
+            return one == other
+        return _spelt(one) == _spelt(other) or ((user := self.find(one)) is not None and user is self.find(other))
+
     def resolve(self, identifier: str, kind: str | None = None) -> User:
         """Who goes by a name, made where it is new."""
         user = self.find(identifier)
