@@ -24,8 +24,9 @@ class Alarm:
 
     def __init__(self, clock: Clock, callback: Callable[[], object]) -> None:
         self._clock = clock
-        self._callback = weakref.WeakMethod(callback)
-        self._lock = threading.Lock()
+        self._callback = weakref.WeakMethod(callback, lambda _: self.set(None))
+        # The world may be forgotten at any point, in the middle of a call to set() as well.
+        self._lock = threading.RLock()
         self._cancel: Callable[[], object] = _nothing
 
     def set(self, seconds: float | None) -> None:

@@ -86,3 +86,37 @@ def test_a_clock_outlives_the_loop_of_its_sleepers() -> None:
     asyncio.run(scenario())
     clock.advance(10)
     assert clock.monotonic() == 10
+
+
+def test_what_is_to_be_called_later_is_called_at_its_time() -> None:
+    clock = ManualClock(100)
+    called: list[tuple[str, float]] = []
+    clock.call_later(20, lambda: called.append(("second", clock.time())))
+    clock.call_later(10, lambda: called.append(("first", clock.time())))
+    cancel = clock.call_later(15, lambda: called.append(("never", clock.time())))
+    cancel()
+    cancel()
+    clock.advance(9)
+    assert called == []
+    clock.sleep(50)
+    assert called == [("first", 110), ("second", 120)]
+    assert clock.time() == 159
+
+
+def test_what_is_called_may_move_the_clock_and_ask_for_more() -> None:
+    clock = ManualClock(0)
+    called: list[float] = []
+
+    def ring() -> None:
+        called.append(clock.time())
+        if len(called) < 4:
+            clock.call_later(10, ring)
+        if len(called) == 2:
+            clock.advance(100)
+
+    clock.call_later(0, ring)
+    clock.advance(0)
+    assert called == [0]
+    clock.advance(15)
+    assert called == [0, 10, 20, 30]
+    assert clock.time() == 110

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
-from datetime import date
+from collections.abc import Generator, Iterable, Mapping
 from email.utils import formatdate
-from typing import TypeVar, overload
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock, SystemClock
-from muxi.errors import ConfigurationError
 from muxi.transport import Request
 from muxi_transports.memory.formation.access import Keys, header_user, require_user
-from muxi_transports.memory.formation.agents import Agent, Agents, echo
+from muxi_transports.memory.formation.agents import Agents
+from muxi_transports.memory.formation.authoring import Authoring
 from muxi_transports.memory.formation.defects import Defect, defects
 from muxi_transports.memory.formation.definition import FormationDefinition
 from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure, success
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.router import Incoming, Route, Router
-from muxi_transports.memory.formation.scripts import Line, Replies, Script
 from muxi_transports.memory.formation.state.artifacts import Artifacts
 from muxi_transports.memory.formation.state.asides import Asides
 from muxi_transports.memory.formation.state.buffer import Buffer
-from muxi_transports.memory.formation.state.diary import Diary, Entry
-from muxi_transports.memory.formation.state.feeds import Event, Feeds
+from muxi_transports.memory.formation.state.diary import Diary
+from muxi_transports.memory.formation.state.feeds import Feeds
 from muxi_transports.memory.formation.state.jobs import Jobs
 from muxi_transports.memory.formation.state.memories import Memories
 from muxi_transports.memory.formation.state.replays import Replays
@@ -42,14 +37,12 @@ from muxi_transports.memory.world import Answer, Exchange, Pause
 
 __all__ = ["EmbeddedFormation"]
 
-A = TypeVar("A", bound=Agent)
-
 _PREFLIGHT_VARY = (
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
 )
 
 
-class EmbeddedFormation:
+class EmbeddedFormation(Authoring):
     """A formation without models, databases and network, whose answers are those of the real one.
 
     It has users, sessions with messages, memories, buffers and requests with a status, triggers, scheduled jobs,
@@ -149,149 +142,6 @@ class EmbeddedFormation:
         for trigger, template in self.definition.triggers.items():
             self.trigger(trigger, template)
         self._router = Router(_routes())
-
-    @overload
-    def agent(self, agent_id: str) -> Callable[[A], A]: ...
-    @overload
-    def agent(self, agent_id: str, reply: Agent) -> Agent: ...
-    def agent(self, agent_id: str, reply: Agent | None = None) -> Agent | Callable[[A], A]:
-        """Give the formation an agent; the first one answers where a message names none.
-
-        Without agents there is ``assistant``, which says ``You said: …`` word by word.
-
-        Args:
-            agent_id: its id.
-            reply: a function from :class:`~muxi_transports.memory.Turn` to a reply; left out, this is a
-                decorator.
-
-        Returns:
-            The function.
-
-        Raises:
-            ConfigurationError: the function is ``async``; the formation runs without an event loop.
-        """
-        if reply is None:
-
-            def give(function: A) -> A:
-                self.agent(agent_id, function)
-                return function
-
-            return give
-        if inspect.iscoroutinefunction(reply) or inspect.isasyncgenfunction(reply):
-            raise ConfigurationError(
-                f"the agent {agent_id!r} is async; an agent is a plain function, and waits with `yield Pause(seconds)`"
-            )
-        with self.lock:
-            self.agents.given[agent_id] = reply
-        return reply
-
-    @overload
-    def script(self, script: Script, *, otherwise: Line = echo, agent_id: str | None = None) -> Replies: ...
-    @overload
-    def script(self, script: Iterable[Line], *, agent_id: str | None = None) -> Replies: ...
-    def script(
-        self, script: Script | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
-    ) -> Replies:
-        """Have an agent go by a script.
-
-        Args:
-            script: replies by message, a whole text or a pattern; or replies in their order.
-            otherwise: the reply to what is not in a mapping.
-            agent_id: whose script; the default agent's if not given.
-
-        Returns:
-            The script, which remembers the turns that came to it.
-        """
-        replies = Replies(script, otherwise=otherwise) if isinstance(script, Mapping) else Replies.in_order(*script)
-        self.agent(agent_id or self.agents.default, replies)
-        return replies
-
-    def trigger(self, name: str, template: str) -> None:
-        """Give the formation a trigger.
-
-        Args:
-            name: letters, digits, hyphens and underscores.
-            template: the message for the agent, with ``${{ data.place.city }}`` for what the event brings. Front matter
-                (``---``, YAML, ``---``) may name a ``webhook``, where the outcome of asynchronous runs goes.
-
-        Raises:
-            ConfigurationError: the name has other characters.
-        """
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            raise ConfigurationError(f"a trigger is named by letters, digits, hyphens and underscores, not {name!r}")
-        with self.lock:
-            self.triggers[name] = Trigger(name, template)
-
-    def write_history(
-        self,
-        user_id: str,
-        day: date | str,
-        summary: str,
-        *,
-        decisions: Iterable[str] = (),
-        projects: Iterable[str] = (),
-        context: str = "",
-        sources: Iterable[tuple[str, str]] = (),
-    ) -> None:
-        """Write an entry of the diary about a user (``GET /v1/history``).
-
-        Args:
-            user_id: about whom.
-            day: which day; a text is ISO 8601.
-            summary: what happened.
-            decisions: what was decided.
-            projects: what was worked on.
-            context: what else there is to know.
-            sources: type and id of what it was made from.
-
-        Raises:
-            ValueError: the day is none.
-        """
-        when = date.fromisoformat(day) if isinstance(day, str) else day
-        now = self.clock.time()
-        with self.lock:
-            entry = Entry(
-                self.ids.new(), when, summary, now, tuple(decisions), tuple(projects), context, tuple(sources)
-            )
-            self.diary.add(user_id, entry)
-
-    def emit_event(
-        self,
-        event_type: str,
-        message: str = "",
-        *,
-        level: str = "info",
-        user_id: str | None = None,
-        session_id: str | None = None,
-        request_id: str | None = None,
-        agent_id: str | None = None,
-        data: Mapping[str, object] | None = None,
-    ) -> None:
-        """Tell those who listen to ``/v1/events`` and ``/v1/logs`` that something has happened.
-
-        Args:
-            event_type: what; ``/v1/events`` tells of ``chat.…``, ``agent.…``, ``workflow.…`` and ``task.…`` alone.
-            message: the text for people.
-            level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
-            user_id: whom it concerns.
-            session_id: where.
-            request_id: to which request.
-            agent_id: which agent.
-            data: what else there is to say.
-        """
-        now = self.clock.time()
-        event = Event(event_type, message, now, level, user_id, session_id, request_id, agent_id, dict(data or {}))
-        with self.lock:
-            self.feeds.publish(event)
-
-    def log(self, message: str, *, level: str = "info", event_type: str = "system.log", user_id: str = "0") -> None:
-        """Write to the log (``/v1/logs``); as :meth:`emit_event`, for what ``/v1/events`` does not tell of."""
-        self.emit_event(event_type, message, level=level, user_id=user_id)
-
-    def end_feeds(self) -> None:
-        """End all streams of events and logs, after what they have still to say."""
-        with self.lock:
-            self.feeds.end()
 
     def catch_up(self) -> None:
         """Do the work in the background that is due by now."""

@@ -155,23 +155,28 @@ def _schedule(job: Job, schedule: str, now: float, *, recurring: bool) -> None:
     Raises:
         ApiError: 422, the schedule is none, or in the past.
     """
-    problem: dict[str, object] = {"field": "schedule", "value": schedule}
-    try:
-        if recurring:
-            expected, message = "Valid cron expression (e.g., '0 9 * * 1')", "Invalid cron expression for recurring job"
+    if recurring:
+        try:
             next_time(schedule, now)
-            job.cron = schedule
-            return
-        expected, message = "ISO 8601 datetime", "Invalid datetime format for one-time job"
+        except BadSchedule as error:
+            expected = "Valid cron expression (e.g., '0 9 * * 1')"
+            raise _refused("Invalid cron expression for recurring job", schedule, expected, error) from None
+        job.cron = schedule
+        return
+    try:
         when = read_time(schedule)
     except BadSchedule as error:
-        raise ApiError(
-            422, "VALIDATION_ERROR", message, {**problem, "expected": expected, "error": str(error)}
-        ) from None
+        raise _refused("Invalid datetime format for one-time job", schedule, "ISO 8601 datetime", error) from None
     if when <= now:
-        late = {**problem, "expected": "Future ISO 8601 datetime"}
-        raise ApiError(422, "VALIDATION_ERROR", "Schedule datetime must be in the future", late)
+        raise _refused("Schedule datetime must be in the future", schedule, "Future ISO 8601 datetime")
     job.at = when
+
+
+def _refused(message: str, schedule: str, expected: str, error: Exception | None = None) -> ApiError:
+    data: dict[str, object] = {"field": "schedule", "value": schedule, "expected": expected}
+    if error is not None:
+        data["error"] = str(error)
+    return ApiError(422, "VALIDATION_ERROR", message, data)
 
 
 def _on_wire(job: Job) -> dict[str, object]:
