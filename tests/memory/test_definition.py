@@ -80,7 +80,7 @@ links:
   sky: {label: Connect, url: "https://example.com"}
 """,
     "agents/forecaster.yaml": "id: forecaster\ndescription: Looks at the sky\nsystem_message: Look up.\n",
-    "skills/clouds/SKILL.md": "---\nname: clouds\ndescription: Names clouds\nallowed-tools: Read Write\n---\n# Clouds\n",
+    "skills/clouds/SKILL.md": "---\nname: clouds\ndescription: Names clouds\nallowed-tools: Read Write\n---\nClouds",
     "skills/clouds/reference/types.md": "cirrus",
     "sops/storm.md": "---\ntype: guide\n---\n1. Warn\n2. Wait\n",
     "triggers/alert.md": "Storm over ${{ data.city }}",

@@ -18,7 +18,7 @@ from muxi.errors import (
     ServerError,
     ValidationError,
 )
-from muxi_transports.memory import AgentDefinition, Defect, KnowledgeSource, McpServer, Skill, Sop, Turn
+from muxi_transports.memory import AgentDefinition, KnowledgeSource, McpServer, Skill, Sop, Turn
 from muxi_transports.memory.formation.state.channels import Notice
 from muxi_transports.memory.formation.state.ingestion import Intake
 from tests.memory.test_five_runs import Run, run
@@ -511,25 +511,3 @@ def test_a_formation_without_a_distillery_block_has_none(run: Run) -> None:
     run.formation.definition.memory = {}
     with pytest.raises(ServerError, match="distillery"):
         run("get_distilleries")
-
-
-def test_defects_are_imitated_when_told(run: Run) -> None:
-    run.formation._imitated = frozenset(Defect)
-    for method, args in (
-        ("get_skills", ()),
-        ("get_agent_skills", ("assistant",)),
-        ("create_credential", ("ada", {"service": "x", "credential": {}})),
-        ("link_user_identifier", (None, ["x"])),
-        ("get_memories", ("ada",)),
-    ):
-        with pytest.raises(ServerError):
-            run(method, *args)
-    run("create_secret", "A", "b")
-    assert run("get_audit_log")["entries"] == []
-    run("chat", "x", user_id="ada")
-    assert run("get_status")["stats"]["requests"] == {"total": 0, "active": 0}
-    job = run("ingest_memory", "x", user_id="ada", source="crm")
-    assert run("wait_for_ingestion", job["processing_id"], "ada")["items"][0]["facts_extracted"] == 0
-    run.formation.definition.proactive = {"webhook_url": "http://hook.test/x"}
-    run("send_notification", "ada", "ping")
-    assert run.formation.webhooks.sent[-1].signature is None

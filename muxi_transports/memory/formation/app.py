@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from muxi.clock import Clock, SystemClock
 from muxi.transport import Request
 from muxi_transports.memory.formation.access import Keys, header_user, require_user
-from muxi_transports.memory.formation.agents import Agents
+from muxi_transports.memory.formation.agents import Agents, echo
 from muxi_transports.memory.formation.authoring import Authoring
 from muxi_transports.memory.formation.defects import Defect, defects
 from muxi_transports.memory.formation.definition import FormationDefinition

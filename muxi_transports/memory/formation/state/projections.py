@@ -11,7 +11,7 @@ from muxi_transports.memory.formation.state.memories import Memories, Memory
 __all__ = ["PROJECTIONS", "Projections", "Report"]
 
 #: The views on events (the wire). Memories are the view `flat_facts`; of the others the formation only counts.
-PROJECTIONS = ("artifact_metadata", "captains_log", "flat_facts", "knowledge_graph")
+PROJECTIONS: tuple[str, ...] = ("artifact_metadata", "captains_log", "flat_facts", "knowledge_graph")
 
 Report = dict[str, dict[str, object]]
 
