@@ -194,6 +194,28 @@ def test_names_are_given_once(parts: dict[str, Any]) -> None:
         FormationDefinition(**parts)
 
 
+@pytest.mark.parametrize("parts", [{"agents": ["a"]}, {"mcp_servers": [{"id": "a"}]}, {"skills": [Sop("a")]}])
+def test_parts_are_what_they_are_called(parts: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[0\] is a (str|dict|Sop), not a"):
+        FormationDefinition(**parts)
+
+
+def test_a_definition_is_no_mapping() -> None:
+    given: Any = {"agents": []}
+    with pytest.raises(ConfigurationError, match="not a dict"):
+        EmbeddedFormation(definition=given)
+
+
+def test_a_definition_shows_no_secrets() -> None:
+    definition = FormationDefinition(
+        secrets={"A": "hushhush"},
+        llm={"api_keys": {"openai": "hushhush"}},
+        memory={"persistent": {"connection_string": "postgresql://muxi:hushhush@db/muxi"}},
+        mcp_servers=[McpServer("a", auth={"token": "hushhush"})],
+    )
+    assert "hushhush" not in repr(definition) + repr(definition.mcp_servers)
+
+
 def test_two_formations_share_no_defaults() -> None:
     one, other = FormationDefinition(), FormationDefinition()
     one.memory.pop("lint")

@@ -8,6 +8,7 @@ from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock, SystemClock
+from muxi.errors import ConfigurationError
 from muxi.transport import Request
 from muxi_transports.memory.formation.access import Keys, header_user, require_user
 from muxi_transports.memory.formation.agents import Agents, echo
@@ -83,7 +84,7 @@ class EmbeddedFormation(Authoring):
         transcribe: makes a text of voice notes; by default they say what they are called.
 
     Raises:
-        ConfigurationError: something to imitate is no defect.
+        ConfigurationError: something to imitate is no defect, or the definition is none.
     """
 
     def __init__(
@@ -106,7 +107,9 @@ class EmbeddedFormation(Authoring):
     ) -> None:
         self._imitated = defects(imitate)
         #: What the formation is; a test may change it while the formation runs.
-        self.definition: FormationDefinition = definition or FormationDefinition()
+        self.definition: FormationDefinition = FormationDefinition() if definition is None else definition
+        if not isinstance(self.definition, FormationDefinition):
+            raise ConfigurationError(f"a definition is a FormationDefinition, not a {type(definition).__name__}")
         self.formation_id: str = formation_id or self.definition.id or "my-assistant"
         self.name: str = name or self.definition.name or self.formation_id
         self.description: str = description or self.definition.description or ""

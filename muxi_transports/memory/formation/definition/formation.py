@@ -22,7 +22,7 @@ _SERVER: Block = {
 }
 
 
-@dataclass
+@dataclass(repr=False)
 class FormationDefinition:
     """What a formation is. Everything has a default in the shape of the wire, and may be changed while it runs.
 
@@ -61,7 +61,7 @@ class FormationDefinition:
         other: further blocks of the file, which ``GET /v1/formation`` gives back.
 
     Raises:
-        ConfigurationError: two parts of a kind have one id.
+        ConfigurationError: two parts of a kind have one id, or something else is among them.
     """
 
     id: str | None = None
@@ -87,14 +87,23 @@ class FormationDefinition:
     other: Block = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for kind, names in (
-            ("agents", [agent.id for agent in self.agents]),
-            ("skills", [skill.name for skill in self.skills]),
-            ("SOPs", [sop.name for sop in self.sops]),
-            ("MCP servers", [server.id for server in self.mcp_servers]),
+        for kind, cls, attribute in (
+            ("agents", AgentDefinition, "id"),
+            ("skills", Skill, "name"),
+            ("sops", Sop, "name"),
+            ("mcp_servers", McpServer, "id"),
         ):
+            parts: list[object] = list(getattr(self, kind))
+            for index, part in enumerate(parts):
+                if not isinstance(part, cls):
+                    raise ConfigurationError(f"{kind}[{index}] is a {type(part).__name__}, not a {cls.__name__}")
+            names = [str(getattr(part, attribute)) for part in parts]
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ConfigurationError(f"the formation has several {kind} called {', '.join(twice)}")
+
+    def __repr__(self) -> str:
+        # Not the blocks: there are keys and passwords in them.
+        return f"FormationDefinition({self.id!r}, agents={[agent.id for agent in self.agents]})"
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FormationDefinition:

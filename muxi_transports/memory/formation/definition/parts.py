@@ -171,7 +171,7 @@ class McpServer:
     command: str = ""
     args: tuple[str, ...] = ()
     endpoint: str = ""
-    auth: dict[str, object] = field(default_factory=dict)
+    auth: dict[str, object] = field(default_factory=dict, repr=False)
     source: str = "formation"
 
     @property
