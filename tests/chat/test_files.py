@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from muxi import FormationClient, ValidationError
 from muxi.files import FILE_LIMIT, content_type_of, encoded_files
-from muxi_transports.memory import EmbeddedFormation, Turn
+from muxi_transports.memory import EmbeddedFormation, Part, Turn, Widgets
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -228,9 +228,12 @@ def test_a_widget_is_answered_with_both_keys(both: Any, formation: EmbeddedForma
     seen: list[object] = []
 
     @formation.agent("assistant")
-    def assistant(turn: Turn) -> str:
+    def assistant(turn: Turn) -> Iterator[Part]:
         seen.append(turn.ui_response)
-        return "ok"
+        yield "ok"
+        yield Widgets(({"type": "options", "id": "ui_1"},))
 
-    both(lambda client: client.chat({"message": "work", "ui_response": {"id": "ui_1", "value": None}}))
-    assert seen == [{"id": "ui_1", "value": None}]
+    both(lambda client: client.chat({"message": "which?", "session_id": "s"}))
+    answer = {"message": "work", "session_id": "s", "ui_response": {"id": "ui_1", "value": None}}
+    both(lambda client: client.chat(answer))
+    assert seen == [None, {"id": "ui_1", "value": None}]

@@ -6,12 +6,13 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
 from muxi import FormationClient, ManualClock
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, NotFoundError
 from muxi_transports.memory import EmbeddedFormation, Failure, Later, MemoryTransport, Part, Pause, Turn
 from muxi_transports.memory.formation.state.jobs import BadSchedule, Job, next_time, read_time
 
@@ -82,6 +83,26 @@ def test_a_job_that_fails_three_times_is_paused(client: FormationClient, clock: 
     clock.advance(10 * 3600)
     assert (job.status, job.total_runs, job.total_failures, job.consecutive_failures) == ("PAUSED", 3, 3, 3)
     assert client.get_scheduler_job(world["id"])["total_runs"] == 10
+
+
+def test_a_reply_that_is_none_fails_what_runs_in_the_background(
+    client: FormationClient, formation: EmbeddedFormation, clock: ManualClock
+) -> None:
+    nonsense: Any = 5
+    formation.agent("assistant", lambda turn: nonsense)
+    formation.trigger("ping", "ping")
+    job = formation.jobs.add(Job("job_1", "ada", "t", "m", 0, 0, cron="0 * * * *"))
+    fired = client.fire_trigger("ping", {}, user_id="ada", async_mode=True)
+    clock.advance(3600)
+    assert "an agent replied with int" in str(job.last_run_failure_message)
+    formation.agent("assistant", lambda turn: Later(nonsense, seconds=3))
+    answer = client.chat("x", user_id="ada")["message"]
+    assert isinstance(answer["request_id"], str)
+    clock.advance(3)
+    status = client.get_request_status(answer["request_id"], "ada")
+    assert (status["status"], "replied with int" in str(status["error"])) == ("failed", True)
+    with pytest.raises(NotFoundError):
+        client.get_request_status(fired["request_id"], "ada")
 
 
 def test_jobs_run_in_real_time() -> None:

@@ -69,6 +69,15 @@ class Dialogue:
                 if not isinstance(step, Token):
                     yield step
 
+    def in_background(self, reply: Reply) -> Generator[Pause, None, Outcome]:
+        """As :meth:`unheard`, where nobody waits who could be told that the reply is none: that fails the turn."""
+        try:
+            return (yield from self.unheard(reply))
+        except Exception as error:
+            outcome = Outcome("error", f"{type(error).__name__}: {error}")
+            self.end(outcome)
+            return outcome
+
     def say(self, role: str, content: str) -> None:
         """Keep a message of the turn in the buffer."""
         turn, now = self.turn, self.formation.clock.time()

@@ -178,13 +178,13 @@ def _put_off(dialogue: Dialogue, asked: Asked, reply: Later | Escalation) -> Ans
 
 def _finished_later(dialogue: Dialogue, reply: Later, url: str | None) -> Generator[Pause, None, None]:
     started = dialogue.formation.clock.monotonic()
-    outcome = yield from dialogue.unheard(reply)
+    outcome = yield from dialogue.in_background(reply)
     report(dialogue, outcome, url, seconds=dialogue.formation.clock.monotonic() - started)
 
 
 def _tried_again(dialogue: Dialogue, reply: Escalation, url: str | None) -> Generator[Pause, None, None]:
     formation = dialogue.formation
-    outcome = yield from dialogue.unheard(reply)
+    outcome = yield from dialogue.in_background(reply)
     if url is not None and outcome.kind != "cancelled":
         unknown = formation.imitates(Defect.ESCALATIONS_SIGNED_WITH_UNKNOWN_KEY)
         formation.webhooks.end_escalation(

@@ -25,7 +25,7 @@ def perform(formation: EmbeddedFormation, job: Job) -> Generator[Pause, None, st
     dialogue = begin(formation, job.message, user_id=job.user_id, job_id=job.id)
     dialogue.note("task.started", job.title, data={"job_id": job.id})
     started = formation.clock.monotonic()
-    outcome = yield from dialogue.unheard(dialogue.reply())
+    outcome = yield from dialogue.in_background(dialogue.reply())
     report(dialogue, outcome, None, seconds=formation.clock.monotonic() - started)
     if outcome.kind in ("success", "clarification"):
         dialogue.note("task.completed", job.title, data={"job_id": job.id})

@@ -6,7 +6,6 @@ import re
 from collections.abc import Generator
 
 from muxi_transports.memory.formation.access import Level, UserRule
-from muxi_transports.memory.formation.agents import Reply
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.dialogue import Dialogue, begin
 from muxi_transports.memory.formation.envelope import ApiError, Success
@@ -70,8 +69,7 @@ def _fire(incoming: Incoming, key: str | None) -> Generator[Pause, None, Answer]
 def _in_background(dialogue: Dialogue, webhook: str | None) -> Generator[Pause, None, None]:
     clock = dialogue.formation.clock
     started = clock.monotonic()
-    reply: Reply = dialogue.reply()
-    outcome = yield from dialogue.unheard(reply)
+    outcome = yield from dialogue.in_background(dialogue.reply())
     # A trigger without a webhook of its own sends none, whatever the formation's is (the wire).
     if webhook is not None:
         report(dialogue, outcome, webhook, seconds=clock.monotonic() - started)
