@@ -2,6 +2,7 @@
 
 ``muxi-repeats``: how each operation bears repetition. ``muxi-errors``: which status becomes which error.
 ``muxi-settings``: the settings of a client with their defaults and variables. ``muxi-hooks``: every hook.
+``muxi-defects``: what an embedded formation can be told to do wrong.
 ``muxi-rest``: the public names that the page does not document otherwise.
 """
 
@@ -22,6 +23,7 @@ import muxi
 from muxi import config, errors, hookspecs
 from muxi.events import ChatReader
 from muxi.repeat import REPEATS, Repeat
+from muxi_transports.memory import Defect
 
 #: The variables that supply settings; a test of the configuration holds them to what is read.
 VARIABLES = {
@@ -118,6 +120,16 @@ class HooksTable(Table):
                 yield f"{{py:func}}`~muxi.hookspecs.{name}`", arguments, summary
 
 
+class DefectsTable(Table):
+    """What an embedded formation can be told to do wrong."""
+
+    def rows(self) -> Iterable[Sequence[str]]:
+        comments = comments_of(inspect.getsource(Defect))
+        yield "name", "what the recorded runtime does"
+        for defect in Defect:
+            yield f"``{defect.value}``", comments[defect.name]
+
+
 class Rest(SphinxDirective):
     """Whatever of the public names the page does not mention otherwise."""
 
@@ -150,13 +162,13 @@ def _default(item: Field[object]) -> str:
 
 
 def comments_of(source: str) -> dict[str, str]:
-    """The ``#:`` comments above the fields of the settings."""
+    """The ``#:`` comments above the fields of the settings, or the members of an enumeration."""
     found: dict[str, str] = {}
     lines: list[str] = []
     for line in source.splitlines():
         if match := re.match(r"    #: (.*)", line):
             lines.append(match[1])
-        elif match := re.match(r"    (\w+): ", line):
+        elif match := re.match(r"    (\w+)(?::| =) ", line):
             if lines:
                 found[match[1]] = " ".join(lines)
             lines = []
@@ -172,6 +184,7 @@ def setup(app: Sphinx) -> dict[str, object]:
         ("muxi-errors", Errors),
         ("muxi-settings", SettingsTable),
         ("muxi-hooks", HooksTable),
+        ("muxi-defects", DefectsTable),
         ("muxi-rest", Rest),
     ):
         app.add_directive(name, directive)

@@ -29,6 +29,14 @@ from muxi_transports.memory.formation.agents import (
     Widgets,
 )
 from muxi_transports.memory.formation.defects import Defect
+from muxi_transports.memory.formation.definition import (
+    AgentDefinition,
+    FormationDefinition,
+    KnowledgeSource,
+    McpServer,
+    Skill,
+    Sop,
+)
 from muxi_transports.memory.formation.scripts import Replies
 from muxi_transports.memory.formation.webhooks import Delivery, Receiver
 from muxi_transports.memory.sandbox import Sandbox
@@ -39,6 +47,7 @@ from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = [
     "Agent",
+    "AgentDefinition",
     "Answer",
     "Approval",
     "Artifact",
@@ -51,8 +60,11 @@ __all__ = [
     "EmbeddedServer",
     "Escalation",
     "Failure",
+    "FormationDefinition",
     "Idle",
+    "KnowledgeSource",
     "Later",
+    "McpServer",
     "MemoryTransport",
     "Part",
     "Pause",
@@ -62,6 +74,8 @@ __all__ = [
     "Sandbox",
     "Served",
     "Silence",
+    "Skill",
+    "Sop",
     "Turn",
     "Widgets",
     "World",

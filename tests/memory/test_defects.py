@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from muxi import FormationClient, ManualClock
+from muxi.call import Call, Key
 from muxi.errors import NotFoundError, ServerError, ValidationError
 from muxi_transports.memory import Artifact, Defect, EmbeddedFormation, MemoryTransport
 from muxi_transports.memory.formation.state.jobs import Job
@@ -92,3 +94,79 @@ def test_clearing_all_buffers_fails_after_it_has_cleared_them(worlds: Worlds) ->
     assert healthy.client.clear_all_buffers()["messages_cleared"] == 2
     assert "messages_cleared" not in broken.client.clear_all_buffers(), "the client makes the best of an error"
     assert broken.client.get_user_buffer("ada")["total_messages"] == 0
+
+
+@pytest.mark.parametrize(
+    ("defect", "method", "arguments"),
+    [
+        (Defect.SKILLS_FAIL, "get_skills", ()),
+        (Defect.SKILLS_FAIL, "get_agent_skills", ("assistant",)),
+        (Defect.CREDENTIALS_CANNOT_BE_STORED, "create_credential", ("ada", {"service": "x", "credential": {}})),
+        (Defect.LINKING_NEEDS_A_USER, "link_user_identifier", (None, ["x"])),
+        (Defect.NO_MEMORIES_WITH_SQLITE, "get_memories", ("ada",)),
+    ],
+)
+def test_routes_that_fall_over(worlds: Worlds, defect: Defect, method: str, arguments: tuple[object, ...]) -> None:
+    healthy, broken = worlds(defect)
+    getattr(healthy.client, method)(*arguments)
+    with pytest.raises(ServerError):
+        getattr(broken.client, method)(*arguments)
+
+
+def test_one_of_two_credentials_cannot_be_deleted(worlds: Worlds) -> None:
+    healthy, broken = worlds(Defect.TWO_CREDENTIALS_CANNOT_BE_DELETED)
+    ids = [
+        [world.formation.state.credentials.add("ada", "github", name, {}).id for name in ("work", "home")]
+        for world in (healthy, broken)
+    ]
+    assert healthy.client.delete_credential(ids[0][0], "ada")["deleted"] is True
+    with pytest.raises(ServerError, match="Multiple rows"):
+        broken.client.delete_credential(ids[1][0], "ada")
+
+
+def test_an_admin_clears_no_buffers(worlds: Worlds) -> None:
+    cleared: list[int] = []
+    for world in worlds(Defect.ADMINS_CLEAR_NO_BUFFERS):
+        world.client.chat("x", user_id="ada")
+        cleared.append(world.client.send(Call.delete("/memory/buffer", key=Key.ADMIN))["messages_cleared"])
+    assert cleared == [2, 0]
+
+
+def test_what_comes_in_is_not_classified(worlds: Worlds) -> None:
+    found = []
+    for world in worlds(Defect.NO_CLASSIFIER):
+        job = world.client.ingest_memory("Likes tea", user_id="ada", source="crm")
+        [item] = world.client.wait_for_ingestion(job["processing_id"], "ada")["items"]
+        found.append((item["facts_extracted"], item["disposition"], "classify_error" in item))
+    assert found == [(1, "stored", False), (0, "stored", True)]
+
+
+def test_changes_are_not_audited(worlds: Worlds) -> None:
+    entries = []
+    for world in worlds(Defect.CHANGES_ARE_NOT_AUDITED):
+        world.client.create_secret("A", "b")
+        world.client.create_scheduler_job("recurring", "0 9 * * *", "x")
+        entries.append(len(world.client.get_audit_log()["entries"]))
+    assert entries == [2, 0]
+
+
+def test_requests_are_not_counted(worlds: Worlds) -> None:
+    counted = []
+    for world in worlds(Defect.REQUESTS_ARE_NOT_COUNTED):
+        world.client.chat("x", user_id="ada")
+        counted.append(world.client.get_status()["stats"]["requests"]["total"])
+    assert counted == [1, 0]
+
+
+def test_notifications_are_not_signed(worlds: Worlds) -> None:
+    signed = []
+    for world in worlds(Defect.UNSIGNED_NOTIFICATIONS):
+        world.formation.webhooks.default_url = "http://hook.test/x"
+        world.client.send_notification("ada", "ping")
+        signed.append(world.formation.webhooks.sent[-1].signature is not None)
+    assert signed == [True, False]
+
+
+def test_every_defect_has_a_test() -> None:
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.rglob("*.py"))
+    assert [defect.name for defect in Defect if f"Defect.{defect.name}" not in tests] == []

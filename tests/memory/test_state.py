@@ -128,13 +128,20 @@ def test_buffers_are_counted_and_cleared(call: Call) -> None:
     assert data(call("GET", "/v1/memory/buffer"))["total_messages"] == 4
     assert data(call("DELETE", "/v1/memory/buffer/a"))["messages_cleared"] == 2
     assert data(call("DELETE", "/v1/memory/buffer/a"))["messages_cleared"] == 0
-    nobody = data(call("DELETE", "/v1/memory/buffer", key="admin", user=None))
-    assert (nobody["user_id"], nobody["messages_cleared"]) == (None, 0)
     cleared = data(call("DELETE", "/v1/memory/buffer"))
     assert (cleared["messages_cleared"], cleared["sessions_cleared"]) == (2, 1)
     assert data(call("GET", "/v1/sessions"))["sessions"] == []
     assert data(call("DELETE", "/v1/memory/buffers", key="admin"))["messages_cleared"] == 2
     assert data(call("GET", "/v1/memory/buffers", key="admin"))["buffers"][0]["total_entries"] == 0
+
+
+def test_the_admin_who_names_nobody_clears_the_buffers_of_all(call: Call) -> None:
+    for user in ("alice", "bob"):
+        for session in ("a", "b"):
+            say(call, "x", session, user=user)
+    assert data(call("DELETE", "/v1/memory/buffer/a", key="admin", user=None))["messages_cleared"] == 4
+    cleared = data(call("DELETE", "/v1/memory/buffer", key="admin", user=None))
+    assert (cleared["user_id"], cleared["messages_cleared"], cleared["sessions_cleared"]) == (None, 4, 2)
 
 
 def test_requests_are_remembered_for_five_minutes(clock: ManualClock, call: Call) -> None:

@@ -9,7 +9,7 @@ from enum import Enum
 from muxi.transport import Headers
 from muxi_transports.memory.formation.envelope import ApiError
 
-__all__ = ["Keys", "Level", "UserRule", "header_user", "normal_user", "require_user"]
+__all__ = ["Keys", "Level", "UserRule", "header_user", "is_email", "normal_user", "require_user"]
 
 _ADMIN = "X-Muxi-Admin-Key"
 _CLIENT = "X-Muxi-Client-Key"
@@ -45,6 +45,10 @@ class Keys:
     def __init__(self, client: str | None = None, admin: str | None = None) -> None:
         self._client = client
         self._admin = admin
+
+    def as_secrets(self) -> dict[str, str]:
+        """The keys as the formation's secrets have them; a name stands in for one that may be anything."""
+        return {"ADMIN_KEY": self._admin or "fma_any_key_will_do", "CLIENT_KEY": self._client or "fmc_any_key_will_do"}
 
     @property
     def admin(self) -> str | None:
@@ -96,7 +100,12 @@ def normal_user(user_id: str | None) -> str | None:
     """A user id as the runtime keeps it: e-mail addresses in lower case, white space is nobody."""
     if user_id is None or not user_id.strip():
         return None
-    return user_id.lower() if _EMAIL.fullmatch(user_id) else user_id
+    return user_id.lower() if is_email(user_id) else user_id
+
+
+def is_email(user_id: str) -> bool:
+    """Whether a user id looks like an e-mail address."""
+    return _EMAIL.fullmatch(user_id) is not None
 
 
 def require_user(rule: UserRule, user: str | None, *, is_admin: bool) -> None:

@@ -8,11 +8,13 @@ from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock, SystemClock
+from muxi.errors import ConfigurationError
 from muxi.transport import Request
 from muxi_transports.memory.formation.access import Keys, header_user, require_user
-from muxi_transports.memory.formation.agents import Agents
+from muxi_transports.memory.formation.agents import Agents, echo
 from muxi_transports.memory.formation.authoring import Authoring
 from muxi_transports.memory.formation.defects import Defect, defects
+from muxi_transports.memory.formation.definition import FormationDefinition
 from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure, success
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.router import Incoming, Route, Router
@@ -26,6 +28,7 @@ from muxi_transports.memory.formation.state.memories import Memories
 from muxi_transports.memory.formation.state.replays import Replays
 from muxi_transports.memory.formation.state.tracker import Tracker
 from muxi_transports.memory.formation.state.triggers import Trigger
+from muxi_transports.memory.formation.state.whole import State
 from muxi_transports.memory.formation.tasks import perform
 from muxi_transports.memory.formation.validation import parse_json, validate
 from muxi_transports.memory.formation.voice import Transcribe, transcript
@@ -61,28 +64,32 @@ class EmbeddedFormation(Authoring):
     before the next request is answered.
 
     Args:
-        formation_id: its id, which messages carry and a server finds it under.
+        formation_id: its id, which messages carry and a server finds it under; the definition's, or
+            ``my-assistant``, if None.
         client_key: the client key; None accepts any key that is not empty, in the header of client keys.
         admin_key: the admin key, likewise.
         clock: the time it lives in; the machine's by default.
         seed: makes the ids repeatable.
         pace: seconds between two deltas of a stream. Without it streams come as fast as they are read.
         opening_pause: seconds between the two keepalives that open a stream (1 on the wire).
-        name: its name for people; the id by default.
-        description: what it is for.
-        version: what ``/v1/health`` says.
+        name: its name for people; the definition's, or the id, if None.
+        description: what it is for, likewise.
+        version: what ``/v1/health`` says, likewise.
+        definition: what it is: agents, skills, servers, secrets, settings
+            (:class:`~muxi_transports.memory.FormationDefinition`). Everything has a default.
         imitate: defects of the recorded runtime to imitate, by name (:class:`~muxi_transports.memory.Defect`); a
             formation is healthy without them.
-        webhook_url: where the outcome goes of asynchronous chats and jobs that name no URL; None for nowhere.
+        webhook_url: where the outcome goes of asynchronous chats and jobs that name no URL, and notifications; the
+            definition's if None.
         transcribe: makes a text of voice notes; by default they say what they are called.
 
     Raises:
-        ConfigurationError: something to imitate is no defect.
+        ConfigurationError: something to imitate is no defect, or the definition is none.
     """
 
     def __init__(
         self,
-        formation_id: str = "my-assistant",
+        formation_id: str | None = None,
         *,
         client_key: str | None = None,
         admin_key: str | None = None,
@@ -91,17 +98,22 @@ class EmbeddedFormation(Authoring):
         pace: float = 0.0,
         opening_pause: float = 0.0,
         name: str | None = None,
-        description: str = "",
-        version: str = "1.0.0",
+        description: str | None = None,
+        version: str | None = None,
+        definition: FormationDefinition | None = None,
         imitate: Iterable[Defect | str] = (),
         webhook_url: str | None = None,
         transcribe: Transcribe = transcript,
     ) -> None:
         self._imitated = defects(imitate)
-        self.formation_id = formation_id
-        self.name: str = name or formation_id
-        self.description = description
-        self.version = version
+        #: What the formation is; a test may change it while the formation runs.
+        self.definition: FormationDefinition = FormationDefinition() if definition is None else definition
+        if not isinstance(self.definition, FormationDefinition):
+            raise ConfigurationError(f"a definition is a FormationDefinition, not a {type(definition).__name__}")
+        self.formation_id: str = formation_id or self.definition.id or "my-assistant"
+        self.name: str = name or self.definition.name or self.formation_id
+        self.description: str = description or self.definition.description or ""
+        self.version: str = version or self.definition.version or "1.0.0"
         self.clock: Clock = clock or SystemClock()
         self.started: float = self.clock.monotonic()
         self.pace = pace
@@ -109,21 +121,29 @@ class EmbeddedFormation(Authoring):
         self.keys: Keys = Keys(client_key, admin_key)
         self.ids: Ids = Ids(seed)
         self.agents: Agents = Agents()
-        self.buffer: Buffer = Buffer()
-        self.memories: Memories = Memories()
         self.tracker: Tracker = Tracker(self.clock)
         self.replays: Replays = Replays(self.clock)
         self.background: Background = Background(self.clock)
         self.triggers: dict[str, Trigger] = {}
         self.jobs: Jobs = Jobs(self.clock, self.background, lambda job: perform(self, job))
-        self.artifacts: Artifacts = Artifacts(self.clock)
         self.asides: Asides = Asides()
-        self.diary: Diary = Diary()
         self.feeds: Feeds = Feeds()
-        self.webhooks: Webhooks = Webhooks(self, webhook_url)
+        self.webhooks: Webhooks = Webhooks(self, webhook_url or self.definition.webhook_url)
         self.transcribe: Transcribe = transcribe
         #: Held while the state changes, never while somebody waits.
         self.lock: threading.RLock = threading.RLock()
+        #: Users, memories, secrets, jobs and whatever else it keeps.
+        self.state: State = State(
+            self.definition, self.keys.as_secrets(), self.clock, self.ids, self.background, self.lock
+        )
+        self.memories: Memories = self.state.memories
+        self.buffer: Buffer = Buffer(self.state.users)
+        self.artifacts: Artifacts = Artifacts(self.clock, self.state.users)
+        self.diary: Diary = Diary(self.state.users)
+        for agent in self.definition.agents:
+            self.agents.given[agent.id] = echo
+        for trigger, template in self.definition.triggers.items():
+            self.trigger(trigger, template)
         self._router = Router(_routes())
 
     def catch_up(self) -> None:
@@ -181,7 +201,7 @@ class EmbeddedFormation(Authoring):
     def wrap(self, result: Success, *, request_id: str | None = None, idempotency_key: str | None = None) -> Answer:
         """A result in its envelope."""
         with self.lock:
-            request_id = request_id or self.ids.new("req_")
+            request_id = request_id or result.request_id or self.ids.new("req_")
         return success(result, request_id=request_id, idempotency_key=idempotency_key, now=self.clock.time())
 
     def _route(self, request: Request) -> Generator[Pause, None, Answer]:
@@ -192,6 +212,8 @@ class EmbeddedFormation(Authoring):
         route, params = found
         is_admin = self.keys.check(route.level, request.headers)
         content = parse_json(request.body, request.headers.get("content-type") or "") if route.body else None
+        if content is None and route.body_optional:
+            content = {}
         query, body = validate(route.query, url.query, route.body, content)
         user = header_user(request.headers)
         require_user(route.user, user, is_admin=is_admin)

@@ -30,6 +30,8 @@ class Defect(str, Enum):
     ARTIFACTS_FAIL_CHATS = "artifacts_fail_chats"
     #: ``DELETE /v1/memory/buffers`` answers 500 after it has cleared everything.
     CLEARING_BUFFERS_FAILS = "clearing_buffers_fails"
+    #: ``DELETE /v1/memory/buffer`` with the admin key and without a user clears nothing.
+    ADMINS_CLEAR_NO_BUFFERS = "admins_clear_no_buffers"
     #: ``PUT /v1/scheduler/jobs/{id}`` answers 500, not 422, to a cron expression that is none.
     BAD_CRON_IS_A_CRASH = "bad_cron_is_a_crash"
     #: A scheduled job that is given a new message goes to user ``0`` where no user header says otherwise.
@@ -44,6 +46,23 @@ class Defect(str, Enum):
     ANYBODY_DELETES_MEMORIES = "anybody_deletes_memories"
     #: An asynchronous trigger without a ``webhook:`` of its own never runs, and is given up after 600 s.
     ASYNC_TRIGGERS_WITHOUT_WEBHOOK_NEVER_RUN = "async_triggers_without_webhook_never_run"
+    #: ``/v1/skills`` and what belongs to it answer 500 to everybody.
+    SKILLS_FAIL = "skills_fail"
+    #: ``POST /v1/credentials`` answers 500 and stores nothing.
+    CREDENTIALS_CANNOT_BE_STORED = "credentials_cannot_be_stored"
+    #: ``DELETE /v1/credentials/{id}`` answers 500 where the user has two credentials of that service.
+    TWO_CREDENTIALS_CANNOT_BE_DELETED = "two_credentials_cannot_be_deleted"
+    #: ``POST /v1/users/identifiers`` without a ``muxi_user_id`` answers 500.
+    LINKING_NEEDS_A_USER = "linking_needs_a_user"
+    #: ``/v1/memories`` answers 500 where it needs what only PostgreSQL gives: listing, deleting, and writing without a
+    #: ``source``.
+    NO_MEMORIES_WITH_SQLITE = "no_memories_with_sqlite"
+    #: What comes in from a source is stored without being classified, and no facts are found in it.
+    NO_CLASSIFIER = "no_classifier"
+    #: Changes of secrets and of scheduled jobs are in no audit log.
+    CHANGES_ARE_NOT_AUDITED = "changes_are_not_audited"
+    #: ``stats.requests`` of ``GET /v1/status`` stays 0.
+    REQUESTS_ARE_NOT_COUNTED = "requests_are_not_counted"
 
 
 def defects(names: Iterable[Defect | str]) -> frozenset[Defect]:

@@ -31,12 +31,14 @@ class Success:
         type: what happened.
         data: the payload.
         status: the HTTP status.
+        request_id: the id of the request, where the payload or the audit log has it too.
     """
 
     kind: str
     type: str
     data: Mapping[str, object]
     status: int = 200
+    request_id: str | None = None
 
 
 class ApiError(Exception):

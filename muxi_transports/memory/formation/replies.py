@@ -10,7 +10,7 @@ from muxi_transports.memory.formation.agents import Escalation, Failure, Later, 
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.dialogue import Dialogue
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.state.memories import iso
+from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.turns import Outcome, attached
 from muxi_transports.memory.world import Answer, AnswerStream, Pause, begun
 

@@ -66,6 +66,7 @@ class Route:
         user: whether it needs the user header.
         query: the fields of its query.
         body: the check of its body; None where it reads none.
+        body_optional: whether the body may be left out.
     """
 
     method: str
@@ -75,6 +76,7 @@ class Route:
     user: UserRule = UserRule.ALWAYS
     query: tuple[Field, ...] = ()
     body: Check | None = None
+    body_optional: bool = False
 
     def match(self, path: str) -> dict[str, str] | None:
         """The variables of a decoded path; None where it is not this one's."""

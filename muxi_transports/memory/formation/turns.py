@@ -25,7 +25,7 @@ from muxi_transports.memory.formation.agents import (
     words,
 )
 from muxi_transports.memory.formation.state.artifacts import category
-from muxi_transports.memory.formation.state.memories import iso
+from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.world import Pause
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ __all__ = [
     "listing",
     "mapping",
     "number",
+    "one_of",
     "parse_json",
     "record",
     "text",
@@ -77,6 +78,10 @@ class Fields:
         if not isinstance(value, int):
             raise TypeError(f"{name} is not declared as an integer")
         return value
+
+    def flag(self, name: str) -> bool:
+        """Whether something is wished."""
+        return self._values.get(name) is True
 
     def mapping(self, name: str) -> dict[str, object] | None:
         """An object."""
@@ -150,6 +155,18 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
             problems.append(_problem(path, f"Input should be greater than or equal to {minimum}", "invalid"))
         elif maximum is not None and value > maximum:
             problems.append(_problem(path, f"Input should be less than or equal to {maximum}", "invalid"))
+        return value
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    """One of these words."""
+
+    def check(value: object, path: str, problems: list[Problem]) -> object:
+        if value not in choices:
+            pattern = f"^({'|'.join(choices)})$"
+            problems.append(_problem(path, f"String should match pattern '{pattern}'", "invalid_format"))
         return value
 
     return check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from muxi_transports.memory import Defect, EmbeddedFormation
+from muxi_transports.memory.formation.state.ingestion import Intake
 from muxi_transports.memory.formation.state.memories import Memory
 from tests.memory.conformance.replay import Prepare, Setup, nothing
 from tests.memory.conformance.setups_sessions import chatted
@@ -27,7 +28,7 @@ def noted(formation: EmbeddedFormation) -> None:
 
 
 def ingested(formation: EmbeddedFormation) -> None:
-    formation.memories.note_event("mona", "crm", "c-1", "_vc8qRzU4w4DqQU8rVlE7")
+    formation.state.ingestion.take(Intake("Mona works at Acme", "crm", "c-1", "mona"), event_id="_vc8qRzU4w4DqQU8rVlE7")
 
 
 MONA = remembered("mona", "m-1", "m-2", "m-3")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.state.artifacts import Stored, category
-from muxi_transports.memory.formation.state.memories import iso
+from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, integer
 from muxi_transports.memory.world import Answer
 

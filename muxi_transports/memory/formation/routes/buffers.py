@@ -24,7 +24,7 @@ def buffer_status(incoming: Incoming) -> Success:
 
 
 def clear_user(incoming: Incoming) -> Success:
-    """Clear a user's buffer. The admin who names no user clears nothing (the wire)."""
+    """Clear a user's buffer; everybody's for the admin who names no user."""
     cleared = _clear(incoming)
     data = {
         "message": "Buffer cleared successfully",
@@ -36,7 +36,7 @@ def clear_user(incoming: Incoming) -> Success:
 
 
 def clear_session(incoming: Incoming) -> Success:
-    """Clear one session of a user."""
+    """Clear one session of a user; of everybody who has one of that id for the admin who names no user."""
     session_id = incoming.params["session_id"]
     data = {
         "message": "Session buffer cleared successfully",
@@ -85,7 +85,7 @@ def stats(incoming: Incoming) -> Success:
 
 
 def _clear(incoming: Incoming, session_id: str | None = None) -> Cleared:
-    if incoming.user is None:
+    if incoming.user is None and incoming.formation.imitates(Defect.ADMINS_CLEAR_NO_BUFFERS):
         return Cleared(0, 0)
     return incoming.formation.buffer.clear(incoming.user, session_id)
 

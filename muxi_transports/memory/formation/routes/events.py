@@ -24,7 +24,7 @@ def events(incoming: Incoming) -> Answer:
     def wants(event: Event) -> bool:
         return (
             event.is_told
-            and incoming.user in (None, event.user_id)
+            and (incoming.user is None or incoming.formation.state.users.same(incoming.user, event.user_id))
             and session_id in (None, event.session_id)
             and request_id in (None, event.request_id)
         )

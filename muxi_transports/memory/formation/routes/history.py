@@ -7,7 +7,7 @@ from datetime import date
 from muxi_transports.memory.formation.envelope import Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.state.diary import Entry
-from muxi_transports.memory.formation.state.memories import iso
+from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, flag, integer, text
 
 __all__ = ["ROUTES"]

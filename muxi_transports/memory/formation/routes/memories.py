@@ -5,30 +5,21 @@ from __future__ import annotations
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.memories import SCOPES, Memory, iso
-from muxi_transports.memory.formation.validation import Field, anything, integer, mapping, record, text
+from muxi_transports.memory.formation.routes.ingestion import MEMORY, check_content, check_scope, ingest
+from muxi_transports.memory.formation.state.memories import SCOPES, Memory
+from muxi_transports.memory.formation.times import iso
+from muxi_transports.memory.formation.validation import Field, integer, text
 
 __all__ = ["ROUTES"]
-
-_CREATE = record(
-    Field("content", anything),
-    Field("type", text),
-    Field("detail", text),
-    Field("metadata", mapping),
-    Field("scope", text),
-    Field("scope_id", text),
-    Field("source", text),
-    Field("source_id", text),
-    Field("timestamp", text),
-    Field("subject", text),
-)
 
 
 def list_memories(incoming: Incoming) -> Success:
     """A page of what the user sees, newest first; ``count`` is the length of the page."""
     memories = incoming.formation.memories
     limit, offset = incoming.query.integer("limit"), incoming.query.integer("offset")
-    page = memories.listed(incoming.owner, _scopes(incoming.query.text("scopes")))[offset : offset + limit]
+    scopes = _scopes(incoming.query.text("scopes"))
+    _needs_postgresql(incoming, "retrieve memories", "'SQLiteMemory' object has no attribute 'list_memories'")
+    page = memories.listed(incoming.owner, scopes)[offset : offset + limit]
     items = [
         {
             "id": memory.id,
@@ -46,17 +37,20 @@ def list_memories(incoming: Incoming) -> Success:
 def create_memory(incoming: Incoming) -> Success:
     """Keep a memory at once; or, from an external source, take it in."""
     body = incoming.body
+    given = {name: body.get(name) for name in ("content", "detail", "scope", "scope_id")}
+    check_content(given)
+    scope = check_scope(incoming, given)
+    if body.text("source"):
+        return ingest(incoming)
     content = body.get("content")
-    if content in (None, "") and not body.text("detail"):
-        raise ApiError(422, "INVALID_PARAMS", "Either 'content' or 'detail' must be provided")
-    scope = _scope(incoming)
-    if source := body.text("source"):
-        return _ingest(incoming, source, scope)
     if content is not None and not isinstance(content, str):
         raise ApiError(422, "INVALID_PARAMS", "'content' must be a string when no 'source' is given")
+    _needs_postgresql(
+        incoming, "create memory", "SQLiteMemory.add() got an unexpected keyword argument 'external_user_id'"
+    )
     formation, now = incoming.formation, incoming.formation.clock.time()
-    given = body.mapping("metadata")
-    metadata = dict(given or {})
+    sent = body.mapping("metadata")
+    metadata = dict(sent or {})
     if kind := body.text("type"):
         metadata["type"] = kind
     kept = {**metadata, "timestamp": now}
@@ -68,7 +62,7 @@ def create_memory(incoming: Incoming) -> Success:
         "content": {"type": kind or "general", "detail": detail},
         "created_at": iso(now, "Z"),
         # The time is noted in the metadata that the caller gave, and so comes back only with it (the wire).
-        "metadata": metadata if given is None else kept,
+        "metadata": metadata if sent is None else kept,
         "scope": scope,
         "scope_id": memory.scope_id,
     }
@@ -76,44 +70,23 @@ def create_memory(incoming: Incoming) -> Success:
 
 
 def delete_memory(incoming: Incoming) -> Success:
-    """Forget one of the user's memories; another user's is not found."""
-    memory_id = incoming.params["memory_id"]
-    anybody = incoming.formation.imitates(Defect.ANYBODY_DELETES_MEMORIES)
-    if not incoming.formation.memories.remove(None if anybody else incoming.owner, memory_id):
+    """Forget one of the user's memories, and the event it was made of; another user's is not found."""
+    memory_id, formation = incoming.params["memory_id"], incoming.formation
+    _needs_postgresql(incoming, "delete memory", "'SQLiteMemory' object has no attribute 'delete'")
+    memory = formation.memories.remove(incoming.owner, memory_id)
+    if memory is None and formation.imitates(Defect.ANYBODY_DELETES_MEMORIES):
+        memory = formation.memories.drop(memory_id)
+    if memory is None:
         raise ApiError(404, "NOT_FOUND", f"Memory {memory_id} not found")
+    if memory.event_id is not None:
+        # Otherwise the next rebuild would bring it back.
+        formation.state.events.discard(memory.event_id)
     return Success("memory", "memory.deleted", {"deleted": memory_id, "user_id": incoming.owner})
 
 
-def _ingest(incoming: Incoming, source: str, scope: str) -> Success:
-    formation, source_id = incoming.formation, incoming.body.text("source_id")
-    data: dict[str, object] = {"source": source, "source_id": source_id, "scope": scope, "scope_id": None}
-    known = formation.memories.event_of(incoming.owner, source, source_id) if source_id else None
-    if known:
-        seen = {"status": "duplicate", "duplicate": True, "event_id": known, **data, "derived_events": []}
-        return Success("memory_ingestion", "memory.ingestion.accepted", seen)
-    event_id, processing_id = formation.ids.new(), formation.ids.new("ing_")
-    if source_id:
-        formation.memories.note_event(incoming.owner, source, source_id, event_id)
-    accepted = {
-        "status": "accepted",
-        "duplicate": False,
-        "event_id": event_id,
-        **data,
-        "processing_id": processing_id,
-        "status_url": f"/v1/memories/ingestion/{processing_id}",
-    }
-    return Success("memory_ingestion", "memory.ingestion.accepted", accepted, 202)
-
-
-def _scope(incoming: Incoming) -> str:
-    scope = incoming.body.text("scope") or "user"
-    if scope not in SCOPES:
-        raise ApiError(422, "INVALID_PARAMS", f"Invalid scope '{scope}'; expected one of {list(SCOPES)}")
-    if scope == "group" and not incoming.body.text("scope_id"):
-        raise ApiError(422, "INVALID_PARAMS", "scope_id (the group id) is required when scope is 'group'")
-    if scope != "user" and not incoming.is_admin:
-        raise ApiError(403, "FORBIDDEN", "Insufficient permissions to write to this memory scope")
-    return scope
+def _needs_postgresql(incoming: Incoming, what: str, reason: str) -> None:
+    if incoming.formation.imitates(Defect.NO_MEMORIES_WITH_SQLITE):
+        raise ApiError(500, "INTERNAL_ERROR", f"Failed to {what}: {reason}")
 
 
 def _scopes(wanted: str | None) -> list[str]:
@@ -134,6 +107,6 @@ ROUTES = (
             Field("scopes", text),
         ),
     ),
-    Route("POST", "/v1/memories", create_memory, body=_CREATE),
+    Route("POST", "/v1/memories", create_memory, body=MEMORY),
     Route("DELETE", "/v1/memories/{memory_id}", delete_memory),
 )

@@ -12,7 +12,12 @@ __all__ = ["ROUTES"]
 
 def list_requests(incoming: Incoming) -> Success:
     """The user's requests, oldest first; everybody's for the admin."""
-    listed = incoming.formation.tracker.listed(None if incoming.is_admin else incoming.owner)
+    formation = incoming.formation
+    listed = [
+        tracked
+        for tracked in formation.tracker.listed()
+        if incoming.is_admin or formation.state.users.same(tracked.user_id, incoming.owner)
+    ]
     items = [
         {
             "request_id": tracked.request_id,
@@ -68,7 +73,7 @@ def _find(incoming: Incoming, missing: ApiError) -> Tracked:
     tracked = incoming.formation.tracker.get(incoming.params["request_id"])
     if tracked is None:
         raise missing
-    if not incoming.is_admin and tracked.user_id != incoming.owner:
+    if not incoming.is_admin and not incoming.formation.state.users.same(tracked.user_id, incoming.owner):
         raise ApiError(403, "FORBIDDEN", "Request does not belong to this user")
     return tracked
 

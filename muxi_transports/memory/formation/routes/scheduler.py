@@ -10,8 +10,9 @@ from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.idempotency import once
 from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.routes.audit import audited
 from muxi_transports.memory.formation.state.jobs import MAX_FAILURES, BadSchedule, Job, next_time, read_time
-from muxi_transports.memory.formation.state.memories import iso
+from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, record, text
 from muxi_transports.memory.world import Answer, Pause
 
@@ -60,7 +61,7 @@ def _create(incoming: Incoming, key: str | None) -> Generator[Pause, None, Answe
     _schedule(job, schedule, now, recurring=kind == "recurring")
     with formation.lock:
         formation.jobs.add(job)
-    result = Success("scheduled_job", "scheduler.job.created", _on_wire(job), 201)
+    result = _audited(incoming, job.id, Success("scheduled_job", "scheduler.job.created", _on_wire(job), 201))
     return formation.wrap(result, idempotency_key=key)
     yield  # a generator, as work is, that has nothing to wait for
 
@@ -94,7 +95,7 @@ def update_job(incoming: Incoming) -> Success:
         formation.jobs.add(job)
     else:
         formation.jobs.reschedule(job)
-    return Success("scheduled_job", "scheduler.job.updated", _on_wire(job))
+    return _audited(incoming, job.id, Success("scheduled_job", "scheduler.job.updated", _on_wire(job)))
 
 
 def delete_job(incoming: Incoming) -> Success:
@@ -102,7 +103,7 @@ def delete_job(incoming: Incoming) -> Success:
     job = _find(incoming)
     incoming.formation.jobs.remove(job.id)
     data = {"message": f"Scheduled job '{job.id}' removed successfully"}
-    return Success("message", "scheduler.job.deleted", data)
+    return _audited(incoming, job.id, Success("message", "scheduler.job.deleted", data))
 
 
 def pause_job(incoming: Incoming) -> Success:
@@ -125,7 +126,11 @@ def _switch(incoming: Incoming, before: str, after: str, kind: str) -> Success:
     if after == "ACTIVE":
         job.consecutive_failures = 0
     jobs.set_status(job, after)
-    return Success("scheduled_job", kind, {"id": job_id, "status": after})
+    return _audited(incoming, job_id, Success("scheduled_job", kind, {"id": job_id, "status": after}))
+
+
+def _audited(incoming: Incoming, job_id: str, result: Success) -> Success:
+    return audited(incoming, result.type.rpartition(".")[2], "scheduler_job", job_id, result)
 
 
 def _find(incoming: Incoming) -> Job:

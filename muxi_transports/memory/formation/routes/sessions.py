@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-
 from muxi_transports.memory.formation.access import Level
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.router import Incoming, Route
 from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.times import seconds
 from muxi_transports.memory.formation.validation import Field, flag, integer, listing, mapping, record, text
 
 __all__ = ["ROUTES"]
@@ -64,7 +63,8 @@ def restore_session(incoming: Incoming) -> Success:
     now = formation.clock.time()
     messages = []
     for sent in incoming.body.mappings("messages"):
-        timestamp = _seconds(str(sent["timestamp"]), now)
+        sent_at = seconds(str(sent["timestamp"]))
+        timestamp = now if sent_at is None else sent_at
         metadata: dict[str, object] = {
             "user_id": incoming.owner,
             "session_id": session_id,
@@ -84,15 +84,6 @@ def restore_session(incoming: Incoming) -> Success:
         "message": "Session restored successfully",
     }
     return Success("session", "session.restored", data)
-
-
-def _seconds(timestamp: str, otherwise: float) -> float:
-    try:
-        # Python 3.10 does not read a Z.
-        moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
-    except ValueError:
-        return otherwise
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
 ROUTES = (

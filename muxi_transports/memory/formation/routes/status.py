@@ -1,10 +1,12 @@
-"""``/v1/health``, and the status page that answers where a path segment was empty."""
+"""``/v1/health``, ``/v1/status``, and the status page that answers where a path segment was empty."""
 
 from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level, UserRule
-from muxi_transports.memory.formation.envelope import compact
+from muxi_transports.memory.formation.defects import Defect
+from muxi_transports.memory.formation.envelope import Success, compact
 from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.routes.agents import agents_of
 from muxi_transports.memory.world import Answer
 
 __all__ = ["ROUTES"]
@@ -27,6 +29,36 @@ def health(incoming: Incoming) -> Answer:
     )
 
 
+def status(incoming: Incoming) -> Success:
+    """The formation in numbers."""
+    formation = incoming.formation
+    definition = formation.definition
+    agents, servers = len(agents_of(formation)), len(definition.mcp_servers)
+    running = int(formation.clock.monotonic() - formation.started)
+    requests = formation.tracker
+    counted = not formation.imitates(Defect.REQUESTS_ARE_NOT_COUNTED)
+    active = sum(1 for tracked in requests.listed() if not tracked.ended)
+    data = {
+        "formation": {
+            "id": formation.formation_id,
+            "name": formation.name,
+            "description": formation.description,
+            "version": formation.version,
+        },
+        "agents": {"count": agents, "active": agents},
+        "mcp_servers": {"count": servers, "active": servers},
+        "stats": {
+            "running": {"seconds": running, "since": int(formation.clock.time()) - running},
+            # There is no process of its own to measure: its conversations are what it has in memory.
+            "memory": {"working_memory_mb": 512, "memory_usage_mb": round(formation.buffer.kilobytes() / 1024, 4)},
+            "requests": {"total": requests.opened if counted else 0, "active": active if counted else 0},
+            "buffer_size": definition.buffer_size,
+            "cpu_percent": 0.0,
+        },
+    }
+    return Success("formation_status", "formation.status.retrieved", data)
+
+
 def page(incoming: Incoming) -> Answer:
     """HTML with the word Up."""
     return _plain("text/html; charset=utf-8", _PAGE)
@@ -38,5 +70,6 @@ def _plain(content_type: str, body: bytes) -> Answer:
 
 ROUTES = (
     Route("GET", "/v1/health", health, Level.NONE, UserRule.OPTIONAL),
+    Route("GET", "/v1/status", status, Level.ADMIN, UserRule.OPTIONAL),
     *(Route("GET", path, page, Level.NONE, UserRule.OPTIONAL) for path in ("/", "/v1", "/v1/", "/v1/v1")),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from muxi.clock import Clock
+from muxi_transports.memory.formation.state.users import Users
 
 __all__ = ["Artifacts", "Stored", "category"]
 
@@ -42,9 +43,11 @@ class Stored:
 class Artifacts:
     """The artifacts of all users, in the order they were made."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, users: Users) -> None:
         self._clock = clock
-        self._stored: dict[str, Stored] = {}
+        self._users = users
+        #: By id, with the number of the user: a name may lead to somebody else later.
+        self._stored: dict[str, tuple[int, Stored]] = {}
 
     def add(
         self,
@@ -59,32 +62,36 @@ class Artifacts:
     ) -> Stored:
         """Keep a file; one of a name that the user has becomes its next version."""
         now = self._clock.time()
-        earlier = [stored for stored in self._stored.values() if (stored.owner, stored.name) == (owner, name)]
+        number = self._users.number(owner)
+        earlier = [stored for stored in self._of(number) if stored.name == name]
         for stored in earlier:
             stored.is_latest = False
         version = len(earlier) + 1
         added = Stored(artifact_id, owner, name, version, content, content_type, agent_id, session_id, now, now, now)
-        self._stored[artifact_id] = added
+        self._stored[artifact_id] = (number, added)
         return added
 
     def listed(self, owner: str) -> list[Stored]:
         """A user's files in their latest versions, the latest first."""
-        return [stored for stored in self._stored.values() if stored.owner == owner and stored.is_latest][::-1]
+        return [stored for stored in self._of(self._users.number_of(owner)) if stored.is_latest][::-1]
 
     def get(self, owner: str, artifact_id: str) -> Stored | None:
         """A version of a file by its id; None where the user has none of that id."""
-        stored = self._stored.get(artifact_id)
-        return stored if stored is not None and stored.owner == owner else None
+        number, stored = self._stored.get(artifact_id, (None, None))
+        return stored if number == self._users.number_of(owner) else None
 
     def versions(self, stored: Stored) -> list[Stored]:
         """All versions of a file, the newest first."""
-        wanted = (stored.owner, stored.name)
-        return [other for other in self._stored.values() if (other.owner, other.name) == wanted][::-1]
+        number, _ = self._stored[stored.id]
+        return [other for other in self._of(number) if other.name == stored.name][::-1]
 
     def read(self, stored: Stored) -> bytes:
         """The content; that it was read is noted."""
         stored.last_accessed_at = stored.updated_at = self._clock.time()
         return stored.content
+
+    def _of(self, number: int | None) -> list[Stored]:
+        return [stored for whose, stored in self._stored.values() if whose == number]
 
 
 def category(content_type: str) -> str:

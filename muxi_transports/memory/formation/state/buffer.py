@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from muxi_transports.memory.formation.state.users import Users
+
 __all__ = ["Buffer", "Cleared", "Message"]
 
 
@@ -50,12 +52,15 @@ class Cleared:
 class Buffer:
     """Messages by user and session. A session exists as long as it has messages."""
 
-    def __init__(self) -> None:
-        self._users: dict[str, dict[str, list[Message]]] = {}
+    def __init__(self, users: Users) -> None:
+        self._directory = users
+        #: By the number of the user, of whom there may be several names.
+        self._users: dict[int, dict[str, list[Message]]] = {}
 
     def append(self, user_id: str, session_id: str, message: Message) -> None:
         """Add a message to a session, which begins with its first one."""
-        self._users.setdefault(user_id, {}).setdefault(session_id, []).append(message)
+        sessions = self._users.setdefault(self._directory.number(user_id), {})
+        sessions.setdefault(session_id, []).append(message)
 
     def restore(self, user_id: str, session_id: str, messages: list[Message]) -> None:
         """Put a session in place of whatever was there."""
@@ -65,34 +70,33 @@ class Buffer:
 
     def session(self, user_id: str, session_id: str) -> tuple[Message, ...]:
         """The messages of a session, oldest first; none where there is no such session."""
-        return tuple(self._users.get(user_id, {}).get(session_id, ()))
+        return tuple(self._of(user_id).get(session_id, ()))
 
     def sessions(self, user_id: str) -> list[tuple[str, Message]]:
         """Each session of a user with its last message, the latest first."""
-        sessions = self._users.get(user_id, {})
+        sessions = self._of(user_id)
         latest = [(session_id, messages[-1]) for session_id, messages in sessions.items()]
         # Of two sessions of one moment the one that began later comes first.
         latest.reverse()
         return sorted(latest, key=lambda item: item[1].timestamp, reverse=True)
 
     def clear(self, user_id: str | None = None, session_id: str | None = None) -> Cleared:
-        """Forget one session of a user, all of a user's, or everything.
+        """Forget sessions.
 
-        Raises:
-            ValueError: a session was given without its user.
+        Args:
+            user_id: whose; everybody's if None.
+            session_id: which; all of them if None.
         """
-        if user_id is None:
-            if session_id is not None:
-                raise ValueError("a session is looked up by its user")
-            cleared = Cleared(self.total_messages, self.total_sessions)
-            self._users.clear()
-            return cleared
-        sessions = self._users.get(user_id, {})
-        doomed = list(sessions) if session_id is None else [key for key in sessions if key == session_id]
-        count = sum(len(sessions.pop(key)) for key in doomed)
-        if not sessions:
-            self._users.pop(user_id, None)
-        return Cleared(count, len(doomed))
+        number = None if user_id is None else self._directory.number_of(user_id)
+        messages = sessions = 0
+        for whose in list(self._users) if user_id is None else [number]:
+            theirs = self._users.get(whose, {}) if whose is not None else {}
+            doomed = [key for key in theirs if session_id in (None, key)]
+            messages += sum(len(theirs.pop(key)) for key in doomed)
+            sessions += len(doomed)
+            if not theirs and whose is not None:
+                self._users.pop(whose, None)
+        return Cleared(messages, sessions)
 
     @property
     def total_users(self) -> int:
@@ -119,5 +123,13 @@ class Buffer:
         return round(size / 1024, 2)
 
     def _messages(self, user_id: str | None = None) -> list[Message]:
-        users = self._users.values() if user_id is None else [self._users.get(user_id, {})]
+        users = self._users.values() if user_id is None else [self._of(user_id)]
         return [message for sessions in users for messages in sessions.values() for message in messages]
+
+    def texts(self, role: str = "user") -> list[str]:
+        """What was said in a role, by anybody."""
+        return [message.text for message in self._messages() if message.role == role]
+
+    def _of(self, user_id: str) -> dict[str, list[Message]]:
+        number = self._directory.number_of(user_id)
+        return {} if number is None else self._users.get(number, {})

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from muxi_transports.memory.formation.state.users import Users
+
 __all__ = ["Diary", "Entry"]
 
 
@@ -37,16 +39,19 @@ class Entry:
 class Diary:
     """Entries by user."""
 
-    def __init__(self) -> None:
-        self._entries: dict[str, list[Entry]] = {}
+    def __init__(self, users: Users) -> None:
+        self._users = users
+        self._entries: dict[int, list[Entry]] = {}
 
     def add(self, user_id: str, entry: Entry) -> None:
         """Write an entry."""
-        self._entries.setdefault(user_id, []).append(entry)
+        self._entries.setdefault(self._users.number(user_id), []).append(entry)
 
     def listed(self, user_id: str, since: date | None = None, until: date | None = None) -> Sequence[Entry]:
         """What was written about a user, the newest day first, between two days that count."""
-        entries = sorted(self._entries.get(user_id, []), key=lambda entry: entry.day, reverse=True)
+        number = self._users.number_of(user_id)
+        written = [] if number is None else self._entries.get(number, [])
+        entries = sorted(written, key=lambda entry: entry.day, reverse=True)
         return [
             entry
             for entry in entries

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
-__all__ = ["SCOPES", "Memories", "Memory", "iso"]
+from muxi_transports.memory.formation.state.users import Users
+
+__all__ = ["SCOPES", "Memories", "Memory"]
 
 #: Whose a memory can be.
 SCOPES = ("user", "group", "formation")
@@ -24,6 +25,7 @@ class Memory:
         metadata: as the wire lists it, with ``timestamp``.
         scope: one of :data:`SCOPES`.
         scope_id: the group; None otherwise.
+        event_id: the event it was made of; None where somebody wrote it down directly.
     """
 
     id: str
@@ -33,54 +35,51 @@ class Memory:
     metadata: Mapping[str, object]
     scope: str = "user"
     scope_id: str | None = None
+    event_id: str | None = None
 
 
 class Memories:
-    """Memories of all users, in the order they were made, and what external sources have sent."""
+    """Memories of all users, in the order they were made."""
 
-    def __init__(self) -> None:
-        self._memories: dict[str, Memory] = {}
-        self._numbers: dict[str, int] = {}
-        self._events: dict[tuple[str, str, str], str] = {}
+    def __init__(self, users: Users) -> None:
+        self._users = users
+        #: By id, with the number of the user: a name may lead to somebody else later.
+        self._memories: dict[str, tuple[int, Memory]] = {}
 
     def add(self, memory: Memory) -> None:
         """Keep a memory."""
-        self._number(memory.owner)
-        self._memories[memory.id] = memory
+        self._memories[memory.id] = (self._users.number(memory.owner), memory)
 
     def listed(self, owner: str, scopes: Collection[str] = SCOPES) -> list[Memory]:
         """What a user sees, newest first: the user's own, and those of the whole formation."""
+        mine = self._users.number_of(owner)
         seen = [
             memory
-            for memory in self._memories.values()
-            if memory.scope in scopes and (memory.owner == owner or memory.scope == "formation")
+            for number, memory in self._memories.values()
+            if memory.scope in scopes and (number == mine or memory.scope == "formation")
         ]
         return seen[::-1]
 
-    def remove(self, owner: str | None, memory_id: str) -> bool:
-        """Forget a memory; False where the user has none of that id. Without a user, whosever it is."""
-        memory = self._memories.get(memory_id)
-        if memory is None or owner not in (None, memory.owner):
-            return False
-        del self._memories[memory_id]
-        return True
+    def of(self, number: int) -> list[Memory]:
+        """What was written for a user, oldest first."""
+        return [memory for whose, memory in self._memories.values() if whose == number]
+
+    def owners(self) -> list[int]:
+        """The numbers of the users that something is remembered about."""
+        return sorted({number for number, _ in self._memories.values()})
+
+    def remove(self, owner: str, memory_id: str) -> Memory | None:
+        """Forget a memory; None where the user has none of that id."""
+        number, memory = self._memories.get(memory_id, (None, None))
+        if memory is None or number != self._users.number_of(owner):
+            return None
+        return self.drop(memory_id)
+
+    def drop(self, memory_id: str) -> Memory | None:
+        """Forget a memory, whosever it is; None where there is none of that id."""
+        _, memory = self._memories.pop(memory_id, (None, None))
+        return memory
 
     def scope_id(self, memory: Memory) -> str | None:
         """What the list calls the owner: the runtime's internal number of the user, as text."""
-        return str(self._number(memory.owner)) if memory.scope == "user" else memory.scope_id
-
-    def event_of(self, owner: str, source: str, source_id: str) -> str | None:
-        """The event that a source's item became; None where it is new."""
-        return self._events.get((owner, source, source_id))
-
-    def note_event(self, owner: str, source: str, source_id: str, event_id: str) -> None:
-        """Remember what a source's item became, so that it is not taken twice."""
-        self._events[owner, source, source_id] = event_id
-
-    def _number(self, owner: str) -> int:
-        return self._numbers.setdefault(owner, len(self._numbers) + 1)
-
-
-def iso(timestamp: float, suffix: str = "") -> str:
-    """``2026-11-22T15:42:30.945568``, in UTC, with or without saying so."""
-    return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f") + suffix
+        return str(self._memories[memory.id][0]) if memory.scope == "user" else memory.scope_id

@@ -42,9 +42,12 @@ class Tracker:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._requests: dict[str, Tracked] = {}
+        #: How many requests there have been.
+        self.opened: int = 0
 
     def open(self, request_id: str, user_id: str) -> Tracked:
         """Begin to track a request."""
+        self.opened += 1
         self._requests.pop(request_id, None)
         tracked = self._requests[request_id] = Tracked(request_id, user_id, self._clock.time())
         return tracked
@@ -61,10 +64,10 @@ class Tracker:
         self._tidy()
         return self._requests.get(request_id)
 
-    def listed(self, user_id: str | None = None) -> list[Tracked]:
-        """The requests of a user, or of everybody, oldest first."""
+    def listed(self) -> list[Tracked]:
+        """All requests, oldest first."""
         self._tidy()
-        return [tracked for tracked in self._requests.values() if user_id in (None, tracked.user_id)]
+        return list(self._requests.values())
 
     def _tidy(self) -> None:
         now = self._clock.time()

@@ -1,0 +1,12 @@
+"""What an embedded formation is: its agents, skills, servers, secrets and settings, as its author defines them."""
+
+from muxi_transports.memory.formation.definition.formation import FormationDefinition
+from muxi_transports.memory.formation.definition.parts import (
+    AgentDefinition,
+    KnowledgeSource,
+    McpServer,
+    Skill,
+    Sop,
+)
+
+__all__ = ["AgentDefinition", "FormationDefinition", "KnowledgeSource", "McpServer", "Skill", "Sop"]

@@ -1,0 +1,101 @@
+"""Channels: how users are reached, and what they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from muxi_transports.memory.formation.state.users import Users
+
+__all__ = ["Channels", "Notice", "Preferences"]
+
+#: The channel that every formation has.
+WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a user is told.
+
+    Args:
+        request_id: the request it came of.
+        user_id: who is told.
+        message: what.
+        channel: by which way.
+        address: what the user has given for that channel, such as ``{"chat_id": "1"}``.
+    """
+
+    request_id: str
+    user_id: str
+    message: str
+    channel: str
+    address: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class Preferences:
+    """How one user is reached."""
+
+    preferred: str | None = None
+    channels: dict[str, dict[str, object]] = field(default_factory=dict)
+    last: str | None = None
+    timezone: str | None = None
+
+    def on_wire(self, user_id: str) -> dict[str, object]:
+        """The preferences as ``GET /v1/users/{user_id}/channels`` has them."""
+        return {
+            "user_id": user_id,
+            "preferred_channel": self.preferred,
+            "channels": {name: dict(address) for name, address in self.channels.items()},
+            "last_channel": self.last,
+            "timezone": self.timezone,
+        }
+
+
+class Channels:
+    """Preferences by user, and the notices that were delivered."""
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+        self._preferences: dict[int, Preferences] = {}
+        #: What carries a notice, by channel; what raises has failed. Channels without one deliver to :attr:`sent`
+        #: alone.
+        self.carriers: dict[str, Callable[[Notice], object]] = {}
+        #: Every notice that was delivered, oldest first.
+        self.sent: list[Notice] = []
+
+    def of(self, user_id: str) -> Preferences:
+        """How a user is reached, to be read."""
+        number = self._users.number_of(user_id)
+        return Preferences() if number is None else self._preferences.get(number, Preferences())
+
+    def change(self, user_id: str) -> Preferences:
+        """How a user is reached, to be changed."""
+        return self._preferences.setdefault(self._users.number(user_id), Preferences())
+
+    def chosen(self, user_id: str, wanted: list[str], declared: list[str], default: str) -> list[str]:
+        """The channels that a notice takes.
+
+        Args:
+            user_id: who is told.
+            wanted: names of channels, ``last`` and ``preferred``; those that lead nowhere are left out.
+            declared: the channels of the formation.
+            default: the one that is taken where nothing else is left.
+        """
+        preferences = self.of(user_id)
+        aliases = {"last": preferences.last, "preferred": preferences.preferred}
+        named = [aliases.get(name, name) for name in wanted or ["preferred"]]
+        known = [name for name in named if name == WEBHOOK or name in declared]
+        return list(dict.fromkeys(name for name in known if name)) or [default]
+
+    def deliver(self, notice: Notice) -> bool:
+        """Carry a notice; whether it arrived."""
+        carrier = self.carriers.get(notice.channel)
+        if carrier is not None:
+            try:
+                carrier(notice)
+            except Exception:
+                return False
+        self.sent.append(notice)
+        self.change(notice.user_id).last = notice.channel
+        return True

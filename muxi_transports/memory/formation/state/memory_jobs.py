@@ -1,0 +1,109 @@
+"""Work that a route has only begun: it ends on the formation's clock, and its result is kept for a while."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+
+from muxi.clock import Clock
+from muxi_transports.memory.work import Background, Work
+from muxi_transports.memory.world import Pause
+
+__all__ = ["KEPT_SECONDS", "MemoryJob", "MemoryJobs"]
+
+#: How long the result of a job is kept (the wire).
+KEPT_SECONDS = 300.0
+
+
+@dataclass
+class MemoryJob:
+    """One job: ``processing`` until it is ``completed`` or ``failed``.
+
+    Args:
+        id: its id.
+        kind: what it does.
+        owner: the number of the user it is for, or the id of the distillery; None where it is nobody's.
+        created_at: when it began, in seconds since the Unix epoch.
+        facts: what its status says from the beginning.
+    """
+
+    id: str
+    kind: str
+    owner: object
+    created_at: float
+    facts: Mapping[str, object] = field(default_factory=dict)
+    status: str = "processing"
+    completed_at: float | None = None
+    #: What its status says at the end.
+    result: Mapping[str, object] = field(default_factory=dict)
+
+
+class MemoryJobs:
+    """Jobs by id.
+
+    Args:
+        clock: the time they go by.
+        background: takes their steps.
+        lock: held while they change the formation.
+    """
+
+    def __init__(self, clock: Clock, background: Background, lock: threading.RLock) -> None:
+        self._clock = clock
+        self._background = background
+        self._lock = lock
+        self._jobs: dict[str, MemoryJob] = {}
+        #: How long a job takes, in seconds on the formation's clock; a test may set it.
+        self.seconds: float = 1.0
+
+    def start(
+        self,
+        job_id: str,
+        kind: str,
+        work: Callable[[], Mapping[str, object]],
+        *,
+        owner: object = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> MemoryJob:
+        """Begin a job.
+
+        Args:
+            job_id: its id.
+            kind: what it does.
+            work: does it, when its time has come, and returns what the status then says.
+            owner: whose it is.
+            facts: what the status says from the beginning.
+        """
+        job = MemoryJob(job_id, kind, owner, self._clock.time(), dict(facts or {}))
+        self._jobs[job_id] = job
+        self._background.adopt(Work(self._steps(job, work), self._clock))
+        return job
+
+    def get(self, kind: str, job_id: str) -> MemoryJob | None:
+        """A job that goes on, or ended lately."""
+        self._tidy()
+        job = self._jobs.get(job_id)
+        return job if job is not None and job.kind == kind else None
+
+    def in_flight(self, kind: str, owner: object) -> int:
+        """How many jobs of somebody go on."""
+        return sum(1 for job in self._jobs.values() if (job.kind, job.owner, job.status) == (kind, owner, "processing"))
+
+    def _steps(self, job: MemoryJob, work: Callable[[], Mapping[str, object]]) -> Generator[Pause, None, None]:
+        due = job.created_at + self.seconds
+        yield Pause(self.seconds)
+        with self._lock:
+            try:
+                job.result = work()
+                job.status = "completed"
+            except Exception as error:
+                job.result = {"error": str(error) or type(error).__name__}
+                job.status = "failed"
+            # Somebody may look late; the job ended on time.
+            job.completed_at = due
+
+    def _tidy(self) -> None:
+        now = self._clock.time()
+        for job in list(self._jobs.values()):
+            if job.completed_at is not None and now - job.completed_at > KEPT_SECONDS:
+                del self._jobs[job.id]
