@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["AsgiApplication", "asgi_application", "wsgi_application"]
 
 Message = MutableMapping[str, Any]  # Any: what the ASGI specification puts into each message
-AsgiApplication = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+AsgiApplication = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
 
 
 def wsgi_application(handler: Handler) -> WSGIApplication:

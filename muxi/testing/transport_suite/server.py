@@ -23,6 +23,8 @@ class Peer:
     buffer: bytes = b""
     #: Set when this connection has ended, from whichever side.
     ended: threading.Event = field(default_factory=threading.Event)
+    #: Whether it ended because nothing happened for longer than anybody's patience.
+    gave_up: bool = False
 
     def request(self) -> Received:
         """Read one request.
@@ -166,8 +168,8 @@ class Server:
         return len(self.peers)
 
     def is_left(self) -> bool:
-        """Wait until every connection has ended; false if that takes longer than anybody's patience."""
-        return all(peer.ended.wait(self._patience) for peer in list(self.peers))
+        """Wait until every connection has been ended by its client, or by its script; false if one is only given up."""
+        return all(peer.ended.wait(2 * self._patience) and not peer.gave_up for peer in list(self.peers))
 
     def stop(self) -> None:
         """End all scripts."""
@@ -198,8 +200,10 @@ class Server:
     def _run(self, peer: Peer) -> None:
         try:
             self.script(peer)
+        except TimeoutError:
+            peer.gave_up = True
         except (EOFError, OSError):
-            pass  # the client has closed the connection, or has let the server wait for too long
+            pass  # the client has closed the connection
         except BaseException as error:
             self.failures.append(error)
         finally:

@@ -30,9 +30,9 @@ class _OverWires(
 class TransportSuite(_OverWires):
     """What a sync transport over sockets has to do. Subclass it in a test module::
 
-        class TestMyTransport(transport_suite.TransportSuite):
-            def make_transport(self):
-                return MyTransport()
+    class TestMyTransport(transport_suite.TransportSuite):
+        def make_transport(self):
+            return MyTransport()
     """
 
     def make_transport(self) -> Transport:
@@ -92,5 +92,3 @@ class AsyncInProcessSuite(AsyncStage, _InProcess):
 
     def made_for(self, handler: Handler) -> object:
         return self.make_transport(handler)
-
-

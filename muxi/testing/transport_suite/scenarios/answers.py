@@ -86,7 +86,9 @@ class Answers(Stage):
         "Waiting for a body that never comes, a call would hang.",
     )
     def test_answers_without_a_body_are_empty(self) -> None:
-        link = self.connect(lambda request: Reply(int(request.target[1:]), body=b"" if "204" in request.target else b"x"))
+        link = self.connect(
+            lambda request: Reply(int(request.target[1:]), body=b"" if "204" in request.target else b"x")
+        )
         for method, status in (("HEAD", 200), ("GET", 204), ("GET", 304), ("HEAD", 404)):
             response = link.transport.send(Request(method, f"{link.url}/{status}"))
             self.expect((response.status, response.read()), (status, b""), f"the answer to {method} ({status})")

@@ -110,13 +110,10 @@ class Asynchronous(AsyncStage, WireStage):
 
 
 async def _read(transport: AsyncTransport, request: Request, got: asyncio.Event | None = None) -> bytes:
-    response = await transport.send(request)
+    """Read an answer, and leave it as it is where that is cancelled: the transport has to notice by itself."""
     content = b""
-    try:
-        async for data in response.chunks():
-            content += data
-            if got is not None:
-                got.set()
-    finally:
-        await response.close()
+    async for data in (await transport.send(request)).chunks():
+        content += data
+        if got is not None:
+            got.set()
     return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import tracemalloc
@@ -199,14 +200,19 @@ class WireBodies(WireStage):
     )
     def test_an_early_answer_counts(self) -> None:
         def script(peer: Peer) -> None:
-            peer.head()
+            target = peer.head().target
             peer.answer(b"too large", "413 Content Too Large", "Connection: close")
-            peer.wait_for_end()
+            if target == "/patient":
+                peer.wait_for_end()
 
         server = self.serve(script)
-        for body in (BytesBody(b"x" * 100_000), IterableBody(lambda: _sliced(b"x" * MIB), MIB)):
-            response = self.transport.send(Request("POST", server.url + "/", body=body))
-            self.expect((response.status, response.read()), (413, b"too large"), "the answer")
+        # Where a server closes with bytes unread, other systems than Linux may drop the answer that has arrived.
+        for path in ("/patient", "/abrupt") if sys.platform == "linux" else ("/patient",):
+            for body in (BytesBody(b"x" * 4 * MIB), IterableBody(lambda: _sliced(b"x" * 4 * MIB), 4 * MIB)):
+                response = self.transport.send(Request("POST", server.url + path, body=body))
+                self.expect(
+                    (response.status, response.read()), (413, b"too large"), f"the answer of {path[1:]} servers"
+                )
 
 
 def _note_beginning(arrived: threading.Event, peer: Peer) -> None:

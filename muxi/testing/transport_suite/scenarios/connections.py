@@ -133,8 +133,7 @@ class WireConnections(WireStage):
             self.require(server.is_left(), "the connection is still open after close()")
 
     @rule(
-        "close() of a transport closes all its connections; who reads from one gets a ConnectionError "
-        "(CONNECTION_LOST).",
+        "Closing a transport closes all its connections; who reads from one gets a ConnectionError (CONNECTION_LOST).",
         "A program that ends leaves nothing behind, and no truncated answer passes for a whole one.",
     )
     def test_closing_the_transport_ends_what_is_at_work(self) -> None:
@@ -153,7 +152,7 @@ class WireConnections(WireStage):
         self.expect(self.sent(get(server.url + "/")), b"ok", "the answer afterwards")
 
     @rule(
-        "close() of a transport closes its idle connections.",
+        "Closing a transport closes its idle connections.",
         "File descriptors run out, and servers wait for clients that are gone.",
     )
     def test_closing_the_transport_leaves_no_connection(self) -> None:

@@ -15,6 +15,10 @@ from muxi.transport import BytesBody, Request
 __all__ = ["WireFailures"]
 
 
+#: A gzip without its last bytes.
+_CUT = gzip.compress(b"first")[:-4]
+
+
 class WireFailures(WireStage):
     """Failures, as errors of :mod:`muxi.errors` that say whether anything can have been received."""
 
@@ -79,10 +83,22 @@ class WireFailures(WireStage):
             "a chunk's end": CHUNKED + b"5\r\nfirst",
             "the next chunk": CHUNKED + b"5\r\nfirst\r\n",
             "the size of a chunk": CHUNKED + b"5\r\nfirst\r\n5",
-            "gzip": CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n" + chunk(gzip.compress(b"first")),
+            "a packed stream": CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n" + chunk(gzip.compress(b"first")),
         }.items():
             for stream in (True, False):
                 self._is_truncated(what, sent, stream=stream)
+
+    @rule(
+        "A compressed body whose end is missing is a ConnectionError (CONNECTION_LOST) too, where its framing is complete.",
+        "A proxy that compresses may lose its server, and end its own answer properly.",
+    )
+    def test_a_truncated_packed_body_never_ends_silently(self) -> None:
+        head = b"Content-Encoding: gzip\r\n\r\n"
+        for what, sent in {
+            "a length": of_length(len(_CUT))[:-2] + head + _CUT,
+            "chunks": CHUNKED[:-2] + head + chunk(_CUT) + b"0\r\n\r\n",
+        }.items():
+            self._is_truncated(f"a gzip within {what}", sent, stream=True)
 
     @rule(
         "A connection that is reset in the body is a ConnectionError (CONNECTION_LOST), as above.",
@@ -153,7 +169,8 @@ class WireFailures(WireStage):
         error = self.loses(call, "a port where nobody listens", connected=False)
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
         self.require(
-            isinstance(copy, ConnectionError) and (str(copy), copy.code, copy.connected) == (str(error), error.code, False),
+            isinstance(copy, ConnectionError)
+            and (str(copy), copy.code, copy.connected) == (str(error), error.code, False),
             f"the error comes back as {copy!r}",
         )
         self.require("hunter2" not in f"{error} {error!r} {error.details}", f"the error discloses a secret: {error}")
@@ -189,5 +206,3 @@ class WireFailures(WireStage):
         chunks = self.transport.send(get(self.serve(script).url + "/", stream=stream)).chunks()
         self.expect(next(chunks, None), b"first", f"the first piece before the end in {what}")
         self.loses(lambda: next(chunks), f"the end of the connection in {what}", "CONNECTION_LOST", connected=True)
-
-

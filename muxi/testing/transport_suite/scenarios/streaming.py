@@ -32,7 +32,9 @@ class Streaming(Stage):
             self.require(go_on.is_set(), "the second piece was asked for, and the first had not been handed on")
             yield b"other"
 
-        link = self.connect(lambda request: Reply(headers=[("Content-Type", "text/event-stream")], body=pieces(request)))
+        link = self.connect(
+            lambda request: Reply(headers=[("Content-Type", "text/event-stream")], body=pieces(request))
+        )
         response = link.transport.send(get(link.url + "/", stream=True))
         begin.set()
         chunks = response.chunks()
@@ -72,21 +74,23 @@ class Streaming(Stage):
     )
     def test_many_streams_are_open_at_once(self) -> None:
         count = 12
-        together = threading.Barrier(count)
+        go_on = self.gate()
 
         def pieces(number: bytes) -> Iterator[bytes]:
             yield number
-            together.wait(self.patience)
+            go_on.wait(self.patience)
+            self.require(go_on.is_set(), "a stream had to wait for the others to end")
             yield b"!"
 
         link = self.connect(lambda request: Reply(body=pieces(request.target[1:].encode())))
-
-        def read(number: int) -> bytes:
-            return link.transport.send(get(f"{link.url}/{number}", stream=True)).read()
-
         with ThreadPoolExecutor(count) as pool:
-            seen = list(pool.map(read, range(count)))
-        self.expect(seen, [b"%d!" % number for number in range(count)], "what the streams said")
+            rest = []
+            for number in range(count):
+                chunks = link.transport.send(get(f"{link.url}/{number}", stream=True)).chunks()
+                self.expect(next(chunks, None), b"%d" % number, f"the first piece of stream {number}")
+                rest.append(pool.submit(next, chunks, None))  # waits for more, while the next one is opened
+            go_on.set()
+            self.expect([reading.result() for reading in rest], [b"!"] * count, "the second pieces")
 
     @rule(
         "Requests of many threads or tasks get each its own answer.",
