@@ -199,7 +199,8 @@ MUTANTS = [
         "retries",
         _RESPONSE,
         _RESPONSE
-        + '        if raw.status in (502, 503) and "X-Again" not in request.headers:\n            request.headers["X-Again"] = "1"\n            return self.send(request)\n',
+        + '        if raw.status == 503 and "X-Again" not in request.headers:\n'
+        + '            request.headers["X-Again"] = "1"\n            return self.send(request)\n',
         "nothing-is-retried",
     ),
     Mutant(

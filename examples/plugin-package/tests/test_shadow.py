@@ -119,9 +119,9 @@ def test_clients_find_it_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ACME_SHADOW_URL", raising=False)
     monkeypatch.setenv("MUXI_TRANSPORT", "acme-shadow")
 
-    with FormationClient(url="http://127.0.0.1:9", client_key="any", max_retries=0) as client:
-        with pytest.raises(ConnectionError):  # nobody is there: the answer is that of a real transport
-            client.health()
+    client = FormationClient(url="http://127.0.0.1:9", client_key="any", max_retries=0)
+    with client, pytest.raises(ConnectionError):  # nobody is there: the answer is that of a real transport
+        client.health()
 
     async def scenario() -> None:
         async with AsyncFormationClient(url="http://127.0.0.1:9", client_key="any", max_retries=0) as client:

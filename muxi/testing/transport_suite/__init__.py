@@ -14,7 +14,12 @@ transports that reach no socket. :func:`rules` lists what they hold a transport 
 
 from __future__ import annotations
 
-from muxi.testing.transport_suite.applications import AsgiApplication, asgi_application, wsgi_application
+from muxi.testing.transport_suite.applications import (
+    AsgiApplication,
+    WsgiApplication,
+    asgi_application,
+    wsgi_application,
+)
 from muxi.testing.transport_suite.handlers import Handler, Received, Reply
 from muxi.testing.transport_suite.rules import Rule, RuleBroken, rules
 from muxi.testing.transport_suite.suites import (
@@ -35,6 +40,7 @@ __all__ = [
     "Rule",
     "RuleBroken",
     "TransportSuite",
+    "WsgiApplication",
     "asgi_application",
     "rules",
     "wsgi_application",

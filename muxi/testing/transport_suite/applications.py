@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from muxi.testing.transport_suite.handlers import Handler, Received, Reply
 
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-__all__ = ["AsgiApplication", "asgi_application", "wsgi_application"]
+__all__ = ["AsgiApplication", "WsgiApplication", "asgi_application", "wsgi_application"]
 
 Message = MutableMapping[str, Any]  # Any: what the ASGI specification puts into each message
+#: Called with the environment and with what begins the answer.
+WsgiApplication = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 AsgiApplication = Callable[
     [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
 
 
-def wsgi_application(handler: Handler) -> WSGIApplication:
+def wsgi_application(handler: Handler) -> WsgiApplication:
     """An application that gives every request to a handler (PEP 3333)."""
 
-    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
         target = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         if environ.get("QUERY_STRING"):
             target += f"?{environ['QUERY_STRING']}"
@@ -89,7 +89,8 @@ async def _send_pieces(
     try:
         while not left.done():
             making = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
-            await asyncio.wait({making, left}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {making, left}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if left.done():
                 making.cancel()
                 return
@@ -101,10 +102,8 @@ async def _send_pieces(
     finally:
         close = getattr(pieces, "close", None)
         if close is not None:
-            try:
+            with suppress(ValueError):  # a thread is still making a piece of it; it ends with that thread
                 cast("Callable[[], None]", close)()
-            except ValueError:
-                pass  # a thread is still making a piece of it; it ends with that thread
 
 
 async def _disconnected(receive: Callable[[], Awaitable[Message]]) -> None:

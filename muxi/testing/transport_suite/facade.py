@@ -42,8 +42,9 @@ class Loop:
         done, _ = concurrent.futures.wait([future], self._patience)
         if not done:
             future.cancel()
+            name = getattr(coroutine, "__qualname__", "a coroutine")
             raise AssertionError(
-                f"{coroutine.__qualname__}() did not end within {self._patience:g} s: it hangs, or blocks the event loop"
+                f"{name}() did not end within {self._patience:g} s: it hangs, or blocks the event loop"
             )
         return future.result()
 

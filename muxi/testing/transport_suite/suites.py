@@ -28,12 +28,7 @@ class _OverWires(
 
 
 class TransportSuite(_OverWires):
-    """What a sync transport over sockets has to do. Subclass it in a test module::
-
-    class TestMyTransport(transport_suite.TransportSuite):
-        def make_transport(self):
-            return MyTransport()
-    """
+    """What a sync transport over sockets has to do. Subclass it in a test module, and say how yours is made."""
 
     def make_transport(self) -> Transport:
         """A new transport, as its users would make one."""

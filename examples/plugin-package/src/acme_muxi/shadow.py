@@ -30,8 +30,8 @@ class ShadowCount:
 class ShadowTransport(Transport):
     """Sends over another transport, and repeats each GET at a second address in the background.
 
-    Only reads are repeated (the platform's GETs change nothing), and no streams (they may never end). The repetition has
-    all headers of the request, keys included: the second address has to be as trustworthy as the first.
+    Only reads are repeated (the platform's GETs change nothing), and no streams (they may never end). The repetition
+    has all headers of the request, keys included: the second address has to be as trustworthy as the first.
 
     Args:
         url: the second address, without a path; None for no shadow. Keys are sent to it.
@@ -130,7 +130,7 @@ class AsyncShadowTransport(AsyncTransport):
 
 
 def _repetition(request: Request, url: str | None) -> Request | None:
-    """The request for the second address, if it is to be repeated; made first, since a transport may spend the original."""
+    """The request for the second address, if it is to be repeated."""
     if url is None or request.method != "GET" or request.stream or request.body is not None:
         return None
     first, second = urlsplit(request.url), urlsplit(url)

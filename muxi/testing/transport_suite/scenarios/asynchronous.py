@@ -24,23 +24,24 @@ class Asynchronous(AsyncStage, WireStage):
         "A call would stop everything else in the program.",
     )
     def test_the_loop_runs_on_while_an_answer_is_awaited(self) -> None:
-        begin = self.gate()
+        arrived, begin = self.gate(), self.gate()
 
         def script(peer: Peer) -> None:
             peer.request()
-            begin.wait(self.patience)
-            peer.answer(b"begun" if begun else b"late")
+            arrived.set()
+            peer.answer(b"begun" if begin.wait(self.patience) else b"late")
 
-        begun: list[bool] = []
         server = self.serve(script)
 
-        async def scenario() -> bytes:
-            task = asyncio.ensure_future(_read(self._inner(), get(server.url + "/")))
-            while not server.requests and not task.done():  # only ends if the loop runs on
-                await asyncio.sleep(0.001)
-            begun.append(not task.done())
+        async def begin_when_arrived() -> None:
+            await asyncio.to_thread(arrived.wait, self.patience)
             begin.set()
-            return await task
+
+        async def scenario() -> bytes:
+            other = asyncio.ensure_future(begin_when_arrived())
+            content = await _read(self._inner(), get(server.url + "/"))
+            await other
+            return content
 
         self.expect(self.loop.run(scenario()), b"begun", "the answer to a request that waited for another task")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+from collections.abc import Callable
 
 from muxi.errors import ConnectionError
 from muxi.testing.transport_suite.rules import rule
@@ -89,7 +90,8 @@ class WireFailures(WireStage):
                 self._is_truncated(what, sent, stream=stream)
 
     @rule(
-        "A compressed body whose end is missing is a ConnectionError (CONNECTION_LOST) too, where its framing is complete.",
+        "A compressed body whose end is missing is a ConnectionError (CONNECTION_LOST) too, even where its framing is "
+        "complete.",
         "A proxy that compresses may lose its server, and end its own answer properly.",
     )
     def test_a_truncated_packed_body_never_ends_silently(self) -> None:
@@ -190,7 +192,7 @@ class WireFailures(WireStage):
             self.loses(self.reading(self.transport, get(server.url + "/")), "garbage", connected=True)
         self.require(server.is_left(), "a connection is still open after its answer failed")
 
-    def _answered(self, sent: bytes) -> object:
+    def _answered(self, sent: bytes) -> Callable[[], bytes]:
         def script(peer: Peer) -> None:
             peer.request()
             peer.send(sent)

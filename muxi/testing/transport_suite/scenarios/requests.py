@@ -181,7 +181,7 @@ class WireRequests(WireStage):
         self.expect(server.requests[0].values("Authorization"), [], "the header Authorization")
 
     @rule(
-        "What is no absolute, percent-encoded http(s) URL is refused with a ConfigurationError before anything is sent.",
+        "What is no absolute, percent-encoded http(s) URL is refused with a ConfigurationError, and nothing is sent.",
         "A space or a line break in it would begin another header, or another request.",
     )
     def test_what_is_no_url_is_refused(self) -> None:

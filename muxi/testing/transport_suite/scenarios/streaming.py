@@ -84,13 +84,16 @@ class Streaming(Stage):
 
         link = self.connect(lambda request: Reply(body=pieces(request.target[1:].encode())))
         with ThreadPoolExecutor(count) as pool:
-            rest = []
+            responses, rest = [], []
             for number in range(count):
-                chunks = link.transport.send(get(f"{link.url}/{number}", stream=True)).chunks()
+                responses.append(link.transport.send(get(f"{link.url}/{number}", stream=True)))
+                chunks = responses[-1].chunks()
                 self.expect(next(chunks, None), b"%d" % number, f"the first piece of stream {number}")
                 rest.append(pool.submit(next, chunks, None))  # waits for more, while the next one is opened
             go_on.set()
             self.expect([reading.result() for reading in rest], [b"!"] * count, "the second pieces")
+        for response in responses:
+            response.close()
 
     @rule(
         "Requests of many threads or tasks get each its own answer.",

@@ -8,6 +8,7 @@ import threading
 import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from muxi.testing.transport_suite.handlers import Received, Reply
 from muxi.testing.transport_suite.rules import rule
@@ -50,9 +51,7 @@ class Times(Stage):
             response = link.transport.send(get(link.url + "/", stream=True, timeouts=timeouts))
             chunks = response.chunks()
             self.expect(next(chunks), b"first", "the first piece")
-            self.times_out(
-                lambda chunks=chunks: next(chunks), f"silence longer than {timeouts}", "read", connected=True
-            )  # type: ignore[misc]
+            self.times_out(partial(next, chunks), f"silence longer than {timeouts}", "read", connected=True)
 
     @rule(
         "`timeouts.total` bounds everything until the last byte; its TimeoutError names the bound `timeout`.",
