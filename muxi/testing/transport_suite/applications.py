@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
@@ -45,6 +46,8 @@ def wsgi_application(handler: Handler) -> WsgiApplication:
 
 def asgi_application(handler: Handler) -> AsgiApplication:
     """An application that gives every request to a handler (ASGI 3); what blocks runs in a thread."""
+    # Python's own pool has a few threads only, and handlers wait for each other.
+    threads = ThreadPoolExecutor(64, "asgi-handler")
 
     async def application(
         scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
@@ -63,7 +66,8 @@ def asgi_application(handler: Handler) -> AsgiApplication:
         if scope.get("query_string"):
             target += "?" + scope["query_string"].decode("latin-1")
         headers = [(name.decode("latin-1"), value.decode()) for name, value in scope["headers"]]
-        reply = await asyncio.to_thread(handler, Received(scope["method"], target, headers, body))
+        received = Received(scope["method"], target, headers, body)
+        reply = await asyncio.get_running_loop().run_in_executor(threads, handler, received)
         await send(
             {
                 "type": "http.response.start",
@@ -76,7 +80,7 @@ def asgi_application(handler: Handler) -> AsgiApplication:
             if isinstance(reply.body, bytes):
                 await send({"type": "http.response.body", "body": reply.body})
             else:
-                await _send_pieces(iter(reply.body), send, left)
+                await _send_pieces(iter(reply.body), send, left, threads)
         finally:
             left.cancel()
 
@@ -84,11 +88,14 @@ def asgi_application(handler: Handler) -> AsgiApplication:
 
 
 async def _send_pieces(
-    pieces: Iterator[bytes], send: Callable[[Message], Awaitable[None]], left: asyncio.Future[None]
+    pieces: Iterator[bytes],
+    send: Callable[[Message], Awaitable[None]],
+    left: asyncio.Future[None],
+    threads: ThreadPoolExecutor,
 ) -> None:
     try:
         while not left.done():
-            making = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
+            making = asyncio.get_running_loop().run_in_executor(threads, next, pieces, None)
             both: set[asyncio.Future[Any]] = {making, left}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if left.done():
