@@ -7,11 +7,15 @@ from urllib.parse import urlsplit
 
 from muxi.clock import Clock, SystemClock
 from muxi.testing import transport_suite
-from muxi.testing.transport_suite import Handler, Received
+from muxi.testing.transport_suite import Handler, Received, asgi_application, wsgi_application
 from muxi.transport import AsyncTransport, Request, Transport
 from muxi_transports.aiohttp import AiohttpTransport
+from muxi_transports.asgi import AsgiTransport, SyncAsgiTransport
+from muxi_transports.faulty import AsyncFaultyTransport, FaultyTransport
 from muxi_transports.memory import Answer, AsyncMemoryTransport, MemoryTransport, Pause
 from muxi_transports.requests import RequestsTransport
+from muxi_transports.routing import AsyncRoutingTransport, RoutingTransport
+from muxi_transports.wsgi import WsgiTransport
 
 _CUT = {"a-truncated-packed-body-never-ends-silently": "the libraries take any end of a gzip for its end"}
 
@@ -80,3 +84,48 @@ class TestAsyncMemory(transport_suite.AsyncInProcessSuite):
 
     def make_transport(self, handler: Handler) -> AsyncTransport:
         return AsyncMemoryTransport(HandlerWorld(handler))
+
+
+class TestWsgi(transport_suite.InProcessSuite):
+    def make_transport(self, handler: Handler) -> Transport:
+        return WsgiTransport(wsgi_application(handler))
+
+
+class TestAsgi(transport_suite.AsyncInProcessSuite):
+    def make_transport(self, handler: Handler) -> AsyncTransport:
+        return AsgiTransport(asgi_application(handler))
+
+
+class TestSyncAsgi(transport_suite.InProcessSuite):
+    def make_transport(self, handler: Handler) -> Transport:
+        return SyncAsgiTransport(asgi_application(handler))
+
+
+class TestRouting(transport_suite.TransportSuite):
+    skips = TestRequests.skips
+
+    def make_transport(self) -> Transport:
+        return RoutingTransport({"*": "requests"})
+
+
+class TestAsyncRouting(transport_suite.AsyncTransportSuite):
+    skips = TestAiohttp.skips
+
+    def make_transport(self) -> AsyncTransport:
+        return AsyncRoutingTransport({"*": "aiohttp"})
+
+
+class TestFaulty(transport_suite.TransportSuite):
+    """Where nothing goes wrong."""
+
+    skips = TestRequests.skips
+
+    def make_transport(self) -> Transport:
+        return FaultyTransport("requests")
+
+
+class TestAsyncFaulty(transport_suite.AsyncTransportSuite):
+    skips = TestAiohttp.skips
+
+    def make_transport(self) -> AsyncTransport:
+        return AsyncFaultyTransport("aiohttp")
