@@ -12,21 +12,24 @@ import pytest
 import trustme
 
 from muxi.transport import Transport
+from muxi_transports._tls import BUNDLE_VARIABLES
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.requests import RequestsTransport
+from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.facade import FacadeTransport, Loop
 from tests.transports.raw_server import RawServer, Script, serving
 
 ServerFactory = Callable[..., RawServer]
 TransportFactory = Callable[..., Transport]
 
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_SYNC: dict[str, TransportFactory] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
+_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", *BUNDLE_VARIABLES)
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No proxies from outside; and what a test leaves open is reported in that test."""
-    for name in _PROXY_VARIABLES:
+    for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     yield
@@ -44,15 +47,15 @@ def serve() -> Iterator[ServerFactory]:
         yield start
 
 
-@pytest.fixture(params=["requests", "aiohttp"])
+@pytest.fixture(params=["requests", "urllib3", "aiohttp"])
 def make_transport(request: pytest.FixtureRequest) -> Iterator[TransportFactory]:
     """Make the transport under test, with whatever settings; the async one behind a sync face."""
     made: list[Transport] = []
     loops: list[Loop] = []
 
     def make(**settings: Any) -> Transport:
-        if request.param == "requests":
-            made.append(RequestsTransport(**settings))
+        if request.param in _SYNC:
+            made.append(_SYNC[request.param](**settings))
         else:
             loops.append(Loop())
             made.append(FacadeTransport(AiohttpTransport(**settings), loops[-1]))

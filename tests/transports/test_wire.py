@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muxi_transports._urllib3_connection import InvalidFraming, _ChunkFraming
-from muxi_transports._wire import Origin, parse_origin, proxy_for, received_headers, split_url
+from muxi_transports._http1 import ChunkFraming, InvalidFraming
+from muxi_transports._proxies import proxy_for
+from muxi_transports._wire import Origin, parse_origin, received_headers, split_url
 
 
 @given(contents=st.lists(st.binary(min_size=1, max_size=40)), cuts=st.lists(st.integers(0, 400)))
 def test_chunks_come_out_as_they_went_in_wherever_the_wire_is_cut(contents: list[bytes], cuts: list[int]) -> None:
     wire = b"".join(b"%X;x=y\r\n%b\r\n" % (len(content), content) for content in contents) + b"0\r\nA: b\r\n\r\n"
-    framing = _ChunkFraming()
+    framing = ChunkFraming()
     got, at = b"", 0
     for cut in [*sorted(cut for cut in cuts if cut < len(wire)), len(wire)]:
         got += framing.feed(wire[at:cut])
@@ -26,7 +27,7 @@ def test_chunks_come_out_as_they_went_in_wherever_the_wire_is_cut(contents: list
 
 
 def test_what_has_arrived_of_a_chunk_comes_out_at_once() -> None:
-    framing = _ChunkFraming()
+    framing = ChunkFraming()
 
     assert framing.feed(b"3\r\none\r\n9\r\ntw") == b"onetw"
     assert framing.feed(b"o") == b"o"
@@ -36,12 +37,12 @@ def test_what_has_arrived_of_a_chunk_comes_out_at_once() -> None:
 @pytest.mark.parametrize("wire", [b"x\r\n", b"-1\r\n", b"+1\r\n", b"1_0\r\n", b"\r\n", b"1\r\naXX\r\n", b"0x1\r\n"])
 def test_what_is_no_chunk_is_refused(wire: bytes) -> None:
     with pytest.raises(InvalidFraming):
-        _ChunkFraming().feed(wire)
+        ChunkFraming().feed(wire)
 
 
 def test_a_line_without_end_is_refused() -> None:
     with pytest.raises(http.client.LineTooLong):
-        _ChunkFraming().feed(b"1" * 70_000)
+        ChunkFraming().feed(b"1" * 70_000)
 
 
 @pytest.mark.parametrize(
