@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
+from aiohttp.client_exceptions import UnixClientConnectorError
 
 from muxi.errors import ConfigurationError
 from muxi_transports._attempt import Attempt
@@ -109,7 +110,7 @@ class _UnixConnector(aiohttp.UnixConnector):
             _, protocol = await loop.create_unix_connection(factory, sock=sock)
         except OSError as error:
             sock.close()
-            raise aiohttp.UnixClientConnectorError(self.path, req.connection_key, error) from error
+            raise UnixClientConnectorError(self.path, req.connection_key, error) from error
         except BaseException:
             sock.close()
             raise

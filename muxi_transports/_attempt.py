@@ -237,7 +237,7 @@ _SENTENCES = {
     "INVALID_RESPONSE": "{where} sent what is not an HTTP response: {reason}",
     "PROXY_AUTHENTICATION": (
         "the proxy did not connect to {where}: {reason}. It wants a user and a password, or does not accept those "
-        "that it was sent; they go into the proxy's URL, percent-encoded (http://user:password@host:port)"
+        "that it was sent; they go into the proxy's URL, percent-encoded (user:password@host:port)"
     ),
     "PROXY_ERROR": "the proxy did not connect to {where}: {reason}",
     "TLS_ERROR": "no secure connection to {where}: {reason}",

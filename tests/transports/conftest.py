@@ -6,6 +6,7 @@ import contextlib
 import gc
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,15 @@ _SYNC: dict[str, TransportFactory] = {"requests": RequestsTransport, "urllib3": 
 _VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", *BUNDLE_VARIABLES)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """What is loaded before the first test stays: looking through it again after each takes longer than the tests."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No proxies from outside; and what a test leaves open is reported in that test."""
@@ -41,8 +51,8 @@ def serve() -> Iterator[ServerFactory]:
     """Start a server that runs a script for each connection."""
     with contextlib.ExitStack() as stack:
 
-        def start(script: Script, tls: ssl.SSLContext | None = None) -> RawServer:
-            return stack.enter_context(serving(script, tls))
+        def start(script: Script, tls: ssl.SSLContext | None = None, path: Path | None = None) -> RawServer:
+            return stack.enter_context(serving(script, tls, path))
 
         yield start
 
@@ -77,6 +87,14 @@ def transport(make_transport: TransportFactory) -> Transport:
 def authority() -> trustme.CA:
     """A certificate authority that nobody trusts by default."""
     return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """That authority in a file."""
+    path = tmp_path_factory.mktemp("trust") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
 
 
 @pytest.fixture(scope="session")
