@@ -12,7 +12,7 @@ from typing import NamedTuple
 from muxi.errors import ConfigurationError
 from muxi_transports._proxies import Proxy, check_proxies, parse_proxy, proxy_for
 from muxi_transports._tls import Cert, Verify, check_trust, tls_context, trusted
-from muxi_transports._wire import Origin, parse_origin
+from muxi_transports._wire import Origin, parse_origin, split_url
 
 __all__ = ["HttpSettings", "SourceAddress", "Way"]
 
@@ -105,6 +105,22 @@ class HttpSettings:
         if origin.scheme == "https" or (proxy is not None and proxy.scheme == "https"):
             return Way(origin, proxy, *self.tls())
         return Way(origin, proxy, None, "")
+
+    def explain(self, url: str) -> str:
+        """How a URL is reached, in one line without secrets."""
+        base, _ = split_url(url)
+        way = self.way_to(base)
+        parts = [f"{way.origin.scheme} to {way.origin.where}"]
+        if way.proxy is not None:
+            named = ", with a user and a password" if way.proxy.authorization is not None else ""
+            parts.append(f"through the proxy {way.proxy.scheme}://{way.proxy.where}{named}")
+        else:
+            parts.append("directly")
+        if way.context is not None:
+            parts.append(f"trusted authorities: {way.trust}")
+            if self._cert is not None:
+                parts.append("with a client certificate")
+        return "; ".join(parts)
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
         """What TLS connections are made with, and which authorities it trusts; made at first use."""

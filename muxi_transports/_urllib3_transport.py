@@ -76,6 +76,18 @@ class PooledTransport(Transport):
             raise order.attempt.refused_by_proxy(f"{response.status} {response.reason}".rstrip())
         return response
 
+    def explain(self, url: str) -> str:
+        """How a URL is reached: directly or through which proxy, and which certificate authorities are trusted.
+
+        Nothing is sent, and nothing secret is shown::
+
+            print(transport.explain("https://formation.example.org"))
+
+        Raises:
+            ConfigurationError: the URL, the proxy or a certificate is of no use.
+        """
+        return self._settings.explain(url)
+
     def close(self) -> None:
         """Free all connections, those at work too: who reads from one gets a ``ConnectionError``."""
         with self._lock:

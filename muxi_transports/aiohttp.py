@@ -134,6 +134,18 @@ class AiohttpTransport(AsyncTransport):
         self._open.add(answer)
         return answer
 
+    def explain(self, url: str) -> str:
+        """How a URL is reached: directly or through which proxy, and which certificate authorities are trusted.
+
+        Nothing is sent, and nothing secret is shown::
+
+            print(transport.explain("https://formation.example.org"))
+
+        Raises:
+            ConfigurationError: the URL, the proxy or a certificate is of no use.
+        """
+        return self._settings.explain(url)
+
     async def close(self) -> None:
         """Free all connections, those at work too, and wait until they are closed."""
         sessions, self._sessions = self._sessions, {}

@@ -120,6 +120,12 @@ class RequestsTransport(PooledTransport):
         self._mounted = _checked(adapters or {}, settings)
         super().__init__(settings)
 
+    def explain(self, url: str) -> str:
+        """As :meth:`~muxi_transports.urllib3.Urllib3Transport.explain`; a session of yours decides by itself."""
+        if self._session is not None:
+            return "as the session that was given decides: its proxies, verify, cert, trust_env and adapters"
+        return super().explain(url)
+
     def close(self) -> None:
         """Free all connections, those at work too: who reads from one gets a ``ConnectionError``."""
         super().close()

@@ -174,6 +174,31 @@ def test_options_without_sense_are_refused(
         make_transport(**settings)
 
 
+# -- seeing what is used ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [RequestsTransport, Urllib3Transport, AiohttpTransport])
+def test_a_transport_explains_how_it_reaches_a_url(
+    kind: type[Urllib3Transport], bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://ada:hunter2@proxy.example.org:3128")
+    monkeypatch.setenv("NO_PROXY", ".internal")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    transport = kind()
+
+    assert transport.explain("https://formation.example.org/v1") == (
+        "https to formation.example.org:443; through the proxy http://proxy.example.org:3128, with a user and a "
+        f"password; trusted authorities: those of REQUESTS_CA_BUNDLE={bundle}"
+    )
+    assert transport.explain("http://formation.internal:8001") == "http to formation.internal:8001; directly"
+    assert transport.explain("http+unix://%2Frun%2Fmuxi.sock") == "http to the socket /run/muxi.sock; directly"
+
+
+def test_a_session_decides_by_itself() -> None:
+    with requests.Session() as session:
+        assert "session" in RequestsTransport(session=session).explain("https://formation.example.org")
+
+
 # -- adapters of the user's own --------------------------------------------------------------------------------
 
 
