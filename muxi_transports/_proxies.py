@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import urllib.request
+import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -57,11 +58,31 @@ def proxy_for(origin: Origin, proxies: Mapping[str, str], trust_env: bool) -> st
             return None if _is_listed(origin, proxies.get("no_proxy", "")) else _with_scheme(proxies[key])
     if not trust_env:
         return None
-    found = urllib.request.getproxies()
+    found = _of_system(origin) if os.name == "nt" or sys.platform == "darwin" else _of_environment()
     proxy = found.get(origin.scheme) or found.get("all")
-    if not proxy or _is_listed(origin, found.get("no", "")) or urllib.request.proxy_bypass(origin.where):
+    if not proxy or _is_listed(origin, found.get("no", "")):
         return None
     return _with_scheme(proxy)
+
+
+def _of_environment() -> dict[str, str]:
+    """The variables by what stands before ``_proxy``; small letters go before capitals, and empty ones take away.
+
+    :mod:`urllib.request` does the same, and takes longer to load than a request to send.
+    """
+    found = {name.lower()[:-6]: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    if "REQUEST_METHOD" in os.environ:
+        # In a CGI program HTTP_PROXY may be the header "Proxy" of whoever asks.
+        found.pop("http", None)
+    found.update((name[:-6], value) for name, value in os.environ.items() if name.endswith("_proxy"))
+    return found
+
+
+def _of_system(origin: Origin) -> dict[str, str]:
+    """The variables, or where there are none the settings of Windows and macOS."""
+    import urllib.request  # slow to load
+
+    return {} if urllib.request.proxy_bypass(origin.where) else urllib.request.getproxies()
 
 
 def check_proxies(proxies: Mapping[str, str]) -> None:

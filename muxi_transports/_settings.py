@@ -81,10 +81,10 @@ class HttpSettings:
             least = 0 if name == "keep_alive" else 1
             if given is not None and (isinstance(given, bool) or not isinstance(given, int | float) or given < least):
                 raise ConfigurationError(f"{name}= takes seconds from {least} up, or None, got {given!r}")
-        self.pool_size = pool_size
-        self.pool_block = pool_block
-        self.source_address = _pair(source_address)
-        self.keep_alive = keep_alive
+        self.pool_size: int = pool_size
+        self.pool_block: bool = pool_block
+        self.source_address: tuple[str, int] | None = _pair(source_address)
+        self.keep_alive: float | None = keep_alive
         self._verify = verify
         self._cert = cert
         self._proxies = dict(proxies or {})

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 from urllib.parse import quote
 
 #: Longer than anything takes; what exceeds it has failed.
@@ -181,7 +180,7 @@ class RawServer:
         try:
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-                cast(ssl.SSLSocket, sock).do_handshake()
+                sock.do_handshake()
         except OSError:
             # One side did not like the other's certificate. What is unread would reset the connection, alert and all.
             with contextlib.suppress(OSError):

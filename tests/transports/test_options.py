@@ -208,7 +208,7 @@ class Recording(requests.adapters.HTTPAdapter):
         self.seen: list[tuple[str | None, dict[str, object]]] = []
         self.closed = 0
 
-    def send(self, request: requests.PreparedRequest, *args: object, **options: object) -> requests.Response:  # type: ignore[override]  # its options, all of them
+    def send(self, request: requests.PreparedRequest, *args: object, **options: object) -> requests.Response:
         self.seen.append((request.url, options))
         return super().send(request, *args, **options)  # type: ignore[arg-type]  # handed on
 

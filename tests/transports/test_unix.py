@@ -16,7 +16,6 @@ import pytest
 from muxi import AsyncFormationClient, FormationClient, FormationConfig, ServerClient, ServerConfig
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
 from muxi.transport import BytesBody, FileBody, Request, Timeouts
-from muxi_transports import _unix
 from muxi_transports.memory import Sandbox
 from muxi_transports.memory import serve as serve_world
 from tests.transports.conftest import ServerFactory, TransportFactory
@@ -142,7 +141,7 @@ def test_a_system_without_such_sockets_says_so(
     make_transport: TransportFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transport = make_transport()
-    monkeypatch.delattr(_unix.socket, "AF_UNIX")
+    monkeypatch.delattr(socket, "AF_UNIX")
 
     with pytest.raises(ConfigurationError, match="no Unix sockets"):
         transport.send(get("http+unix://%2Frun%2Fmuxi.sock/"))
