@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl as tls
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError, ProxyType
 
@@ -28,13 +28,13 @@ class SocksConnector(ProxyConnector):
     """
 
     def __init__(self, proxy: Proxy, socket_options: list[tuple[int, int, int]], bounds: dict[str, Any]) -> None:
-        parts = urlsplit(proxy.url)
+        parts = urlsplit(proxy.address)
         super().__init__(
             host=parts.hostname or "",
             port=parts.port or 1080,
             proxy_type=ProxyType.SOCKS5 if proxy.scheme.startswith("socks5") else ProxyType.SOCKS4,
-            username=None if parts.username is None else unquote(parts.username),
-            password=None if parts.password is None else unquote(parts.password),
+            username=proxy.user,
+            password=proxy.password,
             rdns=proxy.scheme in ("socks5h", "socks4a"),
             **bounds,
         )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
@@ -30,7 +30,9 @@ class Proxy(NamedTuple):
     scheme: str
     #: Host and port, for messages.
     where: str
-    #: The value of a ``Proxy-Authorization`` header, or None.
+    user: str | None
+    password: str | None
+    #: Both as the value of a ``Proxy-Authorization`` header.
     authorization: str | None
 
     @property
@@ -121,7 +123,15 @@ def parse_proxy(url: str) -> Proxy:
             f"the proxy {host} is addressed by {parts.scheme}://; proxies are {', '.join(_SCHEMES)}"
         )
     address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return Proxy(url, address, parts.scheme, f"{host}:{port}" if port else host, basic_credentials(parts))
+    return Proxy(
+        url,
+        address,
+        parts.scheme,
+        f"{host}:{port}" if port else host,
+        None if parts.username is None else unquote(parts.username),
+        None if parts.password is None else unquote(parts.password),
+        basic_credentials(parts),
+    )
 
 
 def _is_listed(origin: Origin, no_proxy: str) -> bool:

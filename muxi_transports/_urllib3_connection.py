@@ -205,7 +205,8 @@ class Pool(HTTPConnectionPool):
 
     def _put_conn(self, conn: Any) -> None:
         # With more connections at work than are kept, urllib3 warns of each that is too many.
-        if self.pool is not None and not self.block and self.pool.full():
+        kept = self.pool  # another thread may be closing the pool
+        if conn is not None and kept is not None and not self.block and kept.full():
             conn.close()
             return
         super()._put_conn(conn)

@@ -30,6 +30,7 @@ __all__ = ["FAILURES", "failure_of", "translated"]
 _INVALID = (http.client.HTTPException, DecodeError)
 _EARLY_END = (http.client.IncompleteRead, http.client.RemoteDisconnected)
 _NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError, LocationValueError)
+_FAILED_TO_CONNECT = "Failed to establish a new connection: "
 # What urllib3 and the floors below it raise.
 FAILURES = (HTTPError, OSError, http.client.HTTPException)
 
@@ -91,6 +92,8 @@ def _as_builtin(error: BaseException) -> BaseException:
     """An exception of urllib3 as the one of Python that means the same, where there is one."""
     if isinstance(error, Urllib3TimeoutError) and not isinstance(error, NewConnectionError):
         return builtins.TimeoutError(str(error))
+    if isinstance(error, NewConnectionError) and (said := str(error).partition(_FAILED_TO_CONNECT)[2]):
+        return OSError(said)  # without the repr of a connection
     if isinstance(error, SSLError):
         return ssl.SSLError(str(error))
     return error

@@ -100,7 +100,7 @@ def _manager(proxy: Proxy | None, options: dict[str, Any], context: ssl.SSLConte
             raise ConfigurationError(
                 f"the proxy {proxy.where} is a SOCKS proxy, which needs PySocks: pip install 'muxi-client[socks]'"
             ) from error
-        manager = SOCKSProxyManager(proxy.url, num_pools=1, **options)
+        manager = SOCKSProxyManager(proxy.address, proxy.user, proxy.password, 1, **options)
         classes = SOCKS_POOLS
     else:
         headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None

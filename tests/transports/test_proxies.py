@@ -250,6 +250,7 @@ def test_a_socks_proxy_that_cannot_connect_and_one_that_is_not_there(
         error = failure(transport, get(f"http://127.0.0.1:{unused_port()}/"))
         assert isinstance(error, ConnectionError)
         assert (error.code, error.connected) == ("PROXY_ERROR", False)
+        assert "Socks" not in error.message  # no repr of an object
 
 
 def test_bounds_hold_through_socks(serve: ServerFactory, make_transport: TransportFactory) -> None:
