@@ -49,14 +49,28 @@ def official_python(root: Path) -> str | None:
 
 def worker(python: str, *arguments: str) -> float:
     """What one run of the worker prints."""
-    done = subprocess.run([python, str(WORKER), *arguments], capture_output=True, text=True, check=True, cwd=HERE)
+    done = subprocess.run(
+        [python, str(WORKER), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=HERE,
+        env=environment_of(python),
+    )
     return float(done.stdout)
+
+
+def environment_of(python: str) -> dict[str, str]:
+    """The environment; a path to this SDK must not lead the official one's interpreter to it."""
+    if python == sys.executable:
+        return dict(os.environ)
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def process_cpu(python: str, arguments: list[str]) -> float:
     """CPU milliseconds of a whole process, start included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([python, *arguments], check=True, cwd=HERE, stdout=subprocess.DEVNULL)
+    subprocess.run([python, *arguments], check=True, cwd=HERE, stdout=subprocess.DEVNULL, env=environment_of(python))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
@@ -140,16 +154,19 @@ def main() -> None:
     report = Report(theirs, options.rounds)
     other = theirs or ours
     with canned_server() as port:
-        for what, name, budget in (
-            ("chat", "unary chat", 0.75),
-            ("memories", "page of ten memories", 0.75),
-            ("stream", "chat stream, per event", 0.70),
+        for what, name, transport, budget in (
+            ("chat", "unary chat", "requests", 0.75),
+            ("chat", "the same, urllib3", "urllib3", 0.55),
+            ("memories", "page of ten memories", "requests", 0.75),
+            ("memories", "the same, urllib3", "urllib3", 0.55),
+            ("stream", "chat stream, per event", "requests", 0.70),
+            ("stream", "the same, urllib3", "urllib3", 0.70),
         ):
             report.compare(
                 name,
                 "CPU µs",
                 budget,
-                partial(worker, ours, what, port),
+                partial(worker, ours, what, port, transport),
                 partial(worker, other, what, port),
             )
         report.compare(

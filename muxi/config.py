@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from muxi.errors import ConfigurationError
 from muxi.redact import REDACTED, redact_text
@@ -265,6 +265,8 @@ def _checked_url(argument: str, url: str) -> str:
     if not isinstance(given, str):
         raise ConfigurationError(f"{argument}= takes a URL as text, got {type(given).__name__}")
     url = url.strip()
+    if url.partition(":")[0].lower() in ("unix", "http+unix"):
+        return _socket_url(argument, url)
     # What follows may show the URL, so that first of all it must have nothing secret in it.
     if "@" in url.partition("://")[2].partition("/")[0] or ("@" in url and not _has_host(url)):
         raise ConfigurationError(f"{argument} has a user name in it; send credentials with headers= or a plugin")
@@ -273,8 +275,37 @@ def _checked_url(argument: str, url: str) -> str:
     if not url.isprintable() or " " in url:
         raise ConfigurationError(f"{argument}={url!r} has white space or control characters in it")
     if not _has_host(url):
-        raise ConfigurationError(f"{argument}={url!r} is not an http or https URL with a host")
+        raise ConfigurationError(
+            f"{argument}={url!r} is not an http or https URL with a host, and not a socket (unix:///run/muxi.sock)"
+        )
     return url.rstrip("/")
+
+
+def _socket_url(argument: str, url: str) -> str:
+    """The address of a Unix socket in the one form that transports know: ``http+unix://%2Frun%2Fmuxi.sock/prefix``.
+
+    ``unix:///run/muxi.sock``, ``unix:/run/muxi.sock`` and ``unix:muxi.sock`` (below the working directory) are
+    taken too; a path prefix follows after a colon, as nginx has it: ``unix:/run/muxi.sock:/prefix``.
+    """
+    scheme, _, rest = url.partition(":")
+    if "?" in url or "#" in url or not url.isprintable():
+        raise ConfigurationError(f"{argument}={url!r} has characters in it that the address of a socket cannot have")
+    if scheme.lower() == "http+unix":
+        path, slash, prefix = rest.removeprefix("//").partition("/")
+        path, prefix = unquote(path), slash + prefix
+    else:
+        if rest.startswith("//") and not rest.startswith("///"):
+            raise ConfigurationError(
+                f"{argument}={url!r} has two slashes, so that its path would begin with a host; "
+                f"write unix:///{rest[2:]} for a path from the root, or unix:{rest[2:]} for one from here"
+            )
+        path, colon, prefix = rest.removeprefix("//").partition(":/")
+        prefix = colon[1:] + prefix
+    if not path or path.endswith("/") or "\0" in path:
+        raise ConfigurationError(
+            f"{argument}={url!r} names no socket; write unix:///run/muxi.sock, or http+unix://%2Frun%2Fmuxi.sock/prefix"
+        )
+    return f"http+unix://{quote(os.path.abspath(path), safe='')}{prefix}".rstrip("/")
 
 
 def _has_host(url: str) -> bool:

@@ -47,6 +47,7 @@ def _shipped(module: str, name: str) -> Callable[[], object]:
 
 _SHIPPED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "requests": (("requests", "RequestsTransport"), ("aiohttp", "AiohttpTransport")),
+    "urllib3": (("urllib3", "Urllib3Transport"), ("aiohttp", "AiohttpTransport")),
     "aiohttp": (("requests", "RequestsTransport"), ("aiohttp", "AiohttpTransport")),
     "memory": (("memory", "MemoryTransport"), ("memory", "AsyncMemoryTransport")),
 }

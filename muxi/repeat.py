@@ -183,7 +183,8 @@ def may_repeat(repeat: Repeat, error: MuxiError, *, keyed: bool) -> bool:
         error: what the attempt ended with.
         keyed: whether the attempt carried an idempotency key.
     """
-    if isinstance(error, StreamInterrupted):
+    # A proxy that was sent a wrong password counts, and locks the account in the end.
+    if isinstance(error, StreamInterrupted) or error.code == "PROXY_AUTHENTICATION":
         return False
     if was_refused(error):
         return True

@@ -5,18 +5,25 @@ from __future__ import annotations
 import builtins
 import errno
 import http.client
+import re
 import socket
 import ssl
 import time
 from collections.abc import Generator, Sequence
-from typing import cast
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError, ValidationError
 from muxi.redact import redact_text
 from muxi.transport import Body, Request, Timeouts
+from muxi_transports._tls import advice_for
 
 __all__ = ["Attempt"]
 
+# How proxies refuse somebody whom they do not know, in the words of http.client, aiohttp (as put here), PySocks and
+# python-socks.
+_PROXY_WANTS_USER = re.compile(
+    "Tunnel connection failed: 407|SOCKS5 authentication (?:failed|methods were)|"
+    "No username/password supplied|No acceptable authentication methods|Username and password authentication failure"
+)
 # A socket's wait ends up to this many seconds before the deadline that it was cut to.
 _ROUNDING = 0.002
 
@@ -26,7 +33,9 @@ class Attempt:
 
     Args:
         request: what is sent.
-        where: the host and port it goes to, for messages.
+        where: the host and port it goes to, or the socket, for messages.
+        proxy: the proxy it goes through, as host and port.
+        trust: which certificate authorities count, in words.
     """
 
     __slots__ = (
@@ -38,11 +47,13 @@ class Attempt:
         "ended_by",
         "headless",
         "proxy",
+        "queued",
         "timeouts",
+        "trust",
         "where",
     )
 
-    def __init__(self, request: Request, where: str) -> None:
+    def __init__(self, request: Request, where: str, proxy: str | None = None, trust: str = "") -> None:
         self.where: str = where
         self.body: Body | None = request.body
         self.timeouts: Timeouts = request.timeouts
@@ -54,8 +65,10 @@ class Attempt:
         #: Whether the request is out and the head of its answer is not there yet.
         self.headless: bool = False
         self._head_deadline: float | None = None
-        #: The proxy it goes through, as host and port.
-        self.proxy: str | None = None
+        self.proxy: str | None = proxy
+        self.trust: str = trust
+        #: Whether it waits for one of the pool's connections to become free.
+        self.queued: bool = False
         #: What the body raised while it was being sent.
         self.body_error: BaseException | None = None
         #: Who closed the answer before its end: the ``caller`` of close(), or the ``transport`` when it was closed.
@@ -67,14 +80,16 @@ class Attempt:
         Raises:
             builtins.TimeoutError: ``timeouts.total`` has passed.
         """
-        waiting_for_head = self.headless and self._head_deadline is not None
-        if self.deadline is None and not waiting_for_head:
-            return self.timeouts.read
-        now = time.monotonic()
-        bounds = [None if self.deadline is None else self.deadline - now]
-        bounds.append(cast(float, self._head_deadline) - now if waiting_for_head else self.timeouts.read)
-        wait = min(bound for bound in bounds if bound is not None)
-        if wait <= 0:
+        wait = self.timeouts.read
+        head_deadline = self._head_deadline if self.headless else None
+        if head_deadline is not None:
+            wait = head_deadline - time.monotonic()
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            wait = left if wait is None or left < wait else wait
+        elif head_deadline is None:
+            return wait
+        if wait is not None and wait <= 0:
             raise builtins.TimeoutError("timed out")
         return wait
 
@@ -83,6 +98,15 @@ class Attempt:
         self.headless = True
         if self.timeouts.head is not None:
             self._head_deadline = time.monotonic() + self.timeouts.head
+
+    @property
+    def time_to_connect(self) -> float | None:
+        """How long making a connection may take: no longer than what is left of the whole attempt."""
+        connect = self.timeouts.connect
+        if self.deadline is None:
+            return connect
+        left = max(self.deadline - time.monotonic(), _ROUNDING)
+        return left if connect is None or left < connect else connect
 
     @property
     def longest_silence(self) -> float | None:
@@ -134,6 +158,13 @@ class Attempt:
                 bound="timeout",
                 connected=self.connected,
             )
+        if self.queued:
+            return TimeoutError(
+                "POOL_TIMEOUT",
+                f"all connections to {where} were at work for {timeouts.connect or 0:g} s; pool_size= allows more",
+                bound="connect",
+                connected=False,
+            )
         if not self.connected:
             within = "in the time that the system allows" if timeouts.connect is None else f"in {timeouts.connect:g} s"
             return TimeoutError(
@@ -173,19 +204,26 @@ class Attempt:
         if self.connected:
             # The peer may refuse a client's certificate after the handshake; a mere end of file is no word on TLS.
             if _any(found, ssl.SSLError) and not _any(found, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                return self.failed(reason, code="TLS_ERROR")
+                return self.failed(reason + advice_for(found, self.trust), code="TLS_ERROR")
             return self.failed(reason, code="INVALID_RESPONSE" if invalid else None)
+        if any(_PROXY_WANTS_USER.search(str(e)) for e in found):
+            return self.refused_by_proxy(reason)
         if any("Tunnel connection failed" in str(e) for e in found):
             return self.failed(reason, code="PROXY_ERROR")
         if _any(found, ssl.SSLError, ssl.CertificateError):
-            return self.failed(reason, code="TLS_ERROR")
+            return self.failed(reason + advice_for(found, self.trust), code="TLS_ERROR")
         if self.proxy is not None:
             return self.failed(reason, code="PROXY_ERROR")
         if _any(found, socket.gaierror):
             return self.failed(reason, code="DNS_ERROR")
         if any(isinstance(e, OSError) and e.errno == errno.ECONNREFUSED for e in found):
             return self.failed(reason, code="CONNECTION_REFUSED")
-        return self.failed(reason)
+        return self.failed(reason + _advice_on_socket(found))
+
+    def refused_by_proxy(self, reason: str) -> ConnectionError:
+        """The error for a proxy that asks for a user and a password: nothing went on to the server."""
+        self.connected = False
+        return self.failed(reason, code="PROXY_AUTHENTICATION")
 
     def _where_with_proxy(self) -> str:
         return self.where if self.proxy is None else f"{self.where} (through the proxy {self.proxy})"
@@ -197,6 +235,10 @@ _SENTENCES = {
     "CONNECTION_REFUSED": "{where} refused the connection; is it running there?",
     "DNS_ERROR": "the name in {where} could not be resolved: {reason}",
     "INVALID_RESPONSE": "{where} sent what is not an HTTP response: {reason}",
+    "PROXY_AUTHENTICATION": (
+        "the proxy did not connect to {where}: {reason}. It wants a user and a password, or does not accept those "
+        "that it was sent; they go into the proxy's URL, percent-encoded (user:password@host:port)"
+    ),
     "PROXY_ERROR": "the proxy did not connect to {where}: {reason}",
     "TLS_ERROR": "no secure connection to {where}: {reason}",
 }
@@ -204,6 +246,18 @@ _SENTENCES = {
 
 def _any(found: Sequence[BaseException], *types: type[BaseException]) -> bool:
     return any(isinstance(error, types) for error in found)
+
+
+def _advice_on_socket(found: Sequence[BaseException]) -> str:
+    """What to look at where a Unix socket cannot be connected to; TCP does not fail in these ways."""
+    for error in found:
+        if isinstance(error, FileNotFoundError):
+            return "; is the server running, and is this where it has its socket?"
+        if isinstance(error, PermissionError):
+            return "; may this user write to the socket, and look into the folders above it?"
+        if isinstance(error, NotADirectoryError) or getattr(error, "errno", None) == errno.ENOTSOCK:
+            return "; is this the path of a socket?"
+    return ""
 
 
 def reason_of(found: Sequence[BaseException]) -> str:

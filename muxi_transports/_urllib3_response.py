@@ -1,184 +1,82 @@
-"""Answers of urllib3 as the contract of transports wants them: bodies as they arrive, closing, errors of our own."""
+"""Answers that urllib3 received as the contract of transports wants them: bodies as they arrive, and closing."""
 
 from __future__ import annotations
 
-import builtins
-import http.client
 import os
 import socket
-import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
 
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    DecodeError,
-    HTTPError,
-    InvalidChunkLength,
-    LocationValueError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-    SSLError,
-)
-from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
+import urllib3
+from urllib3._collections import HTTPHeaderDict
 
-from muxi.errors import MuxiError
-from muxi.transport import Response
-from muxi_transports._attempt import Attempt, invalid_request
-from muxi_transports._urllib3_connection import Answer
+from muxi.transport import Headers, Response
+from muxi_transports._attempt import Attempt
+from muxi_transports._urllib3_answer import Answer, shut_down
+from muxi_transports._urllib3_failures import FAILURES, failure_of
 from muxi_transports._wire import PIECE, received_headers
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
-__all__ = ["Urllib3Response", "translated"]
-
-# What means an answer that is no HTTP, and what of it only means an early end.
-_INVALID = (http.client.HTTPException, DecodeError)
-_EARLY_END = (http.client.IncompleteRead, http.client.RemoteDisconnected)
-_NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError, LocationValueError)
-# What urllib3 and the floors below it raise.
-_FAILURES = (HTTPError, OSError, http.client.HTTPException)
+__all__ = ["EndableResponse", "PooledResponse", "SessionResponse"]
 
 
-@contextmanager
-def translated(attempt: Attempt, *, foreign: bool = False) -> Iterator[None]:
-    """Every exception of requests, urllib3, http.client, ssl and the socket as an error of :mod:`muxi.errors`.
+class EndableResponse(Response):
+    """An answer that any thread can end, while another one reads it."""
 
-    Args:
-        attempt: what was tried.
-        foreign: whether the connection is not one of ours, so that how far it came is told by the exception alone.
-    """
-    try:
-        yield
-    except MuxiError:
-        raise
-    except _FAILURES as error:
-        raise failure_of(error, attempt, foreign=foreign) from error
-    except ValueError as error:
-        if foreign or attempt.body_error is not None:
-            raise
-        raise invalid_request(error) from error
-
-
-def failure_of(error: BaseException, attempt: Attempt, *, foreign: bool = False) -> BaseException:
-    """The error for whatever went wrong; what the body itself raised is left as it is."""
-    if attempt.body_error is not None:
-        return attempt.body_error
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, LocationValueError | http.client.InvalidURL | UnicodeError):
-            return invalid_request(cause)
-    if foreign:
-        attempt.connected = not any(isinstance(cause, _NOT_CONNECTED) for cause in causes)
-        if attempt.proxy is None and any(isinstance(cause, ProxyError) for cause in causes):
-            attempt.proxy = "of the session"
-    return attempt.failed_by(
-        [_as_builtin(cause) for cause in causes],
-        invalid=any(isinstance(e, InvalidChunkLength) for e in causes)
-        or any(isinstance(e, _INVALID) and not isinstance(e, _EARLY_END) for e in causes),
-    )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions behind an exception, outermost first."""
-    seen: set[int] = set()
-    behind: BaseException | None = error
-    while behind is not None and id(behind) not in seen:
-        seen.add(id(behind))
-        yield behind
-        if isinstance(behind, MaxRetryError) and behind.reason is not None:
-            behind = behind.reason
-        else:
-            wrapped = next((arg for arg in reversed(behind.args) if isinstance(arg, BaseException)), None)
-            behind = wrapped or behind.__cause__
-
-
-def _as_builtin(error: BaseException) -> BaseException:
-    """An exception of urllib3 as the one of Python that means the same, where there is one."""
-    if isinstance(error, Urllib3TimeoutError) and not isinstance(error, NewConnectionError):
-        return builtins.TimeoutError(str(error))
-    if isinstance(error, SSLError):
-        return ssl.SSLError(str(error))
-    return error
-
-
-class Urllib3Response(Response):
-    """An answer that urllib3 received.
-
-    Args:
-        raw: the answer with its body unread.
-        attempt: the bounds to keep.
-        answer: the same one floor below, if it came over a connection of ours.
-        content: the body, if somebody has read it already (a hook of a session).
-    """
-
-    def __init__(
-        self, raw: BaseHTTPResponse, attempt: Attempt, answer: Answer | None = None, content: bytes | None = None
-    ) -> None:
-        super().__init__(
-            raw.status,
-            received_headers(raw.headers.items()),
-            reason=raw.reason or "",
-            http_version="1.0" if raw.version == 10 else "1.1",
-        )
-        self._raw = raw
+    def __init__(self, status: int, headers: Headers, reason: str, http_version: str, attempt: Attempt) -> None:
+        super().__init__(status, headers, reason=reason, http_version=http_version)
         self._attempt = attempt
         attempt.headless = False
-        self._answer = answer
-        self._content = content
-        self._socket = None if answer is not None else _socket_of(raw)
         self._pid = os.getpid()
         self._reading = False
         self._freed = False
         self._freeing = threading.Lock()
 
+    @abstractmethod
+    def _read(self) -> bytes:
+        """What has arrived; nothing at the end."""
+
+    @abstractmethod
+    def _wake_reader(self) -> None:
+        """End the reader's wait; it frees the connection itself, so that no two threads touch it at once."""
+
+    @abstractmethod
+    def _let_go(self) -> None:
+        """Give the connection back or close it."""
+
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives; see :meth:`muxi.transport.Response.chunks`."""
-        attempt, read1 = self._attempt, self._raw.read1
-        if self._content is not None:
-            if self._content:
-                yield self._content
-            return
+        attempt = self._attempt
         while True:
             # Set first and looked at second, the other way round than in end(): one of the two notices the other.
             self._reading = True
-            if self._is_ended():
+            if attempt.ended_by is not None:
                 break
             try:
-                if self._socket is not None:
-                    self._bound_next_read(self._socket)
-                data = read1(PIECE, True)
+                data = self._read()
             except BaseException as error:
-                if self._is_ended():
+                if attempt.ended_by is not None:
                     break
                 self._reading = False
                 self.close()
-                # A ValueError or AttributeError is how http.client notices that its file is gone.
-                if isinstance(error, (*_FAILURES, ValueError, AttributeError)):
+                # A ValueError or AttributeError is how a socket or a file says that it is gone.
+                if isinstance(error, (*FAILURES, ValueError, AttributeError)):
                     raise failure_of(error, attempt) from error
                 raise
             self._reading = False
-            if not data or self._is_ended():
+            if not data or attempt.ended_by is not None:
                 break
             yield data
         self._reading = False
-        if self._is_ended():
+        if attempt.ended_by is not None:
             self._free()
         if attempt.ended_by == "transport":
             raise attempt.failed("the transport was closed")
-
-    def _is_ended(self) -> bool:
-        return self._attempt.ended_by is not None
-
-    def _bound_next_read(self, sock: socket.socket) -> None:
-        # A connection that is not ours (a user's session) keeps no bounds by itself.
-        wait = self._attempt.next_wait()
-        with suppress(OSError):  # closed: everything was read
-            sock.settimeout(wait)
 
     def close(self) -> None:
         """Free the connection; see :meth:`muxi.transport.Response.close`."""
@@ -197,22 +95,117 @@ class Urllib3Response(Response):
         else:
             self._free()
 
-    def _wake_reader(self) -> None:
-        """End the reader's wait; it frees the connection itself, so that no two threads touch it at once."""
-        if self._answer is not None:
-            self._answer.cut_off()
-            return
-        with suppress(OSError, ValueError, RuntimeError, NotImplementedError):
-            self._raw.shutdown()
-
     def _free(self) -> None:
         with self._freeing:
             if self._freed:
                 return
             self._freed = True
-        with suppress(*_FAILURES, ValueError):
-            self._raw.close()
-            self._raw.release_conn()
+        with suppress(*FAILURES, ValueError):
+            self._let_go()
+
+
+class PooledResponse(EndableResponse):
+    """An answer over a connection of ours.
+
+    Args:
+        answer: the answer with its body unread.
+        attempt: the bounds to keep.
+    """
+
+    def __init__(self, answer: Answer, attempt: Attempt) -> None:
+        head = answer.head
+        super().__init__(head.status, received_headers(head.headers), head.reason, head.version, attempt)
+        self._answer = answer
+        self._read1 = answer.read1
+        codings = self.headers.get("content-encoding")
+        if codings and codings.lower() != "identity":
+            self._read1 = _decoded(answer, codings)
+
+    def _read(self) -> bytes:
+        return self._read1()
+
+    def _wake_reader(self) -> None:
+        self._answer.cut_off()
+
+    def _let_go(self) -> None:
+        self._answer.drop()
+
+    def __del__(self) -> None:
+        if not self._freed:
+            self._answer.abandon()
+
+
+def _decoded(answer: Answer, codings: str) -> Callable[[], bytes]:
+    """Reading an answer whose content is compressed: urllib3 knows how."""
+    decoding = urllib3.HTTPResponse(
+        cast(Any, _Readable(answer)),  # it wants a file, and uses as much of it as there is
+        headers=HTTPHeaderDict({"Content-Encoding": codings}),
+        status=200,
+        preload_content=False,
+        decode_content=True,
+    )
+    return lambda: decoding.read1(PIECE, True)
+
+
+class _Readable:
+    """An answer as a file, as far as urllib3 needs one to decode what it reads."""
+
+    closed = False
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._left = b""
+
+    def read1(self, size: int = -1) -> bytes:
+        data = self._left or self._answer.read1()
+        if size < 0:
+            size = len(data)
+        data, self._left = data[:size], data[size:]
+        return data
+
+    read = read1
+
+    def close(self) -> None:
+        pass
+
+
+class SessionResponse(EndableResponse):
+    """An answer over a connection of somebody else's: a session's, an adapter's.
+
+    Args:
+        raw: the answer with its body unread.
+        attempt: the bounds to keep.
+        content: the body, if somebody has read it already (a hook of a session).
+    """
+
+    def __init__(self, raw: BaseHTTPResponse, attempt: Attempt, content: bytes | None = None) -> None:
+        version = "1.0" if raw.version == 10 else "1.1"
+        super().__init__(raw.status, received_headers(raw.headers.items()), raw.reason or "", version, attempt)
+        self._raw = raw
+        self._content = content
+        self._socket = _socket_of(raw)
+
+    def _read(self) -> bytes:
+        if self._content is not None:
+            content, self._content = self._content, b""
+            return content
+        if self._socket is not None:
+            # A connection that is not ours keeps no bounds by itself.
+            wait = self._attempt.next_wait()
+            with suppress(OSError):  # closed: everything was read
+                self._socket.settimeout(wait)
+        return self._raw.read1(PIECE, True)
+
+    def _wake_reader(self) -> None:
+        if self._socket is not None:
+            shut_down(self._socket)
+            return
+        with suppress(OSError, ValueError, RuntimeError, NotImplementedError):
+            self._raw.shutdown()
+
+    def _let_go(self) -> None:
+        self._raw.close()
+        self._raw.release_conn()
 
 
 def _socket_of(raw: BaseHTTPResponse) -> socket.socket | None:

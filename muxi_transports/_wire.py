@@ -1,31 +1,27 @@
-"""What the HTTP transports share about the wire: URLs, header text, the environment's proxies, trust in TLS."""
+"""What the HTTP transports share about the wire: URLs, and header text both ways."""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
-import os
 import re
-import ssl
-import urllib.request
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from muxi.errors import ConfigurationError, ValidationError
 from muxi.redact import redact_text
 from muxi.transport import Body, Headers
+from muxi_transports._unix import SCHEME, socket_in
 
-__all__ = ["Origin", "ca_bundle", "proxy_for", "received_headers", "sendable_headers", "split_url", "tls_context"]
+__all__ = ["Origin", "basic_credentials", "parse_origin", "received_headers", "sendable_headers", "split_url"]
 
-#: What is asked for unless the request says otherwise: what both transports can decode as it arrives.
+#: What is asked for unless the request says otherwise: what the transports can decode as it arrives.
 ACCEPT_ENCODING = "gzip, deflate"
 #: How much is read or written at a time, in bytes.
 PIECE = 64 * 1024
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
-_ORIGIN = re.compile(r"[a-zA-Z]+://[^/?#]*")
+_ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*://[^/?#]*")
 
 
 class Origin(NamedTuple):
@@ -36,11 +32,24 @@ class Origin(NamedTuple):
     port: int
     #: The value of an ``Authorization`` header, out of a user and password in the URL.
     authorization: str | None
+    #: The path of the Unix socket that it leads to, in place of host and port.
+    socket: str | None = None
 
     @property
     def where(self) -> str:
-        """Host and port, for messages."""
+        """Host and port, or the socket, for messages."""
+        if self.socket is not None:
+            return f"the socket {self.socket}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def host_header(self) -> str:
+        """The value of the ``Host`` header: the port is left out where it is the scheme's own (RFC 9110, 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+_PORTS = {"http": 80, "https": 443}
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -59,25 +68,31 @@ def split_url(url: str) -> tuple[str, str]:
 
 
 def parse_origin(base: str) -> Origin:
-    """Scheme, host and port of a URL's beginning.
+    """Scheme, host and port of a URL's beginning, or the socket that it names (``http+unix://%2Frun%2Fmuxi.sock``).
 
     Raises:
-        ConfigurationError: not http(s), no host, or no such port.
+        ConfigurationError: not http(s), no host, no such port, or this system has no Unix sockets.
     """
     try:
         parts = urlsplit(base)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigurationError(redact_text(f"{base!r} is not a URL: {error}")) from error
+    if parts.scheme == SCHEME:
+        return Origin("http", "localhost", 80, None, socket_in(parts.netloc))
     if parts.scheme not in ("http", "https"):
         raise ConfigurationError(redact_text(f"{base!r} is not an http or https URL"))
     if not host:
         raise ConfigurationError(redact_text(f"{base!r} names no host"))
-    authorization = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    return Origin(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), authorization)
+    return Origin(parts.scheme, host, port or _PORTS[parts.scheme], basic_credentials(parts))
+
+
+def basic_credentials(parts: SplitResult) -> str | None:
+    """The user and password of a URL as the value of an ``Authorization`` header (RFC 7617); None where it has none."""
+    if parts.username is None:
+        return None
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
 def sendable_headers(headers: Headers, body: Body | None, authorization: str | None = None) -> dict[str, str]:
@@ -86,9 +101,15 @@ def sendable_headers(headers: Headers, body: Body | None, authorization: str | N
     Values of one name are joined by commas.
     """
     sendable: dict[str, str] = {}
-    for name in headers:
-        if body is None or name.lower() not in ("content-length", "transfer-encoding"):
-            sendable[name] = headers[name]
+    kept = ""
+    for name, value in headers.items():  # the values of one name come one after the other
+        if kept and name.lower() == kept.lower():
+            sendable[kept] += f", {value}"
+            continue
+        if body is not None and name.lower() in ("content-length", "transfer-encoding"):
+            continue
+        sendable[name] = value
+        kept = name
     if "accept-encoding" not in headers:
         sendable["Accept-Encoding"] = ACCEPT_ENCODING
     if authorization is not None and "authorization" not in headers:
@@ -122,104 +143,3 @@ def _as_utf8(value: str) -> str:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return value
-
-
-def proxy_for(origin: Origin, proxies: Mapping[str, str], trust_env: bool) -> str | None:
-    """The URL of the proxy for an origin, or None.
-
-    Args:
-        proxies: by ``scheme://host``, ``scheme``, ``all://host`` or ``all``; ``no_proxy`` lists the hosts that
-            are gone to directly (names with what is below them, ``host:port``, networks such as ``10.0.0.0/8``).
-        trust_env: whether HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY (and the system's settings) are asked
-            where ``proxies`` says nothing.
-    """
-    for key in (f"{origin.scheme}://{origin.host}", origin.scheme, f"all://{origin.host}", "all"):
-        if proxies.get(key):
-            return None if _is_listed(origin, proxies.get("no_proxy", "")) else _with_scheme(proxies[key])
-    if not trust_env:
-        return None
-    found = urllib.request.getproxies()
-    proxy = found.get(origin.scheme) or found.get("all")
-    if not proxy or _is_listed(origin, found.get("no", "")) or urllib.request.proxy_bypass(origin.where):
-        return None
-    return _with_scheme(proxy)
-
-
-def _is_listed(origin: Origin, no_proxy: str) -> bool:
-    """Whether ``no_proxy`` says to go to an origin directly."""
-    try:
-        address = ipaddress.ip_address(origin.host)
-    except ValueError:
-        address = None
-    for entry in (entry.strip().lower() for entry in no_proxy.split(",")):
-        if not entry:
-            continue
-        if entry == "*":
-            return True
-        if "/" in entry:
-            with suppress(ValueError):
-                if address is not None and address in ipaddress.ip_network(entry, strict=False):
-                    return True
-        name = entry.removeprefix("*").removeprefix(".")
-        for known in (origin.host, f"{origin.host}:{origin.port}", origin.where):
-            if known == name or (address is None and known.endswith("." + name)):
-                return True
-    return False
-
-
-def _with_scheme(proxy: str) -> str:
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def proxy_address(proxy: str) -> str:
-    """Host and port of a proxy's URL, for messages.
-
-    Raises:
-        ConfigurationError: it is not a URL.
-    """
-    try:
-        parts = urlsplit(proxy)
-        if parts.hostname:
-            return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-    except ValueError:
-        pass
-    raise ConfigurationError(redact_text(f"{proxy!r} is not the URL of a proxy"))
-
-
-def ca_bundle(verify: bool | str, trust_env: bool) -> str | None:
-    """The file or directory with the certificate authorities to trust; None where nothing is verified."""
-    if verify is False:
-        return None
-    if verify is True:
-        named = (os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")) if trust_env else None
-        if named:
-            return named
-        import certifi
-
-        return certifi.where()
-    return verify
-
-
-def tls_context(verify: bool | str, cert: str | tuple[str, str] | None, trust_env: bool) -> ssl.SSLContext:
-    """What TLS connections are made with. Loading the authorities takes milliseconds: share it.
-
-    Raises:
-        ConfigurationError: a file is not there, or is not what it should be.
-    """
-    bundle = ca_bundle(verify, trust_env)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        if bundle is None:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        elif os.path.isdir(bundle):  # noqa: PTH112  a string all the way
-            context.load_verify_locations(capath=bundle)
-        else:
-            context.load_verify_locations(cafile=bundle)
-        if cert is not None:
-            context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
-    except OSError as error:
-        named = f"cert={cert!r}" if bundle is None else f"verify={bundle!r}" + (f", cert={cert!r}" if cert else "")
-        raise ConfigurationError(f"the TLS settings ({named}) cannot be used: {error.strerror or error}") from error
-    return context

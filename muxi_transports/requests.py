@@ -1,13 +1,9 @@
-"""The default transport: requests, by its adapter alone, or by a session of the user's own."""
+"""The default transport: requests, by its adapter alone, by adapters of the user's own, or by a session of theirs."""
 
 from __future__ import annotations
 
-import os
-import ssl
-import threading
-import weakref
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 import requests.adapters
@@ -16,18 +12,16 @@ import urllib3.util
 from urllib3.connectionpool import HTTPConnectionPool
 
 from muxi.errors import ConfigurationError
-from muxi.transport import BytesBody, Request, Response, Transport
+from muxi.transport import BytesBody, Request
 from muxi_transports._attempt import Attempt, invalid_request
-from muxi_transports._urllib3_connection import POOL_CLASSES, Order, as_bytes, refuse_fork
-from muxi_transports._urllib3_response import Urllib3Response, translated
-from muxi_transports._wire import (
-    parse_origin,
-    proxy_address,
-    proxy_for,
-    sendable_headers,
-    split_url,
-    tls_context,
-)
+from muxi_transports._settings import HttpSettings, SourceAddress
+from muxi_transports._tls import Cert, Verify
+from muxi_transports._urllib3_answer import Answer
+from muxi_transports._urllib3_connection import Order
+from muxi_transports._urllib3_failures import translated
+from muxi_transports._urllib3_response import EndableResponse, SessionResponse
+from muxi_transports._urllib3_transport import PooledTransport
+from muxi_transports._wire import parse_origin, sendable_headers, split_url
 
 if TYPE_CHECKING:
     from requests.structures import CaseInsensitiveDict
@@ -35,222 +29,196 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestsTransport"]
 
+# What requests' own exceptions say of a URL or a header that cannot be sent.
+_INVALID = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+)
 
-class RequestsTransport(Transport):
+
+class RequestsTransport(PooledTransport):
     """Sends over requests, whose connections it keeps and shares between threads.
 
     Without a session of yours it takes the short path: the adapter of requests without what its sessions look
     up anew for every request. Proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) and certificate
-    authorities (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) of the environment are looked up once per host;
-    ``.netrc`` is never read, cookies are not kept.
+    authorities (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR) of the environment are looked
+    up once per host; ``.netrc`` is never read, cookies are not kept.
 
     Args:
         session: a session of your own, with its authentication, cookies, adapters and proxies; requests go
             through all of it. It is never closed here. Set it up before you give it: the other arguments do
             not apply to it.
-        verify: whether TLS certificates are verified, or the path of the authorities to trust instead.
-        cert: a client certificate: the path of a file with certificate and key, or of one for each.
-        proxies: proxy URLs by ``scheme://host``, by scheme, or for ``all``; they go before the environment's.
-        trust_env: whether the environment is asked at all.
+        adapters: adapters of requests by the beginning of the URLs that they serve; the longest that fits is
+            taken. Other URLs take the short path. They are closed with the transport.
+        verify: whether TLS certificates are verified, or the path of the authorities to trust instead (a file
+            or a folder), or an ``ssl.SSLContext``.
+        cert: a client certificate: the path of a file with certificate and key, ``(certificate, key)``, or
+            ``(certificate, key, password of the key)``.
+        proxies: proxy URLs (http, https; socks4, socks4a, socks5, socks5h with the extra ``[socks]``) by
+            ``scheme://host``, by scheme, or for ``all``; ``no_proxy`` lists the hosts that are gone to directly.
+            They go before the environment's.
+        trust_env: whether the environment is asked at all, for proxies and certificate authorities.
         pool_size: how many idle connections are kept per host; there may be more at work.
+        pool_block: allow no more than ``pool_size`` connections per host; a request waits until one is free,
+            as long as connecting may take.
+        source_address: the address of this machine that connections come from, or ``(address, port)``.
+        keep_alive: seconds that an idle connection is kept for the next request; None is without bound.
+        tcp_keep_alive: seconds of silence after which the system probes whether the peer is still there, which
+            also keeps the way through firewalls open during long silent streams; None is never.
 
     Raises:
-        ConfigurationError: the session comes with settings that are its own business, or urllib3 is not the
-            real one.
+        ConfigurationError: an option has no sense, or contradicts another; or urllib3 is not the real one.
     """
 
     def __init__(
         self,
         *,
         session: requests.Session | None = None,
-        verify: bool | str = True,
-        cert: str | tuple[str, str] | None = None,
+        adapters: Mapping[str, requests.adapters.BaseAdapter] | None = None,
+        verify: Verify = True,
+        cert: Cert | None = None,
         proxies: Mapping[str, str] | None = None,
         trust_env: bool = True,
         pool_size: int = 100,
+        pool_block: bool = False,
+        source_address: SourceAddress | None = None,
+        keep_alive: float | None = 60.0,
+        tcp_keep_alive: float | None = 45.0,
     ) -> None:
-        refuse_fork()
-        if session is not None and (verify is not True or cert is not None or proxies is not None or not trust_env):
-            raise ConfigurationError(
-                "verify=, cert=, proxies= and trust_env= are set on the session itself, not beside it"
-            )
+        if session is not None:
+            beside = {
+                "adapters=": adapters is not None,
+                "verify=": verify is not True,
+                "cert=": cert is not None,
+                "proxies=": proxies is not None,
+                "trust_env=": not trust_env,
+                "pool_size=": pool_size != 100,
+                "pool_block=": pool_block,
+                "source_address=": source_address is not None,
+                "keep_alive=": keep_alive != 60.0,
+                "tcp_keep_alive=": tcp_keep_alive != 45.0,
+            }
+            if given := [name for name, is_given in beside.items() if is_given]:
+                raise ConfigurationError(
+                    f"{', '.join(given)} beside session=: set it on the session itself, or on its adapters"
+                )
         self._session = session
-        self._verify = verify
-        self._cert = cert
-        self._proxies = dict(proxies or {})
-        self._trust_env = trust_env
-        self._pool_size = pool_size
-        self._start()
+        self._adapter = _Adapter()
+        settings = HttpSettings(
+            verify=verify,
+            cert=cert,
+            proxies=proxies,
+            trust_env=trust_env,
+            pool_size=pool_size,
+            pool_block=pool_block,
+            source_address=source_address,
+            keep_alive=keep_alive,
+            tcp_keep_alive=tcp_keep_alive,
+        )
+        self._mounted = _checked(adapters or {}, settings)
+        super().__init__(settings)
 
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._adapter = _Adapter(self._pool_size)
-        self._routes: dict[str, _Route] = {}
-        self._open: weakref.WeakSet[Urllib3Response] = weakref.WeakSet()
-
-    def send(self, request: Request) -> Response:
-        """Send and return with the head of the answer; see :meth:`muxi.transport.Transport.send`.
-
-        Raises:
-            ConnectionError: ``CONNECTION_REFUSED``, ``DNS_ERROR``, ``TLS_ERROR``, ``PROXY_ERROR`` or
-                ``CONNECTION_FAILED`` where no connection was made, else ``CONNECTION_LOST`` or ``INVALID_RESPONSE``.
-            TimeoutError: ``CONNECT_TIMEOUT``, ``READ_TIMEOUT`` or ``TIMEOUT``.
-            ConfigurationError: the URL or the proxy is not one.
-        """
-        if self._pid != os.getpid():
-            self._start_in_child()
-        response = self._send(request) if self._session is None else self._send_with(self._session, request)
-        with self._lock:
-            self._open.add(response)
-        return response
+    def explain(self, url: str) -> str:
+        """As :meth:`~muxi_transports.urllib3.Urllib3Transport.explain`; a session of yours decides by itself."""
+        if self._session is not None:
+            return "as the session that was given decides: its proxies, verify, cert, trust_env and adapters"
+        return super().explain(url)
 
     def close(self) -> None:
         """Free all connections, those at work too: who reads from one gets a ``ConnectionError``."""
-        with self._lock:
-            adapter, self._adapter = self._adapter, _Adapter(self._pool_size)
-            routes, self._routes = self._routes, {}
-            responses = list(self._open)
-        for response in responses:
-            response.end("transport")
-        for route in routes.values():
-            route.pool.close()
-        adapter.close()
+        super().close()
+        for adapter in self._mounted.values():
+            adapter.close()
 
     def _start_in_child(self) -> None:
-        """Forget what was inherited by a fork: a connection that two processes use serves neither."""
+        adapters = [*self._mounted.values(), *(self._session.adapters.values() if self._session is not None else ())]
+        for adapter in adapters:
+            adapter.close()  # closes this process's copies; the parent's connections live on
+        super()._start_in_child()
+
+    def _send(self, request: Request) -> EndableResponse:
         if self._session is not None:
-            for adapter in self._session.adapters.values():
-                adapter.close()  # closes this process's copies; the parent's connections and the session live on
-        self._start()
+            return _send_with(self._session, request)
+        if self._mounted:
+            url = request.url.lower()
+            for prefix, adapter in self._mounted.items():
+                if url.startswith(prefix):
+                    return self._send_by(adapter, request)
+        return super()._send(request)
 
-    # -- the short path ----------------------------------------------------------------------------------------
+    def _carry(self, order: Order) -> Answer:
+        return cast(Answer, self._adapter.send(_Prepared(order), stream=True, timeout=cast(Any, _NO_TIMEOUT)).raw)
 
-    def _send(self, request: Request) -> Urllib3Response:
-        base, target = split_url(request.url)
-        route = self._routes.get(base) or self._open_route(base)
-        attempt = Attempt(request, route.where)
-        attempt.proxy = route.proxy
-        headers = sendable_headers(request.headers, request.body, route.authorization)
-        order = Order(headers, route.prefix + target, attempt)
-        prepared = _Prepared(request, order, route.pool)
-        times = cast("tuple[float, float]", _connect_and_read(attempt))  # the stubs know no None in it
-        with translated(attempt, foreign=route.foreign):
-            received = self._adapter.send(prepared, stream=True, timeout=times)
-        attempt.connected = True
-        return Urllib3Response(received.raw, attempt, order.answer)
-
-    def _open_route(self, base: str) -> _Route:
-        origin = parse_origin(base)
-        proxy = proxy_for(origin, self._proxies, self._trust_env)
-        context = None
-        if origin.scheme == "https" or (proxy or "").startswith("https:"):
-            context = tls_context(self._verify, self._cert, self._trust_env)
-        with self._lock:
-            if base not in self._routes:
-                pool = self._adapter.open_pool(origin.scheme, origin.host, origin.port, proxy, context)
-                forwarded = proxy is not None and origin.scheme == "http" and not proxy.startswith("socks")
-                self._routes[base] = _Route(
-                    pool,
-                    where=origin.where,
-                    prefix=f"http://{base.rpartition('//')[2].rpartition('@')[2]}" if forwarded else "",
-                    proxy=None if proxy is None else proxy_address(proxy),
-                    authorization=origin.authorization,
-                    foreign=not isinstance(pool, tuple(POOL_CLASSES.values())),
-                )
-            return self._routes[base]
-
-    # -- a session of the user's -------------------------------------------------------------------------------
-
-    def _send_with(self, session: requests.Session, request: Request) -> Urllib3Response:
+    def _send_by(self, adapter: requests.adapters.BaseAdapter, request: Request) -> EndableResponse:
+        """Send by an adapter of the user's, as a session would call it, but with nothing of a session's own."""
         base, _ = split_url(request.url)
-        attempt = Attempt(request, parse_origin(base).where)
-        # requests works the framing out by itself: stated twice, it would send both kinds.
-        headers = sendable_headers(request.headers, request.body)
-        for name in ("Content-Length", "Accept-Encoding"):
-            if name not in request.headers or name == "Content-Length":
-                headers.pop(name, None)
-        attempt.await_head()  # as far as one can know from outside
+        way = self._settings.way_to(base)
+        attempt = Attempt(request, way.origin.where, None if way.proxy is None else way.proxy.where, way.trust)
+        attempt.await_head()
         with translated(attempt, foreign=True):
             try:
-                received = session.request(
-                    request.method,
-                    request.url,
-                    data=_for_session(attempt),
-                    headers=cast("dict[str, str]", as_bytes(headers)),
+                prepared = requests.Request(
+                    request.method, request.url, cast(Any, _headers_for_requests(request)), data=_data(attempt)
+                ).prepare()
+                received = adapter.send(
+                    prepared,
                     stream=True,
-                    allow_redirects=False,
-                    timeout=_connect_and_read(attempt),
+                    timeout=cast("tuple[float, float]", _connect_and_read(attempt)),  # the stubs know no None in it
+                    verify=self._settings.bundle(),
+                    cert=self._settings.certificate(),
+                    proxies=None if way.proxy is None else {way.origin.scheme: way.proxy.url},
                 )
-            except (
-                requests.exceptions.InvalidURL,
-                requests.exceptions.InvalidSchema,
-                requests.exceptions.MissingSchema,
-                requests.exceptions.InvalidHeader,
-            ) as error:
+            except _INVALID as error:
                 raise invalid_request(error) from error
-        attempt.connected = True
-        # A hook of the session may have read the body already (to log it); then requests has kept it.
-        content = received.content if getattr(received, "_content_consumed", False) else None
-        return Urllib3Response(received.raw, attempt, content=content)
+        return _received(received, attempt)
 
 
-class _Route(NamedTuple):
-    """How an origin is reached: looked up once, used for every request to it."""
+def _checked(
+    adapters: Mapping[str, requests.adapters.BaseAdapter], settings: HttpSettings
+) -> dict[str, requests.adapters.BaseAdapter]:
+    """Adapters by prefix in lower case, the longest first.
 
-    pool: HTTPConnectionPool
-    where: str
-    #: What stands before the path in a request to a forwarding proxy.
-    prefix: str
-    proxy: str | None
-    authorization: str | None
-    #: Whether its connections are not ours (a SOCKS proxy's), so that they keep time bounds less strictly.
-    foreign: bool
+    Raises:
+        ConfigurationError: a prefix is none, or what it leads to is no adapter.
+    """
+    for prefix, adapter in adapters.items():
+        if "://" not in prefix:
+            raise ConfigurationError(f"adapters= takes the beginning of URLs such as 'https://', got {prefix!r}")
+        given: object = adapter
+        if not isinstance(given, requests.adapters.BaseAdapter):
+            raise ConfigurationError(f"adapters[{prefix!r}] takes an adapter of requests, got {type(given).__name__}")
+    if adapters:
+        settings.bundle()
+        settings.certificate()
+    return {prefix.lower(): adapters[prefix] for prefix in sorted(adapters, key=len, reverse=True)}
+
+
+# -- the short path --------------------------------------------------------------------------------------------
+
+# A connection knows its bounds from the order that it carries.
+_NO_TIMEOUT = urllib3.util.Timeout(connect=None, read=None)
 
 
 class _Prepared(requests.PreparedRequest):
     """A request that needs no more preparation."""
 
-    def __init__(self, request: Request, order: Order, pool: HTTPConnectionPool) -> None:
-        super().__init__()
-        self.method = request.method
-        self.url = order.target
-        # requests and urllib3 only look names up and hand the mapping on.
+    def __init__(self, order: Order) -> None:
+        self.method = order.method
+        self.url = ""
+        # requests only looks names up and hands the mapping on, and the order brings the body along.
         self.headers = cast("CaseInsensitiveDict[str]", order)
-        body = request.body
-        # typeshed wants bytes here; requests and urllib3 take any iterable of them.
-        self.body = body.content if isinstance(body, BytesBody) else cast(Any, body and order.attempt.pieces())
-        self.pool = pool
+        self.body = None
+        self.pool = order.route.pool
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
     """The adapter of requests, told beforehand what it would work out for each request."""
 
-    def __init__(self, pool_size: int) -> None:
+    def __init__(self) -> None:
         # No retries at all: whether a request may be repeated is not for a library to guess.
-        super().__init__(pool_connections=100, pool_maxsize=pool_size, max_retries=urllib3.util.Retry(False))
-        self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
-
-    def open_pool(
-        self, scheme: str, host: str, port: int, proxy: str | None, context: ssl.SSLContext | None
-    ) -> HTTPConnectionPool:
-        """The pool for an origin, with what its connections need for TLS.
-
-        Raises:
-            ConfigurationError: the proxy's URL is of no use, or SOCKS support is not installed.
-        """
-        manager: urllib3.PoolManager = self.poolmanager
-        try:
-            if proxy is not None:
-                manager = self.proxy_manager_for(proxy, **({"proxy_ssl_context": context} if context else {}))
-                if not proxy.startswith("socks"):
-                    manager.pool_classes_by_scheme = POOL_CLASSES
-            return manager.connection_from_host(
-                host, port, scheme, pool_kwargs={"ssl_context": context} if scheme == "https" else None
-            )
-        except (ValueError, requests.exceptions.InvalidSchema) as error:
-            hint = " (pip install 'requests[socks]')" if (proxy or "").startswith("socks") else ""
-            raise ConfigurationError(f"{invalid_request(error).message}{hint}") from error
+        super().__init__(pool_connections=1, max_retries=urllib3.util.Retry(False))
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, *args: object, **kwargs: object
@@ -265,7 +233,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         """Nothing: the pool has its TLS context."""
 
     def request_url(self, request: requests.PreparedRequest, proxies: object) -> str:
-        """The target as it is; urllib3 tidies it up, and the connection puts the true one in its place."""
+        """The order has the target."""
         return cast(str, request.url)
 
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
@@ -273,6 +241,48 @@ class _Adapter(requests.adapters.HTTPAdapter):
         response = requests.Response()
         response.raw = resp
         return response
+
+
+# -- a session or adapters of the user's -----------------------------------------------------------------------
+
+
+def _send_with(session: requests.Session, request: Request) -> EndableResponse:
+    base, _ = split_url(request.url)
+    attempt = Attempt(request, parse_origin(base).where, trust="those of the session")
+    attempt.await_head()  # as far as one can know from outside
+    with translated(attempt, foreign=True):
+        try:
+            received = session.request(
+                request.method,
+                request.url,
+                data=_data(attempt),
+                headers=_headers_for_requests(request),
+                stream=True,
+                allow_redirects=False,
+                timeout=_connect_and_read(attempt),
+            )
+        except _INVALID as error:
+            raise invalid_request(error) from error
+    return _received(received, attempt)
+
+
+def _received(received: requests.Response, attempt: Attempt) -> EndableResponse:
+    attempt.connected = True
+    # A hook of the session may have read the body already (to log it); then requests has kept it.
+    content = received.content if getattr(received, "_content_consumed", False) else None
+    return SessionResponse(received.raw, attempt, content)
+
+
+def _headers_for_requests(request: Request) -> dict[str, str]:
+    """The headers, without those that requests works out by itself: stated twice, it would send both kinds."""
+    headers = sendable_headers(request.headers, request.body)
+    for name in ("Content-Length", "Accept-Encoding"):
+        if name not in request.headers or name == "Content-Length":
+            headers.pop(name, None)
+    # http.client would refuse text beyond ISO 8859-1; the stubs know of no bytes here.
+    return cast(
+        "dict[str, str]", {name: value if value.isascii() else value.encode() for name, value in headers.items()}
+    )
 
 
 class _Sized:
@@ -289,7 +299,7 @@ class _Sized:
         return self._pieces
 
 
-def _for_session(attempt: Attempt) -> Any:  # Any: requests documents "a file-like object" and takes more
+def _data(attempt: Attempt) -> Any:  # Any: requests documents "a file-like object" and takes more
     body = attempt.body
     if body is None or isinstance(body, BytesBody):
         return None if body is None else body.content

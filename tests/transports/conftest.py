@@ -6,27 +6,40 @@ import contextlib
 import gc
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
 from muxi.transport import Transport
+from muxi_transports._tls import BUNDLE_VARIABLES
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.requests import RequestsTransport
+from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.facade import FacadeTransport, Loop
 from tests.transports.raw_server import RawServer, Script, serving
 
 ServerFactory = Callable[..., RawServer]
 TransportFactory = Callable[..., Transport]
 
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_SYNC: dict[str, TransportFactory] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
+_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", *BUNDLE_VARIABLES)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """What is loaded before the first test stays: looking through it again after each takes longer than the tests."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No proxies from outside; and what a test leaves open is reported in that test."""
-    for name in _PROXY_VARIABLES:
+    for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     yield
@@ -38,21 +51,21 @@ def serve() -> Iterator[ServerFactory]:
     """Start a server that runs a script for each connection."""
     with contextlib.ExitStack() as stack:
 
-        def start(script: Script, tls: ssl.SSLContext | None = None) -> RawServer:
-            return stack.enter_context(serving(script, tls))
+        def start(script: Script, tls: ssl.SSLContext | None = None, path: Path | None = None) -> RawServer:
+            return stack.enter_context(serving(script, tls, path))
 
         yield start
 
 
-@pytest.fixture(params=["requests", "aiohttp"])
+@pytest.fixture(params=["requests", "urllib3", "aiohttp"])
 def make_transport(request: pytest.FixtureRequest) -> Iterator[TransportFactory]:
     """Make the transport under test, with whatever settings; the async one behind a sync face."""
     made: list[Transport] = []
     loops: list[Loop] = []
 
     def make(**settings: Any) -> Transport:
-        if request.param == "requests":
-            made.append(RequestsTransport(**settings))
+        if request.param in _SYNC:
+            made.append(_SYNC[request.param](**settings))
         else:
             loops.append(Loop())
             made.append(FacadeTransport(AiohttpTransport(**settings), loops[-1]))
@@ -74,6 +87,14 @@ def transport(make_transport: TransportFactory) -> Transport:
 def authority() -> trustme.CA:
     """A certificate authority that nobody trusts by default."""
     return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """That authority in a file."""
+    path = tmp_path_factory.mktemp("trust") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
 
 
 @pytest.fixture(scope="session")

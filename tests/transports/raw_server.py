@@ -9,6 +9,8 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
 
 #: Longer than anything takes; what exceeds it has failed.
 PATIENCE = 10.0
@@ -56,13 +58,13 @@ class Peer:
             while True:
                 line = self._until(b"\r\n")
                 size = int(line, 16)
-                piece = self._exactly(size + 2)
+                piece = self.exactly(size + 2)
                 request.framed += line + piece
                 request.body += piece[:-2]
                 if not size:
                     break
         elif lengths := request.values("content-length"):
-            request.body = request.framed = self._exactly(int(lengths[0]))
+            request.body = request.framed = self.exactly(int(lengths[0]))
         self.server.requests.append(request)
         return request
 
@@ -103,7 +105,7 @@ class Peer:
         taken, _, self.buffer = self.buffer.partition(end)
         return taken + end
 
-    def _exactly(self, count: int) -> bytes:
+    def exactly(self, count: int) -> bytes:
         while len(self.buffer) < count:
             self._receive()
         taken, self.buffer = self.buffer[:count], self.buffer[count:]
@@ -122,14 +124,20 @@ Script = Callable[[Peer], None]
 class RawServer:
     """Runs a script for each connection, in a thread of its own."""
 
-    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None, path: Path | None = None) -> None:
         self.script = script
         self.tls = tls
         self.requests: list[Received] = []
         self.connections = 0
         self.failures: list[BaseException] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port: int = self._listener.getsockname()[1]
+        self.path = path
+        if path is None:
+            self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+            self.port: int = self._listener.getsockname()[1]
+        else:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(path))
+            self._listener.listen()
         self._threads: list[threading.Thread] = []
         self._peers: list[Peer] = []
         self._accepting = threading.Thread(target=self._accept, daemon=True)
@@ -137,6 +145,8 @@ class RawServer:
 
     @property
     def url(self) -> str:
+        if self.path is not None:
+            return f"http+unix://{quote(str(self.path), safe='')}"
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
@@ -158,7 +168,8 @@ class RawServer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.path is None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             thread = threading.Thread(target=self._run, args=(sock,), daemon=True)
             self._threads.append(thread)
@@ -168,9 +179,15 @@ class RawServer:
         sock.settimeout(PATIENCE)
         try:
             if self.tls is not None:
-                sock = self.tls.wrap_socket(sock, server_side=True)
+                sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                sock.do_handshake()
         except OSError:
-            sock.close()  # the client did not like the certificate
+            # One side did not like the other's certificate. What is unread would reset the connection, alert and all.
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):
+                    pass
+            sock.close()
             return
         peer = Peer(sock, self)
         self._peers.append(peer)
@@ -185,8 +202,8 @@ class RawServer:
 
 
 @contextlib.contextmanager
-def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    server = RawServer(script, tls)
+def serving(script: Script, tls: ssl.SSLContext | None = None, path: Path | None = None) -> Iterator[RawServer]:
+    server = RawServer(script, tls, path)
     try:
         yield server
     finally:

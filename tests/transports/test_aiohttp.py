@@ -196,14 +196,6 @@ def test_large_bodies_raise_no_warning(serve: ServerFactory, tmp_path: Path) -> 
     assert [len(request.framed) for request in server.requests] == [2_000_000, 2_000_000]
 
 
-def test_socks_is_refused_with_a_word() -> None:
-    async def scenario() -> None:
-        await AiohttpTransport(proxies={"all": "socks5://127.0.0.1:1"}).send(Request("GET", "http://x.invalid/"))
-
-    with pytest.raises(ConfigurationError, match="socks5"):
-        asyncio.run(scenario())
-
-
 def test_what_arrived_before_a_failure_is_handed_on_first(serve: ServerFactory) -> None:
     sent = threading.Event()
 

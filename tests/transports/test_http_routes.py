@@ -185,7 +185,9 @@ def test_a_proxy_that_is_not_there_is_named_without_its_password(make_transport:
     assert "hunter2" not in str(error)
 
 
-def test_a_proxy_that_refuses_is_a_proxy_error(serve: ServerFactory, make_transport: TransportFactory) -> None:
+def test_a_proxy_that_wants_a_password_is_an_error_of_its_own(
+    serve: ServerFactory, make_transport: TransportFactory
+) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.answer(b"", "407 Proxy Authentication Required")
@@ -194,7 +196,7 @@ def test_a_proxy_that_refuses_is_a_proxy_error(serve: ServerFactory, make_transp
     error = failure(transport, get("https://formation.invalid/"))
 
     assert isinstance(error, ConnectionError)
-    assert (error.code, error.connected) == ("PROXY_ERROR", False)
+    assert (error.code, error.connected) == ("PROXY_AUTHENTICATION", False)
     assert "407" in error.message
     assert "hunter2" not in str(error)
 

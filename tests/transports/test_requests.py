@@ -18,6 +18,7 @@ import urllib3
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
 from muxi.transport import BytesBody, FileBody, Headers, IterableBody, Request, Timeouts
+from muxi_transports._attempt import Attempt
 from muxi_transports.requests import RequestsTransport
 from tests.transports.conftest import ServerFactory
 from tests.transports.raw_server import PATIENCE, Peer, unused_port
@@ -271,13 +272,6 @@ def test_a_small_request_goes_out_in_one_piece(serve: ServerFactory, transport: 
     assert got[0].endswith(b"\r\n\r\ncontent")
 
 
-def test_socks_without_its_package_says_what_to_install() -> None:
-    transport = RequestsTransport(proxies={"all": "socks5h://127.0.0.1:1"})
-
-    with pytest.raises(ConfigurationError, match=r"requests\[socks\]"):
-        transport.send(Request("GET", "http://formation.invalid/"))
-
-
 def test_a_fork_of_urllib3_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(urllib3, "HTTPResponse", object)
 
@@ -328,12 +322,13 @@ def test_an_interrupted_read_frees_the_connection(
         peer.wait_for_end()
         ended.set()
 
-    def interrupted(*args: object) -> bytes:
+    def interrupted(*args: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(urllib3.HTTPResponse, "read1", interrupted)
+    response = transport.send(Request("GET", serve(script).url))
+    monkeypatch.setattr(Attempt, "next_wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        transport.send(Request("GET", serve(script).url)).read()
+        response.read()
 
     assert ended.wait(PATIENCE)
 
