@@ -15,6 +15,7 @@ from muxi_transports.faulty import AsyncFaultyTransport, FaultyTransport
 from muxi_transports.memory import Answer, AsyncMemoryTransport, MemoryTransport, Pause
 from muxi_transports.requests import RequestsTransport
 from muxi_transports.routing import AsyncRoutingTransport, RoutingTransport
+from muxi_transports.urllib3 import Urllib3Transport
 from muxi_transports.wsgi import WsgiTransport
 
 _CUT = {"a-truncated-packed-body-never-ends-silently": "the libraries take any end of a gzip for its end"}
@@ -27,6 +28,13 @@ class TestRequests(transport_suite.TransportSuite):
 
     def make_transport(self) -> Transport:
         return RequestsTransport()
+
+
+class TestUrllib3(transport_suite.TransportSuite):
+    skips = _INTERIM | _CUT
+
+    def make_transport(self) -> Transport:
+        return Urllib3Transport()
 
 
 class TestAiohttp(transport_suite.AsyncTransportSuite):
