@@ -14,6 +14,7 @@ from aiohttp import http_exceptions
 from muxi.errors import MuxiError
 from muxi.transport import AsyncResponse
 from muxi_transports._attempt import Attempt, invalid_request
+from muxi_transports._content import Codings
 from muxi_transports._wire import received_headers
 
 __all__ = ["AiohttpResponse", "translated"]
@@ -40,6 +41,7 @@ class AiohttpResponse(AsyncResponse):
         )
         self._received = received
         self._attempt = attempt
+        self._codings = Codings(self.headers.get("content-encoding") or "", attempt)
         attempt.headless = False
         if attempt.timeouts.head is not None:
             _bound_silence(received, attempt.timeouts.read)
@@ -56,15 +58,17 @@ class AiohttpResponse(AsyncResponse):
                     break
                 self.end("failure")
                 # aiohttp prefers an error to what had arrived before it.
-                if left := _unread(content):
+                if left := self._codings.feed(_unread(content)):
                     yield left
                 raise
             except BaseException:
                 self.end("caller")
                 raise
             if not data:
+                self._codings.finish()
                 break
-            yield data
+            if data := self._codings.feed(data):
+                yield data
         if attempt.ended_by == "transport":
             raise attempt.failed("the transport was closed")
 

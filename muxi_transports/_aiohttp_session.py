@@ -53,6 +53,8 @@ def open_session(way: Way, settings: HttpSettings) -> aiohttp.ClientSession:
         trust_env=False,
         # Nothing that the request does not have: no Accept, and no Content-Type by the kind of the body.
         skip_auto_headers=("Accept", "Content-Type"),
+        # Done by us, who notice where the end is missing.
+        auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None),
         read_bufsize=PIECE,
         max_line_size=_LINE,

@@ -1,4 +1,4 @@
-"""The body of an answer that no HTTP library has read: decoded as it comes, and held to its declared length."""
+"""The body of an answer: its content codings undone as it comes, and held to its declared length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 from muxi.transport import Headers, Request
 from muxi_transports._attempt import Attempt
 
-__all__ = ["Content"]
+__all__ = ["Codings", "Content"]
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -27,14 +27,7 @@ class Content:
         self._bodiless = request.method.upper() == "HEAD" or status in (204, 304)
         length = (headers.get("content-length") or "").strip()
         self._left: int | None = int(length) if length.isascii() and length.isdigit() else None
-        encodings = [word.strip().lower() for word in (headers.get("content-encoding") or "").split(",")]
-        known = all(encoding in ("", "identity", "gzip", "x-gzip", "deflate") for encoding in encodings)
-        # What cannot be decoded here is left as it is: the caller has asked for it.
-        self._decoders = [
-            _Decoder(gzip=encoding != "deflate")
-            for encoding in reversed(encodings if known else [])
-            if encoding not in ("", "identity")
-        ]
+        self._codings = Codings(headers.get("content-encoding") or "", attempt)
 
     def feed(self, piece: bytes) -> bytes:
         """The next piece as the reader is to see it; may be empty.
@@ -48,6 +41,46 @@ class Content:
             self._left -= len(piece)
             if self._left < 0:
                 raise self._attempt.failed("there is more of it than its Content-Length says", code="INVALID_RESPONSE")
+        return self._codings.feed(piece)
+
+    def finish(self) -> None:
+        """Note that nothing more comes.
+
+        Raises:
+            ConnectionError: there should have been more.
+        """
+        if self._bodiless:
+            return
+        if self._left:
+            raise self._attempt.failed("it ended before the answer did")
+        self._codings.finish()
+
+
+class Codings:
+    """The content codings of a body undone, piece by piece (RFC 9110, section 8.4).
+
+    Args:
+        names: the value of ``Content-Encoding``. With a coding that is not known here the body is left as it is: the
+            caller has asked for it.
+        attempt: what makes the errors.
+    """
+
+    def __init__(self, names: str, attempt: Attempt) -> None:
+        self._attempt = attempt
+        encodings = [word.strip().lower() for word in names.split(",")]
+        known = all(encoding in ("", "identity", "gzip", "x-gzip", "deflate") for encoding in encodings)
+        self._decoders = [
+            _Decoder(gzip=encoding != "deflate")
+            for encoding in reversed(encodings if known else [])
+            if encoding not in ("", "identity")
+        ]
+
+    def feed(self, piece: bytes) -> bytes:
+        """What the next piece holds; may be empty.
+
+        Raises:
+            ConnectionError: it is not encoded as it should be.
+        """
         try:
             for decoder in self._decoders:
                 piece = decoder.feed(piece)
@@ -59,9 +92,9 @@ class Content:
         """Note that nothing more comes.
 
         Raises:
-            ConnectionError: there should have been more.
+            ConnectionError: the end of the coded content has not come; whatever framed it has lost it.
         """
-        if not self._bodiless and (self._left or not all(decoder.complete for decoder in self._decoders)):
+        if not all(decoder.complete for decoder in self._decoders):
             raise self._attempt.failed("it ended before the answer did")
 
 

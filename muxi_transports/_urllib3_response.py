@@ -8,13 +8,12 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import urllib3
-from urllib3._collections import HTTPHeaderDict
-
+from muxi.errors import MuxiError
 from muxi.transport import Headers, Response
 from muxi_transports._attempt import Attempt
+from muxi_transports._content import Codings
 from muxi_transports._urllib3_answer import Answer, shut_down
 from muxi_transports._urllib3_failures import FAILURES, failure_of
 from muxi_transports._wire import PIECE, received_headers
@@ -64,6 +63,8 @@ class EndableResponse(Response):
                     break
                 self._reading = False
                 self.close()
+                if isinstance(error, MuxiError):
+                    raise
                 # A ValueError or AttributeError is how a socket or a file says that it is gone.
                 if isinstance(error, (*FAILURES, ValueError, AttributeError)):
                     raise failure_of(error, attempt) from error
@@ -119,7 +120,7 @@ class PooledResponse(EndableResponse):
         self._read1 = answer.read1
         codings = self.headers.get("content-encoding")
         if codings and codings.lower() != "identity":
-            self._read1 = _decoded(answer, codings)
+            self._read1 = _decoded(answer, Codings(codings, attempt))
 
     def _read(self) -> bytes:
         return self._read1()
@@ -135,38 +136,17 @@ class PooledResponse(EndableResponse):
             self._answer.abandon()
 
 
-def _decoded(answer: Answer, codings: str) -> Callable[[], bytes]:
-    """Reading an answer whose content is compressed: urllib3 knows how."""
-    decoding = urllib3.HTTPResponse(
-        cast(Any, _Readable(answer)),  # it wants a file, and uses as much of it as there is
-        headers=HTTPHeaderDict({"Content-Encoding": codings}),
-        status=200,
-        preload_content=False,
-        decode_content=True,
-    )
-    return lambda: decoding.read1(PIECE, True)
+def _decoded(answer: Answer, codings: Codings) -> Callable[[], bytes]:
+    """Reading an answer whose content is compressed."""
 
+    def read1() -> bytes:
+        while piece := answer.read1():
+            if content := codings.feed(piece):
+                return content
+        codings.finish()
+        return b""
 
-class _Readable:
-    """An answer as a file, as far as urllib3 needs one to decode what it reads."""
-
-    closed = False
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._left = b""
-
-    def read1(self, size: int = -1) -> bytes:
-        data = self._left or self._answer.read1()
-        if size < 0:
-            size = len(data)
-        data, self._left = data[:size], data[size:]
-        return data
-
-    read = read1
-
-    def close(self) -> None:
-        pass
+    return read1
 
 
 class SessionResponse(EndableResponse):

@@ -49,7 +49,7 @@ def order_of(healths: Sequence[Health], now: float, first: int) -> list[int]:
     around = [(first + step) % len(healths) for step in range(len(healths))]
     usable = [index for index in around if healths[index].up or healths[index].is_due(now)]
     aside = [index for index in around if index not in usable]
-    return usable + sorted(aside, key=lambda index: healths[index].down_until or now)
+    return usable + sorted(aside, key=lambda index: healths[index].down_until or 0.0)
 
 
 def after_success(health: Health) -> Health:

@@ -63,7 +63,8 @@ class Listener:
         )
         # Connections inherit it. An answer is written in two pieces, of which the second would otherwise wait for the
         # client's delayed acknowledgement of the first: 40 ms for every call.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if listening.family in (socket.AF_INET, socket.AF_INET6):
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server = _Server(config, app)
         self._socket = listening
         self._error: BaseException | None = None

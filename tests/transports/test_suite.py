@@ -18,28 +18,18 @@ from muxi_transports.routing import AsyncRoutingTransport, RoutingTransport
 from muxi_transports.urllib3 import Urllib3Transport
 from muxi_transports.wsgi import WsgiTransport
 
-_CUT = {"a-truncated-packed-body-never-ends-silently": "the libraries take any end of a gzip for its end"}
-
-_INTERIM = {"interim-answers-are-passed-over": "http.client passes over 100 only, and takes a 103 for the answer"}
-
 
 class TestRequests(transport_suite.TransportSuite):
-    skips = _INTERIM | _CUT
-
     def make_transport(self) -> Transport:
         return RequestsTransport()
 
 
 class TestUrllib3(transport_suite.TransportSuite):
-    skips = _INTERIM | _CUT
-
     def make_transport(self) -> Transport:
         return Urllib3Transport()
 
 
 class TestAiohttp(transport_suite.AsyncTransportSuite):
-    skips = _CUT
-
     def make_transport(self) -> AsyncTransport:
         return AiohttpTransport()
 
@@ -110,15 +100,11 @@ class TestSyncAsgi(transport_suite.InProcessSuite):
 
 
 class TestRouting(transport_suite.TransportSuite):
-    skips = TestRequests.skips
-
     def make_transport(self) -> Transport:
         return RoutingTransport({"*": "requests"})
 
 
 class TestAsyncRouting(transport_suite.AsyncTransportSuite):
-    skips = TestAiohttp.skips
-
     def make_transport(self) -> AsyncTransport:
         return AsyncRoutingTransport({"*": "aiohttp"})
 
@@ -126,14 +112,10 @@ class TestAsyncRouting(transport_suite.AsyncTransportSuite):
 class TestFaulty(transport_suite.TransportSuite):
     """Where nothing goes wrong."""
 
-    skips = TestRequests.skips
-
     def make_transport(self) -> Transport:
         return FaultyTransport("requests")
 
 
 class TestAsyncFaulty(transport_suite.AsyncTransportSuite):
-    skips = TestAiohttp.skips
-
     def make_transport(self) -> AsyncTransport:
         return AsyncFaultyTransport("aiohttp")

@@ -14,21 +14,13 @@ from muxi.testing import transport_suite
 from muxi.transport import AsyncResponse, AsyncTransport, BytesBody, Headers, Request, Response, Transport
 from muxi_transports.memory import AsyncMemoryTransport, MemoryTransport
 
-# What the transports behind it do not keep either: with every rule that is skipped goes the reason.
-SKIPS = {"a-truncated-packed-body-never-ends-silently": "requests and aiohttp take any end of a gzip for its end"}
-SYNC_SKIPS = {**SKIPS, "interim-answers-are-passed-over": "requests takes a 103 for the answer"}
-
 
 class TestConformance(transport_suite.TransportSuite):
-    skips = SYNC_SKIPS
-
     def make_transport(self) -> Transport:
         return ShadowTransport(None)
 
 
 class TestAsyncConformance(transport_suite.AsyncTransportSuite):
-    skips = SKIPS
-
     def make_transport(self) -> AsyncTransport:
         return AsyncShadowTransport(None)
 
