@@ -237,6 +237,12 @@ MUTANTS = [
     ),
     # -- streams
     Mutant(
+        "waits for the body to begin",
+        "        if raw.status >= 200:\n            return raw\n",
+        "        if raw.status >= 200:\n            _ = raw.fp and raw.fp.peek(1)\n            return raw\n",
+        "the-head-is-handed-over-before-the-body",
+    ),
+    Mutant(
         "reads all before it hands on",
         "self._raw.read1(65536)",
         "self._raw.read()",

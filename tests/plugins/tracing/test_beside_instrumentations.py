@@ -103,7 +103,7 @@ def test_nothing_is_recorded_twice(calls: Callable[..., None], url: str, telemet
     assert "http.client.duration" not in telemetry.metrics
 
 
-@CALLS
+@pytest.mark.parametrize("calls", [sync_calls_in_a_session, async_calls])  # the default transport passes them by
 @pytest.mark.usefixtures("instrumented")
 def test_they_would_be_without_a_word_to_the_others(calls: Callable[..., None], url: str, telemetry: Telemetry) -> None:
     calls(url, telemetry, suppress_http=False)

@@ -19,14 +19,34 @@ class Streaming(Stage):
     """Streams, by whatever way."""
 
     @rule(
-        "The answer is handed over when its head is there, and each piece of its body when it has arrived.",
-        "A chat is shown while it is made.",
+        "The answer is handed over when its head is there; its body may begin much later.",
+        "A caller wants to know that a chat was accepted while the formation still thinks.",
     )
-    def test_pieces_are_handed_on_as_they_arrive(self) -> None:
-        begin, go_on = self.gate(), self.gate()
+    def test_the_head_is_handed_over_before_the_body(self) -> None:
+        begin = self.gate()
 
         def pieces(request: Received) -> Iterator[bytes]:
             begin.wait(self.patience)
+            self.require(begin.is_set(), "the answer was handed over only when its body began")
+            yield b"body"
+
+        link = self.connect(
+            lambda request: Reply(headers=[("Content-Type", "text/event-stream")], body=pieces(request))
+        )
+        response = link.transport.send(get(link.url + "/", stream=True))
+        self.require(not self._gates_are_open(), "the answer came only with the end of patience")
+        begin.set()
+        self.expect(b"".join(response.chunks()), b"body", "the body")
+        response.close()
+
+    @rule(
+        "Each piece of a body is handed over when it has arrived.",
+        "A chat is shown while it is made.",
+    )
+    def test_pieces_are_handed_on_as_they_arrive(self) -> None:
+        go_on = self.gate()
+
+        def pieces(request: Received) -> Iterator[bytes]:
             yield b"first"
             go_on.wait(self.patience)
             self.require(go_on.is_set(), "the second piece was asked for, and the first had not been handed on")
@@ -36,7 +56,6 @@ class Streaming(Stage):
             lambda request: Reply(headers=[("Content-Type", "text/event-stream")], body=pieces(request))
         )
         response = link.transport.send(get(link.url + "/", stream=True))
-        begin.set()
         chunks = response.chunks()
         self.expect(next(chunks, None), b"first", "the first piece")
         self.require(not self._gates_are_open(), "the first piece came only with the end of patience")
