@@ -152,6 +152,11 @@ def _left(timeouts: Timeouts, elapsed: float) -> Timeouts | None:
 def _about_all(tried: list[tuple[str, MuxiError]]) -> MuxiError:
     listed = "; ".join(f"{url} ({error.message})" for url, error in tried)
     addresses = [{"address": url, "code": error.code, "message": error.message} for url, error in tried]
+    if len(tried) == 1:
+        # The others were not tried, or there are none: then this is all there is to say.
+        only = tried[0][1]
+        only.details.setdefault("addresses", addresses)
+        return only
     every = ConnectionError(
         "CONNECTION_FAILED",
         redact_text(f"no connection to any address: {listed}"),

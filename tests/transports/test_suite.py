@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from muxi.clock import Clock, SystemClock
 from muxi.testing import transport_suite
 from muxi.testing.transport_suite import Handler, Received, asgi_application, wsgi_application
-from muxi.transport import AsyncTransport, Request, Transport
+from muxi.transport import AsyncTransport, Request, Response, Transport
+from muxi_transports._wire import split_url
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.asgi import AsgiTransport, SyncAsgiTransport
+from muxi_transports.failover import FailoverTransport
 from muxi_transports.faulty import AsyncFaultyTransport, FaultyTransport
 from muxi_transports.memory import Answer, AsyncMemoryTransport, MemoryTransport, Pause
 from muxi_transports.requests import RequestsTransport
@@ -124,3 +126,25 @@ class TestFaulty(transport_suite.TransportSuite):
 class TestAsyncFaulty(transport_suite.AsyncTransportSuite):
     def make_transport(self) -> AsyncTransport:
         return AsyncFaultyTransport("aiohttp")
+
+
+class Everywhere(Transport):
+    """A failover transport for each origin, with that one address; the servers of the suite come one by one."""
+
+    def __init__(self) -> None:
+        self._inner = RequestsTransport()
+        self._failovers: dict[str, FailoverTransport] = {}
+
+    def send(self, request: Request) -> Response:
+        origin, _ = split_url(request.url)
+        if origin not in self._failovers:
+            self._failovers[origin] = FailoverTransport({origin: self._inner})
+        return self._failovers[origin].send(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class TestFailover(transport_suite.TransportSuite):
+    def make_transport(self) -> Transport:
+        return Everywhere()
