@@ -12,12 +12,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from hypothesis import settings
 
+from muxi import ManualClock
+from tests.core.answers import AsyncColour, Colour
+
 if TYPE_CHECKING:
     from tests.scripted import Side
 
 # The same examples each time; `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+#: What clients read of the environment.
+_VARIABLES = (
+    "MUXI_ADMIN_KEY",
+    "MUXI_CLIENT_KEY",
+    "MUXI_DEBUG",
+    "MUXI_DISABLE_PLUGINS",
+    "MUXI_FORMATION_ID",
+    "MUXI_FORMATION_URL",
+    "MUXI_KEY_ID",
+    "MUXI_SDK_VERSION_NOTIFICATION",
+    "MUXI_SECRET_KEY",
+    "MUXI_SERVER_URL",
+    "MUXI_TRACE_PLUGINS",
+    "MUXI_TRANSPORT",
+)
 
 
 class Capture(NamedTuple):
@@ -41,6 +60,27 @@ def quiet_logger() -> Iterator[None]:
     yield
     logger.setLevel(level)
     logger.handlers[:] = handlers
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from the environment of whoever runs the tests."""
+    for variable in _VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
+    """Clients of each colour in turn."""
+    colour = Colour() if request.param == "sync" else AsyncColour()
+    yield colour
+    colour.end()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that only the test moves."""
+    return ManualClock()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,19 +10,7 @@ import pytest
 from muxi.clock import ManualClock
 from muxi_transports.faulty import AsyncFaultyTransport, Faults, FaultyTransport
 from muxi_transports.memory import AsyncMemoryTransport, EmbeddedFormation, MemoryTransport
-from tests.core.answers import AsyncColour, Colour
-
-
-@pytest.fixture(params=["sync", "async"])
-def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
-    colour = Colour() if request.param == "sync" else AsyncColour()
-    yield colour
-    colour.end()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+from tests.core.answers import Colour
 
 
 @pytest.fixture

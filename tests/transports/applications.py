@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from wsgiref.validate import validator
 
+from muxi.testing.transport_suite.facade import FacadeTransport, Loop
 from muxi.transport import Transport
 from muxi_transports.asgi import AsgiTransport, SyncAsgiTransport
 from muxi_transports.wsgi import WsgiTransport
-from tests.transports.facade import FacadeTransport, Loop
 
 FORMS = ["wsgi", "wsgi here", "asgi", "asgi sync"]
 
@@ -126,6 +126,6 @@ def reach(form: str, app: Application, loops: list[Loop], **options: Any) -> Tra
     if form == "asgi sync":
         return SyncAsgiTransport(app.asgi, **options)
     if form == "asgi":
-        loops.append(Loop())
+        loops.append(Loop(20))
         return FacadeTransport(AsgiTransport(app.asgi, **options), loops[-1])
     return WsgiTransport(validator(app.wsgi), same_thread=form == "wsgi here", **options)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import trustme
 
+from muxi.testing.transport_suite.facade import FacadeTransport, Loop
 from muxi.transport import Transport
 from muxi_transports._tls import BUNDLE_VARIABLES
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.requests import RequestsTransport
 from muxi_transports.urllib3 import Urllib3Transport
-from tests.transports.facade import FacadeTransport, Loop
 from tests.transports.raw_server import RawServer, Script, serving
 
 ServerFactory = Callable[..., RawServer]
@@ -67,7 +67,7 @@ def make_transport(request: pytest.FixtureRequest) -> Iterator[TransportFactory]
         if request.param in _SYNC:
             made.append(_SYNC[request.param](**settings))
         else:
-            loops.append(Loop())
+            loops.append(Loop(20))
             made.append(FacadeTransport(AiohttpTransport(**settings), loops[-1]))
         return made[-1]
 

@@ -208,10 +208,3 @@ def serving(script: Script, tls: ssl.SSLContext | None = None, path: Path | None
         yield server
     finally:
         server.stop()
-
-
-def unused_port() -> int:
-    """A port of this machine on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -16,6 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from muxi import FormationClient, ManualClock
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError, ValidationError
+from muxi.testing.transport_suite.facade import FacadeTransport, Loop
+from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import (
     AsyncResponse,
     AsyncTransport,
@@ -34,8 +36,7 @@ from muxi_transports.failover import AddressStatus, AsyncFailoverTransport, Fail
 from muxi_transports.failover.health import Health, after_failure, after_success, order_of
 from muxi_transports.requests import RequestsTransport
 from tests.transports.conftest import ServerFactory
-from tests.transports.facade import FacadeTransport, Loop
-from tests.transports.raw_server import Peer, unused_port
+from tests.transports.raw_server import Peer
 from tests.transports.scripts import get, pieces
 
 Outcome = BufferedResponse | BaseException
@@ -119,7 +120,7 @@ class Over:
 
 @pytest.fixture(params=["sync", "async"])
 def over(request: pytest.FixtureRequest) -> Iterator[Callable[..., Over]]:
-    loop = Loop()
+    loop = Loop(20)
 
     def make(servers: Servers, **options: Any) -> Over:
         addresses = options.pop("addresses", [f"https://{host}" for host in servers.outcomes])

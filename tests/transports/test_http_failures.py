@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from muxi.errors import ConnectionError, TimeoutError
+from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import IterableBody, Request, Timeouts, Transport
 from tests.transports.conftest import ServerFactory
-from tests.transports.raw_server import PATIENCE, Peer, unused_port
+from tests.transports.raw_server import PATIENCE, Peer
 from tests.transports.scripts import CHUNKED, chunk, failure, get
 
 # -- failures --------------------------------------------------------------------------------------------------

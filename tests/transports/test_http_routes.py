@@ -12,9 +12,10 @@ import pytest
 import trustme
 
 from muxi.errors import ConfigurationError, ConnectionError
+from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import Transport
 from tests.transports.conftest import ServerFactory, TransportFactory
-from tests.transports.raw_server import PATIENCE, Peer, unused_port
+from tests.transports.raw_server import PATIENCE, Peer
 from tests.transports.scripts import failure, get, ok
 
 # -- TLS -------------------------------------------------------------------------------------------------------

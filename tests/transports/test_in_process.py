@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError, ValidationError
+from muxi.testing.transport_suite.facade import Loop
 from muxi.transport import BytesBody, FileBody, Headers, IterableBody, Request, Timeouts, Transport
 from tests.transports.applications import FORMS, Application, reach
-from tests.transports.facade import Loop
 from tests.transports.scripts import failure, get, pieces
 
 PATIENCE = 10.0

@@ -11,11 +11,12 @@ import trustme
 
 from muxi import FormationClient
 from muxi.errors import ConfigurationError, ConnectionError
+from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import BytesBody, Request, Timeouts
 from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.conftest import ServerFactory, TransportFactory
 from tests.transports.proxies import HttpProxy, SocksProxy
-from tests.transports.raw_server import Peer, unused_port
+from tests.transports.raw_server import Peer
 from tests.transports.scripts import CHUNKED, chunk, failure, get, ok
 
 USER = "ada:p@ss:w%rd"
