@@ -77,7 +77,7 @@ def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
         return [redact_data(item, secrets) for item in value]
     if isinstance(value, dict):
         return {
-            name: REDACTED if _is_secret_field(name, item) else redact_data(item, secrets)
+            redact_data(name, secrets): REDACTED if _is_secret_field(name, item) else redact_data(item, secrets)
             for name, item in value.items()
         }
     return value

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock
@@ -43,7 +43,8 @@ class AddressStatus:
     retry_in: float
 
 
-class Address(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class Address(Generic[T]):
     """One address and what sends to it."""
 
     #: The origin as requests go to it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from muxi.errors import ConnectionError, MuxiError
@@ -18,7 +18,8 @@ __all__ = ["Policy", "SendTo", "Steps", "send_somewhere"]
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-class SendTo(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class SendTo(Generic[T]):
     """Send this by that transport; the outcome is a response."""
 
     transport: T
