@@ -123,6 +123,7 @@ exchanges:
   - request:
       method: POST
       url: /v1/chat
+      headers: {X-Muxi-User-ID: ada}
       json: {message: Hi, stream: true}
     response:
       status: 200
@@ -150,7 +151,7 @@ def test_a_cassette_written_by_hand_plays(path: Path) -> None:
     path.write_text(HAND_WRITTEN)
     cassette = Cassette(path)
     health, chat, memories = cassette.exchanges
-    assert (health.line, chat.line, memories.line) == (5, 14, 34)
+    assert (health.line, chat.line, memories.line) == (5, 14, 35)
     assert health.response is not None
     assert health.response.reason == "OK"
     assert health.response.headers.get_all("x-two") == ["no", "2"]
@@ -164,7 +165,7 @@ def test_a_cassette_written_by_hand_plays(path: Path) -> None:
         validate_responses="off",
         max_retries=0,
     ) as client:
-        assert client.chat_stream("Hi", user_id=None).result()["content"] == "Hello."
+        assert client.chat_stream("Hi", user_id="ada").result()["content"] == "Hello."
         with pytest.raises(TimeoutError) as raised:
             client.get_memories("ada")
     assert (raised.value.bound, raised.value.connected, raised.value.code) == ("read", True, "READ_TIMEOUT")
