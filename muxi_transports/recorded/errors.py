@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MuxiError
 
 if TYPE_CHECKING:
     from muxi_transports.recorded.exchange import Exchange
@@ -16,10 +16,9 @@ __all__ = ["CassetteError", "UnrecordedRequest"]
 class CassetteError(ConfigurationError):
     """A cassette cannot be read, written or played; the message names the file and, where it can, the line."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.code = "CASSETTE"
-        self.args = (f"{self.code}: {message}",)
+    def __init__(self, message: str, *, code: str = "CASSETTE") -> None:
+        # Past the constructor of the base, which knows one code only.
+        MuxiError.__init__(self, code, message)
 
 
 class UnrecordedRequest(CassetteError):
@@ -33,8 +32,6 @@ class UnrecordedRequest(CassetteError):
     """
 
     def __init__(self, message: str, nearest: Exchange | None = None, differences: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.code = "UNRECORDED_REQUEST"
-        self.args = (f"{self.code}: {message}",)
+        super().__init__(message, code="UNRECORDED_REQUEST")
         self.nearest: Exchange | None = nearest
         self.differences: tuple[str, ...] = tuple(differences)

@@ -21,7 +21,10 @@ __all__ = ["load"]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with the plain values of JSON: ``no`` and ``2026-11-22`` are texts."""
+    """YAML with the plain values of JSON: ``no`` and ``2026-11-22`` are texts.
+
+    Nothing is more than a text here that is one for PyYAML, which writes such texts without quotes.
+    """
 
     yaml_implicit_resolvers = {}  # noqa: RUF012  as in the base class
 
@@ -30,7 +33,7 @@ for _tag, _pattern, _first in (
     ("null", r"(?:null|~|)$", ["n", "~", ""]),
     ("bool", r"(?:true|false)$", ["t", "f"]),
     ("int", r"-?(?:0|[1-9][0-9]*)$", list("-0123456789")),
-    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$", list("-0123456789")),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]*(?:[eE][-+][0-9]+)?$", list("-0123456789")),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 

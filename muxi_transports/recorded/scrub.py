@@ -26,6 +26,8 @@ _SECRETS_ROUTE = re.compile(r"/secrets(?:/[^/]*)?$")
 _PARAMETER = re.compile(r"(?<=[?&])([^=&\s\"'<>#]+)=([^&\s\"'<>#]+)")
 _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/\-]{8,}=*")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+# Headers whose value begins with the name of a scheme (RFC 9110, section 11.4).
+_SCHEMED = ("authorization", "proxy-authorization")
 
 
 class _Edit(NamedTuple):
@@ -67,8 +69,7 @@ class Scrubber:
         before = len(self._known)
         for name, value in request.headers.items():
             if self._is_secret_header(name):
-                # Of `Bearer …` it is the second word.
-                self._note(value.rpartition(" ")[2] if value.count(" ") == 1 else value)
+                self._note(_credential(value) if name.lower() in _SCHEMED else value)
         self._note(unquote(urlsplit(request.url).password or ""))
         for name, value in _parameters(request.url):
             if self._is_secret_field(name):
@@ -100,7 +101,8 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """A text as it may be written."""
-        for value in (*self._known, *self.values):
+        # One may begin with another.
+        for value in sorted((*self._known, *self.values), key=len, reverse=True):
             for form in {value, quote(value, safe="")}:
                 text = text.replace(form, REDACTED) if form else text
         text = _PARAMETER.sub(self._parameter, _BEARER.sub(lambda found: found[1] + REDACTED, redact_text(text)))
@@ -202,6 +204,12 @@ class Scrubber:
             if new != data:
                 start = found.start() + len(prefix)
                 yield _Edit(start, found.start() + len(line), new.encode())
+
+
+def _credential(value: str) -> str:
+    """The secret of a ``Bearer …``; a value of more words is a signature, and another each time."""
+    words = value.split()
+    return words[-1] if len(words) in (1, 2) else ""
 
 
 def _text(content: bytes) -> str | None:

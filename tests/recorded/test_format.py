@@ -95,6 +95,14 @@ def test_what_goes_in_comes_out(given_: list[Exchange], indent: int) -> None:
     assert column == (indent if given_ else None)
 
 
+@pytest.mark.parametrize(
+    "word", ["0E0", "1e3", "1_0", "0x1", "1:30", ".5", "+1", "no", "Null", "~", "", "=", "<<", "é "]
+)
+def test_words_that_look_like_something_else(word: str) -> None:
+    exchange = Exchange(RecordedRequest("POST", word, content=written({word: [word, 1e20, 1e-7, 12]})), error=LOST)
+    assert load(HEAD + dump(exchange), "a.yaml")[0] == [exchange]
+
+
 @given(documents)
 def test_json_in_a_usual_style_is_its_data(content: bytes) -> None:
     if (found := style_of(content)) is not None:
@@ -105,6 +113,8 @@ def test_json_in_no_usual_style_is_left_as_it_is() -> None:
     for content in (b'{"a" :1}', b'{"a":1,"a":1}', b'{"a":1.50}', b"[NaN]", b'["\\ud800"]', b"\xff", b"", b"1"):
         assert style_of(content) is None
 
+
+LOST = RecordedError(0.5, "ConnectionError", "CONNECTION_LOST", "gone", {"connected": True})
 
 HAND_WRITTEN = """\
 muxi-cassette: 1

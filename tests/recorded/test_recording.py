@@ -423,3 +423,13 @@ def test_the_wrapped_transport_is_closed_by_whom_it_belongs_to(colour: Colour, r
     colour.run(colour.run(owner.send, Request("GET", "http://localhost")).read)
     colour.run(owner.close)
     assert playback.closed == 1
+
+
+def test_a_file_that_cannot_be_written_frees_the_connection(colour: Colour, recorded: Any, path: Path) -> None:
+    playback = Playback(answer(), answer())
+    transport = recorded(path, playback)
+    path.mkdir(parents=True)
+    response = colour.run(transport.send, Request("GET", "http://localhost"))
+    with pytest.raises(CassetteError, match="cannot be written"):
+        colour.run(response.close)
+    assert playback.freed == 1

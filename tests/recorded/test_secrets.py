@@ -256,6 +256,21 @@ def test_a_scrubber_takes_no_secrets_from_one_cassette_to_another(path: Path) ->
     assert scrub.text("hush-header") == "hush-header"
 
 
+def test_which_secrets_of_requests_are_known_elsewhere() -> None:
+    scrub = Scrubber()
+    headers = {
+        "Authorization": "Bearer hush-token",
+        "X-Api-Key": "hush-token-and-more",
+        "X-Secret": "three words here",
+        "Proxy-Authorization": "MUXI-HMAC key=a, timestamp=1, signature=b",
+        "X-Password": "short",
+    }
+    assert scrub.learn(RecordedRequest("GET", "http://a:hush%2Fhush@b/?token=hush%20query", Headers(headers)))
+    assert not scrub.learn(RecordedRequest("GET", "/", Headers(headers)))
+    said = "hush-token-and-more hush-token three words here MUXI-HMAC hush/hush hush%2Fhush hush query short"
+    assert scrub.text(said) == (f"{REDACTED} {REDACTED} {REDACTED} MUXI-HMAC {REDACTED} {REDACTED} {REDACTED} short")
+
+
 json_data: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
