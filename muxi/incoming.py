@@ -45,7 +45,7 @@ def decode(response: BufferedResponse, context: Context) -> Any:
         return Result({}, meta=meta_of({}, response.status, context))
     try:
         payload = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         payload = None
     if not isinstance(payload, dict):
         what = response.content_type or "no content type"

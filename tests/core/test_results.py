@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from muxi import Meta, meta
+from muxi import Meta, ServerError, meta
 from muxi.result import Result
+from tests.core.answers import Colour, plain
 
 
 @pytest.fixture
@@ -52,3 +53,9 @@ def test_results_are_copied_and_pickled_whole(result: Result, clone: Any) -> Non
     again = clone(result)
     assert again == result
     assert meta(again) == meta(result)
+
+
+def test_an_answer_that_is_nested_without_end_is_no_answer(colour: Colour) -> None:
+    deep = plain(200, b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "application/json")
+    with pytest.raises(ServerError, match="not a JSON object"):
+        colour.run(colour.formation(deep).health)

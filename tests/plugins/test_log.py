@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -310,7 +311,9 @@ def test_a_body_of_many_brackets_breaks_no_call(
     colour: Colour, log: list[logging.LogRecord], logger: logging.Logger
 ) -> None:
     logger.setLevel(logging.DEBUG)
-    deep = b'{"data": ' + b"[" * 500 + b"]" * 500 + b', "success": true}'
+    # As deep as the parser goes, and no longer what goes through the data.
+    depth = 500 if sys.version_info < (3, 12) else 1500
+    deep = b'{"data": ' + b"[" * depth + b"]" * depth + b', "success": true}'
     reply = BufferedResponse(200, [("Content-Type", "application/json")], deep)
     colour.run(colour.formation(reply, logger=logger).get_memories, "ada")
     assert lines(log, logging.DEBUG)[1].endswith("bytes, nested too deep to be shown>")
