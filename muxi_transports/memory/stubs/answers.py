@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from muxi.clock import Clock
 from muxi.transport import BufferedResponse
@@ -132,7 +132,7 @@ def _formation(status: int, data: object, request: SentRequest, clock: Clock, nu
         code, message, rest = _error(status, data)
         failed = envelope.ApiError(status, code, message, rest or None)
         return envelope.failure(failed, request_id=request_id, now=clock.time())
-    result = envelope.Success("stub", "stub.answered", data, status)  # type: ignore[arg-type]  a test may say anything
+    result = envelope.Success("stub", "stub.answered", _anything(data), status)
     key = request.headers.get("X-Muxi-Idempotency-Key")
     return envelope.success(result, request_id=request_id, idempotency_key=key, now=clock.time())
 
@@ -140,7 +140,12 @@ def _formation(status: int, data: object, request: SentRequest, clock: Clock, nu
 def _rpc(status: int, data: object) -> Answer:
     if status >= 400:
         return rpc.ServerError(status, _error(status, data)[1]).answer()
-    return rpc.success(data, status)  # type: ignore[arg-type]  a test may say anything
+    return rpc.success(_anything(data), status)
+
+
+def _anything(data: object) -> Mapping[str, object]:
+    """Data of any kind where the wire has an object: a test may say what the wire would not."""
+    return cast("Mapping[str, object]", data)
 
 
 def _error(status: int, data: object) -> tuple[str, str, dict[str, object]]:
