@@ -68,9 +68,9 @@ def check_host(request: Request) -> None:
         return
     if any(host not in allowed for allowed in _blocks):
         raise NetworkBlocked(
-            f"this test may not send {request.method} to {host}: tests reach no host but this machine. To allow it mark "
-            f'the test with @pytest.mark.muxi_network("{host}"), or with @pytest.mark.muxi_network for any host; to '
-            "reach the embedded formation make the client in the test, without transport="
+            f"this test may not send {request.method} to {host}: tests reach no host but this machine. To allow it, "
+            f'mark the test with @pytest.mark.muxi_network("{host}"), or with @pytest.mark.muxi_network for any host; '
+            "to reach the embedded formation, make the client in the test and without transport="
         )
 
 
