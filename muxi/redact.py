@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["REDACTED", "SECRET_HEADERS", "is_secret_header", "keep_secret", "mask", "redact_data", "redact_text"]
+__all__ = [
+    "REDACTED",
+    "SECRET_HEADERS",
+    "is_secret_field",
+    "is_secret_header",
+    "keep_secret",
+    "mask",
+    "redact_data",
+    "redact_text",
+]
 
 #: What stands where a secret was.
 REDACTED = "[redacted]"
@@ -44,6 +53,11 @@ def is_secret_header(name: str) -> bool:
     """Whether the value of this header must not be shown."""
     lower = name.lower()
     return lower in SECRET_HEADERS or lower in _kept_secret or _SECRET_WORDS.search(name) is not None
+
+
+def is_secret_field(name: str) -> bool:
+    """Whether a field of this name holds secrets, by what is in its name."""
+    return re.search(_TELLTALE_FIELD, name, re.IGNORECASE) is not None
 
 
 def keep_secret(header: str) -> None:
@@ -86,4 +100,4 @@ def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
 def _is_secret_field(name: object, value: object) -> bool:
     if not value or not isinstance(value, str | list | dict):
         return False
-    return re.search(_TELLTALE_FIELD, str(name), re.IGNORECASE) is not None
+    return is_secret_field(str(name))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator
 
 from muxi.clock import Clock, SystemClock
@@ -18,6 +16,7 @@ from muxi.transport import (
     replayed_async,
 )
 from muxi_transports._choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, async_slot, sync_slot
+from muxi_transports._waiting import AsyncWaiter, Waiter
 from muxi_transports.faulty.faults import Ended, Fault
 from muxi_transports.faulty.plan import Faults
 from muxi_transports.memory.patience import Patience
@@ -53,7 +52,7 @@ class FaultyTransport(Transport):
         if fault is None:
             return inner.send(request)
         clock = inner.clock or SystemClock()
-        waiter = _Waiter(clock, Patience(request.timeouts, clock))
+        waiter = Waiter(clock, Patience(request.timeouts, clock))
         for pause in fault.before(request):
             waiter.wait(pause)
         if (answer := fault.instead(request, clock.time())) is not None:
@@ -103,7 +102,7 @@ class AsyncFaultyTransport(AsyncTransport):
         if fault is None:
             return await inner.send(request)
         clock = inner.clock or SystemClock()
-        waiter = _AsyncWaiter(clock, Patience(request.timeouts, clock))
+        waiter = AsyncWaiter(clock, Patience(request.timeouts, clock))
         for pause in fault.before(request):
             await waiter.wait(pause)
         if (answer := fault.instead(request, clock.time())) is not None:
@@ -130,60 +129,8 @@ class AsyncFaultyTransport(AsyncTransport):
         return f"AsyncFaultyTransport({self._slot.shown}, {self.faults!r})"
 
 
-class _Waiter:
-    """Keeps pauses within the bounds of one request, and leaves them when it is told to."""
-
-    def __init__(self, clock: Clock, patience: Patience) -> None:
-        self._clock = clock
-        self.patience = patience
-        self.left = threading.Event()
-
-    def wait(self, pause: Pause) -> None:
-        wait = self.patience.wait(pause.seconds)
-        if isinstance(self._clock, SystemClock):
-            # The one clock whose sleep can be cut short.
-            self.left.wait(wait.seconds)
-        else:
-            self._clock.sleep(wait.seconds)
-        if wait.error and not self.left.is_set():
-            raise wait.error
-
-
-class _AsyncWaiter:
-    """As :class:`_Waiter`, in an event loop."""
-
-    def __init__(self, clock: Clock, patience: Patience) -> None:
-        self._clock = clock
-        self.patience = patience
-        self._left = False
-        self._sleeper: asyncio.Future[None] | None = None
-
-    async def wait(self, pause: Pause) -> None:
-        wait = self.patience.wait(pause.seconds)
-        self._sleeper = asyncio.ensure_future(_sleep(self._clock, wait.seconds))
-        try:
-            await self._sleeper
-        except asyncio.CancelledError:
-            if not self._left:
-                raise
-            return
-        finally:
-            self._sleeper = None
-        if wait.error:
-            raise wait.error
-
-    def leave(self) -> None:
-        self._left = True
-        if self._sleeper is not None:
-            self._sleeper.cancel()
-
-
-async def _sleep(clock: Clock, seconds: float) -> None:
-    await clock.sleep_async(seconds)
-
-
 class _FaultyResponse(Response):
-    def __init__(self, inner: Response, request: Request, fault: Fault, waiter: _Waiter) -> None:
+    def __init__(self, inner: Response, request: Request, fault: Fault, waiter: Waiter) -> None:
         headers: Headers = fault.head(inner.headers)
         super().__init__(inner.status, headers, reason=inner.reason, http_version=inner.http_version)
         self._inner = inner
@@ -213,7 +160,7 @@ class _FaultyResponse(Response):
 
 
 class _AsyncFaultyResponse(AsyncResponse):
-    def __init__(self, inner: AsyncResponse, request: Request, fault: Fault, waiter: _AsyncWaiter) -> None:
+    def __init__(self, inner: AsyncResponse, request: Request, fault: Fault, waiter: AsyncWaiter) -> None:
         headers: Headers = fault.head(inner.headers)
         super().__init__(inner.status, headers, reason=inner.reason, http_version=inner.http_version)
         self._inner = inner

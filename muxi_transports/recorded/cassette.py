@@ -1,0 +1,276 @@
+"""A cassette: the exchanges of a file, which of them have been played, and those that are being recorded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from muxi.clock import Clock
+from muxi.errors import ConfigurationError
+from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
+from muxi_transports.recorded.exchange import Exchange, RecordedRequest
+from muxi_transports.recorded.matching import Match, Matcher, nearest
+from muxi_transports.recorded.scrub import Scrubber
+from muxi_transports.recorded.take import Take
+
+__all__ = ["Cassette", "Mode"]
+
+#: When something is recorded, and when it is played.
+Mode: TypeAlias = Literal["none", "once", "new", "all"]
+
+
+class Cassette:
+    """What has been recorded in a file.
+
+    The file is read when the cassette is made, and written whole, in place of what was there, as each exchange
+    ends: whatever happens next, what had been recorded up to then is there. Exchanges are in the order in which
+    their requests were sent. A cassette may be used by several transports at once, of both colours, and by
+    several threads and tasks.
+
+    Args:
+        path: the file; its folder is made when there is something to write.
+        match: which recorded request one that is sent is the same as.
+        scrub: what is taken out before anything is written or compared.
+        allow_repeats: whether a request that has been answered as often as it was recorded gets the last of these
+            answers again.
+
+    Raises:
+        CassetteError: the file is not a cassette, or of another version of the format.
+        ConfigurationError: PyYAML is not installed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        match: Match | None = None,
+        scrub: Scrubber | None = None,
+        allow_repeats: bool = False,
+    ) -> None:
+        #: The file.
+        self.path: Path = Path(path)
+        #: Whether a request may be answered more often than it was recorded.
+        self.allow_repeats: bool = allow_repeats
+        self._match: Match = Matcher() if match is None else match
+        # A copy, because it learns secrets, and these are of one recording.
+        self._scrub = replace(scrub) if scrub is not None else Scrubber()
+        self._lock = threading.Lock()
+        self._text: str | None = _read(self.path)
+        self._column: int | None = None
+        self._loaded: tuple[Exchange, ...] = ()
+        self._played: list[int] = []
+        self._takes: list[Take] = []
+        _yaml_module("writing")
+        if self._text is not None:
+            found, self._column = _yaml_module("reading").load(self._text, str(self.path))
+            self._loaded = tuple(found)
+
+    @property
+    def existed(self) -> bool:
+        """Whether there was a file when this was made."""
+        return self._text is not None
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All exchanges: those of the file, then those that were recorded since."""
+        with self._lock:
+            return (*self._loaded, *self._recorded())
+
+    @property
+    def recorded(self) -> tuple[Exchange, ...]:
+        """The exchanges that were recorded since this was made, as they are in the file."""
+        with self._lock:
+            return self._recorded()
+
+    @property
+    def played(self) -> tuple[Exchange, ...]:
+        """The exchanges that were played, in the order in which that was, again where they were played again."""
+        with self._lock:
+            return tuple(self._loaded[index] for index in self._played)
+
+    @property
+    def unplayed(self) -> tuple[Exchange, ...]:
+        """The exchanges of the file that were not played yet."""
+        with self._lock:
+            return tuple(self._loaded[index] for index in self._left())
+
+    @property
+    def all_played(self) -> bool:
+        """Whether each exchange of the file was played."""
+        return not self.unplayed
+
+    def play(self, request: RecordedRequest) -> Exchange | None:
+        """Find what was recorded for a request, and take note that it was played.
+
+        Returns:
+            The first that fits and was not played yet; None where there is none.
+        """
+        with self._lock:
+            sent = self._known(request)
+            index = self._find(sent)
+            if index is not None:
+                self._played.append(index)
+            return None if index is None else self._loaded[index]
+
+    def unrecorded(self, request: RecordedRequest, hint: str) -> UnrecordedRequest:
+        """The error for a request that nothing was recorded for: it shows what is nearest, and what differs.
+
+        Args:
+            request: what was sent.
+            hint: what can be done about it.
+        """
+        with self._lock:
+            sent = self._known(request)
+            title = f"nothing in {self.path} fits {sent.method} {sent.url}"
+            if not self._loaded:
+                return UnrecordedRequest(f"{title}: it has no exchanges. {hint}")
+            left = self._left()
+            candidates = left or range(len(self._loaded))
+            at, differences = nearest(self._match, [self._loaded[index].request for index in candidates], sent)
+            again = any(not self._match(exchange.request, sent) for exchange in self._loaded)
+            found = self._loaded[candidates[at]]
+            lines = [title]
+            if again:
+                lines.append("What fits was played already; allow_repeats=True plays the last of it again.")
+            if differences:
+                state = "" if left else ", played already,"
+                lines.append(f"The nearest{state} is {_where(found)}, and differs:")
+                lines += [f"  {difference}" for difference in differences]
+            return UnrecordedRequest("\n".join([*lines, hint]), found, differences)
+
+    def begin(self, request: RecordedRequest, clock: Clock) -> Take:
+        """Record what comes of a request; its place is before those of requests that are sent later.
+
+        Args:
+            request: the request.
+            clock: measures when what came.
+        """
+        take = Take(request, clock, self._finish)
+        with self._lock:
+            self._takes.append(take)
+        return take
+
+    def start_over(self) -> None:
+        """Forget what is in the file; it is replaced by the first exchange that is recorded."""
+        with self._lock:
+            self._loaded, self._played, self._column = (), [], None
+
+    def discard(self) -> None:
+        """Have the file as it was when this was made; what was recorded since is forgotten."""
+        with self._lock:
+            self._takes.clear()
+            if self._text is not None:
+                _write(self.path, self._text)
+            else:
+                self.path.unlink(missing_ok=True)
+
+    def __repr__(self) -> str:
+        return f"Cassette({str(self.path)!r})"
+
+    def _known(self, request: RecordedRequest) -> RecordedRequest:
+        self._scrub.learn(request)
+        return self._scrub.request(request)
+
+    def _left(self) -> Sequence[int]:
+        played = {*self._played}
+        return [index for index in range(len(self._loaded)) if index not in played]
+
+    def _find(self, sent: RecordedRequest) -> int | None:
+        fitting = [index for index, it in enumerate(self._loaded) if not self._match(it.request, sent)]
+        left = {*self._left()}
+        fresh = [index for index in fitting if index in left]
+        # Ids that are not compared still tell which of two polls is which, where they are the recorded ones.
+        exact = (index for index in fresh if _same_words(self._loaded[index].request, sent))
+        if fresh:
+            return next(exact, fresh[0])
+        return fitting[-1] if fitting and self.allow_repeats else None
+
+    def _recorded(self) -> tuple[Exchange, ...]:
+        return tuple(take.exchange for take in self._takes if take.exchange is not None)
+
+    def _finish(self, take: Take, raw: Exchange | None) -> None:
+        """Take in an exchange that has ended, and write the file."""
+        with self._lock:
+            if take.exchange is not None or take not in self._takes:
+                return  # it has ended before, or was discarded
+            if raw is None:
+                self._takes.remove(take)
+                return
+            if self._scrub.learn(raw.request):
+                # What nobody knew to be a secret may be in what was recorded before.
+                for other in self._takes:
+                    if other.exchange is not None:
+                        self._keep(other, other.exchange)
+            self._keep(take, raw)
+            self._save()
+
+    def _keep(self, take: Take, exchange: Exchange) -> None:
+        scrubbed = self._scrub.exchange(exchange)
+        if scrubbed != take.exchange:
+            take.exchange = scrubbed
+            take.text = _yaml_module("writing").dump(scrubbed, self._column or 0)
+
+    def _save(self) -> None:
+        writing = _yaml_module("writing")
+        if self._column is not None and self._text is not None:
+            # What somebody has written by hand stays as it is.
+            before = self._text
+        else:
+            before = writing.HEAD + "".join(map(writing.dump, self._loaded))
+        _write(self.path, before + "".join(take.text for take in self._takes))
+
+
+def _where(exchange: Exchange) -> str:
+    request = exchange.request
+    return f"{request.method} {request.url}" + (f" in line {exchange.line}" if exchange.line else "")
+
+
+def _same_words(recorded: RecordedRequest, sent: RecordedRequest) -> bool:
+    return _target(recorded) == _target(sent) and recorded.content == sent.content
+
+
+def _target(request: RecordedRequest) -> tuple[str, str]:
+    parts = urlsplit(request.url)
+    return parts.path, parts.query
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise CassetteError(f"{path} is not a cassette: it is not UTF-8 text ({error})") from error
+    except OSError as error:
+        raise CassetteError(f"{path} cannot be read: {error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file whole: whoever reads it meanwhile has the old one or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(text.encode())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise CassetteError(f"{path} cannot be written: {error}") from error
+
+
+def _yaml_module(name: str) -> ModuleType:
+    """A module of this package that needs PyYAML, which is in an extra."""
+    try:
+        return import_module(f"muxi_transports.recorded.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != "yaml":
+            raise
+        raise ConfigurationError("cassettes need PyYAML: pip install 'muxi-client[test]'") from error

@@ -1,0 +1,40 @@
+"""What can be wrong with a recording. Nothing of it gets better by trying again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from muxi.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from muxi_transports.recorded.exchange import Exchange
+
+__all__ = ["CassetteError", "UnrecordedRequest"]
+
+
+class CassetteError(ConfigurationError):
+    """A cassette cannot be read, written or played; the message names the file and, where it can, the line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = "CASSETTE"
+        self.args = (f"{self.code}: {message}",)
+
+
+class UnrecordedRequest(CassetteError):
+    """A request was sent that the cassette has no answer to, and nothing may be recorded.
+
+    Args:
+        message: the same for people.
+        nearest: the recorded exchange that is most like it; None where there is none.
+        differences: what differs from the nearest, as ``body.message: sent 'Hello', recorded 'Hi'``. Empty where it
+            fits and has been played already.
+    """
+
+    def __init__(self, message: str, nearest: Exchange | None = None, differences: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.code = "UNRECORDED_REQUEST"
+        self.args = (f"{self.code}: {message}",)
+        self.nearest: Exchange | None = nearest
+        self.differences: tuple[str, ...] = tuple(differences)
