@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, StreamItem
+from muxi_transports.memory.stubs.failures import UnexpectedRequest
 from muxi_transports.memory.stubs.ledger import Ledger
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stub import Expectation, Respond, Stub, called
@@ -163,15 +164,20 @@ class Stubbing:
         if found := self._ledger.fitting(expectation):
             raise AssertionError(f"{expectation} was called {called(len(found))}, the last time by {found[-1]!r}")
 
+    @property
+    def unexpected(self) -> tuple[UnexpectedRequest, ...]:
+        """What was refused for want of a stub."""
+        return tuple(self._ledger.unexpected)
+
     def assert_all_expected(self) -> None:
         """Check that no request was refused for want of a stub, also where the code under test went on after it.
 
         Raises:
             UnexpectedRequest: the first that was.
         """
-        if self._ledger.unexpected:
-            raise self._ledger.unexpected[0]
+        if self.unexpected:
+            raise self.unexpected[0]
 
     def forget(self) -> None:
-        """Remove all stubs, and forget the requests."""
+        """Remove all stubs, and forget the requests, those that were refused too."""
         self._ledger.clear()
