@@ -6,9 +6,12 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from muxi_transports.memory import EmbeddedFormation, serve
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,23 +30,32 @@ def files_of(page: Path) -> dict[str, str]:
 PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if files_of(page)]
 
 
+@pytest.fixture
+def there() -> Iterator[dict[str, str]]:
+    """The settings of a reader who has a formation; it knows one answer."""
+    formation = EmbeddedFormation(client_key="fmc_reader")
+    formation.agent("assistant", lambda turn: "It is 42.")
+    with serve(formation) as served:
+        yield {"MUXI_FORMATION_URL": served.url, "MUXI_CLIENT_KEY": "fmc_reader"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_files_of_a_page_pass(page: Path, tmp_path: Path) -> None:
+def test_the_files_of_a_page_pass(page: Path, tmp_path: Path, there: dict[str, str]) -> None:
     for name, content in files_of(page).items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    done = run_pytest(tmp_path)
+    done = run_pytest(tmp_path, there)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\b[1-9]\d* passed", done.stdout)
     assert not re.search(r"failed|error|skipped", done.stdout.splitlines()[-1])
 
 
-def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
-    """What a reader sees who has the SDK and pytest, and the environment of somebody who has no formation."""
+def run_pytest(folder: Path, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a reader sees who has the SDK and pytest."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MUXI_", "PYTEST_"))}
     # The plugin, whether or not the SDK is installed with its entry points, and nobody else's.
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT), **settings}
     command = [sys.executable, "-m", "pytest", "-p", "muxi.testing.pytest_plugin", "-p", "no:cacheprovider"]
     options = ["-q", "-W", "error", "--strict-markers", "--rootdir", str(folder)]
     return subprocess.run(

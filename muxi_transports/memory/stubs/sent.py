@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from muxi.redact import redact_data, redact_text
+from muxi.redact import REDACTED, redact_data, redact_text
 from muxi.transport import Body, Headers, Request
 from muxi_transports.routing.rule import place_of
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["SentRequest"]
 
 _LONGEST = 160
+
+#: Routes whose bodies are secrets, whatever their fields are called.
+_CONFIDENTIAL = frozenset({"credentials", "secrets"})
 
 
 class SentRequest:
@@ -87,6 +90,11 @@ class SentRequest:
                 pass
 
     @property
+    def confidential(self) -> bool:
+        """Whether the body must not be shown at all."""
+        return not _CONFIDENTIAL.isdisjoint(self.segments)
+
+    @property
     def line(self) -> str:
         """Method and path."""
         return f"{self.method} {self.path}"
@@ -98,7 +106,7 @@ class SentRequest:
         if self.user is not None:
             parts.append(f"user={self.user!r}")
         if "json" in (self.headers.get("Content-Type") or "") and self.json is not None:
-            parts.append(f"json={redact_data(self.json)!r}")
+            parts.append(f"json={REDACTED if self.confidential else repr(redact_data(self.json))}")
         text = redact_text(" ".join(parts))
         text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
         return f"<{text}{'' if self.status is None else f' → {self.status}'}>"

@@ -79,7 +79,8 @@ class Expectation:
         if self.query:
             yield from differences(self.query, request.query, "query")
         if self.json is not NOTHING:
-            yield from differences(self.json, request.json, "json")
+            for difference in differences(self.json, request.json, "json"):
+                yield "json differs, and is secret" if request.confidential else difference
         if self.when is not None and params is not None and not self.when(request):
             yield f"{getattr(self.when, '__name__', 'when')}() says no"
 
