@@ -91,6 +91,27 @@ def test_it_is_announced() -> None:
     assert config["options.entry_points"]["pytest11"].strip() == "muxi = muxi.testing.pytest_plugin"
 
 
+def test_as_it_is_installed_it_loads_by_itself_and_warns_of_nothing(run_pytest: Pytest, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    described = site / "muxi_client_stand_in-1.0.dist-info"
+    described.mkdir(parents=True)
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: muxi-client-stand-in\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text("[pytest11]\nmuxi = muxi.testing.pytest_plugin\n")
+    # pytest rewrites the assertions in all files of such a distribution.
+    (described / "RECORD").write_text("muxi/__init__.py,,\nmuxi/errors.py,,\nmuxi_transports/__init__.py,,\n")
+    source = "def test_it(muxi_formation): assert muxi_formation.health()"
+    environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
+    # Somebody else's plugins may warn of their own settings.
+    others = [f"-pno:{name}" for name in ("anyio", "asyncio", "hypothesispytest", "xdist", "xdist.looponfail")]
+    run = run_pytest(source, *others, environment=environment, load=False)
+    assert run.counts == {"passed": 1}, run.output
+    # A program that has imported the SDK before it runs pytest.
+    (tmp_path / "sitecustomize.py").write_text("import muxi, muxi_transports.memory\n", encoding="utf-8")
+    environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    run = run_pytest(source, *others, environment=environment, load=False)
+    assert run.counts == {"passed": 1}, run.output
+
+
 def test_it_lists_its_fixtures_markers_and_settings(run_pytest: Pytest) -> None:
     listed = run_pytest("", "--fixtures").output
     assert {name for name in re.findall(r"^(\w+)", listed, re.MULTILINE) if name.startswith("muxi_")} == FIXTURES
