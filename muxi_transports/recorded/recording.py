@@ -63,8 +63,10 @@ class RecordingResponse(Response):
 
     def close(self) -> None:
         # First, because the one who is reading meanwhile learns of it as of an error, or an end.
-        self._take.closed()
-        self._inner.close()
+        try:
+            self._take.closed()
+        finally:
+            self._inner.close()
 
 
 class AsyncRecordingResponse(AsyncResponse):
@@ -92,5 +94,7 @@ class AsyncRecordingResponse(AsyncResponse):
         self._take.ended()
 
     async def close(self) -> None:
-        self._take.closed()
-        await self._inner.close()
+        try:
+            self._take.closed()
+        finally:
+            await self._inner.close()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
-from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from muxi.redact import REDACTED, is_secret_field, is_secret_header, redact_text
 from muxi.transport import Headers
@@ -69,6 +69,7 @@ class Scrubber:
             if self._is_secret_header(name):
                 # Of `Bearer …` it is the second word.
                 self._note(value.rpartition(" ")[2] if value.count(" ") == 1 else value)
+        self._note(unquote(urlsplit(request.url).password or ""))
         for name, value in _parameters(request.url):
             if self._is_secret_field(name):
                 self._note(value)

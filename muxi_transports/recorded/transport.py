@@ -86,9 +86,11 @@ class RecordedTransport(Transport):
 
     def close(self) -> None:
         """Close the wrapped transport, if it was made here. Open streams are recorded as far as they came."""
-        self._takes.close()
-        if made := self._slot.take():
-            made.close()
+        try:
+            self._takes.close()
+        finally:
+            if made := self._slot.take():
+                made.close()
 
     def __repr__(self) -> str:
         return f"RecordedTransport({str(self.cassette.path)!r}, {self._slot.shown!r}, {self.mode!r})"
@@ -147,9 +149,11 @@ class AsyncRecordedTransport(AsyncTransport):
 
     async def close(self) -> None:
         """As :meth:`RecordedTransport.close`."""
-        self._takes.close()
-        if made := self._slot.take():
-            await made.close()
+        try:
+            self._takes.close()
+        finally:
+            if made := self._slot.take():
+                await made.close()
 
     def __repr__(self) -> str:
         return f"AsyncRecordedTransport({str(self.cassette.path)!r}, {self._slot.shown!r}, {self.mode!r})"

@@ -23,6 +23,8 @@ HEAD = f"muxi-cassette: {VERSION}\nexchanges:\n"
 # What YAML can have as an indented block: several lines, the first not indented, none ended in another way.
 _BLOCK = re.compile(r"\S[^\r\t\x85\u2028\u2029]*\n[^\r\t\x85\u2028\u2029]*\Z")
 
+_BREAK = re.compile("[\n\r\x85\u2028\u2029]")
+
 
 def dump(exchange: Exchange, indent: int = 0) -> str:
     """One exchange as an entry of the list in a file, indented by so many columns."""
@@ -54,7 +56,7 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # Where a block cannot have it after all, PyYAML takes quotes by itself.
-    style = "|" if _BLOCK.match(text) else '"' if "\n" in text else None
+    style = "|" if _BLOCK.match(text) else '"' if _BREAK.search(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
