@@ -2,6 +2,8 @@
 
 Start with :class:`FormationClient` (talks to a formation) or :class:`ServerClient` (manages formations);
 each has an async twin.
+
+PYTEST_DONT_REWRITE (programs that run pytest may have imported this before, which pytest would warn of)
 """
 
 from importlib import import_module

@@ -15,7 +15,14 @@ from muxi.transport import AsyncTransport, Transport, refuse_wrong_colour
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["DEFAULT_TRANSPORT", "ENTRY_POINT_GROUP", "TransportPair", "TransportRegistry", "register_transport"]
+__all__ = [
+    "DEFAULT_TRANSPORT",
+    "ENTRY_POINT_GROUP",
+    "TransportPair",
+    "TransportRegistry",
+    "interpose",
+    "register_transport",
+]
 
 #: Used where neither ``transport=`` nor ``MUXI_TRANSPORT`` names another.
 DEFAULT_TRANSPORT = "requests"
@@ -54,6 +61,10 @@ _SHIPPED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 
 _registered: dict[str, TransportPair] = {}
 
+#: What stands between clients and their transports.
+Interposed = Callable[[Transport | AsyncTransport], Transport | AsyncTransport]
+_interposed: list[Interposed] = []
+
 
 def register_transport(name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
     """Make a transport known to every client of this process by name.
@@ -64,6 +75,22 @@ def register_transport(name: str, sync: SyncFactory | None = None, asynchronous:
         asynchronous: the same for async clients.
     """
     _registered[name] = TransportPair(sync, asynchronous)
+
+
+def interpose(function: Interposed) -> Callable[[], None]:
+    """Have every transport that clients of this process take from now on pass through a function.
+
+    For tools that look after a whole run, such as one that keeps tests off the network. Transports that hold other
+    transports pass those through it too.
+
+    Args:
+        function: returns the transport, or one of the same colour around it.
+
+    Returns:
+        A function that ends it; transports that were taken before stay as they are.
+    """
+    _interposed.append(function)
+    return lambda: _interposed.remove(function)
 
 
 class TransportRegistry:
@@ -95,11 +122,15 @@ class TransportRegistry:
         return made, owned
 
     def _make(self, choice: object, *, asynchronous: bool) -> tuple[object, bool]:
+        made, owned = choice, False
         if isinstance(choice, str):
-            return self.factory(choice, asynchronous=asynchronous)(), True
-        if isinstance(choice, Transport | AsyncTransport) or not callable(choice):
-            return choice, False
-        return choice(), True
+            made, owned = self.factory(choice, asynchronous=asynchronous)(), True
+        elif callable(choice) and not isinstance(choice, Transport | AsyncTransport):
+            made, owned = choice(), True
+        for function in _interposed:
+            if isinstance(made, Transport | AsyncTransport):
+                made = function(made)
+        return made, owned
 
     def factory(self, name: str, *, asynchronous: bool) -> Callable[[], object]:
         """What makes the transport of a name; nothing is made or imported yet, except what an entry point names.

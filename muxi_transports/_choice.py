@@ -66,7 +66,7 @@ def sync_slot(choice: Choice) -> Slot[Transport]:
         refuse_wrong_colour(choice, Transport)
     if isinstance(choice, str):
         registry.factory(choice, asynchronous=False)  # says so now if there is none
-    given = choice if isinstance(choice, Transport) else None
+    given = registry.make_sync(choice)[0] if isinstance(choice, Transport) else None
     return Slot(lambda: registry.make_sync(choice)[0], given, _shown(choice))
 
 
@@ -77,7 +77,7 @@ def async_slot(choice: AsyncChoice) -> Slot[AsyncTransport]:
         refuse_wrong_colour(choice, AsyncTransport)
     if isinstance(choice, str):
         registry.factory(choice, asynchronous=True)
-    given = choice if isinstance(choice, AsyncTransport) else None
+    given = registry.make_async(choice)[0] if isinstance(choice, AsyncTransport) else None
     return Slot(lambda: registry.make_async(choice)[0], given, _shown(choice))
 
 

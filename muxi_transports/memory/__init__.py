@@ -42,6 +42,7 @@ from muxi_transports.memory.formation.webhooks import Delivery, Receiver
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer
 from muxi_transports.memory.serving import Served, serve
+from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest
 from muxi_transports.memory.transport import MemoryTransport
 from muxi_transports.memory.world import Answer, Idle, Pause, World
 
@@ -72,11 +73,16 @@ __all__ = [
     "Replies",
     "Reply",
     "Sandbox",
+    "SentRequest",
     "Served",
     "Silence",
     "Skill",
     "Sop",
+    "Stub",
+    "StubbedWorld",
+    "Stubbing",
     "Turn",
+    "UnexpectedRequest",
     "Widgets",
     "World",
     "WorldApp",

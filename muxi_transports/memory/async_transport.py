@@ -8,26 +8,30 @@ from collections.abc import AsyncIterator, Coroutine
 from muxi.clock import Clock
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.memory.patience import Patience
-from muxi_transports.memory.transport import answer_headers, as_stream, world_for
+from muxi_transports.memory.stubs import StubbedWorld, Stubbing
+from muxi_transports.memory.transport import answer_headers, as_stream, stubbed_world_for
 from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = ["AsyncMemoryResponse", "AsyncMemoryTransport"]
 
 
-class AsyncMemoryTransport(AsyncTransport):
+class AsyncMemoryTransport(Stubbing, AsyncTransport):
     """Answers requests out of an embedded world. As :class:`~muxi_transports.memory.MemoryTransport`.
 
     The world's own steps run in the event loop: an agent function that blocks, blocks the loop.
     """
 
-    def __init__(self, world: World | None = None, *, clock: Clock | None = None) -> None:
-        self.world: World = world_for(world, clock)
+    def __init__(self, world: World | None = None, *, clock: Clock | None = None, strict: bool = False) -> None:
+        #: The world with what is stubbed over it; give it to another transport to share it.
+        self.stubbed: StubbedWorld = stubbed_world_for(world, clock, strict=strict)
+        self.world: World = self.stubbed.world
         self.clock: Clock | None = self.world.clock
+        self._ledger = self.stubbed.ledger
 
     async def send(self, request: Request) -> AsyncResponse:
         clock = self.world.clock
         patience = Patience(request.timeouts, clock)
-        exchange = self.world.respond(request)
+        exchange = self.stubbed.respond(request)
         await asyncio.sleep(0)
         try:
             while True:

@@ -11,36 +11,42 @@ from muxi.transport import Request, Response, Transport
 from muxi_transports.memory.patience import Patience
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.signal import Signal
+from muxi_transports.memory.stubs import StubbedWorld, Stubbing
 from muxi_transports.memory.world import Answer, AnswerStream, Idle, Pause, World
 
-__all__ = ["MemoryResponse", "MemoryTransport", "answer_headers", "as_stream", "world_for"]
+__all__ = ["MemoryResponse", "MemoryTransport", "answer_headers", "as_stream", "stubbed_world_for"]
 
 
-class MemoryTransport(Transport):
+class MemoryTransport(Stubbing, Transport):
     """Answers requests out of an embedded world. Every origin is accepted.
 
     Nothing is waited for in earnest unless the world's clock is the machine's: a timeout moves the clock
-    by what it bounds and raises.
+    by what it bounds and raises. Single routes can be stubbed, and requests are remembered.
 
     Args:
         world: an :class:`~muxi_transports.memory.EmbeddedFormation` or
             :class:`~muxi_transports.memory.EmbeddedServer`. Without one the transport has a
             :class:`~muxi_transports.memory.Sandbox` of its own: an echo formation behind every address
-            and every formation id, open to any key.
+            and every formation id, open to any key. A :class:`~muxi_transports.memory.StubbedWorld` is shared, with
+            its stubs and requests, by the transports that are given it.
         clock: the time of the sandbox, where no world is given.
+        strict: whether requests are refused that no stub is for (:meth:`stub_only`).
 
     Raises:
         ConfigurationError: a world and a clock that is not the world's were given.
     """
 
-    def __init__(self, world: World | None = None, *, clock: Clock | None = None) -> None:
-        self.world: World = world_for(world, clock)
+    def __init__(self, world: World | None = None, *, clock: Clock | None = None, strict: bool = False) -> None:
+        #: The world with what is stubbed over it; give it to another transport to share it.
+        self.stubbed: StubbedWorld = stubbed_world_for(world, clock, strict=strict)
+        self.world: World = self.stubbed.world
         self.clock: Clock | None = self.world.clock
+        self._ledger = self.stubbed.ledger
 
     def send(self, request: Request) -> Response:
         clock = self.world.clock
         patience = Patience(request.timeouts, clock)
-        exchange = self.world.respond(request)
+        exchange = self.stubbed.respond(request)
         try:
             while True:
                 wait = patience.wait(next(exchange).seconds)
@@ -129,12 +135,16 @@ class MemoryResponse(Response):
                 self._working.release()
 
 
-def world_for(world: World | None, clock: Clock | None) -> World:
-    """The world that was given, or a new sandbox."""
+def stubbed_world_for(world: World | None, clock: Clock | None, *, strict: bool) -> StubbedWorld:
+    """The world that was given, or a new sandbox, with room for stubs over it."""
     if world is None:
-        return Sandbox(clock=clock)
+        return StubbedWorld(Sandbox(clock=clock), strict=strict)
     if clock is not None and clock is not world.clock:
         raise ConfigurationError("a world brings its own clock; give the clock to the world, not to its transport")
+    if not isinstance(world, StubbedWorld):
+        return StubbedWorld(world, strict=strict)
+    if strict:
+        world.stub_only()
     return world
 
 

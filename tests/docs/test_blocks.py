@@ -2,7 +2,8 @@
 
 The blocks of a page run one after the other and share their names, as in a notebook; ``await`` may stand at the top
 level. A comment in front of a block changes that: ``<!-- not run: why -->``, and ``<!-- over http -->`` for a block
-that brings a world of its own and talks to it over the network.
+that brings a world of its own and talks to it over the network. ``<!-- file: name.py -->`` is a part of a file, which
+``test_files.py`` runs.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def test_the_blocks_of_a_page_run(page: Path, reader: pytest.MonkeyPatch) -> Non
     clients: dict[int, Any] = {}
     try:
         for block in blocks_of(page):
-            if block.mark.startswith("not run: "):
+            if block.mark.startswith(("not run: ", "file: ")):
                 continue
             with reader.context() as changes:
                 if block.mark == "over http":
@@ -102,4 +103,5 @@ def _run(page: Path, block: Block, names: dict[str, Any], loop: asyncio.Abstract
 def test_every_page_with_marks_gives_its_reasons() -> None:
     for page in PAGES:
         for block in blocks_of(page):
-            assert block.mark in ("", "over http") or re.fullmatch("not run: .{10,}", block.mark), (page, block.mark)
+            known = r"|over http|not run: .{10,}|file: \S+"
+            assert re.fullmatch(known, block.mark), (page, block.mark)

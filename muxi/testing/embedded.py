@@ -1,0 +1,120 @@
+"""The world of one test: an embedded formation and server, and everything that leads clients to them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from urllib.parse import urlsplit
+
+import pytest
+
+from muxi import registry
+from muxi.clock import Clock, ManualClock
+from muxi.errors import ConfigurationError
+from muxi.registry import TransportPair
+from muxi.testing.clients import NAME, PLACEHOLDERS, Clients
+from muxi.transport import Request
+from muxi_transports.faulty import AsyncFaultyTransport, Faults, FaultyTransport
+from muxi_transports.memory import (
+    AsyncMemoryTransport,
+    EmbeddedFormation,
+    EmbeddedServer,
+    MemoryTransport,
+    StubbedWorld,
+)
+from muxi_transports.memory.world import Exchange
+
+__all__ = ["Embedded"]
+
+_KEYS = ("client_key", "admin_key", "key_id", "secret_key")
+_SERVER_OPTIONS = ("key_id", "secret_key")
+_OWN_OPTIONS = ("seed", "start", "strict")
+
+
+class Together:
+    """A formation below ``/v1`` and the server that holds it everywhere else, behind one address."""
+
+    def __init__(self, formation: EmbeddedFormation, server: EmbeddedServer) -> None:
+        self.formation = formation
+        self.server = server
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of both."""
+        return self.formation.clock
+
+    def respond(self, request: Request) -> Exchange:
+        """Answer one request (:class:`~muxi_transports.memory.World`)."""
+        path = urlsplit(request.url).path
+        world = self.formation if path == "/v1" or path.startswith("/v1/") else self.server
+        return (yield from world.respond(request))
+
+    def __repr__(self) -> str:
+        return f"{self.formation!r} and {self.server!r}"
+
+
+class Embedded:
+    """What the fixtures of one test share.
+
+    Args:
+        options: those of the marker ``muxi``.
+
+    Raises:
+        ConfigurationError: an option is unknown, or has no sense.
+    """
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        given = dict(_checked(options))
+        seed = given.pop("seed", 0)
+        start = given.pop("start", None)
+        strict = bool(given.pop("strict", False))
+        of_server = {name: given.pop(name) for name in _SERVER_OPTIONS if name in given}
+        self.clock: ManualClock = ManualClock() if start is None else ManualClock(float(str(start)))
+        # The names are those of the constructors' parameters; the values are checked there.
+        self.formation: EmbeddedFormation = EmbeddedFormation(clock=self.clock, seed=str(seed), **given)  # type: ignore[arg-type]  # as the line above says
+        self.server: EmbeddedServer = EmbeddedServer(clock=self.clock, **of_server)  # type: ignore[arg-type]  # likewise
+        self.server.add(self.formation)
+        self.transport: MemoryTransport = MemoryTransport(
+            StubbedWorld(Together(self.formation, self.server), strict=strict)
+        )
+        self.async_transport: AsyncMemoryTransport = AsyncMemoryTransport(self.transport.stubbed)
+        self.faults: Faults = Faults(seed=str(seed))
+        self.clients: Clients = Clients(str(seed))
+        keys = {name: given.get(name) or of_server.get(name) for name in _KEYS}
+        self._environment = {
+            **PLACEHOLDERS,
+            **{f"MUXI_{name.upper()}": str(value) for name, value in keys.items() if value},
+            "MUXI_FORMATION_ID": self.formation.formation_id,
+            "MUXI_TRANSPORT": NAME,
+        }
+
+    @property
+    def refused(self) -> Sequence[Exception]:
+        """What was refused because no stub is for it."""
+        return self.transport.unexpected
+
+    @contextmanager
+    def in_reach(self) -> Iterator[None]:
+        """Have clients that are told nothing else, by arguments, find this world."""
+        pair = TransportPair(
+            lambda: FaultyTransport(self.transport, self.faults),
+            lambda: AsyncFaultyTransport(self.async_transport, self.faults),
+        )
+        with pytest.MonkeyPatch.context() as changes:
+            changes.setitem(registry._registered, NAME, pair)
+            for name, value in self._environment.items():
+                changes.setenv(name, value)
+            yield
+
+
+def _checked(options: Mapping[str, object]) -> Mapping[str, object]:
+    of_formation = set(inspect.signature(EmbeddedFormation).parameters) - {"clock"}
+    known = {*of_formation, *_SERVER_OPTIONS, *_OWN_OPTIONS}
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise ConfigurationError(f"@pytest.mark.muxi takes no {name!r}; {hint}")
+    return options

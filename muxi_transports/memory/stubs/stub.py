@@ -1,0 +1,226 @@
+"""One stub: which requests it is for, and what they get."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+
+from muxi.clock import Clock
+from muxi.errors import ConfigurationError
+from muxi.redact import redact_data, redact_text
+from muxi.transport import BufferedResponse
+from muxi_transports.memory.stubs.answers import NOTHING, Canned, buffered_answer
+from muxi_transports.memory.stubs.failures import check_error, raised
+from muxi_transports.memory.stubs.matching import PathPattern, differences
+from muxi_transports.memory.stubs.sent import SentRequest
+from muxi_transports.memory.world import Answer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Expectation", "Respond", "Stub", "called"]
+
+#: Makes an answer: a mapping or a list for JSON data, a text, bytes, or a whole
+#: :class:`~muxi.transport.BufferedResponse`. It may raise; None leaves the request to whoever is next.
+Respond: TypeAlias = Callable[
+    [SentRequest], "Mapping[str, object] | list[object] | str | bytes | BufferedResponse | None"
+]
+
+
+class Expectation:
+    """Which requests are meant.
+
+    Args:
+        method: ``GET``, …; ``*`` is any.
+        path: a pattern (:class:`PathPattern`).
+        query: what the query has at least.
+        json: what the JSON of the body has at least.
+        user: the user of the header.
+        when: a function that says yes.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        json: object = NOTHING,
+        user: str | None = None,
+        when: Callable[[SentRequest], bool] | None = None,
+    ) -> None:
+        self.method: str = method.upper()
+        self.path: PathPattern = PathPattern(path)
+        #: As the wire has it: every value is a text.
+        self.query: dict[str, object] = {
+            name: str(value) if isinstance(value, int) else value for name, value in (query or {}).items()
+        }
+        self.json = json
+        self.user = user
+        self.when = when
+
+    def fits(self, request: SentRequest) -> bool:
+        """Whether the request is meant; if so, the names in the path are in its ``params``."""
+        return next(self.misfits(request), None) is None
+
+    def misfits(self, request: SentRequest) -> Iterator[str]:
+        """Why a request is not meant, in words; nothing where it is."""
+        if self.method not in ("*", request.method):
+            yield f"the method is {request.method}, not {self.method}"
+        params = self.path.match(request.segments)
+        if params is None:
+            yield f"the path is {request.path!r}, not {self.path.text!r}"
+        else:
+            request.params = params
+        if self.user is not None and request.user != self.user:
+            yield f"the user is {request.user!r}, not {self.user!r}"
+        if self.query:
+            yield from differences(self.query, request.query, "query")
+        if self.json is not NOTHING:
+            for difference in differences(self.json, request.json, "json"):
+                yield "json differs, and is secret" if request.confidential else difference
+        if self.when is not None and params is not None and not self.when(request):
+            yield f"{getattr(self.when, '__name__', 'when')}() says no"
+
+    def __str__(self) -> str:
+        parts = [f"{self.method} {self.path.text}"]
+        for name, value in (("query", self.query or None), ("user", self.user)):
+            if value is not None:
+                parts.append(f"{name}={value!r}")
+        if self.json is not NOTHING:
+            parts.append(f"json={redact_data(self.json)!r}")
+        if self.when is not None:
+            parts.append(f"when={getattr(self.when, '__name__', '…')}")
+        return redact_text(" ".join(parts))
+
+
+class Stub:
+    """An answer in place of the world's; made by ``transport.stub(…)``.
+
+    It knows its calls, can be removed, and is gone after a ``with`` block of its own.
+    """
+
+    def __init__(
+        self,
+        expectation: Expectation,
+        *,
+        canned: Canned,
+        respond: Respond | None,
+        error: Exception | type[Exception] | None,
+        delay: float,
+        times: int | None,
+        remove: Callable[[Stub], None],
+    ) -> None:
+        if delay < 0 or (times is not None and times < 1):
+            raise ConfigurationError("a stub takes a delay of 0 or more seconds, and times of 1 or more")
+        contents = (canned.json is not NOTHING, canned.text, canned.content, canned.events, respond, error)
+        if sum(value is not None and value is not False for value in contents) > 1:
+            raise ConfigurationError("a stub takes one of json=, text=, content=, events=, respond= and error=")
+        if isinstance(respond, type) or (respond is not None and not callable(respond)):
+            raise ConfigurationError(f"respond= takes a function of one request, got {respond!r}")
+        if not 100 <= canned.status <= 599:
+            raise ConfigurationError(f"status= takes an HTTP status, got {canned.status!r}")
+        if error is not None:
+            check_error(error)
+        self.expectation = expectation
+        #: The requests that it was for, in order.
+        self.requests: list[SentRequest] = []
+        #: Seconds before the answer, on the world's clock.
+        self.delay: float = delay
+        self._canned = canned
+        self._respond = respond
+        self._error = error
+        self._times = times
+        self._remove = remove
+        self._lock = threading.Lock()
+
+    @property
+    def called(self) -> bool:
+        """Whether a request has come that it was for."""
+        return bool(self.requests)
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has answered as often as it was to."""
+        return self._times is not None and len(self.requests) >= self._times
+
+    def take(self, request: SentRequest) -> bool:
+        """Whether this request is to be answered by it; if so, it counts."""
+        if self.spent or not self.expectation.fits(request):
+            return False
+        with self._lock:
+            if self.spent:
+                return False
+            self.requests.append(request)
+            return True
+
+    def answer(self, request: SentRequest, clock: Clock) -> Answer | None:
+        """What the request gets; None where a function leaves it to whoever is next.
+
+        Raises:
+            Exception: what the stub is to raise.
+        """
+        if self._error is not None:
+            raise raised(self._error)
+        number = len(self.requests)
+        if self._respond is None:
+            return self._canned.answer(request, clock, number)
+        result: object = self._respond(request)
+        if result is None:
+            with self._lock:
+                self.requests.remove(request)
+            return None
+        if isinstance(result, BufferedResponse):
+            return buffered_answer(result)
+        if isinstance(result, str):
+            made = replace(self._canned, text=result)
+        elif isinstance(result, bytes):
+            made = replace(self._canned, content=result)
+        elif isinstance(result, Mapping | list):
+            made = replace(self._canned, json=result)
+        else:
+            raise ConfigurationError(
+                f"respond() of the stub for {self.expectation} returned {type(result).__name__}; return a mapping or "
+                "a list for JSON data, a text, bytes, a BufferedResponse, or None for no answer"
+            )
+        return made.answer(request, clock, number)
+
+    def assert_called(self, *, times: int | None = None) -> None:
+        """Check that it was called.
+
+        Args:
+            times: how often; at least once if not given.
+
+        Raises:
+            AssertionError: it was not.
+        """
+        if times is None and not self.requests:
+            raise AssertionError(f"the stub for {self.expectation} was never called")
+        if times is not None and len(self.requests) != times:
+            raise AssertionError(f"the stub for {self.expectation} was called {called(len(self.requests), times)}")
+
+    def remove(self) -> None:
+        """Leave its requests to whoever is next. What it was called with stays."""
+        self._remove(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    def __repr__(self) -> str:
+        return f"<Stub {self.expectation}, called {called(len(self.requests))}>"
+
+
+def called(count: int, expected: int | None = None) -> str:
+    """How often, in words."""
+    text = _TIMES.get(count, f"{count} times")
+    return text if expected is None else f"{text} and not {_TIMES.get(expected, f'{expected} times')}"
+
+
+_TIMES = {0: "never", 1: "once", 2: "twice"}

@@ -1,0 +1,66 @@
+"""A world with stubs over it."""
+
+from __future__ import annotations
+
+from muxi.clock import Clock
+from muxi.transport import Request
+from muxi_transports.memory.stubs.ledger import Ledger
+from muxi_transports.memory.stubs.sent import SentRequest
+from muxi_transports.memory.stubs.stubbing import Stubbing
+from muxi_transports.memory.world import Exchange, Pause, World
+
+__all__ = ["StubbedWorld"]
+
+
+class StubbedWorld(Stubbing):
+    """A world with stubs over it. Transports that are given the same one share its stubs and its requests::
+
+        stubbed = StubbedWorld(EmbeddedFormation())
+        transport, async_transport = MemoryTransport(stubbed), AsyncMemoryTransport(stubbed)
+
+    Args:
+        world: what answers where no stub does.
+        strict: whether requests are refused instead that no stub is for.
+    """
+
+    def __init__(self, world: World, *, strict: bool = False) -> None:
+        #: What answers where no stub does.
+        self.world: World = world
+        self._ledger = Ledger()
+        self._ledger.strict = strict
+
+    @property
+    def clock(self) -> Clock:
+        """The world's."""
+        return self.world.clock
+
+    @property
+    def ledger(self) -> Ledger:
+        """The stubs and requests, for the transports that share them."""
+        return self._ledger
+
+    def respond(self, request: Request) -> Exchange:
+        """Answer one request (:class:`~muxi_transports.memory.World`)."""
+        ledger = self._ledger
+        sent = SentRequest(request, self.clock.time())
+        ledger.requests.append(sent)
+        for stub in tuple(ledger.stubs):
+            if not stub.take(sent):
+                continue
+            sent.stub = stub
+            sent.drain()
+            if stub.delay:
+                yield Pause(stub.delay)
+            answer = stub.answer(sent, self.clock)
+            if answer is not None:
+                sent.status = answer.status
+                return answer
+            sent.stub = None
+        if ledger.strict:
+            raise ledger.refusal(sent)
+        answer = yield from self.world.respond(request)
+        sent.status = answer.status
+        return answer
+
+    def __repr__(self) -> str:
+        return f"StubbedWorld({self.world!r})"

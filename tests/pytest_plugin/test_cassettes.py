@@ -1,0 +1,109 @@
+"""Tests whose formation is recorded the first time, and played from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muxi.testing.taped import cassette_path
+from muxi_transports.memory import EmbeddedFormation, Served, serve
+from tests.pytest_plugin.conftest import Pytest
+
+SOURCE = """
+import asyncio
+import pytest
+from muxi import AsyncFormationClient, FormationClient
+
+def test_of_a_fixture(muxi_formation, muxi_cassette):
+    assert muxi_formation.chat("Hi", user_id="ada")["message"]["content"] == "Recorded Hi"
+
+def test_of_the_code(muxi_cassette):
+    async def ask():
+        async with AsyncFormationClient() as client:
+            return (await client.chat("Ho", user_id="ada"))["message"]["content"]
+    assert asyncio.run(ask()) == "Recorded Ho"
+
+@pytest.mark.muxi_cassette("mine.yaml")
+@pytest.mark.parametrize("text", ["a/b"])
+def test_of_a_name(muxi_formation, muxi_cassette, text):
+    assert "".join(muxi_formation.chat_stream(text, user_id="ada").text()) == "Recorded a/b"
+"""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    formation = EmbeddedFormation(client_key="fmc_hushhush")
+    formation.agent("assistant", lambda turn: f"Recorded {turn.message}")
+    with serve(formation) as served:
+        yield served
+
+
+@pytest.fixture
+def there(served: Served) -> dict[str, str]:
+    """The environment of somebody who has a formation."""
+    return {"MUXI_FORMATION_URL": served.url, "MUXI_CLIENT_KEY": "fmc_hushhush"}
+
+
+def test_recorded_once_and_played_where_nobody_has_a_formation(
+    run_pytest: Pytest, tmp_path: Path, there: dict[str, str]
+) -> None:
+    run = run_pytest(SOURCE, environment=there)
+    assert run.counts == {"passed": 3}, run.output
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.yaml")}
+    folder = Path("cassettes", "test_it")
+    assert files == {str(folder / "test_of_a_fixture.yaml"), str(folder / "test_of_the_code.yaml"), "mine.yaml"}
+    assert not [name for name in files if "hushhush" in (tmp_path / name).read_text(encoding="utf-8")]
+    played = run_pytest(SOURCE, "--muxi-record=none")
+    assert played.counts == {"passed": 3}, played.output
+
+
+def test_what_was_not_recorded_fails_the_test_and_is_not_sent(
+    run_pytest: Pytest, tmp_path: Path, there: dict[str, str]
+) -> None:
+    source = """
+from muxi import MuxiError
+
+def test_it(muxi_formation, muxi_cassette):
+    try:
+        assert muxi_formation.chat("MESSAGE", user_id="ada")["message"]["content"] == "Recorded MESSAGE"
+    except MuxiError:
+        pass
+"""
+    assert run_pytest(source, environment=there).counts == {"passed": 1}
+    (cassette,) = tmp_path.rglob("*.yaml")
+    before = cassette.read_text(encoding="utf-8")
+    other = source.replace("MESSAGE", "other")
+    run = run_pytest(other, environment=there)
+    assert run.counts == {"failed": 1}, run.output
+    assert "body.message: sent 'other', recorded 'MESSAGE'" in run.output
+    assert cassette.read_text(encoding="utf-8") == before
+    assert run_pytest(other, "--muxi-record=all", environment=there).counts == {"passed": 1}
+    assert "other" in cassette.read_text(encoding="utf-8")
+
+
+def test_a_test_that_fails_records_nothing(run_pytest: Pytest, tmp_path: Path, there: dict[str, str]) -> None:
+    run = run_pytest(SOURCE.replace("Recorded Hi", "Another thing"), "-k", "fixture", environment=there)
+    assert run.counts["failed"] == 1, run.output
+    assert not list(tmp_path.rglob("*.yaml"))
+
+
+def test_who_has_no_formation_is_told_what_to_set(run_pytest: Pytest) -> None:
+    run = run_pytest(SOURCE, "-k", "fixture")
+    assert "MUXI_FORMATION_URL" in run.output
+    run = run_pytest(SOURCE, "-k", "fixture", "--muxi-record=none")
+    assert "there is no cassette" in run.output
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "expected"),
+    [
+        (None, "test_a", "tests/cassettes/test_it/test_a.yaml"),
+        (None, "TestBot::test_a[de/x y]", "tests/cassettes/test_it/TestBot.test_a_de_x_y.yaml"),
+        ("a.yaml", "test_a", "tests/a.yaml"),
+        ("/elsewhere/a.yaml", "test_a", "/elsewhere/a.yaml"),
+    ],
+)
+def test_where_cassettes_are(file: str | None, name: str, expected: str) -> None:
+    assert cassette_path(file, Path("tests/test_it.py"), name).as_posix() == expected
