@@ -32,7 +32,7 @@ from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.scripts import Replies
 from muxi_transports.memory.formation.webhooks import Delivery, Receiver
 from muxi_transports.memory.sandbox import Sandbox
-from muxi_transports.memory.server import EmbeddedServer
+from muxi_transports.memory.server import EmbeddedServer, ServerDefect
 from muxi_transports.memory.serving import Served, serve
 from muxi_transports.memory.transport import MemoryTransport
 from muxi_transports.memory.world import Answer, Idle, Pause, World
@@ -61,6 +61,7 @@ __all__ = [
     "Reply",
     "Sandbox",
     "Served",
+    "ServerDefect",
     "Silence",
     "Turn",
     "Widgets",
