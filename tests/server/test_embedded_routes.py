@@ -133,7 +133,7 @@ def about(method: str, path: str) -> Callable[[Desk], Any]:
 def printed(desk: Desk) -> Any:
     desk.deploy()
     for stream in ("stdout", "stderr"):
-        desk.server.print("demo-echo", "line", stream=stream)  # type: ignore[arg-type]  # one of the two
+        desk.server.print("demo-echo", "line", stream=stream)
     return desk.send("GET", f"{BOT}/logs")
 
 

@@ -18,7 +18,7 @@ from muxi_transports.memory.server.registry import Hosted, Registry, Release
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
-__all__ = ["Authoring", "Trouble"]
+__all__ = ["Authoring", "Trouble", "both_system"]
 
 #: When the monitor finds a process that has died, at the latest (the wire).
 _MONITOR_SECONDS = 5.0
@@ -227,14 +227,15 @@ class Authoring:
         return hosted
 
     def _check_clock(self, formation: EmbeddedFormation) -> None:
-        if formation.clock is not self.clock and not _both_system(formation.clock, self.clock):
+        if formation.clock is not self.clock and not both_system(formation.clock, self.clock):
             raise ConfigurationError(
                 f"the formation {formation.formation_id!r} has another clock than the server; "
                 "make it with EmbeddedFormation(…, clock=server.clock)"
             )
 
 
-def _both_system(one: Clock, other: Clock) -> bool:
+def both_system(one: Clock, other: Clock) -> bool:
+    """Whether two clocks are the machine's, and so the same."""
     return isinstance(one, SystemClock) and isinstance(other, SystemClock)
 
 
