@@ -32,7 +32,7 @@ def test_the_sdk_talks_to_it(shop: Running) -> None:
         assert list(stream.text()) == ["Let me see. ", "Sunny in Rome."]
         with pytest.raises(TurnFailed, match="out of order"):
             client.chat_stream("boom", user_id="ada").result()
-        answer = client.chat("report", user_id="ada")["message"]
+        answer: Any = client.chat("report", user_id="ada")["message"]
         assert (answer["content"], answer["artifacts"][0]["filename"]) == ("Here it is.", "report.csv")
         assert client.chat("anything", user_id="ada")["message"]["content"] == "Pardon?"
         assert [memory["content"] for memory in client.get_memories("ada")["memories"]] == ["Likes tea"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -185,3 +186,10 @@ def test_whatever_is_in_a_script_is_read_or_told(tmp_path_factory: pytest.TempPa
     path.write_text(yaml.safe_dump(value), encoding="utf-8")
     with suppress(ScriptError):
         assert isinstance(read_script(str(path)), Script)
+
+
+def test_the_scripts_of_the_page_are_right(write: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    scripts = [write(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert [list(script.agents) for script in scripts] == [["assistant"], ["host", "clerk"]]
+    assert scripts[0].triggers == {"alert": "${{ data.host }} is down."}

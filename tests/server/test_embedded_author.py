@@ -71,6 +71,24 @@ def test_ports_run_out(tmp_path: Path) -> None:
     assert desk.client.deploy_formation(other)["port"] == 18200
 
 
+def test_no_port_is_lost_or_given_to_two(desk: Desk) -> None:
+    desk.server.ports.total = 2
+    desk.client.deploy_formation(desk.bot())
+    for _ in range(3):
+        desk.server.crash("my-bot")
+        desk.client.start_formation("my-bot")
+        desk.client.restart_formation("my-bot")
+    assert desk.client.status()["port_pool"] == {"allocated": 1, "available": 1, "total": 2}
+    desk.client.update_formation("my-bot", desk.bot("2.0.0"))
+    desk.client.stop_formation("my-bot")
+    for name in ("one", "two"):
+        desk.server.add(EmbeddedFormation(name, clock=desk.clock))
+    desk.client.delete_formation("my-bot")
+    assert desk.client.status()["port_pool"]["allocated"] == 2
+    desk.client.delete_formation("one")
+    assert desk.client.status()["port_pool"]["allocated"] == 1
+
+
 def test_an_update_is_cancelled(tmp_path: Path) -> None:
     desk = Desk(tmp_path, startup_seconds=10)
     desk.client.deploy_formation(desk.bot())

@@ -77,7 +77,7 @@ class Authoring:
         with self.lock:
             registry = self.drafts if draft else self.live
             if (earlier := registry.find(formation.formation_id)) is not None:
-                self.ports.give_back(earlier.port)
+                self.ports.free(earlier)
             if self.ports.allocated >= self.ports.total:
                 raise ConfigurationError(f"the server has {self.ports.total} ports, and all are taken")
             release = Release(formation, config, files.digest(), files)
@@ -210,7 +210,7 @@ class Authoring:
         yield Pause(_MONITOR_SECONDS)
         with self.lock:
             if hosted.generation == generation and not hosted.alive:
-                self.ports.give_back(hosted.port)
+                self.ports.free(hosted)
                 hosted.status, hosted.pid = "crashed", 0
 
     def _held(self, formation_id: str) -> Hosted:

@@ -164,6 +164,7 @@ def start(server: EmbeddedServer, formation_id: str) -> Steps:
     if hosted.alive or hosted.status == "starting":
         raise StepFailed(409, "Formation is already running", "AlreadyRunning", "validating")
     yield Step("validating", "Loading formation configuration...")
+    server.ports.free(hosted)
     yield from _started(server, hosted)
     data = {"id": hosted.id, "message": "Formation started", "port": hosted.port, "status": hosted.status}
     return Done(data, {"formation_id": hosted.id, "port": hosted.port, "status": hosted.status})
@@ -291,7 +292,7 @@ def _release(
 
 
 def _swap(server: EmbeddedServer, hosted: Hosted, release: Release, port: int, pid: int | None) -> None:
-    server.ports.give_back(hosted.port)
+    server.ports.free(hosted)
     hosted.previous, hosted.release = hosted.release, release
     process.begin(server, hosted, port, pid)
     release.activate()

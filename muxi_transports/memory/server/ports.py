@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from muxi_transports.memory.server.answers import ServerError
+
+if TYPE_CHECKING:
+    from muxi_transports.memory.server.registry import Hosted
 
 __all__ = ["PortPool", "PortsUsedUp"]
 
@@ -53,6 +57,12 @@ class PortPool:
     def give_back(self, port: int) -> None:
         """Let go of a port; of one that is not taken, nothing comes."""
         self._taken.discard(port)
+
+    def free(self, hosted: Hosted) -> None:
+        """Let go of the port of a formation, where it still has it: by now it may be another's."""
+        if hosted.holds_port:
+            hosted.holds_port = False
+            self.give_back(hosted.port)
 
     @contextmanager
     def held(self, port: int) -> Iterator[None]:

@@ -69,15 +69,15 @@ def begin(server: EmbeddedServer, hosted: Hosted, port: int, pid: int | None = N
     """A new process for a formation, on a port that has been taken."""
     hosted.port, hosted.pid = port, pid or server.new_pid()
     hosted.updated_at, hosted.started = server.clock.time(), server.clock.monotonic()
-    hosted.alive = True
+    hosted.alive = hosted.holds_port = True
     hosted.generation += 1
 
 
 def end(server: EmbeddedServer, hosted: Hosted, status: str) -> None:
     """The process is gone."""
     if hosted.status != "starting":
-        # Whoever is starting it still holds the port, and will find out.
-        server.ports.give_back(hosted.port)
+        # Whoever is starting it lets go of the port, once that is found out.
+        server.ports.free(hosted)
     hosted.status, hosted.pid, hosted.alive = status, 0, False
     hosted.generation += 1
 

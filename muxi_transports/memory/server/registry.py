@@ -59,6 +59,7 @@ class Hosted:
         updated_at: when its process was started.
         started: likewise, on the monotonic clock.
         alive: whether the process answers.
+        holds_port: whether its port is taken; one that is stopped only remembers it.
         previous: the version that a rollback goes back to.
         staging: the update that is going on.
         updating: whether one is.
@@ -73,6 +74,7 @@ class Hosted:
     updated_at: float = 0.0
     started: float = 0.0
     alive: bool = True
+    holds_port: bool = False
     restart_count: int = 0
     checked_at: float | None = None
     previous: Release | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from muxi_transports.memory.server import process
 from muxi_transports.memory.server.answers import go_json, plain
-from muxi_transports.memory.server.config import Config, ConfigError, find_config, parse_config
+from muxi_transports.memory.server.config import CONFIG_FILES, Config, ConfigError, find_config, parse_config
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
 from muxi_transports.memory.server.ports import PortsUsedUp
@@ -111,6 +111,8 @@ def _files(visit: Visit, body: dict[str, str]) -> tuple[Files, str]:
             raise _DevError(400, "Path must be absolute")
         if not directory.is_dir():
             raise _DevError(400, f"Directory not found: {path}")
+        if not any((directory / name).is_file() for name in CONFIG_FILES):
+            raise _DevError(400, f"formation.afs not found in {path}")
         try:
             found = {file.relative_to(directory).as_posix(): file for file in directory.rglob("*") if file.is_file()}
             return Files({name: file.read_bytes() for name, file in found.items()}), path
@@ -155,7 +157,7 @@ def _healthy(visit: Visit, hosted: Hosted) -> Generator[Pause, None, str | None]
             hosted.status = "running"
         elif server.drafts.find(hosted.id) is hosted:
             server.drafts.remove(hosted.id)
-            server.ports.give_back(hosted.port)
+            server.ports.free(hosted)
     return problem
 
 
