@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from muxi.cli.serve import add_serve
 from muxi.environment import conflicts
 from muxi.errors import MuxiError
 from muxi.version import __version__
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     demo.set_defaults(run=lambda _: _demo())
+    add_serve(commands)
     audit = commands.add_parser("audit", help="look after an audit trail", description="Look after an audit trail.")
     verify = audit.add_subparsers(title="commands", required=True, metavar="command").add_parser(
         "verify",

@@ -40,7 +40,7 @@ from muxi_transports.memory.formation.definition import (
 from muxi_transports.memory.formation.scripts import Replies
 from muxi_transports.memory.formation.webhooks import Delivery, Receiver
 from muxi_transports.memory.sandbox import Sandbox
-from muxi_transports.memory.server import EmbeddedServer
+from muxi_transports.memory.server import EmbeddedServer, ServerDefect
 from muxi_transports.memory.serving import Served, serve
 from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest
 from muxi_transports.memory.transport import MemoryTransport
@@ -75,6 +75,7 @@ __all__ = [
     "Sandbox",
     "SentRequest",
     "Served",
+    "ServerDefect",
     "Silence",
     "Skill",
     "Sop",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock, SystemClock
+from muxi.errors import ConfigurationError
 from muxi.transport import Request
 from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.server import EmbeddedServer
+from muxi_transports.memory.server.authoring import both_system
 from muxi_transports.memory.world import Exchange
 
 __all__ = ["Sandbox"]
@@ -21,14 +23,31 @@ class Sandbox:
 
     Args:
         clock: the time it lives in; the machine's by default.
+        formation: what answers below ``/v1``, in place of a new one.
+        server: what answers everywhere else, in place of a new one. It has the formations it has: none is made when
+            it is first asked for.
+
+    Raises:
+        ConfigurationError: they do not live in the same time.
     """
 
-    def __init__(self, *, clock: Clock | None = None) -> None:
-        self.clock: Clock = clock or SystemClock()
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        formation: EmbeddedFormation | None = None,
+        server: EmbeddedServer | None = None,
+    ) -> None:
+        given = [one.clock for one in (formation, server) if one is not None]
+        given = given if clock is None else [clock, *given]
+        self.clock: Clock = given[0] if given else SystemClock()
+        if any(one is not self.clock and not both_system(one, self.clock) for one in given):
+            raise ConfigurationError("the formation and the server of a sandbox need the sandbox's clock")
+        self._open = server is None
         #: What answers below ``/v1``.
-        self.formation: EmbeddedFormation = EmbeddedFormation(clock=self.clock)
+        self.formation: EmbeddedFormation = formation or EmbeddedFormation(clock=self.clock)
         #: What answers everywhere else.
-        self.server: EmbeddedServer = EmbeddedServer(clock=self.clock)
+        self.server: EmbeddedServer = server or EmbeddedServer(clock=self.clock)
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
@@ -36,7 +55,7 @@ class Sandbox:
         place = parts[1] if len(parts) > 1 else ""
         if place in ("", "v1"):
             return (yield from self.formation.respond(request))
-        if place in ("api", "draft") and len(parts) > 2 and parts[2]:
+        if self._open and place in ("api", "draft") and len(parts) > 2 and parts[2]:
             self._ensure(parts[2], draft=place == "draft")
         return (yield from self.server.respond(request))
 

@@ -1,4 +1,4 @@
-"""Serving an embedded world on a loopback port, over real HTTP with real chunked streams."""
+"""A world served over real HTTP, for transports, other languages and the curious."""
 
 from __future__ import annotations
 
@@ -23,24 +23,34 @@ class Served:
     Args:
         world: the world.
         port: the port it is served on; 0 where it is a socket.
+        host: the address it is served on.
         path: the Unix socket that it is served on instead.
     """
 
     world: World
     port: int
+    host: str = "127.0.0.1"
     path: str | None = None
 
     @property
     def url(self) -> str:
-        """Where it is: ``http://127.0.0.1:…``, or ``unix:///…``."""
+        """Where it is: ``http://127.0.0.1:…``, or ``unix:///…``. What listens on every address is here by loopback."""
         if self.path is not None:
             return f"unix://{self.path}"
-        return f"http://127.0.0.1:{self.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  told apart, not bound
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{self.port}"
 
 
 @contextmanager
-def serve(world: World | None = None, port: int = 0, *, path: str | os.PathLike[str] | None = None) -> Iterator[Served]:
-    """Serve a world on 127.0.0.1, or on a Unix socket, in a thread of its own, while the ``with`` block lasts::
+def serve(
+    world: World | None = None,
+    port: int = 0,
+    *,
+    host: str = "127.0.0.1",
+    path: str | os.PathLike[str] | None = None,
+) -> Iterator[Served]:
+    """Serve a world in a thread of its own, while the ``with`` block lasts::
 
         with serve(EmbeddedFormation()) as served:
             requests.get(served.url + "/v1/health")
@@ -50,11 +60,13 @@ def serve(world: World | None = None, port: int = 0, *, path: str | os.PathLike[
     Args:
         world: the world; a new :class:`~muxi_transports.memory.Sandbox` by default.
         port: the port; 0 takes one that is free.
-        path: where to make a Unix socket instead; it is removed in the end.
+        host: the address. Any but a loopback address lets other machines in.
+        path: where to make a Unix socket instead; one that nobody serves any more is replaced, and it is removed in
+            the end.
 
     Raises:
         ConfigurationError: uvicorn is not installed, or this system has no Unix sockets.
-        OSError: the port or the path is taken.
+        OSError: the port or the path is taken, or there is no such address.
     """
     try:
         from muxi_transports.memory.listener import Listener
@@ -64,39 +76,49 @@ def serve(world: World | None = None, port: int = 0, *, path: str | os.PathLike[
         raise ConfigurationError("serving over HTTP needs uvicorn: pip install 'muxi-client[cli]'") from error
     world = world or Sandbox()
     at = None if path is None else str(Path(path).absolute())
-    listening = _bound(port) if at is None else _bound_socket(at)
+    listening = _bound(host, port) if at is None else _bound_to_path(at)
     try:
+        bound = int(listening.getsockname()[1]) if at is None else 0
         listener = Listener(world, listening)
         listener.start()
     except BaseException:
         listening.close()
         raise
     try:
-        yield Served(world, int(listening.getsockname()[1]) if at is None else 0, at)
+        yield Served(world, bound, host, at)
     finally:
         listener.stop()
         if at is not None:
             Path(at).unlink(missing_ok=True)
 
 
-def _bound(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, number)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
+        listening.bind(address)
     except BaseException:
         listening.close()
         raise
     return listening
 
 
-def _bound_socket(path: str) -> socket.socket:
+def _bound_to_path(path: str) -> socket.socket:
+    """A Unix socket; where one is left that nobody listens to, it is replaced."""
     if not hasattr(socket, "AF_UNIX"):
         raise ConfigurationError("this system has no Unix sockets for Python; serve on a port")
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        if Path(path).is_socket() and not _answers(path):
+            Path(path).unlink()
         listening.bind(path)
     except BaseException:
         listening.close()
         raise
     return listening
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as calling:
+        return calling.connect_ex(path) == 0

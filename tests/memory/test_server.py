@@ -316,8 +316,9 @@ def test_a_bundle_that_is_no_good_is_refused_and_leaves_nothing(
 
 
 def test_secrets_that_are_there_are_accepted(server: EmbeddedServer) -> None:
-    content = bundle({"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n", "bot/secrets.enc": "x"})
-    assert deploy(server, content).status == 201
+    files = {"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n", "bot/secrets.enc": "x"}
+    assert deploy(server, bundle(files)).status == 400
+    assert deploy(server, bundle({**files, "bot/.key": "x"})).status == 201
 
 
 @pytest.mark.parametrize(

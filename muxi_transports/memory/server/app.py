@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import posixpath
 import re
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterable
 from email.utils import formatdate
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -15,11 +14,18 @@ from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.transport import Request
 from muxi_transports.memory.formation import EmbeddedFormation
-from muxi_transports.memory.server import formations
-from muxi_transports.memory.server.answers import ServerError, empty, go_json, plain, unauthorized
+from muxi_transports.memory.formation.agents import echo
+from muxi_transports.memory.server.answers import ServerError, empty, unauthorized
 from muxi_transports.memory.server.auth import refusal
+from muxi_transports.memory.server.authoring import Authoring, Trouble
+from muxi_transports.memory.server.config import Config
+from muxi_transports.memory.server.defects import ServerDefect, server_defects
+from muxi_transports.memory.server.ports import PortPool
+from muxi_transports.memory.server.process import begin
 from muxi_transports.memory.server.proxy import forward, proxied
-from muxi_transports.memory.server.registry import Registry
+from muxi_transports.memory.server.registry import Hosted, Registry
+from muxi_transports.memory.server.router import Route, Visit, find_route
+from muxi_transports.memory.server.workspace import Workspace
 from muxi_transports.memory.work import Background
 from muxi_transports.memory.world import Answer, Exchange, Pause
 
@@ -30,36 +36,20 @@ _CORS = [
     ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
     ("Access-Control-Allow-Headers", "Content-Type, Authorization"),
 ]
-#: The path and the methods of each route; a variable is one segment.
-_ROUTES = {
-    "ping": re.compile(r"/ping"),
-    "health": re.compile(r"/health"),
-    "status": re.compile(r"/rpc/server/status"),
-    "formations": re.compile(r"/rpc/formations"),
-    "formation": re.compile(r"/rpc/formations/([^/]+)"),
-    "stop": re.compile(r"/rpc/formations/([^/]+)/stop"),
-    "start": re.compile(r"/rpc/formations/([^/]+)/start"),
-    "restart": re.compile(r"/rpc/formations/([^/]+)/restart"),
-}
-_METHODS = {
-    "ping": ("GET",),
-    "health": ("GET",),
-    "status": ("GET",),
-    "formations": ("GET", "POST"),
-    "formation": ("GET", "DELETE"),
-    "stop": ("POST",),
-    "start": ("POST",),
-    "restart": ("POST",),
-}
+#: Where the pool of ports begins, and how many there are (the wire).
+_FIRST_PORT, _PORTS = 18200, 200
+_FIRST_PID = 20768
 
 
-class EmbeddedServer:
-    """A server that holds embedded formations, checks signatures and proxies, as the real one does::
+class EmbeddedServer(Authoring):
+    """A server that holds embedded formations, checks signatures, deploys and proxies, as the real one does::
 
         server = EmbeddedServer(key_id="muxi_pk_test", secret_key="muxi_sk_test")
         server.add(EmbeddedFormation("my-assistant", clock=server.clock))
 
-    What is deployed to it becomes an embedded formation with the echo agent, open to any key.
+    What is deployed to it becomes an embedded formation, open to any key, with the name, description, version and
+    agents that its bundle has; :meth:`provide` has a formation of yours answer instead. What the recorded server does
+    wrong is done right here, unless it is to be imitated. Several threads may talk to it at once.
 
     Args:
         key_id: the id of its one key; None accepts any, with any signature (the header must still be well
@@ -67,13 +57,19 @@ class EmbeddedServer:
         secret_key: the secret of that key.
         clock: the time it lives in; the machine's by default.
         port: the port it believes to listen on, which is part of the URLs it gives out.
-        startup_seconds: how long a formation takes to start.
+        startup_seconds: how long a formation takes to become healthy. Health is checked after 2 s at the latest, then
+            every second, 30 times.
+        shutdown_seconds: how long one takes to stop.
+        ports: how many ports there are for formations.
+        runtimes: the versions of the runtime that formations can ask for.
         version: the server's version.
         latest_sdk: what it says the latest SDK is; None says what the caller has (the wire, before the
             server has looked it up).
+        imitate: defects of the recorded server to imitate, by name
+            (:class:`~muxi_transports.memory.ServerDefect`); a server is healthy without them.
 
     Raises:
-        ConfigurationError: a key without its secret, or the other way round.
+        ConfigurationError: a key without its secret, or the other way round; something to imitate is no defect.
     """
 
     def __init__(
@@ -84,54 +80,71 @@ class EmbeddedServer:
         clock: Clock | None = None,
         port: int = 7890,
         startup_seconds: float = 0.0,
+        shutdown_seconds: float = 0.0,
+        ports: int = _PORTS,
+        runtimes: Iterable[str] = ("0.20260514.0",),
         version: str = "0.20260514.1",
         latest_sdk: str | None = None,
+        imitate: Iterable[ServerDefect | str] = (),
     ) -> None:
         if (key_id is None) != (secret_key is None):
             raise ConfigurationError("give key_id= and secret_key= together, or neither")
+        self._imitated = server_defects(imitate)
         self.clock: Clock = clock or SystemClock()
         self.started: float = self.clock.monotonic()
         self.port = port
         self.startup_seconds = startup_seconds
+        self.shutdown_seconds = shutdown_seconds
+        self.runtimes: tuple[str, ...] = tuple(runtimes)
         self.version = version
         self.latest_sdk = latest_sdk
+        self.server_id: str = "server-embedded"
         self._key_id = key_id
         self._secret_key = secret_key
-        numbers = itertools.count()
-        self.live: Registry = Registry(self.clock, numbers)
-        self.drafts: Registry = Registry(self.clock, numbers)
-        self.background: Background = Background()
+        self._pids = itertools.count(_FIRST_PID)
+        self.ports: PortPool = PortPool(_FIRST_PORT, ports)
+        self.live: Registry = Registry()
+        #: Drafts that run; what is edited is in the workspaces.
+        self.drafts: Registry = Registry()
+        self.workspaces: dict[str, Workspace] = {}
+        self.background: Background = Background(self.clock)
+        self.provided: dict[str, EmbeddedFormation] = {}
+        self.unwell: set[str] = set()
+        self.troubles: dict[str, Trouble] = {}
+        self.audit_log: list[str] = []
+        #: Ids that are taken by deployments which have not come to a process yet.
+        self.deploying: set[str] = set()
+        #: Ids of which there has been an update, for a defect that outlives the formation.
+        self.staged: set[str] = set()
         #: Held while the state changes, never while somebody waits.
         self.lock: threading.RLock = threading.RLock()
 
-    def add(self, formation: EmbeddedFormation, *, draft: bool = False) -> EmbeddedFormation:
-        """Hold a formation, running, in place of an earlier one of its id.
+    def imitates(self, defect: ServerDefect) -> bool:
+        """Whether the server shall do this as wrongly as the recorded one."""
+        return defect in self._imitated
 
-        Args:
-            formation: the formation; it lives in the server's time.
-            draft: whether it is found below ``/draft`` instead of ``/api``.
+    def new_pid(self) -> int:
+        """The id of a new process."""
+        return next(self._pids)
 
-        Returns:
-            The formation.
+    def begin(self, hosted: Hosted) -> None:
+        begin(self, hosted, self.ports.take())
 
-        Raises:
-            ConfigurationError: the formation was given another clock than the server's.
-        """
-        if formation.clock is not self.clock and not _both_system(formation.clock, self.clock):
-            raise ConfigurationError(
-                f"the formation {formation.formation_id!r} has another clock than the server; "
-                "make it with EmbeddedFormation(…, clock=server.clock)"
-            )
-        name = f"{formation.formation_id}:{formation.version}"
-        with self.lock:
-            registry = self.drafts if draft else self.live
-            registry.add(formation, hashlib.sha256(name.encode()).hexdigest())
+    def formation_for(self, formation_id: str, config: Config) -> EmbeddedFormation:
+        """What answers for a bundle: what was provided, else what runs already, else an echo with its agents."""
+        if (provided := self.provided.get(formation_id)) is not None:
+            return provided
+        return self._with_agents(self.find(formation_id) or EmbeddedFormation(formation_id, clock=self.clock), config)
+
+    def draft_for(self, formation_id: str, config: Config) -> EmbeddedFormation:
+        """What answers for a draft that runs: an echo with its agents, apart from the live formation."""
+        return self._with_agents(EmbeddedFormation(formation_id, clock=self.clock), config)
+
+    def _with_agents(self, formation: EmbeddedFormation, config: Config) -> EmbeddedFormation:
+        for agent_id in config.agents:
+            if agent_id not in formation.agents.given:
+                formation.agent(agent_id, echo)
         return formation
-
-    def find(self, formation_id: str, *, draft: bool = False) -> EmbeddedFormation | None:
-        """The formation of an id, such as one that was deployed; None where there is none."""
-        hosted = (self.drafts if draft else self.live).find(formation_id)
-        return hosted.formation if hosted else None
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
@@ -143,26 +156,32 @@ class EmbeddedServer:
             return self._dressed(empty(301, (("Location", location),)), matched=True)
         target = proxied(path)
         if target is not None:
-            registry = self.drafts if target.draft else self.live
+            registry = self.drafts if target.kind == "draft" else self.live
             hosted = registry.find(target.formation_id)
             answer = yield from forward(target, hosted, request, url, version=self.version)
-            return self._dressed(answer, matched=True, sdk=self._sdk_latest(request))
-        for name, pattern in _ROUTES.items():
-            if match := pattern.fullmatch(path):
-                if request.method not in _METHODS[name]:
-                    return self._dressed(empty(405), matched=False)
-                answer = yield from self._matched(name, request, path, match.groups())
-                return self._dressed(answer, matched=True)
-        return self._dressed(ServerError(404, "Endpoint not found").answer(), matched=False)
+            sdk = self._sdk_latest(request) if target.kind != "mcp" else None
+            return self._dressed(answer, matched=True, sdk=sdk)
+        found = find_route(request.method, path)
+        if found is None:
+            return self._dressed(ServerError(404, "Endpoint not found").answer(), matched=False)
+        route, formation_id = found
+        if route is None:
+            return self._dressed(empty(405), matched=False)
+        answer = yield from self._matched(route, Visit(self, request, formation_id, url.query), path)
+        return self._dressed(answer, matched=True)
 
-    def _matched(
-        self, name: str, request: Request, path: str, params: tuple[str, ...]
-    ) -> Generator[Pause, None, Answer]:
-        if name == "ping":
-            return plain(200, b"pong", "text/plain")
-        if name == "health":
-            return plain(200, go_json({"success": True, "status": "ok", "version": self.version}))
-        message = refusal(
+    def _matched(self, route: Route, visit: Visit, path: str) -> Generator[Pause, None, Answer]:
+        if route.signed and (message := self._refusal(visit.request, path)) is not None:
+            return unauthorized(message)
+        try:
+            with self.lock:
+                answer = route.handler(visit)
+            return answer if isinstance(answer, Answer) else (yield from answer)
+        except ServerError as error:
+            return error.answer()
+
+    def _refusal(self, request: Request, path: str) -> str | None:
+        return refusal(
             request.headers.get("Authorization"),
             request.method,
             path,
@@ -170,27 +189,6 @@ class EmbeddedServer:
             secret=self._secret_key,
             now=self.clock.time(),
         )
-        if message is not None:
-            return unauthorized(message)
-        try:
-            return (yield from self._rpc(name, request, params))
-        except ServerError as error:
-            return error.answer()
-
-    def _rpc(self, name: str, request: Request, params: tuple[str, ...]) -> Generator[Pause, None, Answer]:
-        if (name, request.method) == ("formations", "POST"):
-            return (yield from formations.deploy(self, request))
-        if name in ("start", "restart"):
-            return (yield from (formations.start if name == "start" else formations.restart)(self, params[0]))
-        with self.lock:
-            if name == "status":
-                return formations.status(self)
-            if name == "formations":
-                return formations.list_all(self)
-            act: Callable[[EmbeddedServer, str], Answer] = formations.stop
-            if name == "formation":
-                act = formations.get if request.method == "GET" else formations.delete
-            return act(self, params[0])
 
     def _dressed(self, answer: Answer, *, matched: bool, sdk: str | None = None) -> Answer:
         """An answer with the headers of the server; an unmatched route has no CORS headers (the wire)."""
@@ -214,7 +212,3 @@ def _cleaned(path: str) -> str:
     """A path without empty and dotted segments; a slash at its end stays."""
     clean = posixpath.normpath(re.sub(r"/+", "/", path))
     return clean + "/" if path.endswith("/") and clean != "/" else clean
-
-
-def _both_system(one: Clock, other: Clock) -> bool:
-    return isinstance(one, SystemClock) and isinstance(other, SystemClock)

@@ -1,4 +1,4 @@
-"""The proxy to the formations: ``/api/{id}/…`` for live ones, ``/draft/{id}/…`` for drafts."""
+"""The proxy to the formations: ``/api/{id}/…`` and ``/mcp/{id}/…`` for live ones, ``/draft/{id}/…`` for drafts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,22 @@ __all__ = ["Proxied", "forward", "proxied"]
 class Proxied(NamedTuple):
     """What a path of the proxy says."""
 
-    draft: bool
+    #: ``api``, ``draft`` or ``mcp``.
+    kind: str
     formation_id: str
-    #: The rest of the path, decoded once.
+    #: The path in the formation, decoded once.
     path: str
 
 
 def proxied(path: str) -> Proxied | None:
     """Take a decoded path apart; None where it is not for the proxy."""
-    match = re.fullmatch(r"/(api|draft)/([^/]+)(/.*)?", path, re.DOTALL)
-    return Proxied(match[1] == "draft", match[2], match[3] or "/") if match else None
+    match = re.fullmatch(r"/(api|draft|mcp)/([^/]+)(/.*)?", path, re.DOTALL)
+    if match is None:
+        return None
+    rest = match[3] or "/"
+    if match[1] == "mcp":
+        rest = "/mcp" if rest == "/" else rest if re.match(r"/mcp(?:/|$)", rest) else f"/mcp{rest}"
+    return Proxied(match[1], match[2], rest)
 
 
 def forward(
@@ -45,13 +51,15 @@ def forward(
     """
     if request.method == "OPTIONS":
         return empty(200)
-    kind = "Draft formation" if target.draft else "Formation"
+    kind = "Draft formation" if target.kind == "draft" else "Formation"
     if hosted is None:
-        noun = "draft formation" if target.draft else "formation"
+        noun = kind[0].lower() + kind[1:]
         return proxy_error(404, f"{kind} not found", f"No {noun} with id '{target.formation_id}'")
     if hosted.status != "running":
         message = f"Formation '{hosted.id}' is not running (status: {hosted.status})"
         return proxy_error(503, f"{kind} unavailable", message)
+    if not hosted.alive:
+        return proxy_error(502, "Bad gateway", f"{kind} did not respond")
     path = _decoded_again(target.path)
     if path is None:
         return proxy_error(500, "Internal server error", "Failed to parse target URL")

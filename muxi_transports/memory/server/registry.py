@@ -2,40 +2,99 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from muxi.clock import Clock
 from muxi_transports.memory.formation import EmbeddedFormation
+from muxi_transports.memory.server.config import Config
+from muxi_transports.memory.server.files import Files
+from muxi_transports.memory.server.output import Output
 
-__all__ = ["Hosted", "Registry", "rfc3339"]
+__all__ = ["Hosted", "Registry", "Release", "Staging", "rfc3339"]
 
-_FIRST_PORT = 18200
-_FIRST_PID = 20768
+
+@dataclass(frozen=True)
+class Release:
+    """One version of a formation, as it was deployed.
+
+    Args:
+        formation: what answers for it.
+        config: what its formation file says.
+        digest: SHA-256 of its bundle, in hex.
+        files: its files.
+        number: counts the updates.
+    """
+
+    formation: EmbeddedFormation
+    config: Config
+    digest: str
+    files: Files
+    number: int = 1
+
+    def activate(self) -> None:
+        """Have the formation be what this release says."""
+        self.formation.name = self.config.name
+        self.formation.description = self.config.description
+        self.formation.version = self.config.version
+
+
+@dataclass
+class Staging:
+    """A version that is being tried out beside the one that runs."""
+
+    port: int
+    pid: int
+    cancelled: bool = False
 
 
 @dataclass
 class Hosted:
-    """One formation on a server."""
+    """One formation on a server.
 
-    formation: EmbeddedFormation
-    digest: str
-    port: int
-    pid: int
+    Args:
+        release: the version that runs, or ran last.
+        created_at: when it was deployed, in seconds since the Unix epoch.
+        status: ``starting``, ``running``, ``unhealthy``, ``stopping``, ``stopped`` or ``crashed``.
+        pid: its process; 0 where there is none.
+        updated_at: when its process was started.
+        started: likewise, on the monotonic clock.
+        alive: whether the process answers.
+        holds_port: whether its port is taken; one that is stopped only remembers it.
+        previous: the version that a rollback goes back to.
+        staging: the update that is going on.
+        updating: whether one is.
+    """
+
+    release: Release
     created_at: float
-    updated_at: float
-    started: float
-    status: str = "running"
+    output: Output
+    status: str = "starting"
+    port: int = 0
+    pid: int = 0
+    updated_at: float = 0.0
+    started: float = 0.0
+    alive: bool = True
+    holds_port: bool = False
     restart_count: int = 0
     checked_at: float | None = None
-    previous: str | None = None
+    previous: Release | None = None
+    staging: Staging | None = None
+    updating: bool = False
+    #: What the defects go by: how it was made, and what has been done to it.
+    from_draft: bool = False
+    updated: bool = False
+    #: Bumped with every process, so that what was meant for an earlier one does not meet a later one.
+    generation: int = field(default=0)
 
     @property
     def id(self) -> str:
         """The formation's id."""
-        return self.formation.formation_id
+        return self.release.formation.formation_id
+
+    @property
+    def formation(self) -> EmbeddedFormation:
+        """What answers for it."""
+        return self.release.formation
 
     @property
     def healthy(self) -> bool | None:
@@ -46,19 +105,12 @@ class Hosted:
 class Registry:
     """Hosted formations by id; live ones and drafts each have a registry."""
 
-    def __init__(self, clock: Clock, numbers: Iterator[int] | None = None) -> None:
-        self._clock = clock
-        self._numbers = numbers or itertools.count()
+    def __init__(self) -> None:
         self._hosted: dict[str, Hosted] = {}
 
-    def add(self, formation: EmbeddedFormation, digest: str, status: str = "running") -> Hosted:
-        """Hold a formation, with a port and a process id of its own."""
-        number, now = next(self._numbers), self._clock.time()
-        hosted = Hosted(
-            formation, digest, _FIRST_PORT + number, _FIRST_PID + number, now, now, self._clock.monotonic(), status
-        )
+    def add(self, hosted: Hosted) -> None:
+        """Hold a formation, in place of an earlier one of its id."""
         self._hosted[hosted.id] = hosted
-        return hosted
 
     def find(self, formation_id: str) -> Hosted | None:
         """A formation by id."""
@@ -71,12 +123,6 @@ class Registry:
     def listed(self) -> list[Hosted]:
         """All of them. (The server's own order is random.)"""
         return list(self._hosted.values())
-
-    def begin(self, hosted: Hosted) -> None:
-        """A new process for a formation."""
-        number = next(self._numbers)
-        hosted.port, hosted.pid = _FIRST_PORT + number, _FIRST_PID + number
-        hosted.updated_at, hosted.started = self._clock.time(), self._clock.monotonic()
 
 
 def rfc3339(timestamp: float) -> str:

@@ -1,0 +1,140 @@
+"""What waits for health checks: deploying, updating, starting, stopping, rolling back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from muxi.transport import Request
+from muxi_transports.memory.server import deployment
+from muxi_transports.memory.server.answers import ServerError
+from muxi_transports.memory.server.config import check_id
+from muxi_transports.memory.server.defects import ServerDefect
+from muxi_transports.memory.server.registry import Hosted
+from muxi_transports.memory.server.router import Route, Visit
+from muxi_transports.memory.server.routes.formations import found
+from muxi_transports.memory.server.steps import Steps, perform
+from muxi_transports.memory.world import Answer, Pause
+
+__all__ = ["ROUTES", "deploying", "reserve", "updating"]
+
+_BUNDLE_TYPES = ("application/gzip", "application/x-gzip", "application/octet-stream")
+
+
+def deploy(visit: Visit) -> Generator[Pause, None, Answer]:
+    """Take a bundle and run it."""
+    server, request = visit.server, visit.request
+    formation_id = _announced_id(request)
+    reserve(visit, formation_id)
+    try:
+        content = _content(request)
+    except BaseException:
+        server.deploying.discard(formation_id)
+        raise
+    steps = deployment.deploy(server, formation_id, _version(request), content)
+    return (yield from perform(server, request, deploying(visit, formation_id, steps)))
+
+
+def reserve(visit: Visit, formation_id: str) -> None:
+    """Take an id for a deployment.
+
+    Raises:
+        ServerError: it is taken, be it by a deployment that still runs.
+    """
+    server = visit.server
+    with server.lock:
+        if server.live.find(formation_id) is not None or formation_id in server.deploying:
+            raise ServerError(409, f"Formation '{formation_id}' already exists. Use PUT to update.")
+        server.deploying.add(formation_id)
+
+
+def deploying(visit: Visit, formation_id: str, steps: Steps) -> Steps:
+    """The steps of a deployment; in the end its id is free again for others, or the formation has it."""
+    try:
+        return (yield from steps)
+    finally:
+        visit.server.deploying.discard(formation_id)
+
+
+def update(visit: Visit) -> Generator[Pause, None, Answer]:
+    """Take a bundle and have it run in the place of what does."""
+    server, request = visit.server, visit.request
+    with server.lock:
+        hosted = found(visit)
+        if hosted.updating:
+            raise ServerError(409, "Formation is already being updated")
+        hosted.updating = True
+    try:
+        content = _content(request)
+    except BaseException:
+        hosted.updating = False
+        raise
+    steps = deployment.update(server, hosted, _version(request), content)
+    return (yield from perform(server, request, updating(hosted, steps)))
+
+
+def updating(hosted: Hosted, steps: Steps) -> Steps:
+    """The steps of an update, with the formation marked meanwhile."""
+    hosted.updating = True
+    try:
+        return (yield from steps)
+    finally:
+        hosted.updating = False
+
+
+def start(visit: Visit) -> Generator[Pause, None, Answer]:
+    """Start a formation."""
+    return perform(visit.server, visit.request, deployment.start(visit.server, visit.formation_id))
+
+
+def restart(visit: Visit) -> Generator[Pause, None, Answer]:
+    """Stop a formation and start it."""
+    return perform(visit.server, visit.request, deployment.restart(visit.server, visit.formation_id))
+
+
+def rollback(visit: Visit) -> Generator[Pause, None, Answer]:
+    """Go back to the version before."""
+    return perform(visit.server, visit.request, deployment.rollback(visit.server, visit.formation_id))
+
+
+def stop(visit: Visit) -> Generator[Pause, None, Answer]:
+    """Stop a formation; told at the end alone."""
+    hosted = found(visit)
+    if hosted.status in ("stopped", "stopping"):
+        raise ServerError(409, "Formation is already stopped")
+    forgotten = hosted.updated and visit.server.imitates(ServerDefect.STOP_FAILS_AFTER_UPDATE)
+    if not hosted.alive or forgotten:
+        raise ServerError(500, "Failed to stop formation")
+    return perform(visit.server, None, deployment.stop(visit.server, hosted))
+
+
+def _announced_id(request: Request) -> str:
+    """The id of a deploy, out of its headers; nothing of the bundle has been read yet."""
+    content_type = request.headers.get("content-type") or ""
+    if not any(kind in content_type for kind in _BUNDLE_TYPES):
+        message = "Invalid Content-Type. Expected application/gzip with a formation bundle (tar.gz)"
+        raise ServerError(400, message)
+    formation_id = request.headers.get("X-Formation-ID")
+    if not formation_id:
+        message = "Missing X-Formation-ID header. Provide the formation ID for early conflict detection."
+        raise ServerError(400, message)
+    if problem := check_id(formation_id):
+        raise ServerError(400, f"Invalid X-Formation-ID: {problem}")
+    return formation_id
+
+
+def _version(request: Request) -> str:
+    return request.headers.get("X-Formation-Version") or "1.0.0"
+
+
+def _content(request: Request) -> bytes:
+    return b"".join(request.body.chunks()) if request.body else b""
+
+
+ROUTES = (
+    Route("POST", "/rpc/formations", deploy),
+    Route("PUT", "/rpc/formations/{id}", update),
+    Route("POST", "/rpc/formations/{id}/start", start),
+    Route("POST", "/rpc/formations/{id}/stop", stop),
+    Route("POST", "/rpc/formations/{id}/restart", restart),
+    Route("POST", "/rpc/formations/{id}/rollback", rollback),
+)

@@ -1,0 +1,68 @@
+"""The server itself: whether it is there, what it has, and its log."""
+
+from __future__ import annotations
+
+from muxi_transports.memory.server.answers import go_json, plain, success
+from muxi_transports.memory.server.router import Route, Visit
+from muxi_transports.memory.server.routes.logs import line_count
+from muxi_transports.memory.world import Answer
+
+__all__ = ["ROUTES"]
+
+_DOCS = "https://muxi.org/docs"
+
+
+def ping(visit: Visit) -> Answer:
+    """``pong``."""
+    return plain(200, b"pong", "text/plain")
+
+
+def health(visit: Visit) -> Answer:
+    """The server's word on itself."""
+    return plain(200, go_json({"success": True, "status": "ok", "version": visit.server.version}))
+
+
+def docs(visit: Visit) -> Answer:
+    """Where the documentation is."""
+    answer = plain(302, f'<a href="{_DOCS}">Found</a>.\n\n'.encode(), "text/html; charset=utf-8")
+    answer.headers.insert(0, ("Location", _DOCS))
+    return answer
+
+
+def status(visit: Visit) -> Answer:
+    """What the server runs and has room for. Formations that start or are unhealthy count in the total only."""
+    server = visit.server
+    states = [hosted.status for hosted in server.live.listed()]
+    counts = {state: states.count(state) for state in ("crashed", "running", "stopped")}
+    pool = server.ports
+    return success(
+        {
+            "formations": {**counts, "total": len(states)},
+            "port_pool": {
+                "allocated": pool.allocated,
+                "available": max(0, pool.total - pool.allocated),
+                "total": pool.total,
+            },
+            "runtime": {"go_version": "go1.26.0", "goroutines": 8},
+            "server": {
+                "id": server.server_id,
+                "uptime": int(server.clock.monotonic() - server.started),
+                "version": server.version,
+            },
+        }
+    )
+
+
+def logs(visit: Visit) -> Answer:
+    """The last lines of the audit log, as text."""
+    lines = visit.server.audit_log[-line_count(visit) :]
+    return plain(200, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), "text/plain")
+
+
+ROUTES = (
+    Route("GET", "/ping", ping, signed=False),
+    Route("GET", "/health", health, signed=False),
+    Route("GET", "/docs", docs, signed=False),
+    Route("GET", "/rpc/server/status", status),
+    Route("GET", "/rpc/server/logs", logs),
+)

@@ -1,0 +1,139 @@
+"""A deployment as a generator of steps, and the two ways of answering with one: at its end, or step by step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from muxi.transport import Request
+from muxi_transports.memory.server.answers import ServerError, go_json, success
+from muxi_transports.memory.work import Work
+from muxi_transports.memory.world import Answer, AnswerStream, Pause, begun
+
+if TYPE_CHECKING:
+    from muxi_transports.memory.server.app import EmbeddedServer
+
+__all__ = ["Done", "Step", "StepFailed", "Steps", "perform", "wants_steps"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is about to be done (``event: progress``).
+
+    Args:
+        stage: its name.
+        message: the text for people.
+        more: what is said beside it.
+    """
+
+    stage: str
+    message: str
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a deployment ended well.
+
+    Args:
+        data: the payload of the plain answer.
+        told: that of ``event: complete``.
+        status: of the plain answer.
+    """
+
+    data: Mapping[str, object]
+    told: Mapping[str, object]
+    status: int = 200
+
+
+class StepFailed(ServerError):
+    """How a deployment ended badly.
+
+    Args:
+        status: of the plain answer.
+        message: the text for people.
+        code: the code of ``event: error``.
+        stage: where it happened.
+    """
+
+    def __init__(self, status: int, message: str, code: str, stage: str) -> None:
+        super().__init__(status, message)
+        self.code = code
+        self.stage = stage
+
+
+#: What is done, with waits on the world's clock.
+Steps: TypeAlias = Generator["Step | Pause", None, Done]
+
+
+def wants_steps(request: Request) -> bool:
+    """Whether a client wants to be told step by step."""
+    return "text/event-stream" in (request.headers.get("Accept") or "")
+
+
+def perform(server: EmbeddedServer, request: Request | None, steps: Steps) -> Generator[Pause, None, Answer]:
+    """Do what the steps say, whether or not the client stays, and answer as it wants to be told.
+
+    Args:
+        server: where.
+        request: says how the client wants to be told; None for at the end alone.
+        steps: what to do.
+
+    Raises:
+        StepFailed: how it ended, for the plain answer.
+    """
+    frames: deque[bytes] = deque()
+    work = Work(_taken(server, steps, frames), server.clock)
+    work.advance()
+    if not work.done:
+        server.background.adopt(work)
+    if request is not None and wants_steps(request):
+        headers = [
+            ("Content-Type", "text/event-stream"),
+            ("Cache-Control", "no-cache"),
+            ("Connection", "keep-alive"),
+            ("X-Accel-Buffering", "no"),
+        ]
+        return Answer(200, headers, begun(_told(work, frames)))
+    done = yield from work.join()
+    return success(done.data, done.status)
+
+
+def _taken(server: EmbeddedServer, steps: Steps, frames: deque[bytes]) -> Generator[Pause, None, Done]:
+    """The steps one by one, each with the state held; what is to be told is put aside."""
+    while True:
+        try:
+            with server.lock:
+                step = next(steps)
+        except StopIteration as end:
+            done: Done = end.value
+            return done
+        if isinstance(step, Pause):
+            yield step
+        else:
+            frames.append(_frame("progress", {"stage": step.stage, "message": step.message, **step.more}))
+
+
+def _told(work: Work[Done], frames: deque[bytes]) -> AnswerStream:
+    yield b""
+    while True:
+        left = work.advance()
+        while frames:
+            yield frames.popleft()
+        if left is None:
+            break
+        yield Pause(left)
+    joined = work.join()
+    try:
+        next(joined)
+    except StopIteration as end:
+        done: Done = end.value
+        yield _frame("complete", done.told)
+    except StepFailed as error:
+        yield _frame("error", {"error": error.code, "message": error.message, "stage": error.stage})
+
+
+def _frame(name: str, data: Mapping[str, object]) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + go_json(data) + b"\n\n"
