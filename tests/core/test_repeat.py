@@ -65,6 +65,11 @@ def error_of(response: BufferedResponse) -> MuxiError:
 
 DECISIONS: dict[str, tuple[MuxiError, frozenset[Repeat]]] = {
     "no connection": (refused(), ALWAYS),
+    "no connection, and there will be none": (
+        ConnectionError("TLS_ERROR", "", connected=False, permanent=True),
+        AT_NO_TIME,
+    ),
+    "refused by TLS after the handshake": (ConnectionError("TLS_ERROR", "", permanent=True), AT_NO_TIME),
     "no connection in time": (TimeoutError("CONNECT_TIMEOUT", "", bound="connect", connected=False), ALWAYS),
     "429": (error_of(failure(429)), ALWAYS),
     "429 with Retry-After": (error_of(failure(429, retry_after="3")), ALWAYS),
