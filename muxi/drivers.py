@@ -51,7 +51,11 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     if isinstance(effect, Discard):
         await effect.response.close()
         return None
-    return await effect.awaitable
+    if effect.seconds is None:
+        return await effect.awaitable
+    import asyncio  # a sync program need not load it
+
+    return await asyncio.wait_for(effect.awaitable, effect.seconds)
 
 
 def drive(steps: Steps[T], transport: Callable[[], Transport], clock: Clock) -> T:

@@ -206,7 +206,9 @@ class PluginError(MuxiError):
 class ConnectionError(MuxiError, builtins.ConnectionError):
     """There is no answer because the connection failed; also a built-in ``ConnectionError``.
 
-    ``connected`` is false where no connection was made, so that nothing can have been received.
+    ``connected`` is false where no connection was made, so that nothing can have been received. ``permanent`` is true
+    where trying again cannot help, because somebody has to change something first: a certificate that is not trusted, a
+    proxy that does not know the user. Such a call is not repeated.
     """
 
     def __init__(
@@ -218,9 +220,11 @@ class ConnectionError(MuxiError, builtins.ConnectionError):
         request_id: str | None = None,
         *,
         connected: bool = True,
+        permanent: bool = False,
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
         self.connected = connected
+        self.permanent = permanent
 
 
 class TimeoutError(MuxiError, builtins.TimeoutError):

@@ -121,7 +121,8 @@ def muxi_intercept(request: Request, context: Context) -> BufferedResponse | Non
     that raises, or returns anything else, fails the attempt, as in ``muxi_prepare_request``.
 
     Args:
-        request: as it would be sent, keys and signature included.
+        request: as it would be sent, keys and signature included. Headers may still be added, as tracing does; what has
+            been signed (method, path and body) must stay.
         context: of the call.
     """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from muxi.call import Call, StreamCall
 from muxi.context import MOMENT, Context
-from muxi.errors import ConfigurationError, ValidationError
+from muxi.errors import ConfigurationError, TimeoutError, ValidationError
 from muxi.events import reader_for
 from muxi.transport import Body, BytesBody, Headers, Request, Timeouts, as_body
 
@@ -55,11 +55,24 @@ def _timeouts(context: Context, streaming: bool) -> Timeouts:
 
 
 def keep_deadline(request: Request, context: Context) -> None:
-    """Have the bounds of a request end with the deadline: the plugins it has been shown to may have waited."""
+    """Have the bounds of a request end with the deadline: the plugins it has been shown to may have waited.
+
+    Raises:
+        TimeoutError: they have waited too long; nothing is sent.
+    """
     deadline = context.options.deadline
     if deadline is None:
         return
-    left = max(MOMENT, deadline - context.elapsed)
+    left = deadline - context.elapsed
+    if left <= 0:
+        raise TimeoutError(
+            "DEADLINE",
+            f"the call took longer than deadline = {deadline:g} s before it was sent, because of its plugins; raise it "
+            "with deadline= on the client or with_options(deadline=…)",
+            bound="deadline",
+            connected=False,
+        )
+    left = max(MOMENT, left)
     bounds = request.timeouts
     request.timeouts = Timeouts(
         connect=left if bounds.connect is None else min(bounds.connect, left),

@@ -36,7 +36,7 @@ SECRET_HEADERS = frozenset(
 _kept_secret: set[str] = set()
 
 # What the headers of others that hold secrets have in their names.
-_SECRET_WORDS = re.compile(r"api-?key|auth|cookie|credential|passw|secret|signature|token", re.IGNORECASE)
+_SECRET_WORDS = re.compile(r"api[-_]?key|auth|cookie|credential|passw|secret|signature|token", re.IGNORECASE)
 
 # What the fields of a payload that hold secrets have in their names.
 _TELLTALE_FIELD = (
@@ -47,6 +47,10 @@ _TELLTALE_FIELD = (
 _KEY = re.compile(r"\b(fm[ac]_|muxi_[ps]k_|sk_muxi_)[A-Za-z0-9_\-]+")
 _SIGNATURE = re.compile(r"(signature=)[^\s,]+")
 _USERINFO = re.compile(r"(://)[^@\s]+@")
+# A parameter in the query of a URL, by its name.
+_PARAMETER = re.compile(
+    r"([?&][\w.-]{0,64}(?:api[-_]?key|credential|passw|secret|signature|token)[\w.-]{0,64}=)[^&#\s\"']+", re.IGNORECASE
+)
 
 
 def is_secret_header(name: str) -> bool:
@@ -71,12 +75,13 @@ def mask(secret: str | None) -> str | None:
 
 
 def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """``text`` without key-shaped words, signatures, passwords in URLs and the given secrets."""
+    """``text`` without key-shaped words, signatures, passwords and secret parameters of URLs, and the given secrets."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, REDACTED)
     text = _KEY.sub(lambda found: found[1] + REDACTED, text)
     text = _SIGNATURE.sub(lambda found: found[1] + REDACTED, text)
+    text = _PARAMETER.sub(lambda found: found[1] + REDACTED, text)
     return _USERINFO.sub(lambda found: found[1] + REDACTED + "@", text)
 
 

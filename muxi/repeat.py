@@ -183,8 +183,8 @@ def may_repeat(repeat: Repeat, error: MuxiError, *, keyed: bool) -> bool:
         error: what the attempt ended with.
         keyed: whether the attempt carried an idempotency key.
     """
-    # A proxy that was sent a wrong password counts, and locks the account in the end.
-    if isinstance(error, StreamInterrupted) or error.code == "PROXY_AUTHENTICATION":
+    # Besides, a proxy that is sent a wrong password counts, and locks the account in the end.
+    if isinstance(error, StreamInterrupted) or (isinstance(error, ConnectionError) and error.permanent):
         return False
     if was_refused(error):
         return True

@@ -177,18 +177,20 @@ class Attempt:
             return self.failed("the system gave up waiting for the peer")
         return TimeoutError("READ_TIMEOUT", f"nothing came from {where} for {timeouts.read:g} s", bound="read")
 
-    def failed(self, reason: str, *, code: str | None = None) -> ConnectionError:
+    def failed(self, reason: str, *, code: str | None = None, permanent: bool = False) -> ConnectionError:
         """The error for a connection that broke, or never came about.
 
         Args:
             reason: why, in the system's words; secrets are removed here.
             code: where it is more specific than ``CONNECTION_FAILED`` and ``CONNECTION_LOST``.
+            permanent: whether trying again cannot help.
         """
         code = code or ("CONNECTION_LOST" if self.connected else "CONNECTION_FAILED")
         return ConnectionError(
             code,
             redact_text(_SENTENCES[code].format(where=self._where_with_proxy(), reason=reason)),
             connected=self.connected,
+            permanent=permanent,
         )
 
     def failed_by(self, found: Sequence[BaseException], *, invalid: bool = False) -> MuxiError:
@@ -204,14 +206,14 @@ class Attempt:
         if self.connected:
             # The peer may refuse a client's certificate after the handshake; a mere end of file is no word on TLS.
             if _any(found, ssl.SSLError) and not _any(found, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                return self.failed(reason + advice_for(found, self.trust), code="TLS_ERROR")
+                return self._no_trust(found, reason)
             return self.failed(reason, code="INVALID_RESPONSE" if invalid else None)
         if any(_PROXY_WANTS_USER.search(str(e)) for e in found):
             return self.refused_by_proxy(reason)
         if any("Tunnel connection failed" in str(e) for e in found):
             return self.failed(reason, code="PROXY_ERROR")
         if _any(found, ssl.SSLError, ssl.CertificateError):
-            return self.failed(reason + advice_for(found, self.trust), code="TLS_ERROR")
+            return self._no_trust(found, reason)
         if self.proxy is not None:
             return self.failed(reason, code="PROXY_ERROR")
         if _any(found, socket.gaierror):
@@ -223,7 +225,13 @@ class Attempt:
     def refused_by_proxy(self, reason: str) -> ConnectionError:
         """The error for a proxy that asks for a user and a password: nothing went on to the server."""
         self.connected = False
-        return self.failed(reason, code="PROXY_AUTHENTICATION")
+        return self.failed(reason, code="PROXY_AUTHENTICATION", permanent=True)
+
+    def _no_trust(self, found: Sequence[BaseException], reason: str) -> ConnectionError:
+        """The error for a handshake that failed: for good, unless the connection merely broke in the middle of it."""
+        advice = advice_for(found, self.trust)
+        permanent = bool(advice) or _any(found, ssl.SSLCertVerificationError)
+        return self.failed(reason + advice, code="TLS_ERROR", permanent=permanent)
 
     def _where_with_proxy(self) -> str:
         return self.where if self.proxy is None else f"{self.where} (through the proxy {self.proxy})"

@@ -93,6 +93,11 @@ def check_proxies(proxies: Mapping[str, str]) -> None:
     Raises:
         ConfigurationError: names the key.
     """
+    all_of_them: object = proxies
+    if not isinstance(all_of_them, Mapping):
+        raise ConfigurationError(
+            f"proxies= takes a dict of URLs, got {type(all_of_them).__name__}; one for all is proxies={{'all': URL}}"
+        )
     for key, url in proxies.items():
         if key != "no_proxy" and key not in _KEYS and key.partition("://")[0] not in _KEYS:
             raise ConfigurationError(

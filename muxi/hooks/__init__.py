@@ -10,21 +10,31 @@ import inspect
 import logging
 import os
 from collections.abc import Awaitable, Generator, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from muxi.errors import MuxiError, PluginError
+from muxi.clock import SystemClock
+from muxi.errors import MuxiError, PluginError, TimeoutError
 from muxi.hooks.registration import SPECS, Implementation, implementations_of, plugins_of, registered
 from muxi.hooks.results import check_request, checked
+from muxi.redact import redact_text
+
+if TYPE_CHECKING:
+    from muxi.context import Context
 
 __all__ = ["Await", "Hooks", "Implementation"]
 
 logger: logging.Logger = logging.getLogger("muxi.plugins")
+
+#: A plugin that keeps the deadline by itself can say better why: it has that many seconds more.
+_GRACE = 0.05
 
 
 class Await(NamedTuple):
     """A step: await this and send the outcome back. Only async clients are asked for it."""
 
     awaitable: Awaitable[Any]
+    #: The longest wait in seconds; None for no bound.
+    seconds: float | None = None
 
 
 class Hooks:
@@ -89,7 +99,7 @@ class Hooks:
             try:
                 result = self._call(implementation, arguments)
                 if result is not None and inspect.isawaitable(result):
-                    result = yield self._await(implementation, result)
+                    result = yield self._await(implementation, result, arguments["context"])
                 if result is not None:
                     result = checked(implementation, result)
                     decided = result if decided is None else decided
@@ -110,16 +120,19 @@ class Hooks:
         Raises:
             MuxiError: as an implementation raised it.
             PluginError: an implementation raised anything else.
+            TimeoutError: what an implementation has to be awaited for took longer than the call's deadline.
         """
         request = arguments["request"]
         for implementation in self._by_hook[hook]:
             try:
                 result = self._call(implementation, arguments)
                 if result is not None and inspect.isawaitable(result):
-                    result = yield self._await(implementation, result)
+                    result = yield self._await(implementation, result, arguments["context"])
             except MuxiError:
                 raise
             except Exception as error:
+                if _is_late(error, arguments["context"]):
+                    raise _too_late(implementation, arguments["context"]) from error
                 raise _failed(implementation, error) from error
             if not first:
                 check_request(implementation, request, result)
@@ -158,10 +171,34 @@ class Hooks:
         if inspect.isawaitable(result):
             _refuse_await(implementation, result, "here")
 
-    def _await(self, implementation: Implementation, result: Awaitable[Any]) -> Await:
+    def _await(self, implementation: Implementation, result: Awaitable[Any], bounded: Context | None = None) -> Await:
         if not self.asynchronous:
             _refuse_await(implementation, result, "on a sync client")
-        return Await(result)
+        return Await(result, None if bounded is None else _left(bounded))
+
+
+def _left(context: Context) -> float | None:
+    """How long a plugin may be awaited, by the call's deadline; a clock that a test moves says nothing of that."""
+    deadline = context.options.deadline
+    if deadline is None or not isinstance(context.clock, SystemClock):
+        return None
+    return max(0.0, deadline - context.elapsed) + _GRACE
+
+
+def _is_late(error: Exception, context: Context) -> bool:
+    left = _left(context)
+    return left is not None and left <= _GRACE and type(error).__name__ == "TimeoutError"
+
+
+def _too_late(implementation: Implementation, context: Context) -> TimeoutError:
+    return TimeoutError(
+        "DEADLINE",
+        f"the call took longer than deadline = {context.options.deadline:g} s, while the plugin "
+        f"{implementation.plugin!r} was awaited in {implementation.hook}; raise it with deadline= on the client or "
+        "with_options(deadline=…)",
+        bound="deadline",
+        connected=False,
+    )
 
 
 def _log_failure(implementation: Implementation) -> None:
@@ -170,7 +207,9 @@ def _log_failure(implementation: Implementation) -> None:
 
 def _failed(implementation: Implementation, error: Exception) -> PluginError:
     return PluginError(
-        f"the plugin {implementation.plugin!r} failed in {implementation.hook}: {type(error).__name__}: {error}",
+        redact_text(
+            f"the plugin {implementation.plugin!r} failed in {implementation.hook}: {type(error).__name__}: {error}"
+        ),
         plugin=implementation.plugin,
         hook=implementation.hook,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pluggy
@@ -21,6 +22,9 @@ __all__ = ["SPECS", "Implementation", "implementations_of", "plugins_of", "regis
 #: The names of all hooks.
 SPECS: tuple[str, ...] = tuple(name for name in vars(hookspecs) if name.startswith("muxi_"))
 
+#: What each of them is given.
+_ARGUMENTS = {name: getattr(hookspecs, name).__code__.co_varnames for name in SPECS}
+
 #: Called where nothing can be awaited yet.
 _NEVER_ASYNC = frozenset({"muxi_register_transports", "muxi_register_schemas", "muxi_client_created"})
 
@@ -29,6 +33,16 @@ _SIGNS_LAST = "muxi.auth"
 
 #: The names that the SDK gives its own plugins.
 _OURS = "muxi."
+
+
+class _Manager(pluggy.PluginManager):
+    """pluggy's, which looks at every attribute of a plugin: a property that is not ready yet is no hook."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        try:
+            return super().parse_hookimpl_opts(plugin, name)
+        except Exception:
+            return None
 
 
 class Implementation(NamedTuple):
@@ -47,7 +61,7 @@ def plugins_of(
 
     Args:
         builtin: plugins with their names, which another plugin of the same name replaces.
-        plugins: the caller's own.
+        plugins: the caller's own; one takes the place of an installed one of its name, which is then not even loaded.
         disabled: names to go without.
 
     Raises:
@@ -56,10 +70,8 @@ def plugins_of(
     """
     blocked = set(_listed("disable_plugins", "names", disabled))
     ours = list(builtin)
-    given = [
-        *installed_plugins(blocked),
-        *((_name_of(plugin), plugin) for plugin in _listed("plugins", "plugins", plugins)),
-    ]
+    own = [(_name_of(plugin), plugin) for plugin in _listed("plugins", "plugins", plugins)]
+    given = [*installed_plugins(blocked.union(name for name, _ in own)), *own]
     replaced = {name for name, _ in given}
     _check_names(blocked - replaced, [name for name, _ in ours])
     found = [*(pair for pair in ours if pair[0] not in replaced), *given]
@@ -72,7 +84,7 @@ def registered(plugins: Iterable[tuple[str, object]], *, asynchronous: bool) -> 
     Raises:
         PluginError: one does not fit; the message names it, the hook, and what was expected.
     """
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager = _Manager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     for name, plugin in plugins:
         _register(manager, name, plugin, asynchronous=asynchronous)
@@ -99,17 +111,22 @@ def _listed(argument: str, what: str, given: Any) -> list[Any]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         shown = repr(given) if isinstance(given, str) else f"a {type(given).__name__}"
         raise ConfigurationError(f"{argument}= takes a list of {what}, got {shown}; put it into one: {argument}=[…]")
-    return list(given)
+    found = list(given)
+    if what == "names" and not all(isinstance(name, str) for name in found):
+        raise ConfigurationError(f"{argument}= takes a list of {what}, got {found!r}")
+    return found
 
 
 def _check_names(unknown: Iterable[str], ours: Sequence[str]) -> None:
     """A misspelt name of a built-in plugin would leave it in, and nobody would notice."""
     for name in unknown:
-        if name in ours or not name.startswith(_OURS):
+        if name in ours:
             continue
         from difflib import get_close_matches  # only for a mistake
 
-        if near := get_close_matches(name, ours, 1, 0.8):
+        meant = name if name.startswith(_OURS) else f"{_OURS}{name}"
+        near = get_close_matches(meant, ours, 1, 0.8) if meant == name else [meant] if meant in ours else []
+        if near:
             raise ConfigurationError(
                 f"disable_plugins= names {name!r}, and there is no such plugin; did you mean {near[0]!r}?"
             )
@@ -125,9 +142,7 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: object, *, async
         raise PluginError(_explain(name, error), plugin=name) from error
     except ValueError as error:
         raise PluginError(
-            f"the plugin {name!r} is registered twice; give one of them another name, or go without an installed one "
-            f"with MUXI_DISABLE_PLUGINS={name}",
-            plugin=name,
+            f"the plugin {name!r} is registered twice; give one of them another name", plugin=name
         ) from error
     callers = manager.get_hookcallers(plugin)
     if not callers:
@@ -159,6 +174,12 @@ def _check(name: str, hook: str, implementation: pluggy.HookImpl, *, asynchronou
             plugin=name,
             hook=hook,
         )
+    if fixed := [argument for argument in implementation.kwargnames if argument in _ARGUMENTS[hook]]:
+        raise PluginError(
+            f"the plugin {name!r} gives {fixed[0]} a default in its {hook}, which it would always see; leave it out",
+            plugin=name,
+            hook=hook,
+        )
     if inspect.iscoroutinefunction(function):
         if hook in _NEVER_ASYNC:
             raise PluginError(f"the plugin {name!r}: {hook} cannot be async", plugin=name, hook=hook)
@@ -181,7 +202,9 @@ def _refuse_unmarked(name: str, plugin: object) -> None:
     """A hook that was meant and not marked would be silently ignored."""
     for attribute in dir(plugin):
         if attribute.startswith("muxi_"):
-            function = getattr(plugin, attribute)
+            function: object = None
+            with suppress(Exception):  # as above
+                function = getattr(plugin, attribute)
             if inspect.isroutine(function) and not hasattr(function, f"{hookspecs.PROJECT}_impl"):
                 raise PluginError(
                     f"{attribute} of the plugin {name!r} is not marked as a hook; write @muxi.hookimpl above it",

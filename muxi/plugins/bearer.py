@@ -47,7 +47,8 @@ class BearerAuth:
         if not callable(given) and not (isinstance(given, str) and given.strip()):
             what = "an empty text" if isinstance(given, str) else type(given).__name__
             raise ConfigurationError(f"token= takes a text or a function that returns one, got {what}")
-        if not header.strip():
+        names: object = header
+        if not isinstance(names, str) or not header.strip():
             raise ConfigurationError("header= takes the name of a header")
         plain = header.lower() == "authorization"
         self.name: str = name or ("muxi.bearer" if plain else f"muxi.bearer.{header.lower()}")

@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Callable
 
 from muxi.context import Context
+from muxi.errors import ConfigurationError
 from muxi.hookspecs import hookimpl
+from muxi.plugins.arguments import check_function
 from muxi.repeat import Repeat
 from muxi.transport import Request
 
@@ -20,11 +22,15 @@ class Idempotency:
 
     Args:
         make_key: returns a new key for each call; a random UUID if None.
+
+    Raises:
+        ConfigurationError: ``make_key`` is no function; when a call is made, it has returned no text.
     """
 
     name = "muxi.idempotency"
 
     def __init__(self, make_key: Callable[[], str] | None = None) -> None:
+        check_function("make_key", make_key)
         self._make_key = make_key or _random_key
 
     @hookimpl
@@ -35,8 +41,16 @@ class Idempotency:
         if context.idempotency_key is None:
             if context.call.repeats is not Repeat.KEYED:
                 return
-            context.idempotency_key = self._make_key()
+            context.idempotency_key = self._new_key()
         request.headers[_HEADER] = context.idempotency_key
+
+    def _new_key(self) -> str:
+        made: object = self._make_key()
+        # The platform ignores an empty one.
+        if not isinstance(made, str) or not made.strip():
+            what = "an empty text" if isinstance(made, str) else type(made).__name__
+            raise ConfigurationError(f"the function given as make_key= returned {what} instead of a key")
+        return made
 
 
 def _random_key() -> str:

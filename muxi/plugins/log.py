@@ -8,8 +8,9 @@ import sys
 
 from muxi.call import StreamCall
 from muxi.context import Context, Outcome
-from muxi.errors import MuxiError
+from muxi.errors import ConfigurationError, MuxiError
 from muxi.hookspecs import hookimpl
+from muxi.plugins.arguments import check_number
 from muxi.redact import redact_text
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
@@ -31,11 +32,17 @@ class Log:
         logger: where to; ``logging.getLogger("muxi")`` if None.
         debug: show it even where the program has not set up any logging.
         body_limit: the most that is shown of a body, in characters; 0 shows none.
+
+    Raises:
+        ConfigurationError: ``logger`` is none, or ``body_limit`` no number.
     """
 
     name = "muxi.log"
 
     def __init__(self, logger: logging.Logger | None = None, *, debug: bool = False, body_limit: int = 2000) -> None:
+        if logger is not None and not callable(getattr(logger, "isEnabledFor", None)):
+            raise ConfigurationError(f"logger= takes a logging.Logger, got {logger!r}; use logging.getLogger(name)")
+        check_number("body_limit", body_limit, zero=True)
         self._logger = logger or logging.getLogger("muxi")
         self._body_limit = body_limit
         if debug:
@@ -106,7 +113,7 @@ class Log:
             self._logger.info(
                 "%s stream %s after %.3f s",
                 context.call.label,
-                f"failed with {code}" if code else "ended",
+                f"failed with {code}" if code else "was left" if outcome.left else "ended",
                 context.elapsed,
                 extra=_facts("stream_end", context, muxi_seconds=round(context.elapsed, 6), **more),
             )

@@ -66,6 +66,9 @@ class Prometheus:
         if not isinstance(given, str) or not (namespace.isascii() and namespace.isidentifier()):
             raise ConfigurationError(f"namespace= takes a text of letters, digits and '_', got {namespace!r}")
         check_name(name)
+        several: object = buckets
+        if not isinstance(several, Sequence) or isinstance(several, str):
+            raise ConfigurationError(f"buckets= takes numbers of seconds in ascending order, got {buckets!r}")
         bounds = tuple(buckets)
         for bound in bounds:
             check_number("buckets", bound)

@@ -91,6 +91,8 @@ class Retry:
         max_retry_after: float = MAX_RETRY_AFTER,
     ) -> None:
         _check_numbers(base=base, cap=cap, max_retry_after=max_retry_after)
+        if budget is not None and not isinstance(budget, RetryBudget):
+            raise ConfigurationError(f"budget= takes a RetryBudget, got {type(budget).__name__}")
         self.budget: RetryBudget = budget or RetryBudget()
         self._random = random_source or random.SystemRandom()
         self._base = base
@@ -122,5 +124,6 @@ class Retry:
 
 def _check_numbers(**numbers: float) -> None:
     for name, number in numbers.items():
-        if not number >= 0:
+        given: object = number
+        if isinstance(given, bool) or not isinstance(given, int | float) or not number >= 0:
             raise ConfigurationError(f"{name}= takes a number from 0 up, got {number!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 
+from muxi.errors import ConfigurationError
 from muxi.hookspecs import hookimpl
 from muxi.transport import Headers, Request
 from muxi.version import __version__
@@ -18,6 +19,7 @@ class SdkHeaders:
         app: the name of the program, sent as ``X-Muxi-App`` and in front of the ``User-Agent``, such as ``shop/2.1``.
 
     Raises:
+        ConfigurationError: ``app`` is no text.
         ValidationError: ``app`` has a line break in it.
     """
 
@@ -27,6 +29,9 @@ class SdkHeaders:
         machine = f"{platform.system().lower()}-{platform.machine().lower()}/py{platform.python_version()}"
         agent = f"muxi-client/{__version__}"
         found = Headers({"X-Muxi-SDK": f"python/{__version__}", "X-Muxi-Client": machine, "User-Agent": agent})
+        given: object = app
+        if given is not None and not isinstance(given, str):
+            raise ConfigurationError(f"app= takes the name of the program as a text, got {type(given).__name__}")
         if app:
             found["X-Muxi-App"] = app
             found["User-Agent"] = f"{app} {agent}"

@@ -168,11 +168,14 @@ class CachedKey(Generic[R]):
         clock: what these seconds go by; the machine's if None.
 
     Raises:
-        ConfigurationError: ``seconds`` is not above 0.
+        ConfigurationError: ``function`` is none, or ``seconds`` no number above 0.
     """
 
     def __init__(self, function: Callable[[], R], *, seconds: float = 300.0, clock: Clock | None = None) -> None:
-        if not seconds > 0:
+        if not callable(function):
+            raise ConfigurationError(f"function= takes a function that returns the key, got {type(function).__name__}")
+        given: object = seconds
+        if isinstance(given, bool) or not isinstance(given, int | float) or not seconds > 0:
             raise ConfigurationError(f"seconds= takes a number above 0, got {seconds!r}")
         self._function = function
         self._seconds = seconds

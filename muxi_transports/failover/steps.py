@@ -113,7 +113,7 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: Policy) ->
         finally:
             if claimed and not known:
                 addresses.release(index)
-    raise _about_all(tried)
+    raise _about_all(tried, untried=len(addresses.entries) - len(tried))
 
 
 def _ask(transport: T, base: str, policy: Policy, left: Timeouts) -> Generator[SendTo[T], Any, MuxiError | None]:
@@ -150,19 +150,24 @@ def _left(timeouts: Timeouts, elapsed: float) -> Timeouts | None:
     return replace(timeouts, total=left) if left > 0 else None
 
 
-def _about_all(tried: list[tuple[str, MuxiError]]) -> MuxiError:
+def _about_all(tried: list[tuple[str, MuxiError]], untried: int) -> MuxiError:
+    # Another attempt may go to an address that was not tried, or that may be there by then.
+    permanent = not untried and all(isinstance(error, ConnectionError) and error.permanent for _, error in tried)
     listed = "; ".join(f"{url} ({error.message})" for url, error in tried)
     addresses = [{"address": url, "code": error.code, "message": error.message} for url, error in tried]
     if len(tried) == 1:
         # The others were not tried, or there are none: then this is all there is to say.
         only = tried[0][1]
         only.details.setdefault("addresses", addresses)
+        if isinstance(only, ConnectionError):
+            only.permanent = permanent
         return only
     every = ConnectionError(
         "CONNECTION_FAILED",
         redact_text(f"no connection to any address: {listed}"),
         details={"addresses": addresses},
         connected=False,
+        permanent=permanent,
     )
     every.__cause__ = tried[-1][1]
     return every

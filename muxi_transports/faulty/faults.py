@@ -100,13 +100,13 @@ class Refuse(Fault):
 
 @dataclass(frozen=True)
 class BadTls(Fault):
-    """No connection is made: the certificate is not trusted. Nothing is sent."""
+    """No connection is made: the certificate is not trusted. Nothing is sent, and the client does not try again."""
 
     reason: str = "certificate verify failed: self-signed certificate"
 
     def before(self, request: Request) -> Iterator[Pause]:
         message = f"no secure connection to {_where(request)}: {self.reason}"
-        raise ConnectionError("TLS_ERROR", message, connected=False)
+        raise ConnectionError("TLS_ERROR", message, connected=False, permanent=True)
 
 
 @dataclass(frozen=True)

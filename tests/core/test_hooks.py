@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from muxi import AuthenticationError, MuxiError, Outcome, PluginError, hookimpl, hookspecs
+from muxi.clock import SystemClock
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import Colour, Playback, answer, chat_events, events, failure, refused
+from tests.core.answers import AsyncColour, Colour, Playback, answer, chat_events, events, failure, refused
 from tests.core.diary import SPECS, Diary
 
 
@@ -396,6 +399,42 @@ def test_async_implementations_are_awaited_one_by_one() -> None:
 
     asyncio.run(scenario())
     assert order == ["slow begins", "slow ends", "quick sees fetched"]
+
+
+@pytest.fixture
+def async_colour() -> Iterator[Colour]:
+    colour = AsyncColour()
+    yield colour
+    colour.end()
+
+
+@pytest.mark.parametrize("hook", ["muxi_prepare_request", "muxi_intercept", "muxi_retry_delay"])
+def test_a_plugin_that_is_awaited_for_ever_does_not_outlast_the_deadline(async_colour: Colour, hook: str) -> None:
+    async def hang(self: object) -> None:
+        await asyncio.Event().wait()
+
+    plugin = type("Stuck", (), {"name": "stuck", hook: hookimpl(tryfirst=True)(hang)})()
+    client = async_colour.formation(Playback(failure(503)), plugins=[plugin], deadline=0.05, clock=SystemClock())
+    with pytest.raises(MuxiError) as caught:
+        async_colour.run(client.get_memories, "ada")
+    if hook == "muxi_retry_delay":
+        assert caught.value.status_code == 503
+    else:
+        assert caught.value.code == "DEADLINE"
+        assert f"'stuck' was awaited in {hook}" in caught.value.message
+
+
+def test_a_timeout_of_a_plugins_own_is_its_failure(async_colour: Colour) -> None:
+    class Hasty:
+        name = "hasty"
+
+        @hookimpl
+        async def muxi_prepare_request(self) -> None:
+            raise builtins.TimeoutError("the vault is slow")
+
+    client = async_colour.formation(Playback(), plugins=[Hasty()], deadline=60, clock=SystemClock())
+    with pytest.raises(PluginError, match=r"'hasty' failed.*the vault is slow"):
+        async_colour.run(client.get_memories, "ada")
 
 
 def test_a_hook_that_fails_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:

@@ -158,6 +158,39 @@ def test_a_misspelt_name_of_a_built_in_plugin_is_an_error() -> None:
     Colour().formation(disable_plugins=["muxi.tracing", "vault", "muxi.retry"])
 
 
+@pytest.mark.parametrize("name", ["retry", "log"])
+def test_a_built_in_plugin_without_its_prefix_is_asked_about(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"'{name}'.*did you mean 'muxi.{name}'\?"):
+        Colour().formation(disable_plugins=[name])
+
+
+def test_what_is_no_name_cannot_be_gone_without() -> None:
+    with pytest.raises(ConfigurationError, match=r"disable_plugins= takes a list of names, got \[5\]"):
+        Colour().formation(disable_plugins=[5])
+
+
+def test_an_argument_with_a_default_would_never_be_given_and_is_refused() -> None:
+    class Optional:
+        @hookimpl
+        def muxi_call_started(self, call: object, context: object = None) -> None: ...
+
+    with pytest.raises(PluginError, match="gives context a default in its muxi_call_started"):
+        Hooks(plugins=[Optional()])
+
+
+def test_a_property_that_is_not_ready_is_no_obstacle() -> None:
+    class Lazy(Diary):
+        @property
+        def connection(self) -> object:
+            raise LookupError("not connected yet")
+
+        @property
+        def muxi_session(self) -> object:
+            raise LookupError("not connected yet")
+
+    assert Hooks(plugins=[Lazy()]).has("muxi_call_started")
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_hook_with_a_yield_would_never_run_and_is_refused(asynchronous: bool) -> None:
     class Yields:
@@ -297,17 +330,19 @@ def test_an_installed_class_that_cannot_be_made_is_named(install: Install) -> No
         Colour().formation()
 
 
-def test_an_installed_plugin_and_a_given_one_of_its_name_are_not_both_taken(
-    install: Install, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("source", [PLUGIN, "raise OSError('no such vault')"], ids=["sound", "broken"])
+def test_a_given_plugin_takes_the_place_of_an_installed_one_of_its_name(
+    colour: Colour, install: Install, source: str
 ) -> None:
     class Given(Diary):
         name = "double"
 
-    install("double", PLUGIN)
-    with pytest.raises(PluginError, match=r"'double' is registered twice.*MUXI_DISABLE_PLUGINS=double"):
-        Colour().formation(plugins=[Given()])
-    monkeypatch.setenv("MUXI_DISABLE_PLUGINS", "double")
-    Colour().formation(plugins=[Given()])
+    install("double", source)
+    play = Playback(answer({}))
+    given = Given()
+    colour.run(colour.formation(play, plugins=[given]).get_memories, "ada")
+    assert "X-Installed" not in play.request.headers
+    assert given.entries
 
 
 def test_an_installed_plugin_that_cannot_be_loaded_says_how_to_go_without(

@@ -65,6 +65,11 @@ def error_of(response: BufferedResponse) -> MuxiError:
 
 DECISIONS: dict[str, tuple[MuxiError, frozenset[Repeat]]] = {
     "no connection": (refused(), ALWAYS),
+    "no connection, and there will be none": (
+        ConnectionError("TLS_ERROR", "", connected=False, permanent=True),
+        AT_NO_TIME,
+    ),
+    "refused by TLS after the handshake": (ConnectionError("TLS_ERROR", "", permanent=True), AT_NO_TIME),
     "no connection in time": (TimeoutError("CONNECT_TIMEOUT", "", bound="connect", connected=False), ALWAYS),
     "429": (error_of(failure(429)), ALWAYS),
     "429 with Retry-After": (error_of(failure(429, retry_after="3")), ALWAYS),
@@ -359,6 +364,19 @@ def test_a_deadline_bounds_each_attempt_and_is_named(colour: Colour) -> None:
         colour.run(colour.formation(play, deadline=10).get_memories, "ada")
     assert caught.value.bound == "deadline"
     assert play.request.timeouts.total == pytest.approx(6)
+
+
+def test_a_plugin_that_waits_past_the_deadline_keeps_the_request_from_being_sent(colour: Colour) -> None:
+    class Slow:
+        @hookimpl
+        def muxi_prepare_request(self, context: Context) -> None:
+            context.clock.sleep(11)
+
+    play = Playback(answer({}))
+    with pytest.raises(TimeoutError, match="before it was sent") as caught:
+        colour.run(colour.formation(play, deadline=10, plugins=[Slow()]).add_memory, "tea", user_id="ada")
+    assert (caught.value.code, caught.value.bound, caught.value.connected) == ("DEADLINE", "deadline", False)
+    assert play.requests == []
 
 
 def test_an_iterator_as_content_makes_a_call_unrepeatable(colour: Colour) -> None:

@@ -17,6 +17,7 @@ from muxi import (
     FormationClient,
     FormationConfig,
     MuxiError,
+    PluginError,
     ServerClient,
     ServerConfig,
     ValidationError,
@@ -154,7 +155,15 @@ def test_a_key_that_cannot_be_a_header_is_not_shown(colour: Colour) -> None:
 
 
 def test_headers_that_hold_secrets_are_known_by_their_names() -> None:
-    secret = ["Authorization", "cookie", "X-Muxi-Client-Key", "X-API-Key", "apikey", "X-Auth-Token", "X-Amz-Signature"]
+    secret = [
+        "Authorization",
+        "cookie",
+        "X-Muxi-Client-Key",
+        "X-API-Key",
+        "api_key",
+        "X-Auth-Token",
+        "X-Amz-Signature",
+    ]
     assert [name for name in secret if not is_secret_header(name)] == []
     plain = ["Accept", "Content-Type", "X-Muxi-User-ID", "X-Muxi-Idempotency-Key", "User-Agent", "Retry-After"]
     assert [name for name in plain if is_secret_header(name)] == []
@@ -171,11 +180,23 @@ def test_headers_that_hold_secrets_are_known_by_their_names() -> None:
         ("MUXI-HMAC key=a, timestamp=1, signature=ab+/=", "MUXI-HMAC key=a, timestamp=1, signature=[redacted]"),
         ("http://ada:word@host/x", "http://[redacted]@host/x"),
         ("http://ada:wo/rd@host/x", "http://[redacted]@host/x"),
+        ("GET http://host/x?a=1&api_key=word&b=2", "GET http://host/x?a=1&api_key=[redacted]&b=2"),
+        ("http://vault/v1?X-Vault-Token=word#top", "http://vault/v1?X-Vault-Token=[redacted]#top"),
         ("nothing here", "nothing here"),
     ],
 )
 def test_texts_are_redacted_by_what_secrets_look_like(text: str, shown: str) -> None:
     assert redact_text(text) == shown
+
+
+def test_what_a_vault_says_when_it_fails_is_redacted(colour: Colour) -> None:
+    def sealed() -> str:
+        raise LookupError(f"http://ada:{PASSWORD}@vault/?token={PASSWORD} is sealed for fmc_{CLIENT}")
+
+    with pytest.raises(PluginError, match="is sealed") as caught:
+        colour.run(colour.formation(client_key=sealed).get_memories, "ada")
+    assert PASSWORD not in str(caught.value)
+    assert CLIENT not in str(caught.value)
 
 
 def test_given_secrets_are_redacted_whatever_they_look_like() -> None:

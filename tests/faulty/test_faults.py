@@ -93,6 +93,15 @@ def test_whether_the_platform_has_acted(
     assert memories(world) == stored
 
 
+def test_a_certificate_that_is_not_trusted_is_no_better_a_second_later(
+    colour: Colour, client: Any, faults: Faults
+) -> None:
+    faults.on("*", BadTls())
+    with pytest.raises(ConnectionError) as raised:
+        colour.run(client.get_memories, "ada")
+    assert (raised.value.attempts, raised.value.permanent) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("fault", "stored"), [(Refuse(), 1), (Unreachable(), 1), (Status(503, retry_after=1), 1), (Status(429), 1)]
 )

@@ -145,6 +145,15 @@ def test_a_stream_has_a_line_for_its_head_and_one_for_its_end(
     ]
 
 
+def test_a_stream_that_is_closed_early_was_left(
+    colour: Colour, log: list[logging.LogRecord], logger: logging.Logger
+) -> None:
+    logger.setLevel(logging.INFO)
+    client = colour.formation(chat_events("a secret"), logger=logger)
+    colour.run(colour.run(client.chat_stream, {"message": "hi", "request_id": "req_1"}).close)
+    assert lines(log)[1:] == ["chat_stream (POST /chat) stream was left after T s"]
+
+
 def test_an_attempt_that_a_plugin_answers_or_refuses_has_a_line_and_took_no_time(
     colour: Colour, log: list[logging.LogRecord], logger: logging.Logger
 ) -> None:

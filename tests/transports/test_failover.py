@@ -43,6 +43,7 @@ Outcome = BufferedResponse | BaseException
 
 FINE = BufferedResponse(200, content=b"fine")
 REFUSED = ConnectionError("CONNECTION_REFUSED", "it refused", connected=False)
+UNTRUSTED = ConnectionError("TLS_ERROR", "not trusted", connected=False, permanent=True)
 NO_CONNECTION = TimeoutError("CONNECT_TIMEOUT", "no connection in 1 s", bound="connect", connected=False)
 LOST = ConnectionError("CONNECTION_LOST", "it broke", connected=True)
 SLOW = TimeoutError("READ_TIMEOUT", "nothing came", bound="read", connected=True)
@@ -282,6 +283,15 @@ def test_no_connection_to_any_lists_them_all(over: Callable[..., Over]) -> None:
     assert "https://a (it refused); https://b (no connection in 1 s)" in error.message
     assert [tried["code"] for tried in error.details["addresses"]] == ["CONNECTION_REFUSED", "CONNECT_TIMEOUT"]
     assert "secret" not in f"{error}{error.details}{transport.inner!r}{transport.inner.status()}"
+
+
+@pytest.mark.parametrize("other", [REFUSED, UNTRUSTED])
+def test_only_where_no_address_can_ever_be_connected_to_no_repetition_helps(
+    over: Callable[..., Over], other: Outcome
+) -> None:
+    with pytest.raises(ConnectionError) as caught:
+        over(Servers(a=UNTRUSTED, b=other)).get()
+    assert caught.value.permanent is (other is UNTRUSTED)
 
 
 def test_when_all_are_set_aside_the_one_whose_time_is_up_soonest_is_tried_first(over: Callable[..., Over]) -> None:

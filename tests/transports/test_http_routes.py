@@ -27,7 +27,7 @@ def test_a_certificate_by_an_unknown_authority_is_refused(
     error = failure(transport, get(serve(ok, tls).url))
 
     assert isinstance(error, ConnectionError)
-    assert (error.code, error.connected) == ("TLS_ERROR", False)
+    assert (error.code, error.connected, error.permanent) == ("TLS_ERROR", False, True)
     assert "certificate verify failed" in error.message
 
 
@@ -83,7 +83,7 @@ def test_a_server_without_tls_is_a_tls_error(serve: ServerFactory, transport: Tr
     error = failure(transport, get(serve(script).url.replace("http:", "https:")))
 
     assert isinstance(error, ConnectionError)
-    assert (error.code, error.connected) == ("TLS_ERROR", False)
+    assert (error.code, error.connected, error.permanent) == ("TLS_ERROR", False, True)
 
 
 # -- proxies ---------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_a_proxy_that_wants_a_password_is_an_error_of_its_own(
     error = failure(transport, get("https://formation.invalid/"))
 
     assert isinstance(error, ConnectionError)
-    assert (error.code, error.connected) == ("PROXY_AUTHENTICATION", False)
+    assert (error.code, error.connected, error.permanent) == ("PROXY_AUTHENTICATION", False, True)
     assert "407" in error.message
     assert "hunter2" not in str(error)
 

@@ -292,12 +292,13 @@ def test_socks_without_its_package_says_what_to_install(
     ("proxies", "said"),
     [
         ({"htps": "http://proxy:1"}, "knows no 'htps'"),
+        ("http://proxy:1", r"takes a dict of URLs, got str; one for all is proxies=\{'all': URL\}"),
         ({"https://": 5}, "takes a URL as text"),
         ({"all": "ftp://proxy:1"}, "ftp://"),
         ({"all": "http://"}, "not the URL of a proxy"),
         ({"all": "http://proxy:port"}, "not the URL of a proxy"),
     ],
 )
-def test_proxies_that_are_none(make_transport: TransportFactory, proxies: dict[str, str], said: str) -> None:
+def test_proxies_that_are_none(make_transport: TransportFactory, proxies: object, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         make_transport(proxies=proxies).send(get("http://formation.invalid/"))

@@ -11,7 +11,9 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from muxi.errors import ConfigurationError, ConnectionError
+from muxi.transport import Transport
 from tests.transports.conftest import ServerFactory, TransportFactory
+from tests.transports.raw_server import Peer
 from tests.transports.scripts import failure, get, ok
 
 # Python 3.10 does not mark a TLS transport as closed when the peer has ended it by an alert.
@@ -90,7 +92,7 @@ def test_without_a_client_certificate_the_error_says_what_is_wanted(
     error = failure(make_transport(verify=bundle), get(serve(ok, mutual).url))
 
     assert isinstance(error, ConnectionError)
-    assert error.code == "TLS_ERROR"
+    assert (error.code, error.permanent) == ("TLS_ERROR", True)
     assert "cert=" in error.message
 
 
@@ -100,7 +102,7 @@ def test_a_client_certificate_by_an_unknown_authority(
     error = failure(make_transport(verify=bundle, cert=stranger.both), get(serve(ok, mutual).url))
 
     assert isinstance(error, ConnectionError)
-    assert error.code == "TLS_ERROR"
+    assert (error.code, error.permanent) == ("TLS_ERROR", True)
     assert "cert=" in error.message
 
 
@@ -112,8 +114,19 @@ def test_a_certificate_for_another_name(
 
     error = failure(make_transport(verify=bundle), get(serve(ok, context).url))
 
-    assert (error.code, getattr(error, "connected", None)) == ("TLS_ERROR", False)
+    assert isinstance(error, ConnectionError)
+    assert (error.code, error.connected, error.permanent) == ("TLS_ERROR", False, True)
     assert "another name" in error.message
+
+
+def test_a_handshake_that_breaks_off_may_be_tried_again(serve: ServerFactory, transport: Transport) -> None:
+    def script(peer: Peer) -> None:
+        peer.sock.recv(10)
+
+    error = failure(transport, get(serve(script).url.replace("http:", "https:")))
+
+    assert isinstance(error, ConnectionError)
+    assert (error.connected, error.permanent) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any, Final
 from muxi.call import Call, StreamCall
 from muxi.plugins.tracing.names import Attributes
 from muxi.redact import redact_text
+from muxi.transport import BytesBody, Request
 
 __all__ = ["BUCKETS", "CAPTURE_VARIABLE", "Reply", "input_messages", "is_agent_call", "request_attributes", "span_name"]
 
@@ -69,9 +70,13 @@ def request_attributes(call: Call[Any]) -> Attributes:
     return found
 
 
-def input_messages(call: Call[Any]) -> str:
-    """What was said to the agents, in the conventions' JSON: the text, and of files no more than their names."""
-    body = _body(call)
+def input_messages(request: Request) -> str:
+    """What is said to the agents, in the conventions' JSON: the text, and of files no more than their names.
+
+    Args:
+        request: as it is sent, since a plugin may have taken out what nobody else is to read.
+    """
+    body = _content(request)
     said = body.get("message")
     if said is None and "data" in body:
         said = json.dumps(body["data"], ensure_ascii=False, default=str)
@@ -141,6 +146,16 @@ class Reply:
 
 def _text_part(text: str) -> dict[str, str]:
     return {"type": "text", "content": redact_text(text)}
+
+
+def _content(request: Request) -> Mapping[str, Any]:
+    if not isinstance(request.body, BytesBody):
+        return {}
+    try:
+        content: object = json.loads(request.body.content)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, Mapping) else {}
 
 
 def _body(call: Call[Any]) -> Mapping[str, Any]:

@@ -131,7 +131,7 @@ def redacted_url(url: str) -> str:
     except ValueError:
         return redact_text(url)
     # An "@" further on is no user's.
-    rest = redact_text(urlunsplit(("", "", parts.path, _query(parts.query), parts.fragment)))
+    rest = urlunsplit(("", "", redact_text(parts.path), _query(parts.query), redact_text(parts.fragment)))
     return f"{parts.scheme}://{_host_alone(parts.netloc)}{rest}"
 
 
@@ -147,8 +147,8 @@ def _query(query: str) -> str:
 
 
 def _parameter(name: str, equals: str, value: str) -> str:
-    secret = name.lower() in _SECRET_PARAMETERS or is_secret_header(name.replace("_", "-"))
-    return f"{name}{equals}{_HIDDEN}" if secret and value else f"{name}{equals}{value}"
+    secret = name.lower() in _SECRET_PARAMETERS or is_secret_header(name)
+    return f"{name}{equals}{_HIDDEN if secret and value else redact_text(value)}"
 
 
 def error_type(error: BaseException) -> str:

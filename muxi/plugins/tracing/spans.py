@@ -191,8 +191,6 @@ class TracedCall:
             found[names.FORMATION] = formation
         if self._agents:
             found |= genai.request_attributes(call)
-            if self._recorder.capture_content:
-                found[genai.INPUT_MESSAGES] = genai.input_messages(call)
         return found
 
     # -- attempts ----------------------------------------------------------------------------------------------
@@ -215,6 +213,9 @@ class TracedCall:
         if request.url.partition("?")[0] == context.url.partition("?")[0]:  # and not where a redirect leads
             shared[names.URL_TEMPLATE] = self._template
         told: Attributes = {**shared, **method, names.URL_FULL: names.redacted_url(request.url)}
+        if self._agents and recorder.capture_content and not self._sent:
+            with recorder.guard:
+                self.span.set_attribute(genai.INPUT_MESSAGES, genai.input_messages(request))
         if self._sent:
             told[names.RESEND_COUNT] = self._sent
         self._sent += 1

@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 import muxi
 from muxi import AsyncFormationClient, Context, MuxiError, hookimpl
 from muxi.call import Call, Key
+from muxi.plugins import Redaction, mask_emails_and_numbers
 from muxi.transport import BufferedResponse, Request
 from tests.core.answers import (
     AsyncPlaybackTransport,
@@ -239,6 +240,16 @@ def test_contents_are_recorded_on_request(telemetry: Telemetry, colour: Colour) 
         {"role": "assistant", "parts": [{"type": "text", "content": "Fine."}], "finish_reason": "stop"}
     ]
     assert "aGVsbG8=" not in json.dumps(dict(told))
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["redaction first", "tracing first"])
+def test_what_a_redaction_takes_out_is_in_no_span(telemetry: Telemetry, colour: Colour, first: bool) -> None:
+    plugins = [Redaction(mask_emails_and_numbers), telemetry.tracing(capture_content=True)]
+    client = colour.formation(refused(), chat_answer("Fine."), plugins=plugins if first else plugins[::-1])
+    colour.run(client.chat, "Write to ada@example.com", user_id="ada")
+    told = attributes(telemetry.span("invoke_agent"))
+    assert "Write to [email]" in told["gen_ai.input.messages"]
+    assert "ada@example.com" not in json.dumps([dict(span.attributes or {}) for span in telemetry.spans])
 
 
 def test_a_trigger_is_an_invocation_too(telemetry: Telemetry, colour: Colour) -> None:
