@@ -54,7 +54,7 @@ def wait_for_job(look: Callable[[], Call[T]], job_id: str, timeout: float | None
                 error.request_id,
             ) from error
         seen = cast("Mapping[str, Any]", answer)
-        state = str(seen.get("status"))
+        state = str(seen["status"])
         if state == "completed":
             return answer
         if state in ("failed", "cancelled"):

@@ -367,3 +367,43 @@ def test_unions_may_have_unions_in_them(hint: Any) -> None:
     schema = _schema(record)()
     for value in ("a", None, ["a", None], 1.5):
         assert fits(record)({"field": value}) is (schema.validate({"field": value}) == {})
+
+
+@pytest.mark.parametrize("mode", ["warn", "off"])
+@pytest.mark.parametrize(
+    ("method", "arguments", "data", "field"),
+    [
+        ("wait_for_request", ("req_1", "ada"), {"request_id": "req_1"}, "status"),
+        ("wait_for_memory_job", ("rebuild_1",), {"job_id": "rebuild_1"}, "status"),
+        ("get_secret", ("KEY",), {"secrets": None, "count": 0}, "secrets"),
+        ("chat_parsed", ("As JSON", Few), {"message": "Hi", "user_id": "0"}, "message"),
+    ],
+)
+def test_a_method_of_several_steps_says_which_answer_it_stumbled_over(
+    colour: Colour, method: str, arguments: tuple[Any, ...], data: Any, field: str, mode: Any
+) -> None:
+    client = colour.formation(answer(data), validate_responses=mode)
+    with pytest.raises(ValidationError) as raised:
+        colour.run(getattr(client, method), *arguments)
+    error = raised.value
+    assert (error.code, error.status_code, error.request_id) == ("INVALID_ANSWER", 200, "req_wire")
+    assert field in {problem["field"] for problem in error.details["validation_errors"]}
+    assert isinstance(error.__context__, AttributeError | KeyError | TypeError)
+
+
+@pytest.mark.parametrize("mode", ["warn", "off"])
+def test_a_walk_says_so_too(colour: Colour, mode: Any) -> None:
+    client = colour.formation(answer({"messages": None}), validate_responses=mode)
+    with pytest.raises(ValidationError, match=r"INVALID_ANSWER.*messages: .*get_session_messages"):
+        colour.collect(client.iter_session_messages, "s", "ada")
+
+
+def test_a_mistake_in_a_schema_of_the_caller_is_the_callers(colour: Colour) -> None:
+    class Broken:
+        def load(self, data: Any) -> Any:
+            raise KeyError("mine")
+
+    message = {"role": "assistant", "content": "{}", "metadata": {}}
+    data = {"message": message, "user_id": "0", "session_id": None, "request_id": None}
+    with pytest.raises(KeyError, match="mine"):
+        colour.run(colour.formation(answer(data)).chat_parsed, "As JSON", Broken())
