@@ -9,7 +9,6 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from muxi.schemas.shapes import fits, is_record
 
 if TYPE_CHECKING:
     from marshmallow import Schema
-    from marshmallow.fields import Field
 
     from muxi.call import Call
 
@@ -183,7 +181,9 @@ class _Checks:
         self._replaced[operation] = schema() if isinstance(schema, type) else schema
 
     def tighten(self, operation: str, schema: Schema | type[Schema]) -> None:
-        self._beside.setdefault(operation, []).append(_lenient(schema() if isinstance(schema, type) else schema))
+        from muxi.schemas.lenient import lenient  # whoever has made a schema has loaded marshmallow
+
+        self._beside.setdefault(operation, []).append(lenient(schema() if isinstance(schema, type) else schema))
 
     def problems(self, operation: str, shipped: str | None, data: Any) -> list[dict[str, str]]:
         """What is wrong with some data.
@@ -199,36 +199,6 @@ class _Checks:
         elif shipped is not None and not self._surely_fits(shipped, data):
             schemas.insert(0, self._load(shipped))
         return [problem for schema in schemas for problem in _problems(schema, data)]
-
-
-def _lenient(schema: Schema, above: tuple[type, ...] = ()) -> Schema:
-    """A copy of a schema that lets fields through which it does not know, on every level of nesting.
-
-    One that is nested in itself does so on its first level.
-    """
-    lenient = copy(schema)
-    lenient.unknown = "include"
-    kinds = (*above, type(schema))
-    lenient.fields = {name: _lenient_field(field, kinds) for name, field in schema.fields.items()}
-    lenient.load_fields = {name: lenient.fields[name] for name in schema.load_fields}
-    return lenient
-
-
-def _lenient_field(field: Field[Any], above: tuple[type, ...]) -> Field[Any]:
-    from marshmallow import fields
-
-    field = copy(field)
-    if isinstance(field, fields.Nested):
-        field.unknown = "include"
-        if type(field.schema) not in above:
-            field._schema = _lenient(field.schema, above)  # not as `nested`, which is made anew
-    elif isinstance(field, fields.List):
-        field.inner = _lenient_field(field.inner, above)
-    elif isinstance(field, fields.Mapping) and field.value_field is not None:
-        field.value_field = _lenient_field(field.value_field, above)
-    elif isinstance(field, fields.Tuple):
-        field.tuple_fields = [_lenient_field(it, above) for it in field.tuple_fields]
-    return field
 
 
 @cache
