@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, cast
 from urllib.parse import quote, unquote, urlsplit
 
 from muxi.errors import ConfigurationError
@@ -39,16 +39,10 @@ class Address:
 
 @dataclass(kw_only=True)
 class _ClientConfig:
-    """What both kinds of client can be told."""
+    """What both kinds of client can be told, by name; what may be given by its place is in either, in the order of the
+    official SDK.
+    """
 
-    #: How often a call is sent again at the most, where it may be at all.
-    max_retries: int = 3
-    #: Seconds for one attempt, from connecting to the last byte. Not for streams.
-    timeout: float = 30.0
-    #: Log every attempt, also where the program has not set up any logging.
-    debug: bool = False
-    #: Where to log, in place of ``logging.getLogger("muxi")``.
-    logger: logging.Logger | None = None
     #: A registered name, a transport, or a function that returns one.
     transport: object | None = None
     #: Plugins of this client, beside the built-in ones and those of entry points.
@@ -91,7 +85,7 @@ class _ClientConfig:
         Raises:
             ConfigurationError: names the setting.
         """
-        retries: object = self.max_retries
+        retries: object = cast("FormationConfig | ServerConfig", self).max_retries
         if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
             raise ConfigurationError(f"max_retries= takes a whole number from 0 up, got {retries!r}")
         for name in ("timeout", "connect_timeout", "deadline", "idle_timeout", "stall_timeout"):
@@ -107,7 +101,8 @@ class _ClientConfig:
             )
 
     def _debugging(self) -> bool:
-        return self.debug or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
+        asked = cast("FormationConfig | ServerConfig", self).debug
+        return asked or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
 
 
 @dataclass
@@ -130,10 +125,18 @@ class FormationConfig(_ClientConfig):
     admin_key: Secret | None = field(default=None, repr=False)
     #: The key of client routes, or a function that returns it.
     client_key: Secret | None = field(default=None, repr=False)
+    #: How often a call is sent again at the most, where it may be at all.
+    max_retries: int = 3
+    #: Seconds for one attempt, from connecting to the last byte. Not for streams.
+    timeout: float = 30.0
+    #: Log every attempt, also where the program has not set up any logging.
+    debug: bool = False
+    #: Where to log, in place of ``logging.getLogger("muxi")``.
+    logger: logging.Logger | None = None
     #: Behind a server: the deployed formation, or its draft.
     mode: Literal["live", "draft"] = "live"
     #: Whether closing a chat early also sends a cancel; None does so behind a server's proxy only.
-    cancel_on_close: bool | None = None
+    cancel_on_close: bool | None = field(default=None, kw_only=True)
 
     def resolved(self) -> FormationConfig:
         """A copy in which every setting has its value: this one's, the environment's, or the default.
@@ -196,6 +199,14 @@ class ServerConfig(_ClientConfig):
     key_id: str | None = None
     #: The secret half, or a function that returns it.
     secret_key: Secret | None = field(default=None, repr=False)
+    #: How often a call is sent again at the most, where it may be at all.
+    max_retries: int = 3
+    #: Seconds for one attempt, from connecting to the last byte. Not for streams.
+    timeout: float = 30.0
+    #: Log every attempt, also where the program has not set up any logging.
+    debug: bool = False
+    #: Where to log, in place of ``logging.getLogger("muxi")``.
+    logger: logging.Logger | None = None
 
     def resolved(self) -> ServerConfig:
         """As :meth:`FormationConfig.resolved`."""

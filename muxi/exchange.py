@@ -52,6 +52,9 @@ T = TypeVar("T")
 #: Redirects within one origin that are followed before giving up.
 MAX_REDIRECTS = 5
 
+#: What code meets that takes an answer for what it is not.
+_STUMBLES = (AttributeError, LookupError, TypeError)
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -184,6 +187,11 @@ def follow(steps: Procedure[Any] | Pages[Any], settings: Settings) -> Generator[
     except MuxiError as error:
         error.call = error.call or getattr(steps, "__name__", None)
         raise
+    except _STUMBLES:
+        # Steps trust the answers they get; where the last one cannot be trusted, that is what has gone wrong.
+        if last is not None and last.data is not None:
+            _check_answer(last, settings, strict=True)
+        raise
     finally:
         steps.close()
 
@@ -246,28 +254,31 @@ def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
             if hooks.has("muxi_retry_scheduled"):
                 yield from hooks.observe("muxi_retry_scheduled", delay=delay, error=error, context=context)
         else:
-            _check_answer(answer, settings)
+            mode = settings.options.validate_responses
+            if mode != "off":
+                _check_answer(answer, settings, strict=mode == "strict")
             return answer
         yield Sleep(delay)
 
 
-def _check_answer(answer: Answer[Any], settings: Settings) -> None:
+def _check_answer(answer: Answer[Any], settings: Settings, *, strict: bool) -> None:
     """Look whether the answer is what the call returns. It has come, so that no repetition would better it.
 
     Raises:
-        ValidationError: it is not, and the caller wants to know; the error has the answer.
+        ValidationError: it is not, and ``strict`` is wanted; the error has the answer.
     """
-    call, mode = answer.context.call, settings.options.validate_responses
-    if mode == "off" or call.into is not None or isinstance(call, StreamCall):
+    call = answer.context.call
+    if call.into is not None or isinstance(call, StreamCall):
         return
     try:
-        settings.schemas.check_response(call, answer.data, strict=mode == "strict")
+        settings.schemas.check_response(call, answer.data, strict=strict)
     except ValidationError as error:
         response = cast(BufferedResponse, answer.response)
         error.status_code = response.status
         error.answer = ErrorAnswer(response.status, tuple(response.headers.items()), response.content)
         if isinstance(answer.data, Result):
             error.request_id = meta(answer.data).request_id
+        complete(error, answer.context)
         raise
 
 

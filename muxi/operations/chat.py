@@ -188,6 +188,13 @@ class ChatOperations:
             MuxiError: any other failure.
         """
         loads = schema() if isinstance(schema, type) else schema
+        if not callable(getattr(loads, "load", None)):
+            # Before the turn, which takes its time and its tokens.
+            raise ValidationError(
+                "INVALID_PARAMETER",
+                f"schema takes a marshmallow schema, or something else with a load(), got {type(loads).__name__}",
+                details={"validation_errors": [{"field": "schema", "msg": "has no load()"}]},
+            )
         answer = yield from send(ChatOperations.chat.call(payload, user_id=user_id, files=files))
         if turn := pending(answer):
             raise ValidationError(

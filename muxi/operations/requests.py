@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi.call import Call, Key, Procedure, Wait, send
 from muxi.endpoints import operation, procedure
 from muxi.errors import NotFoundError, ResultForgotten, TimeoutError, TurnFailed
-from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, WAIT_TIMEOUT
+from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, WAIT_TIMEOUT, check_timeout
 from muxi.types import CancelledRequest, RequestList, RequestStatus
 
 __all__ = ["RequestOperations"]
@@ -62,7 +62,9 @@ class RequestOperations:
             NotFoundError: it was never seen: unknown, or finished for more than five minutes.
             AuthorizationError: it is another user's.
             TimeoutError: it is still running; ``details`` has the status.
+            ValidationError: ``timeout`` is no number of seconds; nothing has been sent.
         """
+        check_timeout(timeout)
         waited, pause = 0.0, FIRST_WAIT
         seen: RequestStatus | None = None
         while True:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from muxi.call import Call, Procedure, Wait, send
-from muxi.errors import JobFailed, NotFoundError, ResultForgotten, TimeoutError
+from muxi.errors import JobFailed, NotFoundError, ResultForgotten, TimeoutError, ValidationError
 
-__all__ = ["WAIT_TIMEOUT", "wait_for_job"]
+__all__ = ["WAIT_TIMEOUT", "check_timeout", "wait_for_job"]
 
 T = TypeVar("T")
 
@@ -35,7 +35,9 @@ def wait_for_job(look: Callable[[], Call[T]], job_id: str, timeout: float | None
         NotFoundError: it is unknown.
         ResultForgotten: it was seen at work and is not known any more.
         TimeoutError: it is still at work.
+        ValidationError: ``timeout`` is no number of seconds.
     """
+    check_timeout(timeout)
     waited, pause, state = 0.0, FIRST_WAIT, ""
     while True:
         try:
@@ -52,7 +54,7 @@ def wait_for_job(look: Callable[[], Call[T]], job_id: str, timeout: float | None
                 error.request_id,
             ) from error
         seen = cast("Mapping[str, Any]", answer)
-        state = str(seen.get("status"))
+        state = str(seen["status"])
         if state == "completed":
             return answer
         if state in ("failed", "cancelled"):
@@ -66,3 +68,18 @@ def wait_for_job(look: Callable[[], Call[T]], job_id: str, timeout: float | None
             )
         waited = yield Wait(pause if timeout is None else min(pause, timeout - waited))
         pause = min(LONGEST_WAIT, pause * GROWTH)
+
+
+def check_timeout(timeout: object) -> None:
+    """Refuse what is no time to wait, before anything is sent.
+
+    Raises:
+        ValidationError: it is no number from 0 up, and not None.
+    """
+    if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout >= 0):
+        return
+    raise ValidationError(
+        "INVALID_PARAMETER",
+        f"timeout takes a number of seconds from 0 up, or None, got {timeout!r}",
+        details={"validation_errors": [{"field": "timeout", "msg": "not a number of seconds"}]},
+    )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,9 @@ _MODULES = {
 #: How many wrong fields a message names; the details have all.
 _MOST_TOLD = 10
 
+#: How many different mismatches of one call are reported: names in an answer may be new each time.
+_MOST_REPORTED = 20
+
 _POSITION = re.compile(r"\.\d+(?=\.|$)")
 
 
@@ -71,7 +74,9 @@ class SchemaRegistry:
         self._requests = _Checks(surely_fits, _request_schema)
         self._responses = _Checks(_surely_answers, _response_schema)
         self._logger = logger or logging.getLogger("muxi")
-        self._reported: set[tuple[str, ...]] = set()
+        #: By call, the mismatches that were reported.
+        self._reported: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
 
     def replace_request(self, operation: str, schema: Schema | type[Schema]) -> None:
         """Check the payloads of an operation against this schema, and no longer against the SDK's.
@@ -141,13 +146,21 @@ class SchemaRegistry:
                 f"the answer is not what it should be: {_told(problems)}",
                 details={"validation_errors": problems},
             )
-        # Of a long list the tenth item has what the first has: positions make no new mismatch.
-        kind = (call.label, *sorted({_POSITION.sub(".*", f".{it['field']}") + it["msg"] for it in problems}))
-        if kind not in self._reported:
-            self._reported.add(kind)
+        if self._is_new(call, problems):
             self._logger.warning(
                 "%s: the answer is not what it should be, and is handed over as it is: %s", call.label, _told(problems)
             )
+
+    def _is_new(self, call: Call[Any], problems: list[dict[str, str]]) -> bool:
+        """Whether that was not reported before; a call that is wrong in ever new ways has been reported enough."""
+        # Of a long list the tenth item has what the first has: positions make no new mismatch.
+        kind = "\n".join(sorted({_POSITION.sub(".*", f".{it['field']}") + it["msg"] for it in problems}))
+        with self._lock:
+            reported = self._reported.setdefault(call.label, set())
+            if kind in reported or len(reported) == _MOST_REPORTED:
+                return False
+            reported.add(kind)
+            return True
 
 
 class _Checks:
@@ -168,9 +181,9 @@ class _Checks:
         self._replaced[operation] = schema() if isinstance(schema, type) else schema
 
     def tighten(self, operation: str, schema: Schema | type[Schema]) -> None:
-        lenient = schema() if isinstance(schema, type) else copy(schema)
-        lenient.unknown = "include"
-        self._beside.setdefault(operation, []).append(lenient)
+        from muxi.schemas.lenient import lenient  # whoever has made a schema has loaded marshmallow
+
+        self._beside.setdefault(operation, []).append(lenient(schema() if isinstance(schema, type) else schema))
 
     def problems(self, operation: str, shipped: str | None, data: Any) -> list[dict[str, str]]:
         """What is wrong with some data.

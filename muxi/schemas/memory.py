@@ -37,6 +37,9 @@ class MemoryCreateSchema(_MemorySchema):
     def _has_something_to_remember(self, data: dict[str, Any], **_: object) -> None:
         if data.get("content") is None and data.get("detail") is None:
             raise ValidationError("Give 'content' or 'detail'.")
+        if data.get("content") is not None and data.get("detail") is not None:
+            # The runtime would take the one and say nothing of the other.
+            raise ValidationError("Give 'content' or 'detail', not both.", "detail")
         if data.get("source") is None and not isinstance(data.get("content"), str | None):
             raise ValidationError("Must be a text unless 'source' is given.", "content")
 

@@ -63,7 +63,6 @@ _CHAT: dict[object, tuple[type, ...]] = {
 _MEMORY: dict[object, tuple[type, ...]] = {
     "content": _TEXT,
     "type": _TEXT,
-    "detail": _TEXT,
     "metadata": (dict,),
     "scope_id": _TEXT,
     "source": _TEXT,

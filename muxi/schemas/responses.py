@@ -83,8 +83,7 @@ def _field_of(hint: Hint, given: dict[str, Any]) -> _Field:
     if origin is list:
         return fields.List(_field(inner[0]), **given)
     if origin is dict:
-        values = None if inner[1] is Any else _field(inner[1])
-        return fields.Dict(keys=_Kind((str,)), values=values, **given)
+        return fields.Dict(**given) if inner[1] is Any else _Values(_field(inner[1]), **given)
     return _Kind((hint,), **given)
 
 
@@ -103,6 +102,29 @@ class _Either(_Field):
             except ValidationError as error:
                 first = first or error
         raise first or self.make_error("invalid")
+
+
+class _Values(_Field):
+    """A mapping by names. Not marshmallow's, which has the word ``value`` after the name in the path of a complaint."""
+
+    default_error_messages = {"invalid": "Not a valid mapping type."}  # noqa: RUF012  the way marshmallow has it
+
+    def __init__(self, values: _Field, **given: Any) -> None:
+        super().__init__(**given)
+        self._values = values
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **rest: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise self.make_error("invalid")
+        wrong: dict[str, Any] = {}
+        for name, item in value.items():
+            try:
+                self._values.deserialize(item, name, value, **rest)
+            except ValidationError as error:
+                wrong[name] = error.messages
+        if wrong:
+            raise ValidationError(wrong)
+        return value
 
 
 class _Kind(_Field):

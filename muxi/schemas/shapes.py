@@ -58,15 +58,13 @@ def origin_of(hint: Hint) -> object:
 
 
 def options_of(hint: Hint) -> tuple[Hint, ...]:
-    """What a union is made of; a type that is none is the only option.
+    """What a union is made of, and the unions in it; a type that is none is the only option.
 
     Types that an ``Annotated`` is annotated with count: they are what an answer may have instead.
     """
     origin = origin_of(hint)
-    if origin is Union or origin is types.UnionType:
-        return get_args(hint)
-    if origin is Annotated:
-        return get_args(hint)
+    if origin is Union or origin is types.UnionType or origin is Annotated:
+        return tuple(dict.fromkeys(option for inner in get_args(hint) for option in options_of(inner)))
     if origin is Literal:
         return tuple(dict.fromkeys(map(type, get_args(hint))))
     return (hint,)

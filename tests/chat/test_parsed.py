@@ -120,3 +120,11 @@ def test_nothing_loads_marshmallow_before_it_is_needed() -> None:
     code = "import sys, muxi.formation, muxi.webhook; print('marshmallow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("schema", [object(), object, "RecipeSchema", None])
+def test_what_is_no_schema_is_refused_before_the_chat(both: Any, answers: Callable[..., Any], schema: Any) -> None:
+    script = answers()
+    with pytest.raises(ValidationError, match=r"schema takes a marshmallow schema.*chat_parsed"):
+        both(lambda client: client.chat_parsed("As JSON", schema), script)
+    assert not script.requests

@@ -182,7 +182,7 @@ def test_the_types_of_the_arguments_are_the_fields_of_the_configuration(settings
 
 def test_a_configuration_shows_what_differs_from_the_defaults() -> None:
     shown = repr(FormationConfig(url="http://h", timeout=5, client_key="hush", headers={"X-A": "hush"}))
-    assert shown == "FormationConfig(timeout=5, headers={'X-A': '…'}, url='http://h', client_key=[redacted])"
+    assert shown == "FormationConfig(headers={'X-A': '…'}, url='http://h', client_key=[redacted], timeout=5)"
 
 
 def test_a_configuration_with_keys_does_not_pickle_and_says_what_to_do() -> None:
@@ -254,3 +254,13 @@ def test_a_signed_call_without_keys_names_both(colour: Colour) -> None:
     client = colour.server(key_id=None, secret_key=None)
     with pytest.raises(ConfigurationError, match=r"key_id= .*MUXI_KEY_ID.* and secret_key= .*MUXI_SECRET_KEY"):
         colour.run(client.status)
+
+
+def test_settings_may_be_given_in_the_order_of_the_official_sdk() -> None:
+    formation = FormationConfig("bot", None, "http://s", None, "a", "c", 2, 60, True, None, "draft")
+    assert (formation.max_retries, formation.timeout, formation.debug, formation.mode) == (2, 60, True, "draft")
+    assert formation.address().base_url == "http://s/draft/bot/v1"
+    server = ServerConfig("http://s", "k", "s", 2, 60, True, None)
+    assert (server.max_retries, server.timeout, server.debug, server.logger) == (2, 60, True, None)
+    with pytest.raises(TypeError):
+        ServerConfig("http://s", "k", "s", 2, 60, True, None, "requests")  # type: ignore[call-arg]

@@ -6,13 +6,13 @@ import logging
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
-from marshmallow.validate import Range
+from marshmallow.validate import Length, Range
 
 from muxi import (
     AsyncServerClient,
@@ -27,7 +27,7 @@ from muxi import (
 from muxi.call import Call, StreamCall
 from muxi.errors import ConfigurationError
 from muxi.schemas import SchemaRegistry
-from muxi.schemas.responses import response_schema
+from muxi.schemas.responses import _schema, response_schema
 from muxi.schemas.shapes import KINDS, fits, hints_of, is_record, options_of, origin_of
 from tests.core.answers import Colour, answer, chat_answer
 from tests.formation.methods import calls
@@ -299,3 +299,111 @@ def test_both_clients_know_the_setting() -> None:
     assert isinstance(changed, FormationClient)
     assert FormationConfig().validate_responses == "warn"
     AsyncServerClient(url="http://x", key_id="k", secret_key="s", validate_responses="strict")
+
+
+class Short(Schema):
+    content = fields.String(validate=Length(max=3))
+
+
+class Page(Schema):
+    memories = fields.List(fields.Nested(Short))
+    newest = fields.Nested(Short())
+    by_name = fields.Dict(values=fields.Nested(Short))
+    pair = fields.Tuple((fields.Nested(Short), fields.Integer()))
+
+
+@pytest.mark.parametrize("schema", [Page, Page()])
+def test_what_a_tightening_schema_does_not_know_is_let_through_on_every_level(schema: Any) -> None:
+    registry = SchemaRegistry()
+    registry.tighten_response("own", schema)
+    call = Call[Any]("GET", "/own", operation="own")
+    good, long = {"content": "tea", "id": 1}, {"content": "coffee", "id": 1}
+    registry.check_response(
+        call, {"memories": [good], "newest": good, "by_name": {"a": good}, "pair": (good, 1), "x": 1}, strict=True
+    )
+    with pytest.raises(ValidationError) as raised:
+        registry.check_response(
+            call, {"memories": [good, long], "newest": long, "by_name": {"a": long}, "pair": (long, 1)}, strict=True
+        )
+    assert [it["msg"] for it in raised.value.details["validation_errors"]] == ["Longer than maximum length 3."] * 4
+    assert Page().validate({"newest": good}) != {}, "the plugin's own schema is as strict as it was"
+    if isinstance(schema, Schema):
+        assert schema.validate({"newest": good, "memories": [good]}).keys() == {"newest", "memories"}
+
+
+def test_a_schema_may_be_nested_in_itself() -> None:
+    class Tree(Schema):
+        name = fields.String()
+        children = fields.List(fields.Nested(lambda: Tree()))
+
+    registry = SchemaRegistry()
+    registry.tighten_response("own", Tree)
+    call = Call[Any]("GET", "/own", operation="own")
+    registry.check_response(call, {"name": "a", "children": [{"name": "b", "size": 1}], "size": 2}, strict=True)
+    with pytest.raises(ValidationError, match=r"children\.0\.name"):
+        registry.check_response(call, {"children": [{"name": 1}]}, strict=True)
+
+
+def test_a_field_below_a_name_is_told_by_its_path_in_the_answer(colour: Colour) -> None:
+    wrong = {"secrets": {"A": None, "B": "…"}, "count": 2}
+    with pytest.raises(ValidationError) as raised:
+        colour.run(colour.formation(answer(wrong), validate_responses="strict").get_secrets)
+    assert [problem["field"] for problem in raised.value.details["validation_errors"]] == ["secrets.A"]
+
+
+def test_warnings_about_one_call_come_to_an_end(colour: Colour, caplog: pytest.LogCaptureFixture) -> None:
+    answers = [answer({"secrets": {f"KEY_{number}": None}, "count": 1}) for number in range(30)]
+    client = colour.formation(*answers, answer(WRONG), validate_responses="warn")
+    for _ in answers:
+        colour.run(client.get_secrets)
+    assert len(caplog.records) == 20
+    colour.run(client.get_memories, "ada")
+    assert len(caplog.records) == 21
+
+
+@pytest.mark.parametrize("hint", [Literal["a"] | None, Annotated[str, int] | None, list[Literal["a"] | None]])
+def test_unions_may_have_unions_in_them(hint: Any) -> None:
+    record = TypedDict("record", {"field": hint})  # noqa: UP013  the type is a variable
+    schema = _schema(record)()
+    for value in ("a", None, ["a", None], 1.5):
+        assert fits(record)({"field": value}) is (schema.validate({"field": value}) == {})
+
+
+@pytest.mark.parametrize("mode", ["warn", "off"])
+@pytest.mark.parametrize(
+    ("method", "arguments", "data", "field"),
+    [
+        ("wait_for_request", ("req_1", "ada"), {"request_id": "req_1"}, "status"),
+        ("wait_for_memory_job", ("rebuild_1",), {"job_id": "rebuild_1"}, "status"),
+        ("get_secret", ("KEY",), {"secrets": None, "count": 0}, "secrets"),
+        ("chat_parsed", ("As JSON", Few), {"message": "Hi", "user_id": "0"}, "message"),
+    ],
+)
+def test_a_method_of_several_steps_says_which_answer_it_stumbled_over(
+    colour: Colour, method: str, arguments: tuple[Any, ...], data: Any, field: str, mode: Any
+) -> None:
+    client = colour.formation(answer(data), validate_responses=mode)
+    with pytest.raises(ValidationError) as raised:
+        colour.run(getattr(client, method), *arguments)
+    error = raised.value
+    assert (error.code, error.status_code, error.request_id) == ("INVALID_ANSWER", 200, "req_wire")
+    assert field in {problem["field"] for problem in error.details["validation_errors"]}
+    assert isinstance(error.__context__, AttributeError | KeyError | TypeError)
+
+
+@pytest.mark.parametrize("mode", ["warn", "off"])
+def test_a_walk_says_so_too(colour: Colour, mode: Any) -> None:
+    client = colour.formation(answer({"messages": None}), validate_responses=mode)
+    with pytest.raises(ValidationError, match=r"INVALID_ANSWER.*messages: .*get_session_messages"):
+        colour.collect(client.iter_session_messages, "s", "ada")
+
+
+def test_a_mistake_in_a_schema_of_the_caller_is_the_callers(colour: Colour) -> None:
+    class Broken:
+        def load(self, data: Any) -> Any:
+            raise KeyError("mine")
+
+    message = {"role": "assistant", "content": "{}", "metadata": {}}
+    data = {"message": message, "user_id": "0", "session_id": None, "request_id": None}
+    with pytest.raises(KeyError, match="mine"):
+        colour.run(colour.formation(answer(data)).chat_parsed, "As JSON", Broken())

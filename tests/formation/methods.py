@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from marshmallow import Schema
+
 from muxi.call import Call
 from muxi.endpoints import _CallEndpoint, _Endpoint, pages, procedure
 from muxi.formation import FormationOperations
@@ -18,6 +20,7 @@ SAMPLES: Mapping[str, Any] = {
     "identifiers": ["a"],
     "items": [{"content": "c", "source": "s"}],
     "messages": [{"role": "user", "content": "c", "timestamp": "t"}],
+    "schema": Schema,
     "payload": {"message": "m", "files": []},
     "sign": lambda message: b"signature",
 }

@@ -104,6 +104,17 @@ def test_code_for_the_official_sdk_adds_the_same_memory(colour: Colour) -> None:
     assert json.loads(b"".join(playback.requests[0].body.chunks())) == playback.body()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(("Tea",), {"detail": "Coffee"}), (("ada", "preference", "Prefers Go"), {})],
+)
+def test_two_contents_of_a_memory_are_one_too_many(
+    colour: Colour, arguments: tuple[str, ...], named: dict[str, str]
+) -> None:
+    with pytest.raises(ValidationError, match=r"detail: Give 'content' or 'detail', not both\."):
+        colour.run(colour.formation(Playback()).add_memory, *arguments, user_id="ada", **named)
+
+
 class TestSecrets:
     """``set_secret`` creates or updates."""
 

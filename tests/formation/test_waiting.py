@@ -31,6 +31,15 @@ def test_it_looks_until_the_work_is_done(
     assert playback.waits == [0.25, 0.375, 0.562]
 
 
+@pytest.mark.parametrize("timeout", [-1, "1", float("nan"), True])
+@pytest.mark.parametrize(("method", "arguments"), [("wait_for_request", ("req_1", "ada")), *(it[:2] for it in WAITS)])
+def test_what_is_no_time_is_refused_before_looking(
+    colour: Colour, method: str, arguments: tuple[Any, ...], timeout: Any
+) -> None:
+    with pytest.raises(ValidationError, match=r"timeout takes a number of seconds .*wait_for_"):
+        colour.run(getattr(colour.formation(Playback()), method), *arguments, timeout=timeout)
+
+
 @every_wait
 def test_a_bad_end_is_an_error_with_its_reason(
     colour: Colour, method: str, arguments: tuple[Any, ...], path: str, at_work: str
