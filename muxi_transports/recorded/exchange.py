@@ -13,7 +13,7 @@ from muxi.transport import Headers
 __all__ = ["FACTS", "Chunk", "Exchange", "RecordedError", "RecordedRequest", "RecordedResponse"]
 
 #: What is kept of an error besides its class, code and message.
-FACTS = ("status_code", "connected", "bound", "retry_after", "request_id", "details")
+FACTS = ("status_code", "connected", "permanent", "bound", "retry_after", "request_id", "details")
 
 
 class Chunk(NamedTuple):
@@ -65,7 +65,7 @@ class RecordedError:
     def of(cls, error: MuxiError, at: float) -> RecordedError:
         """What has to be known of an error to raise it again."""
         facts = {name: getattr(error, name) for name in FACTS if hasattr(error, name)}
-        told = {name: value for name, value in facts.items() if isinstance(value, bool) or value}
+        told = {name: value for name, value in facts.items() if name == "connected" or value}
         return cls(at, type(error).__name__, error.code, error.message, told)
 
     def made(self) -> MuxiError:
@@ -76,6 +76,8 @@ class RecordedError:
         MuxiError.__init__(error, self.code, self.message)
         if isinstance(error, errors.ConnectionError | errors.TimeoutError):
             error.connected = True
+        if isinstance(error, errors.ConnectionError):
+            error.permanent = False
         if isinstance(error, errors.TimeoutError):
             error.bound = "timeout"
         vars(error).update(self.facts)
