@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 
 from muxi.clock import Clock, SystemClock
 from muxi_transports.memory.patience import Patience
 from muxi_transports.memory.world import Pause
 
-__all__ = ["AsyncWaiter", "Waiter"]
+__all__ = ["AsyncWaiter", "Waiter", "finished"]
 
 
 class Waiter:
@@ -70,3 +71,10 @@ class AsyncWaiter:
 
 async def _sleep(clock: Clock, seconds: float) -> None:
     await clock.sleep_async(seconds)
+
+
+async def finished(pieces: AsyncIterator[bytes]) -> None:
+    """End an iteration that may have been left in the middle; the collector would do it in a loop that is gone."""
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()

@@ -16,7 +16,7 @@ from muxi.transport import (
     replayed_async,
 )
 from muxi_transports._choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, async_slot, sync_slot
-from muxi_transports._waiting import AsyncWaiter, Waiter
+from muxi_transports._waiting import AsyncWaiter, Waiter, finished
 from muxi_transports.faulty.faults import Ended, Fault
 from muxi_transports.faulty.plan import Faults
 from muxi_transports.memory.patience import Patience
@@ -169,9 +169,10 @@ class _AsyncFaultyResponse(AsyncResponse):
         self._closed = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        pieces = self._inner.chunks()
         try:
             self._shaper.begin()
-            async for piece in self._inner.chunks():
+            async for piece in pieces:
                 for shaped in self._shaper.feed(piece):
                     if isinstance(shaped, Pause):
                         await self._waiter.wait(shaped)
@@ -183,6 +184,7 @@ class _AsyncFaultyResponse(AsyncResponse):
         except Ended:
             pass
         finally:
+            await finished(pieces)
             await self._inner.close()
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from muxi.clock import Clock, SystemClock
 from muxi.errors import MuxiError
 from muxi.transport import AsyncResponse, Response
+from muxi_transports._waiting import finished
 from muxi_transports.recorded.cassette import Cassette
 from muxi_transports.recorded.exchange import RecordedRequest
 from muxi_transports.recorded.take import Take
@@ -84,13 +85,16 @@ class AsyncRecordingResponse(AsyncResponse):
         take.answered(inner)
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        pieces = self._inner.chunks()
         try:
-            async for piece in self._inner.chunks():
+            async for piece in pieces:
                 self._take.arrived(piece)
                 yield piece
         except MuxiError as error:
             self._take.failed(error)
             raise
+        finally:
+            await finished(pieces)
         self._take.ended()
 
     async def close(self) -> None:
