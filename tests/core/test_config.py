@@ -263,4 +263,4 @@ def test_settings_may_be_given_in_the_order_of_the_official_sdk() -> None:
     server = ServerConfig("http://s", "k", "s", 2, 60, True, None)
     assert (server.max_retries, server.timeout, server.debug, server.logger) == (2, 60, True, None)
     with pytest.raises(TypeError):
-        ServerConfig("http://s", "k", "s", 2, 60, True, None, "requests")  # type: ignore[call-arg]
+        ServerConfig("http://s", "k", "s", 2, 60, True, None, "requests")  # type: ignore[call-arg]  # wrong

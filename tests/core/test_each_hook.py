@@ -223,7 +223,7 @@ def test_rubbish_in_place_of_an_answer_fails_the_call(way: Way, rubbish: object)
         (BufferedResponse(1000), "with the status 1000"),
         (BufferedResponse(None), "with the status None"),  # type: ignore[arg-type]  # what a plugin may do
         (BufferedResponse("200"), "with the status '200'"),  # type: ignore[arg-type]  # likewise
-        (BufferedResponse(200, content="{}"), "whose content is a str, not bytes"),  # type: ignore[arg-type]
+        (BufferedResponse(200, content="{}"), "whose content is a str, not bytes"),  # type: ignore[arg-type]  # wrong
     ],
 )
 def test_an_answer_that_is_none_is_refused(

@@ -185,3 +185,17 @@ def _raised(recorded: Recorded, meaning: Meant, outcome: object) -> Iterator[str
     for field in ("code", "message", "status_code"):
         if getattr(outcome, field) != getattr(wanted, field):
             yield f"{field} {getattr(outcome, field)!r}"
+
+
+def test_answers_to_what_no_method_sends_fit_their_schemas_too(wire: Path) -> None:
+    checked = 0
+    for recorded in recordings(wire):
+        if recorded.name not in UNSENT or recorded.status != 200:
+            continue
+        try:
+            call = calls()[method_of(recorded)]
+        except (Unmappable, ValueError):
+            continue  # a page, MCP, or a body that is not JSON: no operation answers
+        SchemaRegistry().check_response(call, recorded.envelope["data"], strict=True)
+        checked += 1
+    assert checked > 5

@@ -427,11 +427,11 @@ def test_a_callback_that_raises_breaks_nothing(over: Callable[..., Over], caplog
         (lambda: FailoverTransport(["a:8001"]), "not an address"),
         (lambda: FailoverTransport(["http://a:99999"]), "not a URL"),
         (lambda: FailoverTransport(["http://a", "http://a/"]), "twice"),
-        (lambda: FailoverTransport(["http://a"], order="random"), "round-robin"),  # type: ignore[arg-type]
+        (lambda: FailoverTransport(["http://a"], order="random"), "round-robin"),  # type: ignore[arg-type]  # wrong
         (lambda: FailoverTransport(["http://a"], cooldown=-1), "seconds"),
         (lambda: FailoverTransport(["http://a"], health_path="health"), "takes a path"),
         (lambda: FailoverTransport(["http://a"], transport="pigeon"), "no transport named"),
-        (lambda: FailoverTransport(["http://a"], transport=_Async(Servers())), "async transport"),  # type: ignore[arg-type]
+        (lambda: FailoverTransport(["http://a"], transport=_Async(Servers())), "async transport"),  # type: ignore[arg-type]  # wrong
         (lambda: FailoverTransport(["http://a"]).send(get("/relative")), "not a URL"),
         (lambda: FailoverTransport(["http://a"]).send(get("ftp://h/")), "not an http"),
     ],

@@ -161,10 +161,10 @@ def test_async_requests_are_routed_alike() -> None:
     [
         (lambda: RoutingTransport({}), "needs a rule"),
         (lambda: RoutingTransport({"*": "carrier-pigeon"}), "no transport named 'carrier-pigeon'"),
-        (lambda: RoutingTransport({"*": AsyncNamed()}), "is an async transport"),  # type: ignore[dict-item]
-        (lambda: AsyncRoutingTransport({"*": Named()}), "is a sync transport"),  # type: ignore[dict-item]
-        (lambda: RoutingTransport({"*": 7}), "takes a name"),  # type: ignore[dict-item]
-        (lambda: RoutingTransport({"*": AsyncNamed}).send(get("http://h/")), "is an async transport"),  # type: ignore[dict-item]
+        (lambda: RoutingTransport({"*": AsyncNamed()}), "is an async transport"),  # type: ignore[dict-item]  # wrong
+        (lambda: AsyncRoutingTransport({"*": Named()}), "is a sync transport"),  # type: ignore[dict-item]  # wrong
+        (lambda: RoutingTransport({"*": 7}), "takes a name"),  # type: ignore[dict-item]  # wrong
+        (lambda: RoutingTransport({"*": AsyncNamed}).send(get("http://h/")), "is an async transport"),  # type: ignore[dict-item]  # wrong
         (lambda: RoutingTransport({"*": Named()}).send(get("http://[h/")), "not a URL"),
     ],
 )

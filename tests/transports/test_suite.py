@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
+
+import pytest
 
 from muxi.clock import Clock, SystemClock
 from muxi.testing import transport_suite
@@ -15,6 +18,7 @@ from muxi_transports.asgi import AsgiTransport, SyncAsgiTransport
 from muxi_transports.failover import FailoverTransport
 from muxi_transports.faulty import AsyncFaultyTransport, FaultyTransport
 from muxi_transports.memory import Answer, AsyncMemoryTransport, MemoryTransport, Pause
+from muxi_transports.recorded import AsyncRecordedTransport, RecordedTransport
 from muxi_transports.requests import RequestsTransport
 from muxi_transports.routing import AsyncRoutingTransport, RoutingTransport
 from muxi_transports.urllib3 import Urllib3Transport
@@ -148,3 +152,35 @@ class Everywhere(Transport):
 class TestFailover(transport_suite.TransportSuite):
     def make_transport(self) -> Transport:
         return Everywhere()
+
+
+_RECORDED = {
+    "bodies-are-sent-while-they-are-made": "a body is read before it is sent, to be known again",
+    "sending-is-bounded": "likewise: one without an end is never sent",
+    "uploads-take-little-memory": "likewise",
+    "downloads-take-little-memory": "what is heard is kept until it is written down",
+}
+
+
+class TestRecorded(transport_suite.TransportSuite):
+    """While it records."""
+
+    skips = _RECORDED
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "cassette.yaml"
+
+    def make_transport(self) -> Transport:
+        return RecordedTransport(self.path, "requests", mode="all")
+
+
+class TestAsyncRecorded(transport_suite.AsyncTransportSuite):
+    skips = _RECORDED
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "cassette.yaml"
+
+    def make_transport(self) -> AsyncTransport:
+        return AsyncRecordedTransport(self.path, "aiohttp", mode="all")

@@ -41,7 +41,7 @@ class Recorded(MemoryTransport):
 
 def get(**options: object) -> Request:
     headers = Headers({"X-Muxi-Client-Key": "any"})
-    return Request("GET", "http://live:8001/v1/health?deep=1", headers, **options)  # type: ignore[arg-type]
+    return Request("GET", "http://live:8001/v1/health?deep=1", headers, **options)  # type: ignore[arg-type]  # any field
 
 
 def test_a_read_is_repeated_at_the_second_address() -> None:

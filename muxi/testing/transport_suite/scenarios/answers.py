@@ -25,7 +25,7 @@ class Answers(Stage):
     def test_status_headers_and_body_arrive(self) -> None:
         for status in (200, 201, 206, 302, 400, 404, 418, 429, 500, 503):
             reply = Reply(status, [("Content-Type", "text/plain"), ("X-Request-Id", f"req_{status}")], b"text")
-            link = self.connect(lambda _, reply=reply: reply)  # type: ignore[misc]
+            link = self.connect(lambda _, reply=reply: reply)  # type: ignore[misc]  # bound
             response = link.transport.send(get(link.url + "/"))
             self.expect(response.status, status, "the status")
             self.expect(response.headers.get("x-REQUEST-id"), f"req_{status}", "the header X-Request-Id")
@@ -61,7 +61,7 @@ class Answers(Stage):
     def test_redirects_are_not_followed(self) -> None:
         for status in (301, 302, 303, 307, 308):
             link = self.connect(
-                lambda request, status=status: (  # type: ignore[misc]
+                lambda request, status=status: (  # type: ignore[misc]  # bound
                     Reply(status, [("Location", "/elsewhere")]) if request.target == "/" else Reply(body=b"elsewhere")
                 )
             )
@@ -76,7 +76,7 @@ class Answers(Stage):
     )
     def test_nothing_is_retried(self) -> None:
         for status in (408, 429, 500, 502, 503):
-            link = self.connect(lambda _, status=status: Reply(status, [("Retry-After", "0")], b"busy"))  # type: ignore[misc]
+            link = self.connect(lambda _, status=status: Reply(status, [("Retry-After", "0")], b"busy"))  # type: ignore[misc]  # bound
             response = link.transport.send(get(link.url + "/"))
             self.expect((response.status, response.read()), (status, b"busy"), "the answer")
             self.expect(len(link.requests), 1, f"the number of requests after {status}")

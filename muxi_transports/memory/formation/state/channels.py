@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from muxi_transports.memory.formation.state.users import Users
 
 __all__ = ["Channels", "Notice", "Preferences"]
+
+logger: logging.Logger = logging.getLogger("muxi.memory")
 
 #: The channel that every formation has.
 WEBHOOK = "webhook"
@@ -95,6 +98,8 @@ class Channels:
             try:
                 carrier(notice)
             except Exception:
+                # As the runtime has it: the next channel is tried. Who wrote the carrier wants to know why.
+                logger.exception("the carrier of the channel %r failed", notice.channel)
                 return False
         self.sent.append(notice)
         self.change(notice.user_id).last = notice.channel
