@@ -6,17 +6,16 @@ has not been read yet, and turns every failure of its HTTP library into an error
 
 from __future__ import annotations
 
-import os
-import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, cast
 from urllib.parse import unquote, urlsplit
 
+from muxi.bodies import Body, BytesBody, FileBody, IterableBody, as_body
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError, ValidationError
-from muxi.redact import REDACTED, is_secret_header, redact_text
+from muxi.errors import ConfigurationError
+from muxi.headers import Headers
+from muxi.redact import redact_text
 
 __all__ = [
     "AnyResponse",
@@ -35,113 +34,6 @@ __all__ = [
     "as_body",
 ]
 
-#: How much of a file is read at a time, in bytes.
-CHUNK_BYTES = 64 * 1024
-
-
-#: A header's name (RFC 9110, section 5.1), and what must not be in its value.
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_BREAKS_OUT = re.compile(r"[\r\n\0]").search
-
-
-class Headers:
-    """HTTP headers: names compare without regard to case, a name may come more than once, order is kept.
-
-    Args:
-        items: a mapping, or pairs of name and value.
-    """
-
-    __slots__ = ("_items",)
-
-    def __init__(self, items: Headers | Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        self._items: dict[str, list[tuple[str, str]]] = {}
-        if isinstance(items, Headers):
-            self._items = {key: list(pairs) for key, pairs in items._items.items()}
-        else:
-            pairs = cast(Mapping[str, str], items).items() if isinstance(items, Mapping) else items
-            for name, value in pairs:
-                self.add(name, value)
-
-    def add(self, name: str, value: str) -> None:
-        """Add a value, beside those that the name may have already.
-
-        Raises:
-            ValidationError: the name or the value would break out of its line (RFC 9110, section 5.5).
-        """
-        _check_header(name, value)
-        self._items.setdefault(name.lower(), []).append((name, value))
-
-    def __setitem__(self, name: str, value: str) -> None:
-        _check_header(name, value)
-        self._items[name.lower()] = [(name, value)]
-
-    def setdefault(self, name: str, value: str) -> str:
-        """Set a value unless the name has one; return the one it has now."""
-        if name not in self:
-            self[name] = value
-        return self[name]
-
-    def __getitem__(self, name: str) -> str:
-        return ", ".join(value for _, value in self._items[name.lower()])
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """All values of a name joined by commas, or the default."""
-        pairs = self._items.get(name.lower())
-        return default if pairs is None else ", ".join(value for _, value in pairs)
-
-    def get_all(self, name: str) -> list[str]:
-        """The values of a name, one by one."""
-        return [value for _, value in self._items.get(name.lower(), ())]
-
-    def pop(self, name: str, default: str | None = None) -> str | None:
-        """Remove a name; return what it had."""
-        value = self.get(name, default)
-        self._items.pop(name.lower(), None)
-        return value
-
-    def __delitem__(self, name: str) -> None:
-        del self._items[name.lower()]
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._items
-
-    def __iter__(self) -> Iterator[str]:
-        return (pairs[0][0] for pairs in self._items.values())
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def items(self) -> Iterator[tuple[str, str]]:
-        """Every name and value, duplicates one by one."""
-        for pairs in self._items.values():
-            yield from pairs
-
-    def copy(self) -> Headers:
-        """The same headers, independent of these."""
-        return Headers(self)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Headers):
-            return NotImplemented
-        return {key: self.get_all(key) for key in self._items} == {key: other.get_all(key) for key in other._items}
-
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # mutable, so not to be hashed
-
-    def __repr__(self) -> str:
-        shown = ((name, REDACTED if is_secret_header(name) else value) for name, value in self.items())
-        return f"Headers({list(shown)!r})"
-
-
-def _check_header(name: str, value: str) -> None:
-    if not _NAME(name):
-        raise ValidationError("INVALID_HEADER", f"{name!r} is not a header name")
-    if _BREAKS_OUT(value):
-        raise ValidationError(
-            "INVALID_HEADER",
-            f"the value of the header {name} has a line break or a NUL in it",
-            details={"validation_errors": [{"field": name, "msg": "line breaks are not allowed in a header"}]},
-        )
-
 
 @dataclass(frozen=True)
 class Timeouts:
@@ -155,90 +47,6 @@ class Timeouts:
     total: float | None = None
     #: The longest wait for the head of the answer; None is as ``read``.
     head: float | None = None
-
-
-class Body(ABC):
-    """The content of a request."""
-
-    #: In bytes; None where it is not known beforehand (the transport then sends it in chunks).
-    length: int | None = None
-    #: Whether it can be sent a second time. A call whose body cannot is never repeated.
-    repeatable: bool = True
-
-    @abstractmethod
-    def chunks(self) -> Iterator[bytes]:
-        """The content from its beginning, piece by piece."""
-
-
-class BytesBody(Body):
-    """Content that is in memory."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.length: int | None = len(content)
-
-    def chunks(self) -> Iterator[bytes]:
-        yield self.content
-
-
-class FileBody(Body):
-    """A file on disk, sent with its length and read as it is sent.
-
-    Args:
-        path: the file; it is opened anew for each attempt.
-        progress: called with the bytes sent so far and the length, from the thread that sends.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
-        self.path: str = os.fspath(path)
-        self.progress = progress
-        self.length: int | None = os.stat(self.path).st_size
-
-    def chunks(self) -> Iterator[bytes]:
-        sent = 0
-        length = self.length or 0
-        with open(self.path, "rb") as file:
-            while sent < length and (chunk := file.read(min(CHUNK_BYTES, length - sent))):
-                yield chunk
-                sent += len(chunk)
-                if self.progress:
-                    self.progress(sent, length)
-
-
-class IterableBody(Body):
-    """Content made on the fly.
-
-    Args:
-        source: a function that returns a fresh iterable each time, or an iterator. The latter can be sent
-            only once, which makes the whole call unrepeatable.
-        length: in bytes, where it is known.
-    """
-
-    def __init__(self, source: Callable[[], Iterable[bytes]] | Iterator[bytes], length: int | None = None) -> None:
-        self._source = source
-        self._spent = False
-        self.length: int | None = length
-        self.repeatable: bool = callable(source)
-
-    def chunks(self) -> Iterator[bytes]:
-        if callable(self._source):
-            yield from self._source()
-            return
-        if self._spent:
-            raise ValidationError("BODY_SPENT", "the body is an iterator and has been sent already")
-        self._spent = True
-        yield from self._source
-
-
-def as_body(source: bytes | os.PathLike[str] | Callable[[], Iterable[bytes]] | Iterator[bytes] | Body) -> Body:
-    """A body out of what a caller may give: bytes, a path, a function that returns iterables, an iterator."""
-    if isinstance(source, Body):
-        return source
-    if isinstance(source, bytes | bytearray | memoryview):
-        return BytesBody(bytes(source))
-    if isinstance(source, os.PathLike):
-        return FileBody(os.fspath(source))
-    return IterableBody(source)
 
 
 @dataclass
