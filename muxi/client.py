@@ -18,8 +18,9 @@ from muxi.endpoints import install
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.events import EventReader, reader_for
 from muxi.exchange import Answer, Steps, exchange, finish, follow
+from muxi.open_streams import AsyncOpened, Opened
 from muxi.result import RawResponse, Result
-from muxi.streams import AsyncEventStream, AsyncOpened, EventStream, Opened
+from muxi.streams import AsyncEventStream, EventStream
 from muxi.transport import AsyncTransport, BufferedResponse, Transport, replayed, replayed_async
 
 if TYPE_CHECKING:
