@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
@@ -33,11 +31,6 @@ class Stage:
 
     def respond(self, request: Request) -> Exchange:
         return self.world.respond(request)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
 
 
 @pytest.fixture
@@ -136,16 +129,3 @@ def call(formation: EmbeddedFormation, send: Send) -> Callable[..., BufferedResp
 def ask(formation: EmbeddedFormation) -> Callable[..., BufferedResponse]:
     """Ask the formation in memory, for what does not differ between the fronts: as ``build``."""
     return lambda *args, **options: _send_sync(formation, _build(*args, **options))
-
-
-@pytest.fixture(scope="session")
-def wire() -> Path:
-    """The recorded wire, below ``MUXI_WIRE`` or beside the repository."""
-    beside = Path(__file__).parents[2].parent / "shared" / "wire"
-    path = Path(os.environ.get("MUXI_WIRE") or beside)
-    if not (path / "captures").is_dir():
-        message = f"there are no captures in {path}; set MUXI_WIRE to the folder of the recorded wire"
-        if os.environ.get("MUXI_REQUIRE_WIRE"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
