@@ -14,6 +14,7 @@ from muxi.transport.contract import (
     replayed_async,
 )
 from muxi.transport.headers import Headers
+from muxi.transport.stepped import iterate, iterate_async, run, run_async
 
 __all__ = [
     "AnyResponse",
@@ -30,6 +31,10 @@ __all__ = [
     "Timeouts",
     "Transport",
     "as_body",
+    "iterate",
+    "iterate_async",
     "replayed",
     "replayed_async",
+    "run",
+    "run_async",
 ]
