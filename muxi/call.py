@@ -12,32 +12,12 @@ from urllib.parse import quote, urlencode
 
 from muxi.errors import ValidationError
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from muxi.streaming.streams import AsyncEventStream, EventStream
-
-__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "StreamCall", "Wait", "send"]
+__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "send"]
 
 T = TypeVar("T")
-E = TypeVar("E")
-T_co = TypeVar("T_co", covariant=True)
+C = TypeVar("C", bound="Call[Any]")
 
 Scalar = str | int | float | bool | None
-
-
-class Sendable(Protocol[T_co]):
-    """A call of either kind, by what sending it from a sync client gives."""
-
-    @property
-    def _sync(self) -> T_co: ...
-
-
-class AsyncSendable(Protocol[T_co]):
-    """A call of either kind, by what sending it from an async client gives."""
-
-    @property
-    def _async(self) -> T_co: ...
 
 
 class Repeat(str, Enum):
@@ -192,7 +172,7 @@ class Call(Generic[T]):
         @property
         def _async(self) -> T: ...
 
-    def named(self, operation: str) -> Self:
+    def named(self: C, operation: str) -> C:
         """The same call under the name of the operation that makes it."""
         if self.operation:
             return self
@@ -200,23 +180,6 @@ class Call(Generic[T]):
         named = object.__new__(type(self))
         named.__dict__.update(self.__dict__, operation=operation)
         return named
-
-
-@dataclass(frozen=True)
-class StreamCall(Call[E]):
-    """A call that is answered by a stream of events of type ``E``."""
-
-    #: How the frames of this stream become events: ``chat``, ``log``, … (see :mod:`muxi.streaming.chat`).
-    events: str = "chat"
-    #: The route that stops the work where the caller leaves early, with ``request_id`` in it.
-    cancel: str | None = None
-
-    if TYPE_CHECKING:
-
-        @property
-        def _sync(self) -> EventStream[E]: ...  # type: ignore[override]  # an open stream, not one event
-        @property
-        def _async(self) -> AsyncEventStream[E]: ...  # type: ignore[override]  # likewise
 
 
 @dataclass(frozen=True)

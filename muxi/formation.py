@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
-from muxi.config import FormationConfig, settings_of
+from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.keywords import takes_fields_of
+from muxi.config import CallOptions, FormationConfig, settings_of
 from muxi.operations.agents import AgentOperations
 from muxi.operations.artifacts import ArtifactOperations
 from muxi.operations.audit import AuditOperations
@@ -67,7 +68,7 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
 
     config = settings_of(FormationConfig, cfg, settings).resolved()
     cancel = config.cancel_on_close
-    options = options_of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
+    options = CallOptions.of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
     auth = KeyAuth(config.client_key, config.admin_key, asynchronous=client._asynchronous)
     client._set_up(config, builtin_plugins(config, auth), options)
 
@@ -90,6 +91,7 @@ class FormationClient(FormationOperations, Client):
         PluginError: a plugin cannot be registered.
     """
 
+    @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
         _set_up(self, cfg, settings)
 
@@ -102,6 +104,7 @@ class FormationClient(FormationOperations, Client):
 class AsyncFormationClient(FormationOperations, AsyncClient):
     """Talks to one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
 
+    @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
         _set_up(self, cfg, settings)
 

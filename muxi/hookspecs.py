@@ -11,26 +11,39 @@ on async clients, and each implementation is awaited before the next is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import pluggy
 
-if TYPE_CHECKING:
-    from muxi.call import Call
-    from muxi.client.base import AsyncClient, Client
-    from muxi.context import Context, Outcome, Stop
-    from muxi.errors import MuxiError
-    from muxi.registry import TransportRegistry
-    from muxi.schemas import SchemaRegistry
-    from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
+from muxi.call import Call
+from muxi.clock import Clock
+from muxi.context import Context, Outcome, Stop
+from muxi.errors import MuxiError
+from muxi.registry import TransportRegistry
+from muxi.schemas import SchemaRegistry
+from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
-__all__ = ["PROJECT", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "HookedClient", "hookimpl", "hookspec"]
 
 #: The project name that pluggy knows these hooks under, and the entry-point group of plugins.
 PROJECT = "muxi"
 
 hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
+
+
+class HookedClient(Protocol):
+    """A client as far as plugins may use it. Every client fits; a plugin for one kind may name that kind instead."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the client's waits and timestamps."""
+
+    def send(self, call: Call[Any]) -> Any:
+        """Run a call: its result on a sync client, an awaitable of it on an async client."""
+
+    def with_options(self, **changes: Any) -> Any:
+        """Return the same client with other options for its calls."""
 
 
 @hookspec
@@ -59,7 +72,7 @@ def muxi_register_schemas(registry: SchemaRegistry) -> None:
 
 
 @hookspec
-def muxi_client_created(client: Client | AsyncClient) -> None:
+def muxi_client_created(client: HookedClient) -> None:
     """A client has been made.
 
     Called once for each client, at the end of its constructor; ``with_options()`` and ``with_raw_response`` make no
@@ -72,7 +85,7 @@ def muxi_client_created(client: Client | AsyncClient) -> None:
 
 
 @hookspec
-def muxi_client_closed(client: Client | AsyncClient) -> None:
+def muxi_client_closed(client: HookedClient) -> None:
     """A client is being closed.
 
     Called once for each client, by the first ``close()``. Every implementation is called; results are not looked at;

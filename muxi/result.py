@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from muxi.transport import Headers
+from muxi.transport import Headers
 
 __all__ = ["Meta", "RawResponse", "Result", "meta"]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from muxi.types import Widget
+from muxi.types.chat import Widget
 
 __all__ = ["parse_ui_widgets"]
 

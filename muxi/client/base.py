@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from muxi.call import AsyncSendable, Call, Key, Pages, Procedure, Sendable, StreamCall
+from muxi.call import Call, Key, Pages, Procedure
+from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
 from muxi.client.core import Core
 from muxi.client.endpoints import install
+from muxi.client.keywords import takes_fields_of
 from muxi.clock import Clock
-from muxi.config import FormationConfig, ServerConfig
-from muxi.context import Context, Options, Outcome
+from muxi.config import CallOptions, FormationConfig, ServerConfig
+from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.exchange.drivers import drive, drive_async, items, items_async
 from muxi.exchange.life import Answer, Steps, exchange, finish, follow
 from muxi.result import RawResponse, Result
+from muxi.streaming.call import AsyncSendable, Sendable, StreamCall
 from muxi.streaming.chat import EventReader, reader_for
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport import AsyncTransport, BufferedResponse, Transport, replayed, replayed_async
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, TypedDict, Unpack
+    from typing_extensions import Self, Unpack
 
-    class OptionChanges(TypedDict, total=False):
-        """What ``with_options`` takes; see :class:`muxi.config.FormationConfig` for each."""
-
-        timeout: float
-        connect_timeout: float
-        max_retries: int
-        deadline: float | None
-        idle_timeout: float | None
-        stall_timeout: float | None
-        headers: Mapping[str, str]
-        idempotency_key: str | None
-        cancel_on_close: bool
-        validate_responses: Literal["warn", "strict", "off"]
-
+    from muxi.client.arguments import OptionChanges
 
 __all__ = ["AsyncClient", "AsyncRawClient", "Client", "RawClient"]
 
@@ -51,17 +40,6 @@ logger: logging.Logger = logging.getLogger("muxi")
 
 _AS_ANSWERED: Any = object()
 
-#: The options that a configuration has too, and knows how to check.
-_CHECKED = (
-    "timeout",
-    "connect_timeout",
-    "max_retries",
-    "deadline",
-    "idle_timeout",
-    "stall_timeout",
-    "validate_responses",
-)
-
 #: Seconds that the cancel of a chat that was left early may take; it is best effort.
 CANCEL_TIMEOUT = 5.0
 
@@ -70,13 +48,11 @@ class BaseClient:
     """A client of either colour: a core, and the options of its calls."""
 
     _asynchronous: ClassVar[bool] = False
-    #: Which functions an endpoint gives to this class; see :mod:`muxi.client.endpoints`.
-    _colour: ClassVar[str] = "sync"
     _core: Core
-    _options: Options
+    _options: CallOptions
 
     def _set_up(
-        self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], options: Options
+        self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], options: CallOptions
     ) -> None:
         from muxi.client.environment import report_conflicts
 
@@ -90,8 +66,9 @@ class BaseClient:
         """The clock that this client's waits and timestamps go by."""
         return self._core.clock
 
-    def with_options(self, **changes: Unpack[OptionChanges]) -> Self:
-        """The same client with other options for its calls; connections, plugins and budget are shared.
+    @takes_fields_of(CallOptions, unchanged=True)
+    def with_options(self: C, **changes: Unpack[OptionChanges]) -> C:
+        """Return the same client with other options for its calls; connections, plugins and budget are shared.
 
         Args:
             changes: ``timeout``, ``connect_timeout``, ``deadline``, ``idle_timeout`` and ``stall_timeout`` in
@@ -99,20 +76,11 @@ class BaseClient:
                 ``cancel_on_close``, ``validate_responses``.
 
         Raises:
-            ConfigurationError: an option is unknown or has no sense.
+            ConfigurationError: an option is unknown or invalid.
         """
-        given: dict[str, Any] = dict(changes)
-        if unknown := given.keys() - Options.__dataclass_fields__.keys():
-            raise ConfigurationError(f"with_options() knows no {', '.join(sorted(unknown))}")
-        if "headers" in given:
-            given["headers"] = (*self._options.headers, *given["headers"].items())
-        if isinstance(key := given.get("idempotency_key"), str) and not key.strip():
-            raise ConfigurationError("idempotency_key= takes a text that is not empty; the platform ignores empty ones")
-        options = replace(self._options, **given)
-        type(self._core.config)(**{name: getattr(options, name) for name in _CHECKED}).check()
         clone = object.__new__(type(self))
         clone.__dict__.update(self.__dict__)
-        clone._options = options
+        clone._options = self._options.replaced(**changes)
         return clone
 
     def _for_cancelling(self) -> Self:
@@ -179,7 +147,7 @@ class _SyncBase(BaseClient):
         return items(follow(steps, self._core.settings(self._options)), self._transport, self._core.clock)
 
 
-class Client(_SyncBase):
+class Client(_SyncBase, Caller):
     """The sync client that :class:`muxi.FormationClient` and :class:`muxi.ServerClient` are."""
 
     def __init_subclass__(cls) -> None:
@@ -224,10 +192,8 @@ class Client(_SyncBase):
         self.close()
 
 
-class RawClient(_SyncBase):
+class RawClient(_SyncBase, RawCaller):
     """What ``with_raw_response`` of a sync client gives: the same methods, each with its HTTP answer."""
-
-    _colour: ClassVar[str] = "raw"
 
     def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(self._exchange(call))
@@ -303,10 +269,8 @@ class _AsyncBase(BaseClient):
             yield item
 
 
-class AsyncClient(_AsyncBase):
+class AsyncClient(_AsyncBase, AsyncCaller):
     """The async client that :class:`muxi.AsyncFormationClient` and :class:`muxi.AsyncServerClient` are."""
-
-    _colour: ClassVar[str] = "async"
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -354,10 +318,8 @@ class AsyncClient(_AsyncBase):
         await self.close()
 
 
-class AsyncRawClient(_AsyncBase):
+class AsyncRawClient(_AsyncBase, AsyncRawCaller):
     """What ``with_raw_response`` of an async client gives."""
-
-    _colour: ClassVar[str] = "async_raw"
 
     async def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(await self._exchange(call))
@@ -373,21 +335,6 @@ class AsyncRawClient(_AsyncBase):
     async def _proceed(self, steps: Procedure[T]) -> RawResponse[T]:
         data, answer = await self._conclude(steps)
         return raw_response(answer, data=data)
-
-
-def options_of(config: FormationConfig | ServerConfig, *, cancel_on_close: bool = False) -> Options:
-    """The part of the settings that may differ from call to call."""
-    return Options(
-        timeout=config.timeout,
-        connect_timeout=config.connect_timeout,
-        max_retries=config.max_retries,
-        deadline=config.deadline,
-        idle_timeout=config.idle_timeout,
-        stall_timeout=config.stall_timeout,
-        headers=tuple(config.headers.items()),
-        cancel_on_close=cancel_on_close,
-        validate_responses=config.validate_responses,
-    )
 
 
 def raw_response(answer: Answer[Any] | None, *, data: Any = _AS_ANSWERED) -> RawResponse[Any]:

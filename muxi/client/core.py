@@ -6,8 +6,7 @@ import threading
 from functools import partial
 
 from muxi.clock import Clock, SystemClock
-from muxi.config import Address, FormationConfig, ServerConfig
-from muxi.context import Options
+from muxi.config import Address, CallOptions, FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
 from muxi.exchange.life import Settings
 from muxi.hooks import Hooks
@@ -60,7 +59,7 @@ class Core:
                     self.clock = self._transport.clock
             return self._transport
 
-    def settings(self, options: Options) -> Settings:
+    def settings(self, options: CallOptions) -> Settings:
         if self._transport is None:
             _ = self.transport  # its clock may be the one to use; and a closed client says that it is
         return Settings(self.address, options, self.hooks, self.schemas, self.clock)

@@ -6,11 +6,11 @@ import json
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from muxi.call import StreamCall
 from muxi.context import MOMENT, Context
 from muxi.errors import ConfigurationError, MuxiError, ServerError, TimeoutError, error_from_answer
 from muxi.redact import redact_text
 from muxi.result import Meta, Result
+from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import check_turn, reader_for
 from muxi.transport import AnyResponse, BufferedResponse, Request
 

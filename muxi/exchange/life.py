@@ -12,9 +12,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
-from muxi.call import Call, Item, Pages, Procedure, StreamCall, Wait
-from muxi.config import Address
-from muxi.context import Context, Options, Outcome, Stop
+from muxi.call import Call, Item, Pages, Procedure, Wait
+from muxi.config import Address, CallOptions
+from muxi.context import Context, Outcome, Stop
 from muxi.errors import (
     ConfigurationError,
     ErrorAnswer,
@@ -42,6 +42,7 @@ from muxi.hooks import Await, Hooks
 from muxi.redact import redact_text
 from muxi.result import Result, meta
 from muxi.schemas import SchemaRegistry
+from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, AsyncResponse, Body, BufferedResponse, Request, Response
 
 __all__ = ["Answer", "Discard", "Effect", "ItemSteps", "Read", "Send", "Sleep", "Steps", "exchange", "finish", "follow"]
@@ -97,7 +98,7 @@ class Settings(NamedTuple):
     """What a client brings to each of its calls."""
 
     address: Address
-    options: Options
+    options: CallOptions
     hooks: Hooks
     schemas: SchemaRegistry
     clock: Any

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from muxi.call import Call, Limit, StreamCall
+from muxi.call import Call, Limit
 from muxi.context import MOMENT, Context
 from muxi.errors import ConfigurationError, TimeoutError, ValidationError
+from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import reader_for
 from muxi.transport import Body, BytesBody, Headers, Request, Timeouts, as_body
 
@@ -31,7 +32,7 @@ def new_request(method: str, url: str, context: Context, body: Body | None) -> R
         headers["X-Muxi-User-ID"] = call.user_id
     for name, value in call.headers.items():
         headers[name] = value
-    for name, value in options.headers:
+    for name, value in options.headers.items():
         headers[name] = value
     return Request(method, url, headers, body, _timeouts(context, streaming), streaming or call.into is not None)
 

@@ -17,7 +17,7 @@ from muxi.streaming.sse import EventTooLarge, Framer, ServerSentEvent, decode
 from muxi.types.chat import ChatEvent, ChatMessage, Token, Widget
 
 if TYPE_CHECKING:
-    from muxi.context import Options
+    from muxi.config import Options
 
 __all__ = ["ChatReader", "EventReader", "Frame", "FrameReader", "check_turn", "reader_for", "register_reader"]
 

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi import FormationClient, ServerClient, ValidationError
-from muxi.call import Call, Key, Repeat, StreamCall
+from muxi.call import Call, Key, Repeat
 from muxi.exchange.repeat import repeat_of
+from muxi.streaming.call import StreamCall
 from tests.core.answers import Colour, Playback, answer
 
 

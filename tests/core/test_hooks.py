@@ -451,7 +451,8 @@ def test_a_hook_that_fails_is_logged_with_its_traceback(caplog: pytest.LogCaptur
 
 
 def test_frames_that_no_reader_knows_reach_the_hook_as_they_are(colour: Colour) -> None:
-    from muxi.call import Key, StreamCall
+    from muxi.call import Key
+    from muxi.streaming.call import StreamCall
     from muxi.streaming.chat import Frame
 
     diary = Diary()

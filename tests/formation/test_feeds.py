@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muxi.call import StreamCall
 from muxi.client.endpoints import stream
 from muxi.errors import ServerError
+from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import EventReader, reader_for
 from muxi.streaming.feeds import EventFeedReader, LogReader
 from muxi.transport import BufferedResponse
