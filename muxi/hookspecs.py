@@ -38,12 +38,15 @@ class HookedClient(Protocol):
     @property
     def clock(self) -> Clock:
         """The clock of the client's waits and timestamps."""
+        ...
 
     def send(self, call: Call[Any]) -> Any:
         """Run a call: its result on a sync client, an awaitable of it on an async client."""
+        ...
 
     def with_options(self, **changes: Any) -> Any:
         """Return the same client with other options for its calls."""
+        ...
 
 
 @hookspec

@@ -17,8 +17,8 @@ from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import EventReader, reader_for
 from muxi.streaming.feeds import EventFeedReader, LogReader
 from muxi.transport import BufferedResponse
+from tests.answers import Colour, Playback, events, failure
 from tests.conftest import Capture
-from tests.core.answers import Colour, Playback, events, failure
 from tests.formation.methods import calls, endpoints
 
 Load = Callable[[str], Capture]

@@ -30,7 +30,7 @@ from muxi.schemas import SchemaRegistry
 from muxi.schemas.responses import _schema, response_schema
 from muxi.schemas.shapes import KINDS, fits, hints_of, is_record, options_of, origin_of
 from muxi.streaming.call import StreamCall
-from tests.core.answers import Colour, answer, chat_answer
+from tests.answers import Colour, answer, chat_answer
 from tests.formation.methods import calls
 
 MEMORY: dict[str, Any] = {

@@ -32,7 +32,7 @@ from muxi.plugins.retry import MAX_RETRY_AFTER, Retry, RetryBudget, backoff
 from muxi.plugins.signature import sign
 from muxi.server import ServerOperations
 from muxi.transport import BufferedResponse
-from tests.core.answers import (
+from tests.answers import (
     KEY_ID,
     SECRET_KEY,
     Colour,

@@ -17,7 +17,7 @@ from muxi import FormationClient, ServerClient, ValidationError
 from muxi.call import Call, Key, Repeat
 from muxi.exchange.repeat import repeat_of
 from muxi.streaming.call import StreamCall
-from tests.core.answers import Colour, Playback, answer
+from tests.answers import Colour, Playback, answer
 
 
 def test_a_call_says_everything_about_itself() -> None:

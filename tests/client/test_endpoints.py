@@ -28,7 +28,7 @@ from muxi.formation import AsyncRawFormationClient, FormationOperations, RawForm
 from muxi.server import ServerOperations
 from muxi.streaming.call import StreamCall
 from muxi.types import ChatEvent, ChatResult, Memory, MemoryPage
-from tests.core.answers import AsyncPlaybackTransport, Colour, Playback, answer
+from tests.answers import AsyncPlaybackTransport, Colour, Playback, answer
 
 CLIENTS: list[type] = [FormationClient, AsyncFormationClient, ServerClient, AsyncServerClient]
 

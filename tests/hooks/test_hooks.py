@@ -13,8 +13,8 @@ import pytest
 from muxi import AuthenticationError, MuxiError, Outcome, PluginError, hookimpl, hookspecs
 from muxi.clock import SystemClock
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import AsyncColour, Colour, Playback, answer, chat_events, events, failure, refused
-from tests.core.diary import SPECS, Diary
+from tests.answers import AsyncColour, Colour, Playback, answer, chat_events, events, failure, refused
+from tests.diary import SPECS, Diary
 
 
 def test_the_diary_knows_every_hook() -> None:

@@ -18,7 +18,7 @@ from muxi.formation import AsyncRawFormationClient, RawFormationClient
 from muxi.operations.chat import ChatOperations
 from muxi.streaming.call import StreamCall
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import (
+from tests.answers import (
     CLIENT_KEY,
     AsyncPlaybackTransport,
     Colour,

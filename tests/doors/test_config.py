@@ -11,7 +11,7 @@ import pytest
 
 from muxi import AsyncFormationClient, ConfigurationError, FormationClient, FormationConfig, ServerClient, ServerConfig
 from muxi.client.arguments import FormationSettings, ServerSettings
-from tests.core.answers import Colour, Playback, answer, json_answer
+from tests.answers import Colour, Playback, answer, json_answer
 
 Kind = type[FormationConfig] | type[ServerConfig]
 Settings = type[FormationSettings] | type[ServerSettings]
@@ -210,7 +210,7 @@ def test_a_function_is_asked_for_the_key_on_every_attempt(colour: Colour) -> Non
 
 
 def test_an_async_client_awaits_an_async_function() -> None:
-    from tests.core.answers import AsyncColour
+    from tests.answers import AsyncColour
 
     async def vault() -> str:
         return "fetched\n"

@@ -27,7 +27,7 @@ from muxi.client.endpoints import procedure
 from muxi.exchange.life import MAX_REDIRECTS
 from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, AsyncTransport, BufferedResponse, BytesBody, Request
-from tests.core.answers import (
+from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
     JSON,
