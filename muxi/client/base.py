@@ -17,7 +17,9 @@ from muxi.config import CallOptions, FormationConfig, ServerConfig
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.exchange.drivers import drive, drive_async, items, items_async
-from muxi.exchange.life import Answer, Steps, exchange, finish, follow
+from muxi.exchange.life import exchange, finish
+from muxi.exchange.procedures import iterate_pages, run_procedure
+from muxi.exchange.steps import ExchangeResult, ExchangeSteps
 from muxi.result import RawResponse, Result
 from muxi.streaming.call import AsyncSendable, Sendable, StreamCall
 from muxi.streaming.chat import EventReader, reader_for
@@ -109,13 +111,13 @@ class _SyncBase(BaseClient):
     def _transport(self) -> Transport:
         return cast(Transport, self._core.transport)
 
-    def _drive(self, steps: Steps[T]) -> T:
+    def _drive(self, steps: ExchangeSteps[T]) -> T:
         return drive(steps, self._transport, self._core.clock)
 
-    def _exchange(self, call: Call[T]) -> Answer[T]:
+    def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         return self._drive(exchange(call, self._core.settings(self._options)))
 
-    def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], Answer[E]]:
+    def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], ExchangeResult[E]]:
         answer = self._exchange(call)
         response = answer.response
         if isinstance(response, BufferedResponse):
@@ -140,11 +142,11 @@ class _SyncBase(BaseClient):
         )
         return EventStream(opened), answer
 
-    def _conclude(self, steps: Procedure[T]) -> tuple[T, Answer[Any] | None]:
-        return self._drive(follow(steps, self._core.settings(self._options)))
+    def _conclude(self, steps: Procedure[T]) -> tuple[T, ExchangeResult[Any] | None]:
+        return self._drive(run_procedure(steps, self._core.settings(self._options)))
 
     def _iterate(self, steps: Pages[T]) -> Iterator[T]:
-        return items(follow(steps, self._core.settings(self._options)), self._transport, self._core.clock)
+        return items(iterate_pages(steps, self._core.settings(self._options)), self._transport, self._core.clock)
 
 
 class Client(_SyncBase, Caller):
@@ -215,7 +217,7 @@ class _AsyncBase(BaseClient):
     def _transport(self) -> AsyncTransport:
         return cast(AsyncTransport, self._core.transport)
 
-    async def _drive(self, steps: Steps[T]) -> T:
+    async def _drive(self, steps: ExchangeSteps[T]) -> T:
         self._claim_loop()
         return await drive_async(steps, self._transport, self._core.clock)
 
@@ -230,11 +232,11 @@ class _AsyncBase(BaseClient):
                 "make a client inside the loop that uses it"
             )
 
-    async def _exchange(self, call: Call[T]) -> Answer[T]:
+    async def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         self._claim_loop()
         return await self._drive(exchange(call, self._core.settings(self._options)))
 
-    async def _open_stream(self, call: StreamCall[E]) -> tuple[AsyncOpened[E], Answer[E]]:
+    async def _open_stream(self, call: StreamCall[E]) -> tuple[AsyncOpened[E], ExchangeResult[E]]:
         answer = await self._exchange(call)
         response = answer.response
         if isinstance(response, BufferedResponse):
@@ -259,13 +261,13 @@ class _AsyncBase(BaseClient):
         )
         return opened, answer
 
-    async def _conclude(self, steps: Procedure[T]) -> tuple[T, Answer[Any] | None]:
-        return await self._drive(follow(steps, self._core.settings(self._options)))
+    async def _conclude(self, steps: Procedure[T]) -> tuple[T, ExchangeResult[Any] | None]:
+        return await self._drive(run_procedure(steps, self._core.settings(self._options)))
 
     async def _iterate(self, steps: Pages[T]) -> AsyncIterator[T]:
         self._claim_loop()
-        followed = follow(steps, self._core.settings(self._options))
-        async for item in items_async(followed, self._transport, self._core.clock):
+        stepped = iterate_pages(steps, self._core.settings(self._options))
+        async for item in items_async(stepped, self._transport, self._core.clock):
             yield item
 
 
@@ -337,7 +339,7 @@ class AsyncRawClient(_AsyncBase, AsyncRawCaller):
         return raw_response(answer, data=data)
 
 
-def raw_response(answer: Answer[Any] | None, *, data: Any = _AS_ANSWERED) -> RawResponse[Any]:
+def raw_response(answer: ExchangeResult[Any] | None, *, data: Any = _AS_ANSWERED) -> RawResponse[Any]:
     """A result with its HTTP answer.
 
     Raises:

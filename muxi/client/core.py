@@ -8,7 +8,7 @@ from functools import partial
 from muxi.clock import Clock, SystemClock
 from muxi.config import Address, CallOptions, FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
-from muxi.exchange.life import Settings
+from muxi.exchange.steps import ExchangeSettings
 from muxi.hooks import Hooks
 from muxi.registry import TransportRegistry, chosen_transport
 from muxi.schemas import SchemaRegistry
@@ -59,10 +59,10 @@ class Core:
                     self.clock = self._transport.clock
             return self._transport
 
-    def settings(self, options: CallOptions) -> Settings:
+    def settings(self, options: CallOptions) -> ExchangeSettings:
         if self._transport is None:
             _ = self.transport  # its clock may be the one to use; and a closed client says that it is
-        return Settings(self.address, options, self.hooks, self.schemas, self.clock)
+        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock)
 
     def begin_closing(self) -> bool:
         """Whether this is the first to close; the others have nothing to do."""

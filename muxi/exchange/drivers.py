@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from muxi.call import Item
 from muxi.clock import Clock
 from muxi.exchange.download import save, save_async
-from muxi.exchange.life import Discard, Effect, ItemSteps, Read, Save, Send, Sleep, Steps
+from muxi.exchange.steps import DiscardBody, Effect, ExchangeSteps, ItemSteps, ReadBody, SaveBody, SendRequest, Sleep
 from muxi.transport import AsyncTransport, Transport
 from muxi.transport.stepped import iterate, iterate_async, run, run_async
 
@@ -20,16 +20,16 @@ T = TypeVar("T")
 
 def perform(effect: Effect, transport: Callable[[], Transport], clock: Clock) -> object:
     """Perform one effect of an exchange, blocking, and return its outcome."""
-    if isinstance(effect, Send):
+    if isinstance(effect, SendRequest):
         return transport().send(effect.request)
-    if isinstance(effect, Read):
+    if isinstance(effect, ReadBody):
         return effect.response.read()
-    if isinstance(effect, Save):
+    if isinstance(effect, SaveBody):
         return save(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         clock.sleep(effect.seconds)
         return None
-    if isinstance(effect, Discard):
+    if isinstance(effect, DiscardBody):
         effect.response.close()
         return None
     raise TypeError(f"a sync client cannot await {effect!r}")
@@ -37,16 +37,16 @@ def perform(effect: Effect, transport: Callable[[], Transport], clock: Clock) ->
 
 async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport], clock: Clock) -> object:
     """Perform one effect of an exchange, awaiting, and return its outcome."""
-    if isinstance(effect, Send):
+    if isinstance(effect, SendRequest):
         return await transport().send(effect.request)
-    if isinstance(effect, Read):
+    if isinstance(effect, ReadBody):
         return await effect.response.read()
-    if isinstance(effect, Save):
+    if isinstance(effect, SaveBody):
         return await save_async(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         await clock.sleep_async(effect.seconds)
         return None
-    if isinstance(effect, Discard):
+    if isinstance(effect, DiscardBody):
         await effect.response.close()
         return None
     if effect.seconds is None:
@@ -56,12 +56,12 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     return await asyncio.wait_for(effect.awaitable, effect.seconds)
 
 
-def drive(steps: Steps[T], transport: Callable[[], Transport], clock: Clock) -> T:
+def drive(steps: ExchangeSteps[T], transport: Callable[[], Transport], clock: Clock) -> T:
     """Run an exchange to its end, blocking."""
     return run(steps, lambda effect: perform(effect, transport, clock))
 
 
-async def drive_async(steps: Steps[T], transport: Callable[[], AsyncTransport], clock: Clock) -> T:
+async def drive_async(steps: ExchangeSteps[T], transport: Callable[[], AsyncTransport], clock: Clock) -> T:
     """Run an exchange to its end, awaiting."""
     return await run_async(steps, lambda effect: perform_async(effect, transport, clock))
 

@@ -41,7 +41,7 @@ def test_the_types_of_the_arguments_are_those_of_the_configuration() -> None:
 @pytest.mark.parametrize(("client", "config"), CONSTRUCTORS)
 def test_a_constructor_takes_each_field_of_its_configuration(client: type, config: type[Options]) -> None:
     assert keyword_names(client) == names(config)
-    hints = get_type_hints(client.__init__)
+    hints = get_type_hints(vars(client)["__init__"])
     assert {name: hints[name] for name in names(config)} == {
         name: hint for name, hint in get_type_hints(config).items() if name in names(config)
     }
