@@ -7,6 +7,7 @@ docstring, and the path of a call is recorded while one runs. So the page cannot
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from html import escape
@@ -72,7 +73,7 @@ def purpose(room: str, package: str = "muxi") -> str:
     path = ROOT / package / room
     source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     said = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
-    return " ".join(said.split("\n\n")[0].split())
+    return re.sub(r":\w+:`~?([^`]+)`|``([^`]+)``", r"\1\2", " ".join(said.split("\n\n")[0].split()))
 
 
 def call_path() -> list[Step]:
