@@ -55,7 +55,7 @@ release: $(VENV)/.for-dev  ## build what is published, from a clean tree, into d
 	$(BIN)/python .ci/release.py
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) .matrix build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .bench .matrix build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is complete when its stamp is there; a change of the requirements asks for a new one.
