@@ -48,7 +48,7 @@ def blocked_network(allowed: Collection[str] = ()) -> Iterator[None]:
 def _guarded(transport: Transport | AsyncTransport) -> Transport | AsyncTransport:
     if not any(_module(kind) in _OF_THE_NETWORK for kind in type(transport).__mro__):
         return transport
-    return Guard(transport) if isinstance(transport, Transport) else AsyncGuard(transport)
+    return NetworkGuard(transport) if isinstance(transport, Transport) else AsyncNetworkGuard(transport)
 
 
 def _module(kind: type) -> str:
@@ -74,7 +74,7 @@ def check_host(request: Request) -> None:
         )
 
 
-class Guard(Transport):
+class NetworkGuard(Transport):
     """A transport that is asked before it sends."""
 
     def __init__(self, inner: Transport) -> None:
@@ -89,8 +89,8 @@ class Guard(Transport):
         self.inner.close()
 
 
-class AsyncGuard(AsyncTransport):
-    """As :class:`Guard`, for async clients."""
+class AsyncNetworkGuard(AsyncTransport):
+    """As :class:`NetworkGuard`, for async clients."""
 
     def __init__(self, inner: AsyncTransport) -> None:
         self.inner = inner

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi import FormationClient, ManualClock
-from muxi.cli.serve.script import Script, ScriptError, read_script
+from muxi.cli.serve.script import ScriptError, ServeScript, read_script
 from muxi.errors import TurnFailed
 from muxi_transports.memory import EmbeddedFormation, MemoryTransport
 
@@ -58,7 +58,7 @@ agents:
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
 
-    def write(text: str) -> Script:
+    def write(text: str) -> ServeScript:
         Path("replies.yaml").write_text(text, encoding="utf-8")
         return read_script("replies.yaml")
 
@@ -154,7 +154,7 @@ def test_all_mistakes_are_told_at_once(write: Any) -> None:
 
 
 def test_an_empty_script_is_an_echo(write: Any) -> None:
-    assert write("# nothing\n") == Script()
+    assert write("# nothing\n") == ServeScript()
 
 
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_whatever_is_in_a_script_is_read_or_told(tmp_path_factory: pytest.TempPa
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(yaml.safe_dump(value), encoding="utf-8")
     with suppress(ScriptError):
-        assert isinstance(read_script(str(path)), Script)
+        assert isinstance(read_script(str(path)), ServeScript)
 
 
 def test_the_scripts_of_the_page_are_right(write: Any) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from muxi.cli.serve.browsers import OpenToBrowsers
 from muxi.cli.serve.greeting import greeting
 from muxi.cli.serve.requests import LoggedWorld
-from muxi.cli.serve.script import Script, ScriptError, read_script
+from muxi.cli.serve.script import ScriptError, ServeScript, read_script
 from muxi.formation import FormationClient
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, MemoryTransport, Sandbox, serve
 from muxi_transports.memory.world import World
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigurationError: what serving takes is not installed.
     """
     try:
-        script = read_script(arguments.script) if arguments.script else Script()
+        script = read_script(arguments.script) if arguments.script else ServeScript()
     except ScriptError as error:
         print(f"muxi-client: {error}", file=sys.stderr)
         return MISUSED
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _formation(script: Script, arguments: argparse.Namespace) -> EmbeddedFormation:
+def _formation(script: ServeScript, arguments: argparse.Namespace) -> EmbeddedFormation:
     formation = EmbeddedFormation(
         script.formation_id,
         name=script.name,

@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.state.buffer import BufferedMessage
 from muxi_transports.memory.world import Pause
 
 __all__ = [
@@ -75,7 +75,7 @@ class Turn:
     agent_id: str = "assistant"
     request_id: str = ""
     agent_requested: str | None = None
-    history: tuple[Message, ...] = ()
+    history: tuple[BufferedMessage, ...] = ()
     files: tuple[Mapping[str, object], ...] = ()
     ui_response: Mapping[str, object] | None = None
     clarifies: str | None = None

@@ -13,24 +13,24 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError
 from muxi_transports.memory.formation.agents import Agent, Agents, echo
 from muxi_transports.memory.formation.ids import Ids
-from muxi_transports.memory.formation.scripts import Line, Replies, Script
-from muxi_transports.memory.formation.state.diary import Diary, Entry
-from muxi_transports.memory.formation.state.feeds import Event, Feeds
-from muxi_transports.memory.formation.state.triggers import Trigger
+from muxi_transports.memory.formation.scripts import Line, Replies, ReplyScript
+from muxi_transports.memory.formation.state.diary import Diary, DiaryEntry
+from muxi_transports.memory.formation.state.feeds import FeedEvent, Feeds
+from muxi_transports.memory.formation.state.triggers import TriggerTemplate
 
-__all__ = ["Authoring"]
+__all__ = ["FormationAuthoring"]
 
 A = TypeVar("A", bound=Agent)
 
 
-class Authoring:
+class FormationAuthoring:
     """The part of a formation that its author works with."""
 
     clock: Clock
     ids: Ids
     lock: threading.RLock
     agents: Agents
-    triggers: dict[str, Trigger]
+    triggers: dict[str, TriggerTemplate]
     diary: Diary
     feeds: Feeds
 
@@ -70,11 +70,11 @@ class Authoring:
         return reply
 
     @overload
-    def script(self, script: Script, *, otherwise: Line = echo, agent_id: str | None = None) -> Replies: ...
+    def script(self, script: ReplyScript, *, otherwise: Line = echo, agent_id: str | None = None) -> Replies: ...
     @overload
     def script(self, script: Iterable[Line], *, agent_id: str | None = None) -> Replies: ...
     def script(
-        self, script: Script | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
+        self, script: ReplyScript | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
     ) -> Replies:
         """Have an agent go by a script.
 
@@ -104,7 +104,7 @@ class Authoring:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise ConfigurationError(f"a trigger is named by letters, digits, hyphens and underscores, not {name!r}")
         with self.lock:
-            self.triggers[name] = Trigger(name, template)
+            self.triggers[name] = TriggerTemplate(name, template)
 
     def write_history(
         self,
@@ -134,7 +134,7 @@ class Authoring:
         when = date.fromisoformat(day) if isinstance(day, str) else day
         now = self.clock.time()
         with self.lock:
-            entry = Entry(
+            entry = DiaryEntry(
                 self.ids.new(), when, summary, now, tuple(decisions), tuple(projects), context, tuple(sources)
             )
             self.diary.add(user_id, entry)
@@ -164,7 +164,7 @@ class Authoring:
             data: what else there is to say.
         """
         now = self.clock.time()
-        event = Event(event_type, message, now, level, user_id, session_id, request_id, agent_id, dict(data or {}))
+        event = FeedEvent(event_type, message, now, level, user_id, session_id, request_id, agent_id, dict(data or {}))
         with self.lock:
             self.feeds.publish(event)
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from muxi_transports.memory.formation.agents import Failure, Reply, Turn, ask
-from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.core import FormationCore
+from muxi_transports.memory.formation.state.buffer import BufferedMessage
 from muxi_transports.memory.formation.state.tracker import Tracked
-from muxi_transports.memory.formation.turns import Outcome, Token, TurnSteps, run
+from muxi_transports.memory.formation.turns import TurnOutcome, TurnSteps, TurnToken, run
 from muxi_transports.memory.world import Pause
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
 
 __all__ = ["Dialogue", "begin"]
 
@@ -39,7 +36,7 @@ class Dialogue:
         tracked: its entry in the tracker.
     """
 
-    formation: EmbeddedFormation
+    formation: FormationCore
     turn: Turn
     tracked: Tracked
 
@@ -56,25 +53,25 @@ class Dialogue:
         formation = self.formation
         return run(self.turn, reply, self.tracked, clock=formation.clock, ids=formation.ids, pace=formation.pace)
 
-    def unheard(self, reply: Reply) -> Generator[Pause, None, Outcome]:
+    def unheard(self, reply: Reply) -> Generator[Pause, None, TurnOutcome]:
         """The life of the turn without its tokens, up to its noted end."""
         with closing(self.steps(reply)) as steps:
             while True:
                 try:
                     step = next(steps)
                 except StopIteration as end:
-                    outcome: Outcome = end.value
+                    outcome: TurnOutcome = end.value
                     self.end(outcome)
                     return outcome
-                if not isinstance(step, Token):
+                if not isinstance(step, TurnToken):
                     yield step
 
-    def in_background(self, reply: Reply) -> Generator[Pause, None, Outcome]:
+    def in_background(self, reply: Reply) -> Generator[Pause, None, TurnOutcome]:
         """As :meth:`unheard`, where nobody waits who could be told that the reply is none: that fails the turn."""
         try:
             return (yield from self.unheard(reply))
         except Exception as error:
-            outcome = Outcome("error", f"{type(error).__name__}: {error}")
+            outcome = TurnOutcome("error", f"{type(error).__name__}: {error}")
             self.end(outcome)
             return outcome
 
@@ -90,9 +87,9 @@ class Dialogue:
             "request_id": turn.request_id,
             "formation_id": self.formation.formation_id,
         }
-        self.formation.buffer.append(turn.user_id, turn.session_id, Message(content, now, metadata))
+        self.formation.buffer.append(turn.user_id, turn.session_id, BufferedMessage(content, now, metadata))
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: TurnOutcome) -> None:
         """Note how it ended. A silent turn has not: the tracker gives it up after 600 s."""
         formation, turn, content = self.formation, self.turn, outcome.content
         with formation.lock:
@@ -136,7 +133,7 @@ class Dialogue:
             data=data,
         )
 
-    def _end_request(self, outcome: Outcome) -> None:
+    def _end_request(self, outcome: TurnOutcome) -> None:
         tracker, tracked = self.formation.tracker, self.tracked
         if outcome.kind == "success":
             tracker.end(tracked, "completed", result=outcome.content)
@@ -149,7 +146,7 @@ class Dialogue:
 
 
 def begin(
-    formation: EmbeddedFormation,
+    formation: FormationCore,
     message: str,
     *,
     user_id: str,

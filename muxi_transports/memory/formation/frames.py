@@ -8,7 +8,7 @@ from contextlib import closing
 from muxi.clock import Clock
 from muxi_transports.memory.formation.agents import Turn
 from muxi_transports.memory.formation.envelope import compact
-from muxi_transports.memory.formation.turns import Outcome, Token, TurnSteps
+from muxi_transports.memory.formation.turns import TurnOutcome, TurnSteps, TurnToken
 from muxi_transports.memory.world import Pause
 
 __all__ = ["DONE", "KEEPALIVE", "KEEPALIVE_SECONDS", "early_error", "framed", "silence", "token", "ui"]
@@ -23,7 +23,7 @@ SILENCE_SECONDS = 600
 _DUST = 1e-6
 
 
-def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Pause, None, Outcome]:
+def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Pause, None, TurnOutcome]:
     """A turn as frames, with keepalives where it is silent."""
     silent = 0.0
     with closing(steps):
@@ -31,9 +31,9 @@ def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Paus
             try:
                 step = next(steps)
             except StopIteration as end:
-                outcome: Outcome = end.value
+                outcome: TurnOutcome = end.value
                 return outcome
-            if isinstance(step, Token):
+            if isinstance(step, TurnToken):
                 silent = 0.0
                 yield token(step, turn, clock.time())
                 continue
@@ -55,7 +55,7 @@ def silence() -> Iterable[bytes | Pause]:
         yield KEEPALIVE
 
 
-def token(token: Token, turn: Turn, now: float) -> bytes:
+def token(token: TurnToken, turn: Turn, now: float) -> bytes:
     """The frame of a token."""
     fields: dict[str, object] = {
         "request_id": turn.request_id,

@@ -11,7 +11,7 @@ from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.dialogue import Dialogue
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.times import iso
-from muxi_transports.memory.formation.turns import Outcome, attached
+from muxi_transports.memory.formation.turns import TurnOutcome, attached
 from muxi_transports.memory.world import Answer, AnswerStream, Pause, begun
 
 __all__ = ["Asked", "Early", "answered", "report", "streamed"]
@@ -65,7 +65,7 @@ def answered(dialogue: Dialogue, asked: Asked, early: Early | None = None) -> Ge
     """A turn as one answer, once it has ended or has been put off."""
     reply = _early(early or dialogue.reply())
     if isinstance(reply, Early):
-        dialogue.end(Outcome("error", reply.content))
+        dialogue.end(TurnOutcome("error", reply.content))
         metadata: Mapping[str, object] = {"error_code": reply.code, "error_type": "validation"}
         return _wrap(dialogue, asked, _message(reply.content, metadata), session_id=None)
     if isinstance(reply, Later | Escalation):
@@ -84,7 +84,7 @@ def answered(dialogue: Dialogue, asked: Asked, early: Early | None = None) -> Ge
     return _wrap(dialogue, asked, message, session_id=dialogue.turn.session_id)
 
 
-def report(dialogue: Dialogue, outcome: Outcome, url: str | None, *, seconds: float | None) -> None:
+def report(dialogue: Dialogue, outcome: TurnOutcome, url: str | None, *, seconds: float | None) -> None:
     """Send the webhook about how a turn ended.
 
     Args:
@@ -122,7 +122,7 @@ def _stream(dialogue: Dialogue, asked: Asked, early: Early | None) -> AnswerStre
             yield Pause(formation.opening_pause)
         reply = _early(early or dialogue.reply())
         if isinstance(reply, Early):
-            dialogue.end(Outcome("error", reply.content))
+            dialogue.end(TurnOutcome("error", reply.content))
             yield frames.early_error(reply.stream_error, reply.stream_type)
             return
         yield frames.KEEPALIVE
@@ -196,7 +196,7 @@ def _tried_again(dialogue: Dialogue, reply: Escalation, url: str | None) -> Gene
         )
 
 
-def _marks(dialogue: Dialogue, outcome: Outcome) -> dict[str, object]:
+def _marks(dialogue: Dialogue, outcome: TurnOutcome) -> dict[str, object]:
     """What the metadata of a message says of how the turn ended."""
     if outcome.kind == "clarification":
         return {"clarification": True, "mode": "direct"}

@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 from muxi_transports.memory.formation.agents import Agent, Failure, Reply, Turn, echo
 
-__all__ = ["Line", "Replies", "Script"]
+__all__ = ["Line", "Replies", "ReplyScript"]
 
 #: What is replied: a reply, an agent that makes one, or an exception that it raises.
 Line: TypeAlias = "Reply | Agent | Exception"
 #: What is replied to what: to a whole text, or to what a pattern (``re.Pattern[str]``) matches all of. Mappings are of
 #: one type of keys to mypy, so that texts and patterns side by side have to go as Any.
-Script: TypeAlias = "Mapping[Any, Line]"
+ReplyScript: TypeAlias = "Mapping[Any, Line]"
 
 
 class Replies:
@@ -37,7 +37,7 @@ class Replies:
         otherwise: the reply to everything else; an echo by default.
     """
 
-    def __init__(self, script: Script | None = None, *, otherwise: Line = echo) -> None:
+    def __init__(self, script: ReplyScript | None = None, *, otherwise: Line = echo) -> None:
         script = script or {}
         self._exact = {cue: line for cue, line in script.items() if isinstance(cue, str)}
         self._patterns = [(cue, line) for cue, line in script.items() if isinstance(cue, re.Pattern)]

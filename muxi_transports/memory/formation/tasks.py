@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
+from muxi_transports.memory.formation.core import FormationCore
 from muxi_transports.memory.formation.dialogue import begin
 from muxi_transports.memory.formation.replies import report
 from muxi_transports.memory.formation.state.jobs import Job
 from muxi_transports.memory.world import Pause
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
-
 __all__ = ["perform"]
 
 
-def perform(formation: EmbeddedFormation, job: Job) -> Generator[Pause, None, str | None]:
+def perform(formation: FormationCore, job: Job) -> Generator[Pause, None, str | None]:
     """Do what a job says. The outcome goes to the formation's webhook, where it has one.
 
     Returns:

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from muxi.clock import Clock
 from muxi.transport import BytesBody, Headers, Request, Transport
 from muxi.webhook import SIGNATURE_HEADER, sign
+from muxi_transports.memory.formation.access import Keys
+from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.world import Pause
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
 
 __all__ = ["Delivery", "Receiver", "Webhooks"]
 
@@ -69,6 +69,23 @@ class _Webhook:
     secret: str | None
 
 
+class Origin(Protocol):
+    """What webhooks need of the formation that sends them."""
+
+    formation_id: str
+    clock: Clock
+    keys: Keys
+    ids: Ids
+
+    def note(self, kind: str, message: str, *, level: str = "info", data: Mapping[str, object] | None = None) -> None:
+        """Publish an event about a delivery."""
+        ...
+
+    def work(self, steps: Generator[Pause, None, object]) -> None:
+        """Run the steps in the background."""
+        ...
+
+
 class Webhooks:
     """The webhooks of a formation.
 
@@ -80,7 +97,7 @@ class Webhooks:
         default_url: where the outcome goes of work that names no URL of its own; None for nowhere.
     """
 
-    def __init__(self, formation: EmbeddedFormation, default_url: str | None = None) -> None:
+    def __init__(self, formation: Origin, default_url: str | None = None) -> None:
         self._formation = formation
         self._receiver: Receiver | Transport | None = None
         self._flying = 0

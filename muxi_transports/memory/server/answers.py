@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 from muxi_transports.memory.world import Answer
 
-__all__ = ["ServerError", "empty", "go_json", "phrase", "plain", "proxy_error", "success", "unauthorized"]
+__all__ = ["RpcError", "empty", "go_json", "phrase", "plain", "proxy_error", "success", "unauthorized"]
 
 
-class ServerError(Exception):
+class RpcError(Exception):
     """What a route of the server answers when it did not go well.
 
     Args:

@@ -13,12 +13,12 @@ from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.server.config import Config
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
-from muxi_transports.memory.server.ports import PortPool
+from muxi_transports.memory.server.ports import PortAllocator
 from muxi_transports.memory.server.registry import Hosted, Registry, Release
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
-__all__ = ["Authoring", "Trouble", "both_system"]
+__all__ = ["ServerAuthoring", "Trouble", "both_system"]
 
 #: When the monitor finds a process that has died, at the latest (the wire).
 _MONITOR_SECONDS = 5.0
@@ -37,14 +37,14 @@ class Trouble:
     times: int | None
 
 
-class Authoring:
+class ServerAuthoring:
     """The part of a server that its author works with."""
 
     clock: Clock
     lock: threading.RLock
     live: Registry
     drafts: Registry
-    ports: PortPool
+    ports: PortAllocator
     background: Background
     provided: dict[str, EmbeddedFormation]
     unwell: set[str]
@@ -86,8 +86,8 @@ class Authoring:
             registry.add(hosted)
         return formation
 
-    def begin(self, hosted: Hosted) -> None:
-        """Give a formation a process."""
+    def begin(self, hosted: Hosted, port: int | None = None, pid: int | None = None) -> None:
+        """Give a formation a new process."""
         raise NotImplementedError
 
     def provide(self, formation: EmbeddedFormation) -> EmbeddedFormation:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from muxi_transports.memory.server import process
 from muxi_transports.memory.server.bundle import Bundle, BundleError, read_bundle
 from muxi_transports.memory.server.config import CONFIG_FILES, Config, rewritten
+from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
 from muxi_transports.memory.server.ports import PortsUsedUp
 from muxi_transports.memory.server.registry import Hosted, Release, Staging
-from muxi_transports.memory.server.steps import Done, Step, StepFailed, Steps
+from muxi_transports.memory.server.steps import DeploymentSteps, Done, Step, StepFailed
 from muxi_transports.memory.world import Pause
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.server.app import EmbeddedServer
 
 __all__ = ["deploy", "launch", "replace", "restart", "rollback", "start", "stop", "update"]
 
@@ -26,7 +23,7 @@ _ALWAYS_KEPT = ("MUXI.md", "PENDING-MUXI.md")
 _STARTING = "Starting formation..."
 
 
-def deploy(server: EmbeddedServer, formation_id: str, version: str, content: bytes) -> Steps:
+def deploy(server: ServerCore, formation_id: str, version: str, content: bytes) -> DeploymentSteps:
     """Run a bundle as a new formation."""
     yield Step("extracting", "Extracting bundle...")
     bundle = _extracted(content)
@@ -39,8 +36,8 @@ def deploy(server: EmbeddedServer, formation_id: str, version: str, content: byt
 
 
 def launch(
-    server: EmbeddedServer, formation_id: str, config: Config, bundle: Bundle, *, from_draft: bool = False
-) -> Steps:
+    server: ServerCore, formation_id: str, config: Config, bundle: Bundle, *, from_draft: bool = False
+) -> DeploymentSteps:
     """Run a new formation; where that fails nothing is left of it."""
     hosted: Hosted | None = None
     try:
@@ -50,7 +47,7 @@ def launch(
             yield Step("spawning", "Starting formation. It might take 1-2 minutes.")
             release = _release(server, formation_id, config, bundle, None)
             hosted = Hosted(release, server.clock.time(), Output(formation_id), from_draft=from_draft)
-            process.begin(server, hosted, port)
+            server.begin(hosted, port)
             release.activate()
             server.live.add(hosted)
             problem = yield from _healthy(server, hosted)
@@ -71,14 +68,14 @@ def launch(
     return Done(data, data, 201)
 
 
-def update(server: EmbeddedServer, hosted: Hosted, version: str, content: bytes) -> Steps:
+def update(server: ServerCore, hosted: Hosted, version: str, content: bytes) -> DeploymentSteps:
     """Put a bundle in the place of what runs."""
     yield Step("extracting", "Extracting bundle to staging...")
     bundle = _extracted(content)
     return (yield from replace(server, hosted, bundle, version=version))
 
 
-def replace(server: EmbeddedServer, hosted: Hosted, bundle: Bundle, *, version: str | None) -> Steps:
+def replace(server: ServerCore, hosted: Hosted, bundle: Bundle, *, version: str | None) -> DeploymentSteps:
     """Try a new version out beside the one that runs, and swap them once it is healthy.
 
     Args:
@@ -124,7 +121,7 @@ def replace(server: EmbeddedServer, hosted: Hosted, bundle: Bundle, *, version: 
     return Done(data, _swapped(server, hosted, old, release))
 
 
-def rollback(server: EmbeddedServer, formation_id: str) -> Steps:
+def rollback(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Go back to the version before."""
     hosted = _found(server, formation_id, "validating")
     yield Step("validating", "Validating rollback request...")
@@ -158,7 +155,7 @@ def rollback(server: EmbeddedServer, formation_id: str) -> Steps:
     return Done(data, told)
 
 
-def start(server: EmbeddedServer, formation_id: str) -> Steps:
+def start(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Start a formation that does not run."""
     hosted = _found(server, formation_id, "validating")
     if hosted.alive or hosted.status == "starting":
@@ -170,7 +167,7 @@ def start(server: EmbeddedServer, formation_id: str) -> Steps:
     return Done(data, {"formation_id": hosted.id, "port": hosted.port, "status": hosted.status})
 
 
-def restart(server: EmbeddedServer, formation_id: str) -> Steps:
+def restart(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Stop a formation and start it anew, on another port."""
     hosted = _found(server, formation_id, "stopping")
     yield Step("stopping", "Stopping current process...")
@@ -197,14 +194,14 @@ def restart(server: EmbeddedServer, formation_id: str) -> Steps:
     return Done(data, told)
 
 
-def stop(server: EmbeddedServer, hosted: Hosted) -> Steps:
+def stop(server: ServerCore, hosted: Hosted) -> DeploymentSteps:
     """Stop a formation; it stays on the server."""
     yield from process.stopping(server, hosted)
     data = {"id": hosted.id, "message": "Formation stopped successfully", "status": hosted.status}
     return Done(data, data)
 
 
-def _started(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, None, None]:
+def _started(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause, None, None]:
     if server.imitates(ServerDefect.START_FAILS):
         tried = f"no formation config file found (tried: [{' '.join(CONFIG_FILES)}])"
         raise StepFailed(500, f"Failed to find formation config: {tried}", "ParseError", "validating")
@@ -212,7 +209,7 @@ def _started(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, 
     port = _port(server)
     with server.ports.held(port):
         yield Step("spawning", _STARTING)
-        process.begin(server, hosted, port)
+        server.begin(hosted, port)
         hosted.status = "starting"
         problem = yield from _healthy(server, hosted)
         if problem:
@@ -222,7 +219,7 @@ def _started(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, 
     hosted.status = "running"
 
 
-def _healthy(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, None, str | None]:
+def _healthy(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause, None, str | None]:
     """Wait for the process that has just begun; it may be ended, or its formation deleted, meanwhile."""
     generation = hosted.generation
     problem = yield from process.await_health(server, hosted.id, lambda: hosted.generation != generation)
@@ -244,21 +241,21 @@ def _check_version(config: Config, version: str) -> None:
         raise StepFailed(400, message, "VersionMismatch", "validating")
 
 
-def _found(server: EmbeddedServer, formation_id: str, stage: str) -> Hosted:
+def _found(server: ServerCore, formation_id: str, stage: str) -> Hosted:
     hosted = server.live.find(formation_id)
     if hosted is None:
         raise StepFailed(404, "Formation not found", "NotFound", stage)
     return hosted
 
 
-def _port(server: EmbeddedServer) -> int:
+def _port(server: ServerCore) -> int:
     try:
         return server.ports.take()
     except PortsUsedUp as error:
         raise StepFailed(500, error.message, "PortAllocationError", "spawning") from error
 
 
-def _staging_port(server: EmbeddedServer, stage: str) -> int:
+def _staging_port(server: ServerCore, stage: str) -> int:
     try:
         return server.ports.take()
     except PortsUsedUp as error:
@@ -266,7 +263,7 @@ def _staging_port(server: EmbeddedServer, stage: str) -> int:
         raise StepFailed(507, message, "PortAllocationError", stage) from error
 
 
-def _staged(server: EmbeddedServer, hosted: Hosted) -> Staging:
+def _staged(server: ServerCore, hosted: Hosted) -> Staging:
     """The process that tries out a new version."""
     if server.imitates(ServerDefect.SECOND_UPDATE_FAILS) and hosted.id in server.staged:
         message = f"Failed to start staging formation: process with ID {hosted.id}-staging already exists"
@@ -276,9 +273,7 @@ def _staged(server: EmbeddedServer, hosted: Hosted) -> Staging:
     return hosted.staging
 
 
-def _release(
-    server: EmbeddedServer, formation_id: str, config: Config, bundle: Bundle, hosted: Hosted | None
-) -> Release:
+def _release(server: ServerCore, formation_id: str, config: Config, bundle: Bundle, hosted: Hosted | None) -> Release:
     """A new version, with what it takes over from the one before."""
     files = bundle.files.copy()
     files.write(config.path, rewritten(files, config.path, server.server_id))
@@ -291,15 +286,15 @@ def _release(
     return Release(server.formation_for(formation_id, config), config, bundle.digest, files, number)
 
 
-def _swap(server: EmbeddedServer, hosted: Hosted, release: Release, port: int, pid: int | None) -> None:
+def _swap(server: ServerCore, hosted: Hosted, release: Release, port: int, pid: int | None) -> None:
     server.ports.free(hosted)
     hosted.previous, hosted.release = hosted.release, release
-    process.begin(server, hosted, port, pid)
+    server.begin(hosted, port, pid)
     release.activate()
     hosted.status = "running"
 
 
-def _where(server: EmbeddedServer, hosted: Hosted) -> dict[str, object]:
+def _where(server: ServerCore, hosted: Hosted) -> dict[str, object]:
     return {
         "formation_id": hosted.id,
         "port": hosted.port,
@@ -308,7 +303,7 @@ def _where(server: EmbeddedServer, hosted: Hosted) -> dict[str, object]:
     }
 
 
-def _swapped(server: EmbeddedServer, hosted: Hosted, old: Release, new: Release) -> dict[str, object]:
+def _swapped(server: ServerCore, hosted: Hosted, old: Release, new: Release) -> dict[str, object]:
     """What ``complete`` says of an update or a rollback: here the counters are texts (the wire)."""
     return {
         **_where(server, hosted),

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from muxi_transports.memory.server.answers import ServerError
+from muxi_transports.memory.server.answers import RpcError
 
 if TYPE_CHECKING:
     from muxi_transports.memory.server.registry import Hosted
 
-__all__ = ["PortPool", "PortsUsedUp"]
+__all__ = ["PortAllocator", "PortsUsedUp"]
 
 
-class PortsUsedUp(ServerError):
+class PortsUsedUp(RpcError):
     """There is no port left."""
 
 
-class PortPool:
+class PortAllocator:
     """Hands out ports, each time the next one that is free.
 
     Args:

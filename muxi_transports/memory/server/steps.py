@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from muxi.transport import Request
-from muxi_transports.memory.server.answers import ServerError, go_json, success
+from muxi_transports.memory.server.answers import RpcError, go_json, success
+from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.work import Work
 from muxi_transports.memory.world import Answer, AnswerStream, Pause, begun
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.server.app import EmbeddedServer
-
-__all__ = ["Done", "Step", "StepFailed", "Steps", "perform", "wants_steps"]
+__all__ = ["DeploymentSteps", "Done", "Step", "StepFailed", "perform", "wants_steps"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Done:
     status: int = 200
 
 
-class StepFailed(ServerError):
+class StepFailed(RpcError):
     """How a deployment ended badly.
 
     Args:
@@ -65,7 +63,7 @@ class StepFailed(ServerError):
 
 
 #: What is done, with waits on the world's clock.
-Steps: TypeAlias = Generator["Step | Pause", None, Done]
+DeploymentSteps: TypeAlias = Generator["Step | Pause", None, Done]
 
 
 def wants_steps(request: Request) -> bool:
@@ -73,7 +71,7 @@ def wants_steps(request: Request) -> bool:
     return "text/event-stream" in (request.headers.get("Accept") or "")
 
 
-def perform(server: EmbeddedServer, request: Request | None, steps: Steps) -> Generator[Pause, None, Answer]:
+def perform(server: ServerCore, request: Request | None, steps: DeploymentSteps) -> Generator[Pause, None, Answer]:
     """Do what the steps say, whether or not the client stays, and answer as it wants to be told.
 
     Args:
@@ -101,7 +99,7 @@ def perform(server: EmbeddedServer, request: Request | None, steps: Steps) -> Ge
     return success(done.data, done.status)
 
 
-def _taken(server: EmbeddedServer, steps: Steps, frames: deque[bytes]) -> Generator[Pause, None, Done]:
+def _taken(server: ServerCore, steps: DeploymentSteps, frames: deque[bytes]) -> Generator[Pause, None, Done]:
     """The steps one by one, each with the state held; what is to be told is put aside."""
     while True:
         try:

@@ -13,7 +13,7 @@ from muxi.clock import Clock
 from muxi.transport import BufferedResponse
 from muxi_transports.memory.formation import envelope, frames
 from muxi_transports.memory.formation.agents import Turn
-from muxi_transports.memory.formation.turns import Token
+from muxi_transports.memory.formation.turns import TurnToken
 from muxi_transports.memory.server import answers as rpc
 from muxi_transports.memory.stubs.failures import raised
 from muxi_transports.memory.stubs.sent import SentRequest
@@ -139,7 +139,7 @@ def _formation(status: int, data: object, request: SentRequest, clock: Clock, nu
 
 def _rpc(status: int, data: object) -> Answer:
     if status >= 400:
-        return rpc.ServerError(status, _error(status, data)[1]).answer()
+        return rpc.RpcError(status, _error(status, data)[1]).answer()
     return rpc.success(_anything(data), status)
 
 
@@ -176,7 +176,7 @@ def _stream(items: Sequence[StreamItem], request: SentRequest, clock: Clock, num
         yield _piece(item, turn, clock)
     if items and all(isinstance(item, str | Pause) for item in items):
         text = "".join(item for item in items if isinstance(item, str))
-        yield frames.token(Token("completed", text, {"status": "success"}), turn, clock.time())
+        yield frames.token(TurnToken("completed", text, {"status": "success"}), turn, clock.time())
         yield frames.DONE
 
 
@@ -184,7 +184,7 @@ def _piece(item: StreamItem, turn: Turn, clock: Clock) -> bytes | Pause:
     if isinstance(item, bytes | Pause):
         return item
     if isinstance(item, str):
-        return frames.token(Token("content", item), turn, clock.time())
+        return frames.token(TurnToken("content", item), turn, clock.time())
     if isinstance(item, Mapping):
         named = "data" in item and item.keys() <= {"event", "data", "id"}
         fields = [f"{name}: {item[name]}" for name in ("event", "id") if named and name in item]

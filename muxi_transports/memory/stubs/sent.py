@@ -5,22 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from muxi.redact import REDACTED, redact_data, redact_text
 from muxi.transport import Body, Headers, Request
 from muxi_transports.routing.rule import place_of
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.stubs.stub import Stub
-
-__all__ = ["SentRequest"]
+__all__ = ["AnsweringStub", "SentRequest"]
 
 _LONGEST = 160
 
 #: Routes whose bodies are secrets, whatever their fields are called.
 _CONFIDENTIAL = frozenset({"credentials", "secrets"})
+
+
+class AnsweringStub(Protocol):
+    """The stub that answered a request, seen from the request."""
+
+    @property
+    def called(self) -> bool:
+        """True once the stub has answered a request."""
+        ...
+
+    def assert_called(self, *, times: int | None = None) -> None:
+        """Check how often the stub was called."""
+        ...
+
+    def remove(self) -> None:
+        """Remove the stub from its world."""
+        ...
 
 
 class SentRequest:
@@ -43,7 +57,7 @@ class SentRequest:
         #: What the names in the path pattern of the stub stand for that looked at it last.
         self.params: Mapping[str, str] = {}
         #: The stub that answered; None where the world did, or nobody has yet.
-        self.stub: Stub | None = None
+        self.stub: AnsweringStub | None = None
         #: The status of the answer; None where there was none.
         self.status: int | None = None
         self._body: Body | None = request.body

@@ -11,7 +11,7 @@ from muxi.errors import ConfigurationError
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
-__all__ = ["Entry", "Problems", "ScriptError", "open_document"]
+__all__ = ["Problems", "ScriptEntry", "ScriptError", "open_document"]
 
 #: Deeper than this nobody writes; a document that contains itself goes there.
 _DEPTH = 30
@@ -49,7 +49,7 @@ class Problems:
             raise ScriptError("\n".join([title, *lines]))
 
 
-class Entry:
+class ScriptEntry:
     """A value of a document, and where it is. What reads it notes what is wrong and gives nothing.
 
     Args:
@@ -77,7 +77,7 @@ class Entry:
         """Whether it is a plain value that is not empty."""
         return self.kind == "scalar" and not self._node.tag.endswith(":null")
 
-    def fields(self, known: Collection[str] | None = None, *, required: Collection[str] = ()) -> dict[str, Entry]:
+    def fields(self, known: Collection[str] | None = None, *, required: Collection[str] = ()) -> dict[str, ScriptEntry]:
         """The values of a mapping by name.
 
         Args:
@@ -90,9 +90,9 @@ class Entry:
         if self._path.count(".") + self._path.count("[") > _DEPTH:
             self.wrong("this goes too deep")
             return {}
-        found: dict[str, Entry] = {}
+        found: dict[str, ScriptEntry] = {}
         for key, value in self._node.value:
-            name, entry = str(key.value), Entry(value, self._below(str(key.value)), self._problems)
+            name, entry = str(key.value), ScriptEntry(value, self._below(str(key.value)), self._problems)
             line = key.start_mark.line + 1
             if not isinstance(key.value, str):
                 self._problems.add(line, self._path, "a name is expected here")
@@ -107,7 +107,7 @@ class Entry:
                 self.wrong(f"{name!r} is missing")
         return found
 
-    def items(self) -> Iterator[Entry]:
+    def items(self) -> Iterator[ScriptEntry]:
         """The values of a list."""
         if self.kind != "sequence":
             self.wrong(f"a list is expected here, not {self._described()}")
@@ -116,7 +116,7 @@ class Entry:
             self.wrong("this goes too deep")
             return
         for number, node in enumerate(self._node.value):
-            yield Entry(node, f"{self._path}[{number}]", self._problems)
+            yield ScriptEntry(node, f"{self._path}[{number}]", self._problems)
 
     def text(self) -> str:
         """A text, as it is written: ``no`` and ``1.0`` are texts too."""
@@ -162,7 +162,7 @@ class Entry:
         return "a list" if self.kind == "sequence" else "a mapping"
 
 
-def open_document(text: str, problems: Problems) -> Entry | None:
+def open_document(text: str, problems: Problems) -> ScriptEntry | None:
     """The document of a text; None where there is nothing in it, or it is no YAML.
 
     Raises:
@@ -181,4 +181,4 @@ def open_document(text: str, problems: Problems) -> Entry | None:
     except (yaml.YAMLError, RecursionError) as error:
         problems.add(1, "", f"this is no YAML: {' '.join(str(error).split())}")
         return None
-    return None if node is None else Entry(node, "", problems)
+    return None if node is None else ScriptEntry(node, "", problems)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from muxi.cli.serve.script.document import Entry, Problems, ScriptError, open_document
+from muxi.cli.serve.script.document import Problems, ScriptEntry, ScriptError, open_document
 from muxi.cli.serve.script.replies import AGENT_KEYS, read_agent
 from muxi.errors import ConfigurationError
 from muxi_transports.memory import EmbeddedFormation, Replies
 
-__all__ = ["Script", "SeededMemory", "read_script"]
+__all__ = ["SeededMemory", "ServeScript", "read_script"]
 
 _KEYS = ("formation", "agents", *AGENT_KEYS, "triggers", "memories", "history")
 _HISTORY = ("user_id", "day", "summary", "decisions", "projects", "context")
@@ -28,7 +28,7 @@ class SeededMemory:
 
 
 @dataclass
-class Script:
+class ServeScript:
     """What a script says."""
 
     formation_id: str = "my-assistant"
@@ -42,7 +42,7 @@ class Script:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_script(path: str) -> Script:
+def read_script(path: str) -> ServeScript:
     """Read a script.
 
     Raises:
@@ -57,7 +57,7 @@ def read_script(path: str) -> Script:
     except UnicodeDecodeError as error:
         raise ScriptError(f"cannot read the script {path}: it is not UTF-8: {error}") from error
     problems = Problems(path)
-    document, script = open_document(text, problems), Script()
+    document, script = open_document(text, problems), ServeScript()
     if document is not None:
         fields = document.fields(_KEYS)
         _read_agents(fields, script)
@@ -68,7 +68,7 @@ def read_script(path: str) -> Script:
     return script
 
 
-def _read_formation(entry: Entry, script: Script) -> None:
+def _read_formation(entry: ScriptEntry, script: ServeScript) -> None:
     fields = entry.fields(("id", "name", "description", "version"))
     texts = {name: value.text() for name, value in fields.items()}
     script.formation_id = texts.get("id", script.formation_id)
@@ -79,7 +79,7 @@ def _read_formation(entry: Entry, script: Script) -> None:
         fields["id"].wrong("an id is a part of URLs; it has no spaces and none of / ? # %")
 
 
-def _read_agents(fields: Mapping[str, Entry], script: Script) -> None:
+def _read_agents(fields: Mapping[str, ScriptEntry], script: ServeScript) -> None:
     own = {name: fields[name] for name in AGENT_KEYS if name in fields}
     if "agents" not in fields:
         if own:
@@ -91,7 +91,7 @@ def _read_agents(fields: Mapping[str, Entry], script: Script) -> None:
         script.agents[agent_id] = read_agent(entry.fields(AGENT_KEYS))
 
 
-def _read_triggers(entry: Entry, script: Script) -> None:
+def _read_triggers(entry: ScriptEntry, script: ServeScript) -> None:
     trial = EmbeddedFormation()
     for name, value in entry.fields().items():
         template = value.text()
@@ -102,7 +102,7 @@ def _read_triggers(entry: Entry, script: Script) -> None:
         script.triggers[name] = template
 
 
-def _read_memories(entry: Entry, script: Script) -> None:
+def _read_memories(entry: ScriptEntry, script: ServeScript) -> None:
     for item in entry.items():
         fields = item.fields(("user_id", "content", "metadata"), required=("user_id", "content"))
         texts = {name: value.text() for name, value in fields.items() if name != "metadata"}
@@ -113,7 +113,7 @@ def _read_memories(entry: Entry, script: Script) -> None:
         script.memories.append(SeededMemory(texts.get("user_id", ""), texts.get("content", ""), metadata))
 
 
-def _read_history(entry: Entry, script: Script) -> None:
+def _read_history(entry: ScriptEntry, script: ServeScript) -> None:
     for item in entry.items():
         fields = item.fields(_HISTORY, required=("user_id", "day", "summary"))
         found: dict[str, Any] = {}
@@ -127,7 +127,7 @@ def _read_history(entry: Entry, script: Script) -> None:
         script.history.append(found)
 
 
-_READERS: dict[str, Callable[[Entry, Script], None]] = {
+_READERS: dict[str, Callable[[ScriptEntry, ServeScript], None]] = {
     "formation": _read_formation,
     "triggers": _read_triggers,
     "memories": _read_memories,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeAlias
 
-from muxi.cli.serve.script.document import Entry
+from muxi.cli.serve.script.document import ScriptEntry
 from muxi_transports.memory import (
     Agent,
     Approval,
@@ -36,7 +36,7 @@ _FACTS = ("message", "user_id", "session_id", "agent_id")
 _MakePart: TypeAlias = "Callable[[Turn], Part]"
 
 
-def read_agent(fields: Mapping[str, Entry]) -> Replies:
+def read_agent(fields: Mapping[str, ScriptEntry]) -> Replies:
     """What an agent replies.
 
     Args:
@@ -63,14 +63,14 @@ def read_agent(fields: Mapping[str, Entry]) -> Replies:
     return Replies(script)
 
 
-def _in_order(entry: Entry, then: Entry | None) -> Replies:
+def _in_order(entry: ScriptEntry, then: ScriptEntry | None) -> Replies:
     lines = [_reply(item) for item in entry.items()]
     if not lines and entry.kind == "sequence":
         entry.wrong("there is no reply here")
     return Replies.in_order(*lines, then=_reply(then) if then else None)
 
 
-def _cue(entry: Entry, rule: Mapping[str, Entry]) -> tuple[str | re.Pattern[str] | None, Collection[str]]:
+def _cue(entry: ScriptEntry, rule: Mapping[str, ScriptEntry]) -> tuple[str | re.Pattern[str] | None, Collection[str]]:
     """What is replied to, and the groups of a pattern."""
     if ("message" in rule) == ("pattern" in rule):
         if entry.kind == "mapping":
@@ -86,7 +86,7 @@ def _cue(entry: Entry, rule: Mapping[str, Entry]) -> tuple[str | re.Pattern[str]
     return pattern, {*pattern.groupindex, *map(str, range(1, pattern.groups + 1))}
 
 
-def _reply(entry: Entry, groups: Collection[str] = ()) -> Agent:
+def _reply(entry: ScriptEntry, groups: Collection[str] = ()) -> Agent:
     """A reply: a text, one part, several in a list, or one of those that make up a whole reply."""
     if entry.is_text:
         text = _text(entry, groups)
@@ -103,14 +103,14 @@ def _reply(entry: Entry, groups: Collection[str] = ()) -> Agent:
     return lambda turn: part(turn)
 
 
-def _part(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _part(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     if entry.is_text:
         return _text(entry, groups)
     name, value = _only(entry, tuple(_PARTS))
     return (lambda turn: "") if name is None or value is None else _PARTS[name](value, groups)
 
 
-def _only(entry: Entry, known: Collection[str]) -> tuple[str | None, Entry | None]:
+def _only(entry: ScriptEntry, known: Collection[str]) -> tuple[str | None, ScriptEntry | None]:
     """The one thing that a mapping says, and its value."""
     if entry.kind != "mapping":
         entry.wrong(f"a text is expected here, or one of {', '.join(known)}")
@@ -121,7 +121,7 @@ def _only(entry: Entry, known: Collection[str]) -> tuple[str | None, Entry | Non
     return next(iter(fields.items())) if len(fields) == 1 else (None, None)
 
 
-def _text(entry: Entry, groups: Collection[str]) -> Callable[[Turn], str]:
+def _text(entry: ScriptEntry, groups: Collection[str]) -> Callable[[Turn], str]:
     """A text whose holes are filled from the turn: ``${{ message }}``, ``${{ groups.city }}``."""
     text = entry.text()
     for name in _HOLE.findall(text):
@@ -141,12 +141,12 @@ def _text(entry: Entry, groups: Collection[str]) -> Callable[[Turn], str]:
     return filled
 
 
-def _pause(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _pause(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     seconds = entry.number()
     return lambda turn: Pause(seconds)
 
 
-def _error(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _error(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     if entry.is_text:
         message = _text(entry, groups)
         return lambda turn: Failure(message(turn))
@@ -157,7 +157,7 @@ def _error(entry: Entry, groups: Collection[str]) -> _MakePart:
     return lambda turn: Failure(text(turn), early=early, type=kind)
 
 
-def _widgets(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _widgets(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     widgets: list[Mapping[str, object]] = []
     for item in entry.items():
         item.fields(required=("type",))
@@ -166,7 +166,7 @@ def _widgets(entry: Entry, groups: Collection[str]) -> _MakePart:
     return lambda turn: Widgets(tuple(widgets))
 
 
-def _artifact(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _artifact(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     fields = entry.fields(("filename", "content", "base64", "content_type"), required=("filename",))
     if entry.kind == "mapping" and ("content" in fields) == ("base64" in fields):
         entry.wrong("either 'content' (a text) or 'base64' is expected here")
@@ -183,7 +183,7 @@ def _artifact(entry: Entry, groups: Collection[str]) -> _MakePart:
     return lambda turn: Artifact(name, text(turn), kind)
 
 
-def _clarification(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _clarification(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     if entry.is_text:
         asked = _text(entry, groups)
         return lambda turn: Clarification(asked(turn))
@@ -193,40 +193,40 @@ def _clarification(entry: Entry, groups: Collection[str]) -> _MakePart:
     return lambda turn: Clarification(question(turn), options)
 
 
-def _approval(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _approval(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     plan = _text(entry, groups)
     return lambda turn: Approval(plan(turn))
 
 
-def _silence(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _silence(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     content = _text(entry, groups)
     return lambda turn: Silence(content(turn))
 
 
-def _discontinuity(entry: Entry, groups: Collection[str]) -> _MakePart:
+def _discontinuity(entry: ScriptEntry, groups: Collection[str]) -> _MakePart:
     fields = entry.fields(("text", "after"), required=("text",))
     text = _text(fields["text"], groups) if "text" in fields else _nothing
     after = int(fields["after"].number()) if "after" in fields else 2
     return lambda turn: Discontinuity(text(turn), after)
 
 
-def _later(entry: Entry, groups: Collection[str]) -> Agent:
+def _later(entry: ScriptEntry, groups: Collection[str]) -> Agent:
     reply, seconds = _delayed(entry, groups)
     return lambda turn: Later(reply(turn), seconds)
 
 
-def _escalation(entry: Entry, groups: Collection[str]) -> Agent:
+def _escalation(entry: ScriptEntry, groups: Collection[str]) -> Agent:
     reply, seconds = _delayed(entry, groups)
     return lambda turn: Escalation(reply(turn), seconds)
 
 
-def _delayed(entry: Entry, groups: Collection[str]) -> tuple[Callable[[Turn], Reply], float]:
+def _delayed(entry: ScriptEntry, groups: Collection[str]) -> tuple[Callable[[Turn], Reply], float]:
     fields = entry.fields(("reply", "seconds"), required=("reply",))
     reply: Agent = _reply(fields["reply"], groups) if "reply" in fields else _nothing
     return reply, fields["seconds"].number() if "seconds" in fields else 0.0
 
 
-def _several(entry: Entry, groups: Collection[str]) -> Agent:
+def _several(entry: ScriptEntry, groups: Collection[str]) -> Agent:
     lines: Iterable[Agent] = [_reply(item, groups) for item in entry.items()]
     return Replies.in_order(*lines)
 
@@ -236,7 +236,7 @@ def _nothing(turn: Turn) -> str:
     return ""
 
 
-_PARTS: dict[str, Callable[[Entry, Collection[str]], _MakePart]] = {
+_PARTS: dict[str, Callable[[ScriptEntry, Collection[str]], _MakePart]] = {
     "text": _text,
     "pause": _pause,
     "error": _error,
@@ -248,7 +248,7 @@ _PARTS: dict[str, Callable[[Entry, Collection[str]], _MakePart]] = {
     "discontinuity": _discontinuity,
 }
 #: What a reply can only be as a whole.
-_WHOLES: dict[str, Callable[[Entry, Collection[str]], Agent]] = {
+_WHOLES: dict[str, Callable[[ScriptEntry, Collection[str]], Agent]] = {
     "later": _later,
     "escalation": _escalation,
     "in_order": _several,

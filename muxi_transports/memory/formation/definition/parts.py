@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["SCHEMA", "AgentDefinition", "KnowledgeSource", "McpServer", "Skill", "Sop"]
+__all__ = ["SCHEMA", "AgentDefinition", "KnowledgeSource", "McpServerDefinition", "SkillDefinition", "SopDefinition"]
 
 #: The version of the platform's formation file that the parts are written in.
 SCHEMA = "1.0.0"
@@ -74,7 +74,7 @@ class AgentDefinition:
 
 
 @dataclass(frozen=True)
-class Skill:
+class SkillDefinition:
     """A skill.
 
     Args:
@@ -115,7 +115,7 @@ class Skill:
 
 
 @dataclass(frozen=True)
-class Sop:
+class SopDefinition:
     """A standard operating procedure.
 
     Args:
@@ -152,7 +152,7 @@ class Sop:
 
 
 @dataclass(frozen=True)
-class McpServer:
+class McpServerDefinition:
     """An MCP server: a program (``command``) or an address (``endpoint``).
 
     Args:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
 
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.agents import echo
+from muxi_transports.memory.formation.core import FormationCore
 from muxi_transports.memory.formation.definition import AgentDefinition, KnowledgeSource
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.validation import Field, record, text
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
 
 __all__ = ["ROUTES", "agent_of", "agents_of"]
 
@@ -21,7 +18,7 @@ __all__ = ["ROUTES", "agent_of", "agents_of"]
 _BUILT_IN = AgentDefinition("muxi-generalist", source="built-in")
 
 
-def agents_of(formation: EmbeddedFormation) -> list[AgentDefinition]:
+def agents_of(formation: FormationCore) -> list[AgentDefinition]:
     """The agents of a formation: those that are defined, then those that were given a function only."""
     defined = {agent.id: agent for agent in formation.definition.agents}
     given = formation.agents.given or {formation.agents.default: echo}
@@ -43,7 +40,7 @@ def agent_of(incoming: Incoming) -> AgentDefinition:
     return _agent(incoming.formation, incoming.params["agent_id"])
 
 
-def _agent(formation: EmbeddedFormation, agent_id: str) -> AgentDefinition:
+def _agent(formation: FormationCore, agent_id: str) -> AgentDefinition:
     for agent in agents_of(formation):
         if agent.id == agent_id:
             return agent
@@ -104,9 +101,9 @@ def _rebuilt(agent: AgentDefinition, source_id: str | None) -> dict[str, list[st
 
 
 ROUTES = (
-    Route("GET", "/v1/agents", list_agents, Level.ADMIN, UserRule.OPTIONAL),
-    Route("GET", "/v1/agents/{agent_id}", get_agent, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/agents", list_agents, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/agents/{agent_id}", get_agent, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/agents/{agent_id}/knowledge/sync",
         sync_knowledge,
@@ -115,7 +112,7 @@ ROUTES = (
         body=record(Field("source_id", text)),
         body_optional=True,
     ),
-    Route(
+    FormationRoute(
         "POST",
         "/v1/knowledge/rebuild",
         rebuild_knowledge,

@@ -8,7 +8,7 @@ from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.dialogue import begin
 from muxi_transports.memory.formation.envelope import ApiError
 from muxi_transports.memory.formation.replies import Asked, Early, answered, streamed
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.validation import Field, flag, listing, mapping, record, text
 from muxi_transports.memory.world import Answer, Pause
 
@@ -57,4 +57,4 @@ def _check(files: tuple[Mapping[str, object], ...]) -> None:
             raise ApiError(400, "VALIDATION_ERROR", _REFUSED, {"field": "files", "invalid_content_type": kind})
 
 
-ROUTES = (Route("POST", "/v1/audiochat", audiochat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)
+ROUTES = (FormationRoute("POST", "/v1/audiochat", audiochat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)

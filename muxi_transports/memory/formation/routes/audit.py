@@ -7,7 +7,7 @@ from dataclasses import replace
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.audit import RESOURCE_TYPES
 from muxi_transports.memory.formation.times import seconds
 from muxi_transports.memory.formation.validation import Field, integer, one_of, text
@@ -78,7 +78,7 @@ def clear_audit(incoming: Incoming) -> Success:
 
 
 ROUTES = (
-    Route(
+    FormationRoute(
         "GET",
         "/v1/audit",
         get_audit,
@@ -91,5 +91,5 @@ ROUTES = (
             Field("since", text),
         ),
     ),
-    Route("DELETE", "/v1/audit", clear_audit, Level.ADMIN, UserRule.OPTIONAL, query=(Field("confirm", text),)),
+    FormationRoute("DELETE", "/v1/audit", clear_audit, Level.ADMIN, UserRule.OPTIONAL, query=(Field("confirm", text),)),
 )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.channels import WEBHOOK, Notice
 from muxi_transports.memory.formation.validation import Field, listing, mapping, record, text
 
@@ -98,8 +98,8 @@ def _is_zone(name: str) -> bool:
 
 
 ROUTES = (
-    Route("GET", "/v1/users/{user_id}/channels", get_channels, Level.CLIENT, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/users/{user_id}/channels", get_channels, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute(
         "PUT",
         "/v1/users/{user_id}/channels",
         update_channels,
@@ -107,7 +107,7 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("preferred_channel", text), Field("channels", mapping), Field("timezone", text)),
     ),
-    Route(
+    FormationRoute(
         "POST",
         "/v1/notifications",
         notify,

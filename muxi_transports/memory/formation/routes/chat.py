@@ -9,7 +9,7 @@ from muxi_transports.memory.formation.dialogue import Dialogue, begin
 from muxi_transports.memory.formation.envelope import ApiError
 from muxi_transports.memory.formation.idempotency import once
 from muxi_transports.memory.formation.replies import Asked, Early, answered, streamed
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.validation import (
     Field,
     Fields,
@@ -91,4 +91,4 @@ def _too_large(body: Fields) -> Early | None:
     return None
 
 
-ROUTES = (Route("POST", "/v1/chat", chat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)
+ROUTES = (FormationRoute("POST", "/v1/chat", chat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)

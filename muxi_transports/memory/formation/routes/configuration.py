@@ -6,7 +6,7 @@ from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.definition import blocks
 from muxi_transports.memory.formation.definition.parts import SCHEMA
 from muxi_transports.memory.formation.envelope import Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.agents import agents_of
 
 __all__ = ["ROUTES"]
@@ -116,7 +116,7 @@ def list_destinations(incoming: Incoming) -> Success:
 
 
 ROUTES = tuple(
-    Route("GET", path, handler, Level.ADMIN, UserRule.OPTIONAL)
+    FormationRoute("GET", path, handler, Level.ADMIN, UserRule.OPTIONAL)
     for path, handler in (
         ("/v1/config", get_config),
         ("/v1/formation", get_formation),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Crash
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.feeds import Event
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.feeds import FeedEvent
 from muxi_transports.memory.formation.validation import Field, text
 from muxi_transports.memory.world import Answer, AnswerStream, begun
 
@@ -21,7 +21,7 @@ def events(incoming: Incoming) -> Answer:
         raise Crash("No module named 'muxi.runtime.formation.services'")
     session_id, request_id = incoming.params.get("session_id"), incoming.params.get("request_id")
 
-    def wants(event: Event) -> bool:
+    def wants(event: FeedEvent) -> bool:
         return (
             event.is_told
             and (incoming.user is None or incoming.formation.state.users.same(incoming.user, event.user_id))
@@ -41,13 +41,13 @@ def logs(incoming: Incoming) -> Answer:
         raise ApiError(400, "INVALID_REQUEST", f"{message} ({', '.join(_FILTERS[:-1])}, or {_FILTERS[-1]})")
     deaf = "agent_id" in filters and incoming.formation.imitates(Defect.DEAF_AGENT_FILTER)
 
-    def wants(event: Event) -> bool:
+    def wants(event: FeedEvent) -> bool:
         return not deaf and all(_passes(event, name, value) for name, value in filters.items())
 
-    return _streamed(incoming.formation.feeds.open(wants, Event.as_log))
+    return _streamed(incoming.formation.feeds.open(wants, FeedEvent.as_log))
 
 
-def _passes(event: Event, name: str, value: str) -> bool:
+def _passes(event: FeedEvent, name: str, value: str) -> bool:
     if name == "level":
         return event.is_at_least(value)
     if name == "event_type":
@@ -66,8 +66,10 @@ def _streamed(stream: AnswerStream) -> Answer:
 
 
 ROUTES = (
-    Route("GET", "/v1/events", events, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/events/{session_id}", events, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/events/{session_id}/{request_id}", events, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/logs", logs, Level.ADMIN, UserRule.OPTIONAL, query=tuple(Field(name, text) for name in _FILTERS)),
+    FormationRoute("GET", "/v1/events", events, user=UserRule.FOR_CLIENT),
+    FormationRoute("GET", "/v1/events/{session_id}", events, user=UserRule.FOR_CLIENT),
+    FormationRoute("GET", "/v1/events/{session_id}/{request_id}", events, user=UserRule.FOR_CLIENT),
+    FormationRoute(
+        "GET", "/v1/logs", logs, Level.ADMIN, UserRule.OPTIONAL, query=tuple(Field(name, text) for name in _FILTERS)
+    ),
 )

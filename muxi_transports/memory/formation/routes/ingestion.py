@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from muxi_transports.memory.formation.access import UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.events import Event
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.events import MemoryEvent
 from muxi_transports.memory.formation.state.ingestion import Intake
 from muxi_transports.memory.formation.state.memories import SCOPES
-from muxi_transports.memory.formation.state.memory_jobs import MemoryJob
+from muxi_transports.memory.formation.state.memory_jobs import RunningMemoryJob
 from muxi_transports.memory.formation.times import iso, seconds
 from muxi_transports.memory.formation.validation import Field, anything, listing, mapping, record, text
 
@@ -67,7 +67,7 @@ def ingest_batch(incoming: Incoming) -> Success:
         raise ApiError(422, "INVALID_PARAMS", message)
     _check_load(incoming)
     formation = incoming.formation
-    taken: list[tuple[int, Intake, Event]] = []
+    taken: list[tuple[int, Intake, MemoryEvent]] = []
     results: list[dict[str, object]] = []
     counts = {"accepted": 0, "duplicate": 0, "invalid": 0}
     for index, item in enumerate(items):
@@ -151,7 +151,7 @@ def check_content(given: Mapping[str, object]) -> None:
         raise ApiError(422, "INVALID_PARAMS", "Either 'content' or 'detail' must be provided")
 
 
-def status_of(job: MemoryJob) -> dict[str, object]:
+def status_of(job: RunningMemoryJob) -> dict[str, object]:
     """Where a job stands, as its route answers."""
     status: dict[str, object] = {"processing_id": job.id, "status": job.status, "created_at": job.created_at}
     if job.completed_at is not None:
@@ -198,7 +198,7 @@ def _check_load(incoming: Incoming) -> None:
         raise ApiError(429, "RATE_LIMITED", message)
 
 
-def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, Event]]) -> MemoryJob:
+def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, MemoryEvent]]) -> RunningMemoryJob:
     formation = incoming.formation
     state = formation.state
     unclassified = _UNCLASSIFIED if formation.imitates(Defect.NO_CLASSIFIER) else None
@@ -210,14 +210,16 @@ def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, Event]]) -> Me
     return state.memory_jobs.start(formation.ids.new("ing_"), _KIND, work, owner=owner)
 
 
-def _found(job: MemoryJob) -> dict[str, object]:
+def _found(job: RunningMemoryJob) -> dict[str, object]:
     return {"processing_id": job.id, "status_url": f"/v1/memories/ingestion/{job.id}"}
 
 
 ROUTES = (
-    Route("POST", "/v1/memories/batch", ingest_batch, body=record(Field("items", listing(MEMORY), required=True))),
-    Route("GET", "/v1/memories/ingestion/{processing_id}", get_ingestion, user=UserRule.FOR_CLIENT),
-    Route(
+    FormationRoute(
+        "POST", "/v1/memories/batch", ingest_batch, body=record(Field("items", listing(MEMORY), required=True))
+    ),
+    FormationRoute("GET", "/v1/memories/ingestion/{processing_id}", get_ingestion, user=UserRule.FOR_CLIENT),
+    FormationRoute(
         "GET",
         "/v1/memories/provenance",
         get_provenance,

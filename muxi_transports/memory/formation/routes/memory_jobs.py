@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.memory_jobs import MemoryJob
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.memory_jobs import RunningMemoryJob
 from muxi_transports.memory.formation.state.projections import PROJECTIONS
 from muxi_transports.memory.formation.validation import Field, flag, record, text
 
@@ -106,7 +106,7 @@ def _user(incoming: Incoming) -> tuple[str, int | None]:
     return user_id, incoming.formation.state.users.number_of(user_id)
 
 
-def _begun(job: MemoryJob) -> dict[str, object]:
+def _begun(job: RunningMemoryJob) -> dict[str, object]:
     # The path lacks the version that routes begin with (the wire).
     return {"job_id": job.id, "status": job.status, "status_url": f"/memory/{job.kind}/{job.id}"}
 
@@ -122,7 +122,7 @@ def _status(incoming: Incoming, kind: str) -> Success:
 _USER = Field("user_id", text, required=True)
 
 ROUTES = (
-    Route(
+    FormationRoute(
         "POST",
         "/v1/memory/rebuild",
         rebuild,
@@ -136,8 +136,8 @@ ROUTES = (
             Field("backfill", flag, default=False),
         ),
     ),
-    Route("GET", "/v1/memory/rebuild/{job_id}", get_rebuild, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/memory/rebuild/{job_id}", get_rebuild, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/memory/forget",
         forget,
@@ -152,7 +152,9 @@ ROUTES = (
             Field("background", flag, default=True),
         ),
     ),
-    Route("GET", "/v1/memory/forget/{job_id}", get_forget, Level.ADMIN, UserRule.OPTIONAL),
-    Route("POST", "/v1/memory/backfill", backfill, Level.ADMIN, UserRule.OPTIONAL, body=record(_USER)),
-    Route("POST", "/v1/memory/lint", lint, Level.ADMIN, UserRule.OPTIONAL, body=record(Field("user_id", text))),
+    FormationRoute("GET", "/v1/memory/forget/{job_id}", get_forget, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("POST", "/v1/memory/backfill", backfill, Level.ADMIN, UserRule.OPTIONAL, body=record(_USER)),
+    FormationRoute(
+        "POST", "/v1/memory/lint", lint, Level.ADMIN, UserRule.OPTIONAL, body=record(Field("user_id", text))
+    ),
 )

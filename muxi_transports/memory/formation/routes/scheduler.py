@@ -9,7 +9,7 @@ from muxi_transports.memory.formation.access import UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.idempotency import once
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.audit import audited
 from muxi_transports.memory.formation.state.jobs import MAX_FAILURES, BadSchedule, Job, next_time, read_time
 from muxi_transports.memory.formation.times import iso
@@ -211,12 +211,12 @@ def _moment(seconds: float) -> str:
 _JOB = "/v1/scheduler/jobs/{job_id}"
 
 ROUTES = (
-    Route("GET", "/v1/scheduler", configuration, user=UserRule.OPTIONAL),
-    Route("GET", "/v1/scheduler/jobs", list_jobs, user=UserRule.FOR_CLIENT),
-    Route("POST", "/v1/scheduler/jobs", create_job, user=UserRule.OPTIONAL, body=_CREATE),
-    Route("GET", _JOB, get_job, user=UserRule.OPTIONAL),
-    Route("PUT", _JOB, update_job, user=UserRule.OPTIONAL, body=_UPDATE),
-    Route("DELETE", _JOB, delete_job, user=UserRule.OPTIONAL),
-    Route("POST", f"{_JOB}/pause", pause_job, user=UserRule.OPTIONAL),
-    Route("POST", f"{_JOB}/resume", resume_job, user=UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/scheduler", configuration, user=UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/scheduler/jobs", list_jobs, user=UserRule.FOR_CLIENT),
+    FormationRoute("POST", "/v1/scheduler/jobs", create_job, user=UserRule.OPTIONAL, body=_CREATE),
+    FormationRoute("GET", _JOB, get_job, user=UserRule.OPTIONAL),
+    FormationRoute("PUT", _JOB, update_job, user=UserRule.OPTIONAL, body=_UPDATE),
+    FormationRoute("DELETE", _JOB, delete_job, user=UserRule.OPTIONAL),
+    FormationRoute("POST", f"{_JOB}/pause", pause_job, user=UserRule.OPTIONAL),
+    FormationRoute("POST", f"{_JOB}/resume", resume_job, user=UserRule.OPTIONAL),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.audit import audited
 from muxi_transports.memory.formation.validation import Field, record, text
 
@@ -72,8 +72,8 @@ def _changed(incoming: Incoming, key: str, what: str, *, status: int = 200) -> S
 
 
 ROUTES = (
-    Route("GET", "/v1/secrets", list_secrets, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/secrets", list_secrets, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/secrets",
         create_secret,
@@ -81,8 +81,8 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("key", text, required=True), Field("value", text, required=True)),
     ),
-    Route("POST", "/v1/secrets/reload", reload_secrets, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("POST", "/v1/secrets/reload", reload_secrets, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "PUT",
         "/v1/secrets/{key}",
         update_secret,
@@ -90,5 +90,5 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("value", text, required=True)),
     ),
-    Route("DELETE", "/v1/secrets/{key}", delete_secret, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("DELETE", "/v1/secrets/{key}", delete_secret, Level.ADMIN, UserRule.OPTIONAL),
 )

@@ -7,7 +7,7 @@ import re
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Crash, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.agents import agent_of
 
 __all__ = ["ROUTES"]
@@ -64,9 +64,9 @@ def _fail_like_the_runtime(incoming: Incoming) -> None:
 
 
 ROUTES = (
-    Route("GET", "/v1/skills", list_skills, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/skills/{skill_name}", get_skill, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/agents/{agent_id}/skills", list_agent_skills, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/sops", list_sops, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/sops/{sop_name}", get_sop, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/skills", list_skills, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/skills/{skill_name}", get_skill, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/agents/{agent_id}/skills", list_agent_skills, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/sops", list_sops, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/sops/{sop_name}", get_sop, Level.CLIENT, UserRule.OPTIONAL),
 )

@@ -11,7 +11,7 @@ from muxi_transports.memory.formation.dialogue import Dialogue, begin
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.idempotency import once
 from muxi_transports.memory.formation.replies import report
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.triggers import BadFrontMatter, MissingData
 from muxi_transports.memory.formation.validation import Field, flag, mapping, record, text
 from muxi_transports.memory.world import Answer, Pause
@@ -98,7 +98,7 @@ def _name(incoming: Incoming) -> str:
 
 
 ROUTES = (
-    Route("GET", "/v1/triggers", list_triggers, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/triggers/{trigger_name}", get_trigger, Level.CLIENT, UserRule.OPTIONAL),
-    Route("POST", "/v1/triggers/{trigger_name}", fire, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),
+    FormationRoute("GET", "/v1/triggers", list_triggers, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/triggers/{trigger_name}", get_trigger, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("POST", "/v1/triggers/{trigger_name}", fire, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.users import User
 from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, anything, listing, parse_json, record, text
@@ -125,10 +125,10 @@ def _complaint(field: str, msg: str, kind: str, value: object) -> ApiError:
 
 
 ROUTES = (
-    Route("POST", "/v1/users/resolve", resolve, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/users/{identifier}", look_up, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/users/identifiers/{user_id}", list_identifiers, Level.CLIENT, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("POST", "/v1/users/resolve", resolve, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/users/{identifier}", look_up, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/users/identifiers/{user_id}", list_identifiers, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/users/identifiers",
         link,
@@ -136,5 +136,5 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("muxi_user_id", text), Field("identifiers", listing(anything), required=True)),
     ),
-    Route("DELETE", "/v1/users/identifiers/{identifier}", unlink, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("DELETE", "/v1/users/identifiers/{identifier}", unlink, Level.CLIENT, UserRule.OPTIONAL),
 )

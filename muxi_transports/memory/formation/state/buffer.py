@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from muxi_transports.memory.formation.state.users import Users
 
-__all__ = ["Buffer", "Cleared", "Message"]
+__all__ = ["Buffer", "BufferedMessage", "Cleared"]
 
 
 @dataclass(frozen=True)
-class Message:
+class BufferedMessage:
     """One message of a session.
 
     Args:
@@ -55,24 +55,24 @@ class Buffer:
     def __init__(self, users: Users) -> None:
         self._directory = users
         #: By the number of the user, of whom there may be several names.
-        self._users: dict[int, dict[str, list[Message]]] = {}
+        self._users: dict[int, dict[str, list[BufferedMessage]]] = {}
 
-    def append(self, user_id: str, session_id: str, message: Message) -> None:
+    def append(self, user_id: str, session_id: str, message: BufferedMessage) -> None:
         """Add a message to a session, which begins with its first one."""
         sessions = self._users.setdefault(self._directory.number(user_id), {})
         sessions.setdefault(session_id, []).append(message)
 
-    def restore(self, user_id: str, session_id: str, messages: list[Message]) -> None:
+    def restore(self, user_id: str, session_id: str, messages: list[BufferedMessage]) -> None:
         """Put a session in place of whatever was there."""
         self.clear(user_id, session_id)
         for message in messages:
             self.append(user_id, session_id, message)
 
-    def session(self, user_id: str, session_id: str) -> tuple[Message, ...]:
+    def session(self, user_id: str, session_id: str) -> tuple[BufferedMessage, ...]:
         """The messages of a session, oldest first; none where there is no such session."""
         return tuple(self._of(user_id).get(session_id, ()))
 
-    def sessions(self, user_id: str) -> list[tuple[str, Message]]:
+    def sessions(self, user_id: str) -> list[tuple[str, BufferedMessage]]:
         """Each session of a user with its last message, the latest first."""
         sessions = self._of(user_id)
         latest = [(session_id, messages[-1]) for session_id, messages in sessions.items()]
@@ -122,7 +122,7 @@ class Buffer:
         size = sum(len(json.dumps(message.on_wire())) for message in self._messages(user_id))
         return round(size / 1024, 2)
 
-    def _messages(self, user_id: str | None = None) -> list[Message]:
+    def _messages(self, user_id: str | None = None) -> list[BufferedMessage]:
         users = self._users.values() if user_id is None else [self._of(user_id)]
         return [message for sessions in users for messages in sessions.values() for message in messages]
 
@@ -130,6 +130,6 @@ class Buffer:
         """What was said in a role, by anybody."""
         return [message.text for message in self._messages() if message.role == role]
 
-    def _of(self, user_id: str) -> dict[str, list[Message]]:
+    def _of(self, user_id: str) -> dict[str, list[BufferedMessage]]:
         number = self._directory.number_of(user_id)
         return {} if number is None else self._users.get(number, {})

@@ -12,7 +12,7 @@ from muxi_transports.memory.formation.ed25519 import verify
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.times import iso
 
-__all__ = ["EVENT_TYPES", "Distilleries", "Distillery", "public_key"]
+__all__ = ["EVENT_TYPES", "Distilleries", "StoredDistillery", "public_key"]
 
 #: What a distillery can send.
 EVENT_TYPES = ("fact.extracted", "log.entry", "interaction.turn")
@@ -42,7 +42,7 @@ def public_key(text: str) -> bytes:
 
 
 @dataclass
-class Distillery:
+class StoredDistillery:
     """One sender.
 
     Args:
@@ -121,9 +121,9 @@ class Distilleries:
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._ids = ids
-        self._all: list[Distillery] = []
+        self._all: list[StoredDistillery] = []
 
-    def __iter__(self) -> Iterator[Distillery]:
+    def __iter__(self) -> Iterator[StoredDistillery]:
         return iter(self._all)
 
     def register(
@@ -135,14 +135,14 @@ class Distilleries:
         trust: str | None = None,
         *,
         distillery_id: str | None = None,
-    ) -> Distillery:
-        """Register a sender (see :class:`Distillery`).
+    ) -> StoredDistillery:
+        """Register a sender (see :class:`StoredDistillery`).
 
         Raises:
             ValueError: the key is none.
         """
         public_key(key)
-        distillery = Distillery(
+        distillery = StoredDistillery(
             len(self._all) + 1,
             distillery_id or self._ids.new(),
             name,
@@ -155,10 +155,10 @@ class Distilleries:
         self._all.append(distillery)
         return distillery
 
-    def get(self, distillery_id: str) -> Distillery | None:
+    def get(self, distillery_id: str) -> StoredDistillery | None:
         """A sender by id, also one that was revoked."""
         return next((one for one in self._all if one.id == distillery_id), None)
 
-    def revoke(self, distillery: Distillery) -> None:
+    def revoke(self, distillery: StoredDistillery) -> None:
         """Accept no more of a sender; once is enough."""
         distillery.revoked_at = distillery.revoked_at or self._clock.time()

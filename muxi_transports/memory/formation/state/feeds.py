@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from muxi_transports.memory.signal import Signal
 from muxi_transports.memory.world import AnswerStream, Idle
 
-__all__ = ["LEVELS", "Event", "Feeds"]
+__all__ = ["LEVELS", "FeedEvent", "Feeds"]
 
 #: The levels of the log, the lowest first.
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -21,7 +21,7 @@ _TOLD = ("chat.", "agent.", "workflow.", "task.")
 
 
 @dataclass(frozen=True)
-class Event:
+class FeedEvent:
     """Something that has happened.
 
     Args:
@@ -97,12 +97,12 @@ class Feeds:
     def __init__(self) -> None:
         self._feeds: list[_Feed] = []
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: FeedEvent) -> None:
         """Tell everybody whom it concerns."""
         for feed in list(self._feeds):
             feed.tell(event)
 
-    def open(self, wants: Callable[[Event], bool], frame: Callable[[Event], bytes]) -> AnswerStream:
+    def open(self, wants: Callable[[FeedEvent], bool], frame: Callable[[FeedEvent], bytes]) -> AnswerStream:
         """A stream of what happens from now on.
 
         Args:
@@ -140,14 +140,14 @@ class Feeds:
 class _Feed:
     """One who listens."""
 
-    def __init__(self, wants: Callable[[Event], bool], frame: Callable[[Event], bytes]) -> None:
+    def __init__(self, wants: Callable[[FeedEvent], bool], frame: Callable[[FeedEvent], bytes]) -> None:
         self._wants = wants
         self._frame = frame
         self.frames: deque[bytes] = deque()
         self.signal = Signal()
         self.ended = False
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: FeedEvent) -> None:
         if self._wants(event):
             self.frames.append(self._frame(event))
             self.signal.set()

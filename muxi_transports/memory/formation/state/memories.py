@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from muxi_transports.memory.formation.state.users import Users
 
-__all__ = ["SCOPES", "Memories", "Memory"]
+__all__ = ["SCOPES", "Memories", "StoredMemory"]
 
 #: Whose a memory can be.
 SCOPES = ("user", "group", "formation")
 
 
 @dataclass(frozen=True)
-class Memory:
+class StoredMemory:
     """One thing remembered.
 
     Args:
@@ -44,13 +44,13 @@ class Memories:
     def __init__(self, users: Users) -> None:
         self._users = users
         #: By id, with the number of the user: a name may lead to somebody else later.
-        self._memories: dict[str, tuple[int, Memory]] = {}
+        self._memories: dict[str, tuple[int, StoredMemory]] = {}
 
-    def add(self, memory: Memory) -> None:
+    def add(self, memory: StoredMemory) -> None:
         """Keep a memory."""
         self._memories[memory.id] = (self._users.number(memory.owner), memory)
 
-    def listed(self, owner: str, scopes: Collection[str] = SCOPES) -> list[Memory]:
+    def listed(self, owner: str, scopes: Collection[str] = SCOPES) -> list[StoredMemory]:
         """What a user sees, newest first: the user's own, and those of the whole formation."""
         mine = self._users.number_of(owner)
         seen = [
@@ -60,7 +60,7 @@ class Memories:
         ]
         return seen[::-1]
 
-    def of(self, number: int) -> list[Memory]:
+    def of(self, number: int) -> list[StoredMemory]:
         """What was written for a user, oldest first."""
         return [memory for whose, memory in self._memories.values() if whose == number]
 
@@ -68,18 +68,18 @@ class Memories:
         """The numbers of the users that something is remembered about."""
         return sorted({number for number, _ in self._memories.values()})
 
-    def remove(self, owner: str, memory_id: str) -> Memory | None:
+    def remove(self, owner: str, memory_id: str) -> StoredMemory | None:
         """Forget a memory; None where the user has none of that id."""
         number, memory = self._memories.get(memory_id, (None, None))
         if memory is None or number != self._users.number_of(owner):
             return None
         return self.drop(memory_id)
 
-    def drop(self, memory_id: str) -> Memory | None:
+    def drop(self, memory_id: str) -> StoredMemory | None:
         """Forget a memory, whosever it is; None where there is none of that id."""
         _, memory = self._memories.pop(memory_id, (None, None))
         return memory
 
-    def scope_id(self, memory: Memory) -> str | None:
+    def scope_id(self, memory: StoredMemory) -> str | None:
         """What the list calls the owner: the runtime's internal number of the user, as text."""
         return str(self._memories[memory.id][0]) if memory.scope == "user" else memory.scope_id

@@ -10,14 +10,14 @@ from muxi.clock import Clock
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
-__all__ = ["KEPT_SECONDS", "MemoryJob", "MemoryJobs"]
+__all__ = ["KEPT_SECONDS", "MemoryJobs", "RunningMemoryJob"]
 
 #: How long the result of a job is kept (the wire).
 KEPT_SECONDS = 300.0
 
 
 @dataclass
-class MemoryJob:
+class RunningMemoryJob:
     """One job: ``processing`` until it is ``completed`` or ``failed``.
 
     Args:
@@ -52,7 +52,7 @@ class MemoryJobs:
         self._clock = clock
         self._background = background
         self._lock = lock
-        self._jobs: dict[str, MemoryJob] = {}
+        self._jobs: dict[str, RunningMemoryJob] = {}
         #: How long a job takes, in seconds on the formation's clock; a test may set it.
         self.seconds: float = 1.0
 
@@ -64,7 +64,7 @@ class MemoryJobs:
         *,
         owner: object = None,
         facts: Mapping[str, object] | None = None,
-    ) -> MemoryJob:
+    ) -> RunningMemoryJob:
         """Begin a job.
 
         Args:
@@ -74,12 +74,12 @@ class MemoryJobs:
             owner: whose it is.
             facts: what the status says from the beginning.
         """
-        job = MemoryJob(job_id, kind, owner, self._clock.time(), dict(facts or {}))
+        job = RunningMemoryJob(job_id, kind, owner, self._clock.time(), dict(facts or {}))
         self._jobs[job_id] = job
         self._background.adopt(Work(self._steps(job, work), self._clock))
         return job
 
-    def get(self, kind: str, job_id: str) -> MemoryJob | None:
+    def get(self, kind: str, job_id: str) -> RunningMemoryJob | None:
         """A job that goes on, or ended lately."""
         self._tidy()
         job = self._jobs.get(job_id)
@@ -89,7 +89,7 @@ class MemoryJobs:
         """How many jobs of somebody go on."""
         return sum(1 for job in self._jobs.values() if (job.kind, job.owner, job.status) == (kind, owner, "processing"))
 
-    def _steps(self, job: MemoryJob, work: Callable[[], Mapping[str, object]]) -> Generator[Pause, None, None]:
+    def _steps(self, job: RunningMemoryJob, work: Callable[[], Mapping[str, object]]) -> Generator[Pause, None, None]:
         due = job.created_at + self.seconds
         yield Pause(self.seconds)
         with self._lock:

@@ -10,7 +10,7 @@ from typing import Any
 
 from muxi.errors import ConfigurationError
 
-__all__ = ["BadFrontMatter", "MissingData", "Trigger"]
+__all__ = ["BadFrontMatter", "MissingData", "TriggerTemplate"]
 
 _PLACEHOLDER = re.compile(r"\$\{\{\s*data\.([A-Za-z0-9_.-]+?)\s*\}\}")
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n?(.*)", re.DOTALL)
@@ -25,7 +25,7 @@ class BadFrontMatter(Exception):
 
 
 @dataclass(frozen=True)
-class Trigger:
+class TriggerTemplate:
     """One template.
 
     Args:

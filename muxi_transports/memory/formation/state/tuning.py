@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["CONTENT_LIMIT", "PATH", "PENDING_PATH", "Pass", "Tuner", "Tuning"]
+__all__ = ["CONTENT_LIMIT", "PATH", "PENDING_PATH", "Pass", "Tuner", "TuningState"]
 
 PATH = "formation/MUXI.md"
 PENDING_PATH = "formation/PENDING-MUXI.md"
@@ -25,7 +25,7 @@ class Pass:
     oversize: bool = False
 
 
-class Tuning:
+class TuningState:
     """The content of ``MUXI.md`` and the one suggestion that can be pending.
 
     Args:

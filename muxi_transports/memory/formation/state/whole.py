@@ -17,7 +17,7 @@ from muxi_transports.memory.formation.state.memories import Memories
 from muxi_transports.memory.formation.state.memory_jobs import MemoryJobs
 from muxi_transports.memory.formation.state.projections import Projections
 from muxi_transports.memory.formation.state.secrets import Secrets
-from muxi_transports.memory.formation.state.tuning import Tuning
+from muxi_transports.memory.formation.state.tuning import TuningState
 from muxi_transports.memory.formation.state.users import Users
 from muxi_transports.memory.work import Background
 
@@ -48,7 +48,7 @@ class State:
         self.users: Users = Users(clock, ids)
         self.secrets: Secrets = Secrets({**keys, **definition.secrets})
         self.audit: Audit = Audit(clock)
-        self.tuning: Tuning = Tuning(definition.tuning)
+        self.tuning: TuningState = TuningState(definition.tuning)
         self.credentials: Credentials = Credentials(self.users, clock, ids)
         self.channels: Channels = Channels(self.users)
         self.memory_jobs: MemoryJobs = MemoryJobs(clock, background, lock)

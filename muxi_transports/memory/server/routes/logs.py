@@ -6,7 +6,7 @@ import re
 
 from muxi_transports.memory.server.answers import plain, success
 from muxi_transports.memory.server.output import STREAMS
-from muxi_transports.memory.server.router import Route, Visit
+from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.server.routes.formations import found
 from muxi_transports.memory.world import Answer, begun
 
@@ -15,14 +15,14 @@ __all__ = ["ROUTES", "line_count"]
 _LINES, _MOST_LINES = 100, 10_000
 
 
-def line_count(visit: Visit) -> int:
+def line_count(visit: ServerVisit) -> int:
     """How many lines are asked for; what is no positive number is as good as none."""
     given = visit.value("lines")
     wanted = int(given) if re.fullmatch(r"\+?\d{1,18}", given, re.ASCII) else 0
     return min(wanted or _LINES, _MOST_LINES)
 
 
-def logs(visit: Visit) -> Answer:
+def logs(visit: ServerVisit) -> Answer:
     """The last lines of a formation, or those that it prints from now on."""
     hosted = found(visit)
     asked = visit.value("stream") or "all"
@@ -41,7 +41,7 @@ def logs(visit: Visit) -> Answer:
     return success({"formation_id": hosted.id, "logs": lines, "total_lines": totals})
 
 
-def download(visit: Visit) -> Answer:
+def download(visit: ServerVisit) -> Answer:
     """A formation's files as a zip."""
     hosted = found(visit)
     content = hosted.release.files.zipped(database=visit.value("db") == "true")
@@ -51,6 +51,6 @@ def download(visit: Visit) -> Answer:
 
 
 ROUTES = (
-    Route("GET", "/rpc/formations/{id}/logs", logs),
-    Route("GET", "/rpc/formations/{id}/download", download),
+    ServerRoute("GET", "/rpc/formations/{id}/logs", logs),
+    ServerRoute("GET", "/rpc/formations/{id}/download", download),
 )
