@@ -106,10 +106,10 @@ def test_every_kind_of_reply(client: FormationClient) -> None:
 
 MISTAKES = [
     ("replies: [", "1: this is no YAML"),
-    ("- a\n- b\n", "1: a mapping is expected here (formation, agents,"),
+    ("- a\n- b\n", "1: a mapping is expected here (replies, otherwise,"),
     ("formation: {id: a b}", "1: formation.id: an id is a part of URLs"),
     ("formation:\n  nam: x", "2: formation.nam: there is no such key; there are id, name, description, version"),
-    ("otherwise: a\notherwise: b", "2: otherwise: this is here for the second time"),
+    ("otherwise: a\notherwise: b", "2: otherwise: duplicate key"),
     ("otherwise:", "1: otherwise: a text is expected here, or one of text, pause"),
     ("replies: hello", "1: replies: a list is expected here, not 'hello'"),
     ("replies:\n- message: a", "2: replies[0]: 'reply' is missing"),
@@ -149,7 +149,7 @@ def test_all_mistakes_are_told_at_once(write: Any) -> None:
     with pytest.raises(ScriptError) as raised:
         write("formation: {nam: x}\nreplies:\n- message: a\ntrigers: {}\n")
     title, *lines = str(raised.value).splitlines()
-    assert title == "replies.yaml has 3 mistakes:"
+    assert title == "replies.yaml has 3 errors:"
     assert [line.split(":")[1] for line in lines] == ["1", "3", "4"]
 
 
