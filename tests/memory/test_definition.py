@@ -23,7 +23,7 @@ from muxi_transports.memory import (
     SopDefinition,
     read_formation,
 )
-from muxi_transports.memory.formation.state.secrets import Secrets, masked
+from muxi_transports.memory.formation.state.secrets import Secrets, mask_secret
 
 Write = Callable[[dict[str, str]], Path]
 
@@ -245,7 +245,7 @@ def test_a_definition_is_not_changed_by_what_happens() -> None:
     ],
 )
 def test_a_secret_shows_its_ends(value: str, shown: str) -> None:
-    assert masked(value) == shown
+    assert mask_secret(value) == shown
 
 
 def test_secrets_show_no_values_of_themselves() -> None:

@@ -1,4 +1,4 @@
-"""Serving until somebody says stop."""
+"""Serving until a signal ends it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     formation = _formation(script, arguments)
     server = _server(formation, arguments) if arguments.server else None
     world: World = OpenToBrowsers(Sandbox(formation=formation, server=server)) if server else formation
-    with _told() as stop:
+    with _stop_signal() as stop:
         try:
             with serve(LoggedWorld(world), arguments.port, host=arguments.host, path=arguments.uds) as served:
                 if server is not None:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
                 _wait(stop)
                 formation.end_feeds()
         except OSError as error:
-            print(f"muxi-client: {_refused(error, arguments)}", file=sys.stderr)
+            print(f"muxi-client: {_bind_error(error, arguments)}", file=sys.stderr)
             return MISUSED
     print("\nStopped.")
     return 0
@@ -89,7 +89,7 @@ def _server(formation: EmbeddedFormation, arguments: argparse.Namespace) -> Embe
 
 
 @contextmanager
-def _told() -> Iterator[threading.Event]:
+def _stop_signal() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -106,7 +106,7 @@ def _wait(stop: threading.Event) -> None:
         pass
 
 
-def _refused(error: OSError, arguments: argparse.Namespace) -> str:
+def _bind_error(error: OSError, arguments: argparse.Namespace) -> str:
     if arguments.uds:
         return f"cannot serve on the Unix socket {arguments.uds}: {error.strerror or error}"
     place = f"{arguments.host}:{arguments.port}"

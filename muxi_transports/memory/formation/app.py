@@ -13,7 +13,7 @@ from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, 
 from muxi_transports.memory.formation.router import Incoming, Router
 from muxi_transports.memory.formation.routes import ROUTES
 from muxi_transports.memory.formation.state.jobs import Job
-from muxi_transports.memory.formation.tasks import perform
+from muxi_transports.memory.formation.tasks import perform_job
 from muxi_transports.memory.formation.validation import parse_json, validate
 from muxi_transports.memory.world import Answer, Exchange, Pause
 
@@ -83,7 +83,7 @@ class EmbeddedFormation(FormationCore):
             answer = failure(error, request_id=self.ids.new("req_"), now=self.clock.time())
             if isinstance(error, Crash):
                 return Answer(answer.status, [*self._head(), *answer.headers], answer.body)
-        return self._dressed(request, answer)
+        return self._add_headers(request, answer)
 
     def _route(self, request: Request) -> Generator[Pause, None, Answer]:
         url = urlsplit(request.url)
@@ -107,7 +107,7 @@ class EmbeddedFormation(FormationCore):
             return result
         return (yield from result)
 
-    def _dressed(self, request: Request, answer: Answer) -> Answer:
+    def _add_headers(self, request: Request, answer: Answer) -> Answer:
         """An answer with the headers that all have, in the order of the wire."""
         tail = [("vary", "Origin")]
         if origin := request.headers.get("Origin"):
@@ -133,7 +133,7 @@ class EmbeddedFormation(FormationCore):
         return [("date", formatdate(self.clock.time(), usegmt=True)), ("server", "uvicorn")]
 
     def _perform_job(self, job: Job) -> Generator[Pause, None, str | None]:
-        return perform(self, job)
+        return perform_job(self, job)
 
     def __repr__(self) -> str:
         return f"EmbeddedFormation({self.formation_id!r})"

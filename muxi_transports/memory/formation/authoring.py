@@ -1,4 +1,4 @@
-"""What the author of a test gives a formation, and has happen in it."""
+"""The methods of a formation that tests use: agents, scripts, triggers, history, events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ A = TypeVar("A", bound=Agent)
 
 
 class FormationAuthoring:
-    """The part of a formation that its author works with."""
+    """Base of the embedded formation: the methods for tests."""
 
     clock: Clock
     ids: Ids
@@ -151,10 +151,10 @@ class FormationAuthoring:
         agent_id: str | None = None,
         data: Mapping[str, object] | None = None,
     ) -> None:
-        """Tell those who listen to ``/v1/events`` and ``/v1/logs`` that something has happened.
+        """Publish an event to ``/v1/events`` and ``/v1/logs``.
 
         Args:
-            event_type: what; ``/v1/events`` tells of ``chat.…``, ``agent.…``, ``workflow.…`` and ``task.…`` alone.
+            event_type: its type; ``/v1/events`` has ``chat.…``, ``agent.…``, ``workflow.…`` and ``task.…`` alone.
             message: the text for people.
             level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
             user_id: whom it concerns.
@@ -169,7 +169,7 @@ class FormationAuthoring:
             self.feeds.publish(event)
 
     def log(self, message: str, *, level: str = "info", event_type: str = "system.log", user_id: str = "0") -> None:
-        """Write to the log (``/v1/logs``); as :meth:`emit_event`, for what ``/v1/events`` does not tell of."""
+        """Write to the log (``/v1/logs``); as :meth:`emit_event`, for types that ``/v1/events`` leaves out."""
         self.emit_event(event_type, message, level=level, user_id=user_id)
 
     def end_feeds(self) -> None:

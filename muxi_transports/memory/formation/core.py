@@ -26,7 +26,7 @@ from muxi_transports.memory.formation.state.replays import Replays
 from muxi_transports.memory.formation.state.tracker import Tracker
 from muxi_transports.memory.formation.state.triggers import TriggerTemplate
 from muxi_transports.memory.formation.state.whole import State
-from muxi_transports.memory.formation.voice import Transcribe, transcript
+from muxi_transports.memory.formation.voice import Transcribe, transcribe_name
 from muxi_transports.memory.formation.webhooks import Webhooks
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Answer, Pause
@@ -56,10 +56,10 @@ class FormationCore(FormationAuthoring, ABC):
         definition: FormationDefinition | None = None,
         imitate: Iterable[Defect | str] = (),
         webhook_url: str | None = None,
-        transcribe: Transcribe = transcript,
+        transcribe: Transcribe = transcribe_name,
     ) -> None:
         self._imitated = defects(imitate)
-        #: What the formation is; a test may change it while the formation runs.
+        #: The definition of the formation; a test may change it while the formation runs.
         self.definition: FormationDefinition = FormationDefinition() if definition is None else definition
         if not isinstance(self.definition, FormationDefinition):
             raise ConfigurationError(f"a definition is a FormationDefinition, not a {type(definition).__name__}")
@@ -83,9 +83,9 @@ class FormationCore(FormationAuthoring, ABC):
         self.feeds: Feeds = Feeds()
         self.webhooks: Webhooks = Webhooks(self, webhook_url or self.definition.webhook_url)
         self.transcribe: Transcribe = transcribe
-        #: Held while the state changes, never while somebody waits.
+        #: Held while the state changes, never during a wait.
         self.lock: threading.RLock = threading.RLock()
-        #: Users, memories, secrets, jobs and whatever else it keeps.
+        #: Users, memories, secrets, jobs and the rest of the state.
         self.state: State = State(
             self.definition, self.keys.as_secrets(), self.clock, self.ids, self.background, self.lock
         )
@@ -99,11 +99,11 @@ class FormationCore(FormationAuthoring, ABC):
             self.trigger(trigger, template)
 
     def catch_up(self) -> None:
-        """Do the work in the background that is due by now."""
+        """Run the background work that is due."""
         self.background.catch_up()
 
     def work(self, steps: Generator[Pause, None, object]) -> None:
-        """Have something done in the background; its first step is taken when somebody next looks."""
+        """Run steps in the background; the first one runs when the background next catches up."""
         self.background.adopt(Work(steps, self.clock))
 
     def note(
@@ -118,7 +118,7 @@ class FormationCore(FormationAuthoring, ABC):
         agent_id: str | None = None,
         data: Mapping[str, object] | None = None,
     ) -> None:
-        """Tell of something that happened by itself: as :meth:`emit_event`, where the runtime would tell at all."""
+        """Publish an event of the formation's own, unless silent feeds are imitated."""
         if not self.imitates(Defect.SILENT_FEEDS):
             self.emit_event(
                 kind,
@@ -132,11 +132,11 @@ class FormationCore(FormationAuthoring, ABC):
             )
 
     def imitates(self, defect: Defect) -> bool:
-        """Whether the formation shall do this as wrongly as the recorded runtime."""
+        """True if this defect of the recorded runtime is to be imitated."""
         return defect in self._imitated
 
     def wrap(self, result: Success, *, request_id: str | None = None, idempotency_key: str | None = None) -> Answer:
-        """A result in its envelope."""
+        """Wrap a result in its envelope."""
         with self.lock:
             request_id = request_id or result.request_id or self.ids.new("req_")
         return success(result, request_id=request_id, idempotency_key=idempotency_key, now=self.clock.time())

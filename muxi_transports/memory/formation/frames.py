@@ -11,19 +11,19 @@ from muxi_transports.memory.formation.envelope import compact
 from muxi_transports.memory.formation.turns import TurnOutcome, TurnSteps, TurnToken
 from muxi_transports.memory.world import Pause
 
-__all__ = ["DONE", "KEEPALIVE", "KEEPALIVE_SECONDS", "early_error", "framed", "silence", "token", "ui"]
+__all__ = ["DONE", "KEEPALIVE", "KEEPALIVE_SECONDS", "early_error", "frame_tokens", "silence", "token", "ui"]
 
 KEEPALIVE = b": keepalive\n\n"
 DONE = b'event: done\ndata: {"finished":true}\n\n'
 #: One keepalive per second of silence.
 KEEPALIVE_SECONDS = 1.0
-#: How long a turn that never completes holds the connection.
+#: Seconds for which a turn that never completes holds the connection.
 SILENCE_SECONDS = 600
 
 _DUST = 1e-6
 
 
-def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Pause, None, TurnOutcome]:
+def frame_tokens(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Pause, None, TurnOutcome]:
     """A turn as frames, with keepalives where it is silent."""
     silent = 0.0
     with closing(steps):
@@ -49,7 +49,7 @@ def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Paus
 
 
 def silence() -> Iterable[bytes | Pause]:
-    """What the connection of a turn carries that never completes."""
+    """The keepalives of a turn that never completes."""
     for _ in range(SILENCE_SECONDS):
         yield Pause(KEEPALIVE_SECONDS)
         yield KEEPALIVE
@@ -75,5 +75,5 @@ def ui(widgets: Iterable[Mapping[str, object]]) -> bytes:
 
 
 def early_error(message: str, kind: str) -> bytes:
-    """The frame that ends a stream before it has begun in earnest; no ``done`` follows."""
+    """The frame that ends a stream before its first token; no ``done`` follows."""
     return b"event: error\ndata: " + compact({"error": message[:200], "type": kind}) + b"\n\n"

@@ -1,4 +1,4 @@
-"""Which route a request is for."""
+"""The routes of a formation, and the route of a request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FormationRoute", "Incoming", "Router"]
 
 @dataclass
 class Incoming:
-    """A request that has been let in and found valid.
+    """A request that is authorized and valid.
 
     Args:
         formation: who is asked.
@@ -48,7 +48,7 @@ class Incoming:
 
 
 #: A route's work. One that returns a generator is run step by step, and may wait; the others run at once,
-#: while nobody else changes the formation.
+#: with the formation locked.
 FormationHandler: TypeAlias = Callable[[Incoming], "Success | Answer | Generator[Pause, None, Answer]"]
 
 

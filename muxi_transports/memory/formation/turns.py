@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from muxi_transports.memory.formation.ids import Ids
     from muxi_transports.memory.formation.state.tracker import Tracked
 
-__all__ = ["TurnOutcome", "TurnSteps", "TurnToken", "attached", "run"]
+__all__ = ["TurnOutcome", "TurnSteps", "TurnToken", "artifact_data", "run"]
 
-#: What the runtime tells while it works; the tool count is that of the recorded formation.
+#: The texts of progress tokens; the tool count is that of the recorded formation.
 _TOOLS = 10
 _EMPTY = "[empty message]"
 
@@ -51,7 +51,7 @@ class TurnToken:
 
 @dataclass(frozen=True)
 class TurnOutcome:
-    """How a turn ended.
+    """The end of a turn.
 
     Args:
         kind: ``silent`` turns never complete, ``cancelled`` ones stopped at a checkpoint.
@@ -73,7 +73,7 @@ TurnSteps: TypeAlias = Generator["TurnToken | Pause", None, TurnOutcome]
 
 @dataclass
 class _Progress:
-    """What a reply has come to so far."""
+    """The part of a reply that has been made so far."""
 
     text: str = ""
     widgets: list[Mapping[str, object]] = field(default_factory=list)
@@ -103,7 +103,7 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
     yield TurnToken("thinking", "Analyzing your request...", _analysis(turn))
     progress = _Progress()
     if isinstance(reply, Later | Escalation):
-        # Whoever watches sees it to its end.
+        # A streamed turn runs to its end.
         yield Pause(reply.seconds)
         reply = reply.reply
     with closing(parts_of(reply)) as parts:
@@ -119,7 +119,7 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
     elif outcome.kind == "success":
         extras["agent_used"] = turn.agent_id
     if outcome.artifacts:
-        extras["artifacts"] = [attached(artifact, clock.time()) for artifact in outcome.artifacts]
+        extras["artifacts"] = [artifact_data(artifact, clock.time()) for artifact in outcome.artifacts]
     if progress.discontinuity:
         extras["stream_discontinuity"] = True
     return replace(outcome, completed=TurnToken("completed", outcome.content, extras))
@@ -171,7 +171,7 @@ def _deltas(part: str | Discontinuity, progress: _Progress, pace: float) -> Iter
             yield Pause(pace)
 
 
-def attached(artifact: Artifact, now: float) -> dict[str, object]:
+def artifact_data(artifact: Artifact, now: float) -> dict[str, object]:
     """An artifact as it rides on an answer."""
     kind = category(artifact.media_type)
     try:
@@ -192,7 +192,7 @@ def attached(artifact: Artifact, now: float) -> dict[str, object]:
 
 
 def _making(turn: Turn, artifact: Artifact) -> Iterator[TurnToken]:
-    """What the runtime tells while an agent makes a file."""
+    """The progress tokens of an agent that makes a file."""
     tool: dict[str, object] = {"tool_name": "generate_file"}
     agent: dict[str, object] = {"agent_name": turn.agent_id, "skip_rephrase": True}
     yield TurnToken("progress", "create the file", {"stage": "plan_step", **tool, **agent})
@@ -225,7 +225,7 @@ def _analysis(turn: Turn) -> dict[str, object]:
 
 
 class _Routing:
-    """What the runtime tells between its analysis and the first delta, in the order it was recorded."""
+    """The progress tokens between the analysis and the first delta, in recorded order."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -271,7 +271,7 @@ class _Routing:
 
 
 def _decomposition(turn: Turn, part: Approval, ids: Ids) -> Iterator[TurnToken]:
-    """What the runtime tells of a plan before it waits."""
+    """The progress tokens of a plan that waits for approval."""
     workflow: dict[str, object] = {"complexity_score": 9.0, "message_preview": turn.message}
     text = "This is a complex request. Let me break it down into steps..."
     yield TurnToken("planning", text, {"stage": "workflow_decomposition", **workflow})

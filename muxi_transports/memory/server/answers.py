@@ -12,7 +12,7 @@ __all__ = ["RpcError", "empty", "go_json", "phrase", "plain", "proxy_error", "su
 
 
 class RpcError(Exception):
-    """What a route of the server answers when it did not go well.
+    """The error of a route of the server.
 
     Args:
         status: the HTTP status.

@@ -12,7 +12,7 @@ from muxi.transport import Request
 from muxi_transports.memory.server.answers import RpcError, empty, unauthorized
 from muxi_transports.memory.server.auth import refusal
 from muxi_transports.memory.server.core import ServerCore
-from muxi_transports.memory.server.proxy import forward, proxied
+from muxi_transports.memory.server.proxy import forward, parse_target
 from muxi_transports.memory.server.router import ServerRoute, ServerRouter, ServerVisit
 from muxi_transports.memory.server.routes import ROUTES
 from muxi_transports.memory.world import Answer, Exchange, Pause
@@ -63,26 +63,26 @@ class EmbeddedServer(ServerCore):
         self.background.catch_up()
         url = urlsplit(request.url)
         path = unquote(url.path or "/", errors="surrogateescape")
-        if (clean := _cleaned(path)) != path:
+        if (clean := _clean_path(path)) != path:
             location = urlunsplit(("", "", quote(clean, errors="surrogateescape"), url.query, ""))
-            return self._dressed(empty(301, (("Location", location),)), matched=True)
-        target = proxied(path)
+            return self._add_headers(empty(301, (("Location", location),)), matched=True)
+        target = parse_target(path)
         if target is not None:
             registry = self.drafts if target.kind == "draft" else self.live
             hosted = registry.find(target.formation_id)
             answer = yield from forward(target, hosted, request, url, version=self.version)
             sdk = self._sdk_latest(request) if target.kind != "mcp" else None
-            return self._dressed(answer, matched=True, sdk=sdk)
+            return self._add_headers(answer, matched=True, sdk=sdk)
         found = _ROUTER.find(request.method, path)
         if found is None:
-            return self._dressed(RpcError(404, "Endpoint not found").answer(), matched=False)
+            return self._add_headers(RpcError(404, "Endpoint not found").answer(), matched=False)
         route, formation_id = found
         if route is None:
-            return self._dressed(empty(405), matched=False)
-        answer = yield from self._matched(route, ServerVisit(self, request, formation_id, url.query), path)
-        return self._dressed(answer, matched=True)
+            return self._add_headers(empty(405), matched=False)
+        answer = yield from self._run_route(route, ServerVisit(self, request, formation_id, url.query), path)
+        return self._add_headers(answer, matched=True)
 
-    def _matched(self, route: ServerRoute, visit: ServerVisit, path: str) -> Generator[Pause, None, Answer]:
+    def _run_route(self, route: ServerRoute, visit: ServerVisit, path: str) -> Generator[Pause, None, Answer]:
         if route.signed and (message := self._refusal(visit.request, path)) is not None:
             return unauthorized(message)
         try:
@@ -102,7 +102,7 @@ class EmbeddedServer(ServerCore):
             now=self.clock.time(),
         )
 
-    def _dressed(self, answer: Answer, *, matched: bool, sdk: str | None = None) -> Answer:
+    def _add_headers(self, answer: Answer, *, matched: bool, sdk: str | None = None) -> Answer:
         """An answer with the headers of the server; an unmatched route has no CORS headers (the wire)."""
         names = {name.lower() for name, _ in answer.headers}
         headers = [*_CORS, *answer.headers] if matched else list(answer.headers)
@@ -120,7 +120,7 @@ class EmbeddedServer(ServerCore):
         return f"EmbeddedServer({[hosted.id for hosted in self.live.listed()]!r})"
 
 
-def _cleaned(path: str) -> str:
+def _clean_path(path: str) -> str:
     """A path without empty and dotted segments; a slash at its end stays."""
     clean = posixpath.normpath(re.sub(r"/+", "/", path))
     return clean + "/" if path.endswith("/") and clean != "/" else clean

@@ -20,7 +20,7 @@ from muxi_transports.memory.work import Background
 
 __all__ = ["ServerCore"]
 
-#: Where the pool of ports begins, and how many there are (the wire).
+#: The first port of the pool, and the number of ports (the wire).
 _FIRST_PORT, _PORTS = 18200, 200
 _FIRST_PID = 20768
 
@@ -75,11 +75,11 @@ class ServerCore(ServerAuthoring):
         self.deploying: set[str] = set()
         #: Ids of which there has been an update, for a defect that outlives the formation.
         self.staged: set[str] = set()
-        #: Held while the state changes, never while somebody waits.
+        #: Held while the state changes, never during a wait.
         self.lock: threading.RLock = threading.RLock()
 
     def imitates(self, defect: ServerDefect) -> bool:
-        """Whether the server shall do this as wrongly as the recorded one."""
+        """True if this defect of the recorded server is to be imitated."""
         return defect in self._imitated
 
     def new_pid(self) -> int:
@@ -100,13 +100,13 @@ class ServerCore(ServerAuthoring):
         hosted.generation += 1
 
     def formation_for(self, formation_id: str, config: Config) -> EmbeddedFormation:
-        """What answers for a bundle: what was provided, else what runs already, else an echo with its agents."""
+        """The formation for a bundle: the provided one, else the running one, else an echo with its agents."""
         if (provided := self.provided.get(formation_id)) is not None:
             return provided
         return self._with_agents(self.find(formation_id) or EmbeddedFormation(formation_id, clock=self.clock), config)
 
     def draft_for(self, formation_id: str, config: Config) -> EmbeddedFormation:
-        """What answers for a draft that runs: an echo with its agents, apart from the live formation."""
+        """The formation for a running draft: an echo with its agents, apart from the live formation."""
         return self._with_agents(EmbeddedFormation(formation_id, clock=self.clock), config)
 
     def _with_agents(self, formation: EmbeddedFormation, config: Config) -> EmbeddedFormation:

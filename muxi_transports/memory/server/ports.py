@@ -30,12 +30,12 @@ class PortAllocator:
         self._first = first
         self._taken: set[int] = set()
         self._next = 0
-        #: How many there are; a test may change it.
+        #: The number of ports; a test may change it.
         self.total: int = total
 
     @property
     def allocated(self) -> int:
-        """How many are taken."""
+        """The number of ports taken."""
         return len(self._taken)
 
     def take(self) -> int:
@@ -55,11 +55,11 @@ class PortAllocator:
         raise PortsUsedUp(500, message)
 
     def give_back(self, port: int) -> None:
-        """Let go of a port; of one that is not taken, nothing comes."""
+        """Release a port. No effect if it is free."""
         self._taken.discard(port)
 
     def free(self, hosted: Hosted) -> None:
-        """Let go of the port of a formation, where it still has it: by now it may be another's."""
+        """Release the port of a formation, unless it has been released already."""
         if hosted.holds_port:
             hosted.holds_port = False
             self.give_back(hosted.port)

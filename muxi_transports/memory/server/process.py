@@ -38,7 +38,7 @@ def load_config(files: Files) -> Config:
 
 
 def resolve(server: ServerCore, config: Config, *, new: bool = False) -> Generator[Step, None, None]:
-    """Find the runtime that a formation asks for.
+    """Resolve the runtime version of a formation.
 
     Args:
         server: where it is to run.
@@ -63,9 +63,9 @@ def resolve(server: ServerCore, config: Config, *, new: bool = False) -> Generat
 
 
 def end(server: ServerCore, hosted: Hosted, status: str) -> None:
-    """The process is gone."""
+    """Record the end of a process."""
     if hosted.status != "starting":
-        # Whoever is starting it lets go of the port, once that is found out.
+        # The start in progress releases the port itself.
         server.ports.free(hosted)
     hosted.status, hosted.pid, hosted.alive = status, 0, False
     hosted.generation += 1
@@ -112,7 +112,7 @@ def await_health(
 
 
 def check_health(server: ServerCore, hosted: Hosted) -> bool | None:
-    """Ask a formation for its health, as looking at it does, and note what it says."""
+    """Check the health of a formation, and record the result."""
     if hosted.status in ("running", "unhealthy"):
         hosted.checked_at = server.clock.time()
         well = hosted.alive and hosted.id not in server.unwell
@@ -121,6 +121,6 @@ def check_health(server: ServerCore, hosted: Hosted) -> bool | None:
 
 
 def lose_draft(server: ServerCore, formation_id: str) -> None:
-    """What the recorded server does where a deployment fails."""
+    """Lose the draft of a failed deployment, if that defect is imitated."""
     if server.imitates(ServerDefect.FAILED_DEPLOY_LOSES_DRAFT):
         server.workspaces.pop(formation_id, None)

@@ -1,4 +1,4 @@
-"""The fields of a script's schemas: texts, numbers, lists, and whatever else YAML has."""
+"""The fields of a script's schemas: texts, numbers, lists and mappings."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Recipe:
 
     def __call__(self, turn: Turn) -> Reply:
         """Make the reply to a turn."""
-        return self.make(**{name: _finished(value, turn) for name, value in self.fields.items()})
+        return self.make(**{name: _fill_value(value, turn) for name, value in self.fields.items()})
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class PartsRecipe:
         return (part(turn) for part in self.parts)
 
 
-def _finished(value: object, turn: Turn) -> object:
+def _fill_value(value: object, turn: Turn) -> object:
     if isinstance(value, Template):
         return value.fill(turn)
     # An agent, where a reply is a field of another (`later`).

@@ -120,14 +120,14 @@ def _load_kind(name: str, value: object, groups: frozenset[str]) -> Agent:
         agent: Agent = schema.load(value)  # type: ignore[arg-type]  # the schema refuses what is no mapping
         return agent
     try:
-        shorthand: Agent = schema.load(_wrapped(schema.shorthand, value))
+        shorthand: Agent = schema.load(_wrap_shorthand(schema.shorthand, value))
     except ValidationError as error:
         messages = error.messages
         raise ValidationError(messages[schema.shorthand] if isinstance(messages, dict) else messages) from error
     return shorthand
 
 
-def _wrapped(name: str, value: Any) -> MappingNode:
+def _wrap_shorthand(name: str, value: Any) -> MappingNode:
     wrapped = MappingNode(value.node)
     wrapped[name] = value
     return wrapped
@@ -136,7 +136,7 @@ def _wrapped(name: str, value: Any) -> MappingNode:
 class KindSchema(ScriptSchema):
     """One kind of reply; its fields are the arguments of what it makes."""
 
-    #: What the fields are arguments of.
+    #: The callable that the fields are arguments of.
     kind: ClassVar[Any]
     #: The field that a bare value stands for. If it is the only field, there is no other form.
     shorthand: ClassVar[str | None] = None

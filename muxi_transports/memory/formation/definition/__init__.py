@@ -1,4 +1,4 @@
-"""What an embedded formation is: its agents, skills, servers, secrets and settings, as its author defines them."""
+"""The definition of an embedded formation: agents, skills, servers, secrets and settings."""
 
 from muxi_transports.memory.formation.definition.files import read_formation
 from muxi_transports.memory.formation.definition.formation import FormationDefinition

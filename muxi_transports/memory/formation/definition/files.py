@@ -35,7 +35,7 @@ _BLOCKS: Final = {
     "logging": "logging",
     "proactive": "proactive",
 }
-#: What a formation says of itself, and what is answered by other means.
+#: Keys that are read one by one, and keys that have no effect here.
 _ELSEWHERE = {"schema", "id", "formation_id", "name", "description", "version", "agents", "skills", "mcp", "server"}
 
 
@@ -128,7 +128,7 @@ def _agent(given: dict[str, object], where: str) -> AgentDefinition:
     knowledge = given.get("knowledge")
     sources = knowledge.get("sources") if isinstance(knowledge, dict) else knowledge
     return AgentDefinition(
-        id=_needed(given, "id", where),
+        id=_required_text(given, "id", where),
         name=_text(given, "name", where) or "",
         description=_text(given, "description", where) or "",
         system_message=_text(given, "system_message", where) or "",
@@ -148,7 +148,7 @@ def _server(given: dict[str, object], where: str) -> McpServerDefinition:
     args = given.get("args")
     auth = given.get("auth")
     return McpServerDefinition(
-        id=_needed(given, "id", where),
+        id=_required_text(given, "id", where),
         description=_text(given, "description", where) or "",
         command=_text(given, "command", where) or "",
         args=tuple(str(item) for item in args) if isinstance(args, list) else (),
@@ -210,7 +210,7 @@ def _mapping(value: object, where: str) -> dict[str, object]:
     return {str(key): item for key, item in value.items()}
 
 
-def _needed(given: dict[str, object], name: str, where: str) -> str:
+def _required_text(given: dict[str, object], name: str, where: str) -> str:
     text = _text(given, name, where)
     if not text:
         raise ConfigurationError(f"{where} has no {name!r}")

@@ -1,4 +1,4 @@
-"""A formation as its author defines it."""
+"""The definition of a formation, in code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 
 from muxi.errors import ConfigurationError
 from muxi_transports.memory.formation.definition import blocks
-from muxi_transports.memory.formation.definition.blocks import Block, filled
+from muxi_transports.memory.formation.definition.blocks import Block, fill_defaults
 from muxi_transports.memory.formation.definition.parts import (
     SCHEMA,
     AgentDefinition,
@@ -29,7 +29,7 @@ _SERVER: Block = {
 
 @dataclass(repr=False)
 class FormationDefinition:
-    """What a formation is. Everything has a default in the shape of the wire, and may be changed while it runs.
+    """The definition of a formation. Every part has a default and may be changed while the formation runs.
 
     ::
 
@@ -113,22 +113,22 @@ class FormationDefinition:
     @property
     def overlord_answered(self) -> Block:
         """The overlord with its defaults, as ``GET /v1/overlord`` has it."""
-        return filled(blocks.OVERLORD_ANSWERED, self.overlord)
+        return fill_defaults(blocks.OVERLORD_ANSWERED, self.overlord)
 
     @property
     def mcp_answered(self) -> Block:
         """The defaults of MCP servers, and the servers."""
-        return {**filled(blocks.MCP, self.mcp), "servers": [server.on_wire() for server in self.mcp_servers]}
+        return {**fill_defaults(blocks.MCP, self.mcp), "servers": [server.on_wire() for server in self.mcp_servers]}
 
     @property
     def webhook_url(self) -> str | None:
-        """Where the outcome of work in the background goes."""
+        """The URL for the results of background work."""
         url = self.async_.get("webhook_url")
         return url if isinstance(url, str) and url else None
 
     @property
     def buffer_size(self) -> int:
-        """How many messages the buffer is made for; a number for people only."""
+        """The configured size of the buffer in messages; it limits nothing."""
         buffer = self.memory.get("buffer")
         size = buffer.get("size") if isinstance(buffer, dict) else None
         return size if isinstance(size, int) else 0

@@ -13,13 +13,13 @@ SCHEMA = "1.0.0"
 
 @dataclass(frozen=True)
 class KnowledgeSource:
-    """Something that an agent has read.
+    """A source of an agent's knowledge.
 
     Args:
         id: its id.
         path: the file or folder it is, or the URL it is fetched from.
         documents: how many documents are in it.
-        broken: it cannot be read: fetching and rebuilding it fail.
+        broken: fetching and rebuilding it fail.
     """
 
     id: str
@@ -29,7 +29,7 @@ class KnowledgeSource:
 
     @property
     def remote(self) -> bool:
-        """Whether it is fetched from elsewhere."""
+        """True if it is fetched from a URL."""
         return "://" in self.path
 
     def on_wire(self) -> dict[str, object]:
@@ -46,7 +46,7 @@ class AgentDefinition:
         id: its id.
         name: its name for people; made of the id where there is none.
         description: what it is for.
-        system_message: what its model is told.
+        system_message: the system message of its model.
         knowledge: what it has read.
         source: where it is defined.
     """
@@ -130,7 +130,7 @@ class SopDefinition:
 
     @property
     def steps(self) -> int:
-        """How many numbered lines the content has."""
+        """The number of numbered lines in the content."""
         return len(re.findall(r"(?m)^\s*\d+[.)]\s", self.content))
 
     def in_list(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""``/v1/agents`` and ``/v1/knowledge``: the agents of the formation, and what they have read."""
+"""``/v1/agents`` and ``/v1/knowledge``: agents and their sources of knowledge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def agents_of(formation: FormationCore) -> list[AgentDefinition]:
     given = formation.agents.given or {formation.agents.default: echo}
     for agent_id, reply in given.items():
         if agent_id not in defined:
-            # Of an object that is called the class would speak, not its author.
+            # Of a callable object, the docstring is that of its class.
             text = inspect.getdoc(reply) if inspect.isfunction(reply) and reply is not echo else None
             summary = text.splitlines()[0] if text else "General-purpose assistant for answering questions"
             defined[agent_id] = AgentDefinition(agent_id, description=summary)
@@ -59,7 +59,7 @@ def get_agent(incoming: Incoming) -> Success:
 
 
 def sync_knowledge(incoming: Incoming) -> Success:
-    """Fetch what an agent has read elsewhere."""
+    """Fetch an agent's remote sources of knowledge."""
     agent = agent_of(incoming)
     remote = [source for source in agent.knowledge if source.remote]
     if not remote:
@@ -68,21 +68,21 @@ def sync_knowledge(incoming: Incoming) -> Success:
     sources = [source for source in remote if wanted in (None, source.id)]
     if not sources:
         raise ApiError(404, "RESOURCE_NOT_FOUND", f"Knowledge source '{wanted}' not found for agent '{agent.id}'")
-    results = [_synced(source) for source in sources]
+    results = [_sync_source(source) for source in sources]
     return Success("agent", "agent.knowledge.synced", {"agent_id": agent.id, "results": results})
 
 
 def rebuild_knowledge(incoming: Incoming) -> Success:
-    """Build the trees of what agents have read anew; the built-in agent's too, where none is named."""
+    """Rebuild the knowledge trees of one agent, or of all."""
     wanted = incoming.body.text("agent_id")
     formation = incoming.formation
     agents = [_agent(formation, wanted)] if wanted else [*agents_of(formation), _BUILT_IN]
     source_id = incoming.body.text("source_id")
-    rebuilt = {agent.id: _rebuilt(agent, source_id) for agent in agents}
+    rebuilt = {agent.id: _rebuild_agent(agent, source_id) for agent in agents}
     return Success("knowledge", "knowledge.trees.rebuilt", {"agents": rebuilt, "source_id": source_id})
 
 
-def _synced(source: KnowledgeSource) -> dict[str, object]:
+def _sync_source(source: KnowledgeSource) -> dict[str, object]:
     return {
         "source_id": source.id,
         "status": "failed" if source.broken else "synced",
@@ -91,7 +91,7 @@ def _synced(source: KnowledgeSource) -> dict[str, object]:
     }
 
 
-def _rebuilt(agent: AgentDefinition, source_id: str | None) -> dict[str, list[str]]:
+def _rebuild_agent(agent: AgentDefinition, source_id: str | None) -> dict[str, list[str]]:
     sources = [source for source in agent.knowledge if source_id in (None, source.id)]
     return {
         "rebuilt": [source.id for source in sources if not source.broken and source.documents],

@@ -48,7 +48,7 @@ def clear_session(incoming: Incoming) -> Success:
 
 
 def list_buffers(incoming: Incoming) -> Success:
-    """The one buffer there is, in numbers (deprecated on the wire)."""
+    """The figures of the one buffer (deprecated on the wire)."""
     buffer = incoming.formation.buffer
     users = buffer.total_users
     namespaces = {"user_synopsis_identity": users, "user_synopsis_context": users, "pending_clarification": 0}

@@ -52,12 +52,12 @@ def create_credential(incoming: Incoming) -> Success:
 
 def get_credential(incoming: Incoming) -> Success:
     """One of the user's credentials; another user's is not found."""
-    return Success("credential", "credentials.retrieved", _known(incoming).on_wire())
+    return Success("credential", "credentials.retrieved", _find_credential(incoming).on_wire())
 
 
 def delete_credential(incoming: Incoming) -> Success:
     """Forget one of the user's credentials."""
-    credential = _known(incoming)
+    credential = _find_credential(incoming)
     formation = incoming.formation
     same = [one for one in formation.state.credentials.of(incoming.owner) if one.service == credential.service]
     if len(same) > 1 and formation.imitates(Defect.TWO_CREDENTIALS_CANNOT_BE_DELETED):
@@ -67,7 +67,7 @@ def delete_credential(incoming: Incoming) -> Success:
     return Success("credential", "credentials.deleted", {"credential_id": credential.id, "deleted": True})
 
 
-def _known(incoming: Incoming) -> StoredCredential:
+def _find_credential(incoming: Incoming) -> StoredCredential:
     credential_id = incoming.params["credential_id"]
     credential = incoming.formation.state.credentials.get(incoming.owner, credential_id)
     if credential is None:

@@ -78,7 +78,7 @@ def ingest_distilled(incoming: Incoming) -> Success:
         sent = _read(distillery, given)
         if isinstance(sent, str):
             rejections.append({"index": index, "reason": sent})
-        elif (event := _taken(incoming, distillery, sent)) is None:
+        elif (event := _take_event(incoming, distillery, sent)) is None:
             duplicates += 1
         else:
             taken.append((index, event))
@@ -100,7 +100,7 @@ def ingest_distilled(incoming: Incoming) -> Success:
 
 
 def get_distilled(incoming: Incoming) -> Success:
-    """Where a batch stands; with the client key only for who sent it."""
+    """The status of a batch; with the client key, of one's own batches only."""
     processing_id = incoming.params["processing_id"]
     job = incoming.formation.state.memory_jobs.get(_KIND, processing_id)
     if job is None:
@@ -119,7 +119,7 @@ def _needs_block(incoming: Incoming) -> None:
 
 
 def _sender(incoming: Incoming, content: bytes) -> StoredDistillery:
-    """Who has signed the batch."""
+    """The distillery that signed the batch."""
     headers, formation = incoming.request.headers, incoming.formation
     sent = {}
     for name in ("ID", "Signature", "Timestamp"):
@@ -195,7 +195,7 @@ def _read(distillery: StoredDistillery, given: object) -> _Sent | str:
     return _Sent(kind, user_id, source_id, payload)
 
 
-def _taken(incoming: Incoming, distillery: StoredDistillery, sent: _Sent) -> MemoryEvent | None:
+def _take_event(incoming: Incoming, distillery: StoredDistillery, sent: _Sent) -> MemoryEvent | None:
     """The event that was taken in; None where it is a known one."""
     state = incoming.formation.state
     source, number = f"distillery:{distillery.name}", state.users.number(sent.user_id)

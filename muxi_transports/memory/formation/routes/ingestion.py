@@ -1,4 +1,4 @@
-"""What comes in from other systems: ``POST /v1/memories`` with a source, batches, their jobs, and provenance."""
+"""Ingestion: ``POST /v1/memories`` with a source, batches, their jobs, and provenance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from muxi_transports.memory.formation.validation import Field, anything, listing
 
 __all__ = ["MEMORY", "ROUTES", "check_content", "check_scope", "ingest", "status_of"]
 
-#: What a memory is sent as.
+#: The body of a memory.
 MEMORY = record(
     Field("content", anything),
     Field("type", text),
@@ -40,7 +40,7 @@ _UNCLASSIFIED = (
 
 
 def ingest(incoming: Incoming) -> Success:
-    """Take in one thing; a known one is not taken twice."""
+    """Ingest one item; a known one is reported as a duplicate."""
     formation = incoming.formation
     intake = _intake(incoming, {name: incoming.body.get(name) for name in _NAMES})
     seen = {"source": intake.source, "source_id": intake.source_id, "scope": intake.scope, "scope_id": intake.scope_id}
@@ -51,12 +51,12 @@ def ingest(incoming: Incoming) -> Success:
     _check_load(incoming)
     event = formation.state.ingestion.take(intake)
     job = _begin(incoming, [(0, intake, event)])
-    accepted = {"status": "accepted", "duplicate": False, "event_id": event.id, **seen, **_found(job)}
+    accepted = {"status": "accepted", "duplicate": False, "event_id": event.id, **seen, **_job_data(job)}
     return Success("memory_ingestion", "memory.ingestion.accepted", accepted, 202)
 
 
 def ingest_batch(incoming: Incoming) -> Success:
-    """Take in up to a hundred things, and say of each what became of it."""
+    """Ingest up to a hundred items, and report each one's status."""
     items = incoming.body.mappings("items")
     if not items:
         raise ApiError(422, "INVALID_PARAMS", "'items' must contain at least one item")
@@ -86,13 +86,13 @@ def ingest_batch(incoming: Incoming) -> Success:
                 result = {"status": "accepted", "event_id": event.id}
         results.append({**result, "index": index})
         counts[str(result["status"])] += 1
-    found = _found(_begin(incoming, taken)) if taken else {"processing_id": None}
+    found = _job_data(_begin(incoming, taken)) if taken else {"processing_id": None}
     data = {"processing_id": found.pop("processing_id"), "items": results, "counts": counts, **found}
     return Success("memory_ingestion", "memory.ingestion.accepted", data)
 
 
 def get_ingestion(incoming: Incoming) -> Success:
-    """Where a job stands, for five minutes after its end."""
+    """The status of a job, for five minutes after its end."""
     formation, processing_id = incoming.formation, incoming.params["processing_id"]
     job = formation.state.memory_jobs.get(_KIND, processing_id)
     if job is None:
@@ -104,7 +104,7 @@ def get_ingestion(incoming: Incoming) -> Success:
 
 
 def get_provenance(incoming: Incoming) -> Success:
-    """Where a memory comes from: an event and what it was made of, or all events about somebody or something."""
+    """The provenance of a memory: an event and its sources, or all events about a subject."""
     formation = incoming.formation
     number = formation.state.users.number_of(incoming.owner)
     events = formation.state.events
@@ -152,7 +152,7 @@ def check_content(given: Mapping[str, object]) -> None:
 
 
 def status_of(job: RunningMemoryJob) -> dict[str, object]:
-    """Where a job stands, as its route answers."""
+    """The status of a job."""
     status: dict[str, object] = {"processing_id": job.id, "status": job.status, "created_at": job.created_at}
     if job.completed_at is not None:
         status["completed_at"] = iso(job.completed_at, "Z")
@@ -210,7 +210,7 @@ def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, MemoryEvent]])
     return state.memory_jobs.start(formation.ids.new("ing_"), _KIND, work, owner=owner)
 
 
-def _found(job: RunningMemoryJob) -> dict[str, object]:
+def _job_data(job: RunningMemoryJob) -> dict[str, object]:
     return {"processing_id": job.id, "status_url": f"/v1/memories/ingestion/{job.id}"}
 
 

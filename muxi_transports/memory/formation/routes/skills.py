@@ -31,7 +31,7 @@ def get_skill(incoming: Incoming) -> Success:
 
 
 def list_agent_skills(incoming: Incoming) -> Success:
-    """What an agent can use: the skills of all, and its own."""
+    """List the skills of an agent: the public ones and its own."""
     _fail_like_the_runtime(incoming)
     agent = agent_of(incoming)
     skills = [skill.in_list() for skill in incoming.formation.definition.skills if skill.agent_id in (None, agent.id)]

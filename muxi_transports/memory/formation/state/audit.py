@@ -10,7 +10,7 @@ from muxi_transports.memory.formation.times import iso
 
 __all__ = ["RESOURCE_TYPES", "Audit", "AuditEntry"]
 
-#: What entries can be asked for by (the wire).
+#: The filters of the list of entries (the wire).
 RESOURCE_TYPES = ("agent", "secret", "mcp_server", "scheduler_job", "logging_destination", "async", "memory")
 
 

@@ -27,7 +27,7 @@ class BufferedMessage:
 
     @property
     def role(self) -> str:
-        """``user``, ``assistant``, or whatever a restored session says."""
+        """``user``, ``assistant``, or another role of a restored session."""
         return str(self.metadata.get("role", ""))
 
     def on_wire(self) -> dict[str, object]:
@@ -43,7 +43,7 @@ class BufferedMessage:
 
 @dataclass(frozen=True)
 class Cleared:
-    """What was cleared away."""
+    """The counts of what was cleared."""
 
     messages: int
     sessions: int
@@ -63,7 +63,7 @@ class Buffer:
         sessions.setdefault(session_id, []).append(message)
 
     def restore(self, user_id: str, session_id: str, messages: list[BufferedMessage]) -> None:
-        """Put a session in place of whatever was there."""
+        """Replace a session."""
         self.clear(user_id, session_id)
         for message in messages:
             self.append(user_id, session_id, message)
@@ -100,21 +100,21 @@ class Buffer:
 
     @property
     def total_users(self) -> int:
-        """How many users have messages here."""
+        """The number of users with messages."""
         return len(self._users)
 
     @property
     def total_sessions(self) -> int:
-        """How many sessions there are."""
+        """The number of sessions."""
         return sum(len(sessions) for sessions in self._users.values())
 
     @property
     def total_messages(self) -> int:
-        """How many messages there are."""
+        """The number of messages."""
         return len(self._messages())
 
     def count(self, user_id: str) -> int:
-        """How many messages a user has."""
+        """The number of a user's messages."""
         return len(self._messages(user_id))
 
     def kilobytes(self, user_id: str | None = None) -> float:
@@ -127,7 +127,7 @@ class Buffer:
         return [message for sessions in users for messages in sessions.values() for message in messages]
 
     def texts(self, role: str = "user") -> list[str]:
-        """What was said in a role, by anybody."""
+        """All texts of a role."""
         return [message.text for message in self._messages() if message.role == role]
 
     def _of(self, user_id: str) -> dict[str, list[BufferedMessage]]:

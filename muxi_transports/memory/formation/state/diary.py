@@ -48,7 +48,7 @@ class Diary:
         self._entries.setdefault(self._users.number(user_id), []).append(entry)
 
     def listed(self, user_id: str, since: date | None = None, until: date | None = None) -> Sequence[DiaryEntry]:
-        """What was written about a user, the newest day first, between two days that count."""
+        """List a user's entries, newest first, between two days, both included."""
         number = self._users.number_of(user_id)
         written = [] if number is None else self._entries.get(number, [])
         entries = sorted(written, key=lambda entry: entry.day, reverse=True)

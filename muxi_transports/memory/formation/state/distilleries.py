@@ -14,7 +14,7 @@ from muxi_transports.memory.formation.times import iso
 
 __all__ = ["EVENT_TYPES", "Distilleries", "StoredDistillery", "public_key"]
 
-#: What a distillery can send.
+#: The types of events.
 EVENT_TYPES = ("fact.extracted", "log.entry", "interaction.turn")
 
 _SCOPE: Mapping[str, object] = {
@@ -66,7 +66,7 @@ class StoredDistillery:
     trust: str
     created_at: float
     revoked_at: float | None = None
-    #: When it sent how many events, for its daily quota.
+    #: Times and counts of the events sent, for the daily quota.
     sent: list[tuple[float, int]] = field(default_factory=list)
 
     def on_wire(self, formation_id: str) -> dict[str, object]:
@@ -86,7 +86,7 @@ class StoredDistillery:
         }
 
     def has_signed(self, signature: str, timestamp: str, body: bytes) -> bool:
-        """Whether it has signed this body at this time."""
+        """True if the signature of this body at this time is the distillery's."""
         try:
             raw = base64.b64decode(signature, validate=True)
         except (binascii.Error, ValueError):
@@ -100,17 +100,17 @@ class StoredDistillery:
         return bound if isinstance(bound, int) else 0
 
     def accepts_type(self, event_type: str) -> bool:
-        """Whether it may send events of a type."""
+        """True if it may send events of a type."""
         types = self.scope.get("event_types")
         return isinstance(types, list) and event_type in types
 
     def accepts_user(self, user_id: str) -> bool:
-        """Whether it may send events of a user."""
+        """True if it may send events of a user."""
         users = self.scope.get("user_ids")
         return users == "all" or (isinstance(users, list) and user_id in users)
 
     def today(self, now: float) -> int:
-        """How many events it sent in the last twenty-four hours."""
+        """The number of events sent in the last 24 hours."""
         self.sent = [(at, count) for at, count in self.sent if now - at < _DAY]
         return sum(count for _, count in self.sent)
 

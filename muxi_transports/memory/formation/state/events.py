@@ -15,7 +15,7 @@ __all__ = ["FACT", "GRACE_DAYS", "INGESTED", "Events", "MemoryEvent"]
 INGESTED = "memory.ingested"
 FACT = "fact.extracted"
 
-#: How long a forgotten event can still be seen (the wire).
+#: Seconds for which a forgotten event is still visible (the wire).
 GRACE_DAYS = 30
 
 
@@ -143,7 +143,7 @@ class Events:
         return event if event is not None and event.number == number else None
 
     def known(self, number: int, source: str, source_id: str | None) -> MemoryEvent | None:
-        """What came in before from the same place under the same id."""
+        """Find the event that came from the same source under the same id."""
         if source_id is None:
             return None
         return next(
@@ -156,7 +156,7 @@ class Events:
         )
 
     def derived_from(self, event: MemoryEvent) -> list[MemoryEvent]:
-        """What was made of an event."""
+        """List the events derived from an event."""
         return [other for other in self._events.values() if other.parent == event.id and other.deleted_at is None]
 
     def of(self, number: int, kind: str | None = None) -> list[MemoryEvent]:
@@ -168,7 +168,7 @@ class Events:
         ]
 
     def about(self, number: int | None, subject: str) -> list[MemoryEvent]:
-        """A user's events about somebody or something."""
+        """List a user's events about a subject."""
         wanted = subject.casefold()
         events = [] if number is None else self.of(number)
         return [event for event in events if (event.subject or "").casefold() == wanted]
@@ -194,7 +194,7 @@ class Events:
             event.deleted_at = self._clock.time()
 
     def is_live(self, event_id: str) -> bool:
-        """Whether an event is there and not forgotten."""
+        """True if an event exists and is not forgotten."""
         event = self._events.get(event_id)
         return event is not None and event.deleted_at is None
 

@@ -1,4 +1,4 @@
-"""What comes in from other systems, and the facts that are found in it."""
+"""Ingestion: items from other systems, and the facts extracted from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Intake:
     """One thing that came in.
 
     Args:
-        content: whatever JSON can hold.
+        content: any JSON.
         source: where it comes from.
         source_id: its id there.
         user_id: whose memory it is for.
@@ -60,7 +60,7 @@ class Ingestion:
         self.extract: Extract = as_it_is
 
     def known(self, intake: Intake) -> MemoryEvent | None:
-        """What the same thing became when it came in before."""
+        """Find the event of an item that was ingested before."""
         number = self._users.number_of(intake.user_id)
         return None if number is None else self._events.known(number, intake.source, intake.source_id)
 

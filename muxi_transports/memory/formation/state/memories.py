@@ -25,7 +25,7 @@ class StoredMemory:
         metadata: as the wire lists it, with ``timestamp``.
         scope: one of :data:`SCOPES`.
         scope_id: the group; None otherwise.
-        event_id: the event it was made of; None where somebody wrote it down directly.
+        event_id: the event it was derived from; None for a memory that was added directly.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Memories:
 
     def __init__(self, users: Users) -> None:
         self._users = users
-        #: By id, with the number of the user: a name may lead to somebody else later.
+        #: By id, with the number of the user: a name may be given to another user later.
         self._memories: dict[str, tuple[int, StoredMemory]] = {}
 
     def add(self, memory: StoredMemory) -> None:
@@ -51,7 +51,7 @@ class Memories:
         self._memories[memory.id] = (self._users.number(memory.owner), memory)
 
     def listed(self, owner: str, scopes: Collection[str] = SCOPES) -> list[StoredMemory]:
-        """What a user sees, newest first: the user's own, and those of the whole formation."""
+        """List the memories visible to a user, newest first: the user's own and those of the formation."""
         mine = self._users.number_of(owner)
         seen = [
             memory
@@ -61,7 +61,7 @@ class Memories:
         return seen[::-1]
 
     def of(self, number: int) -> list[StoredMemory]:
-        """What was written for a user, oldest first."""
+        """List a user's own memories, oldest first."""
         return [memory for whose, memory in self._memories.values() if whose == number]
 
     def owners(self) -> list[int]:
@@ -81,5 +81,5 @@ class Memories:
         return memory
 
     def scope_id(self, memory: StoredMemory) -> str | None:
-        """What the list calls the owner: the runtime's internal number of the user, as text."""
+        """The owner in lists: the runtime's internal number of the user, as text."""
         return str(self._memories[memory.id][0]) if memory.scope == "user" else memory.scope_id

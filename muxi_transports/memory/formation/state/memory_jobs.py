@@ -12,7 +12,7 @@ from muxi_transports.memory.world import Pause
 
 __all__ = ["KEPT_SECONDS", "MemoryJobs", "RunningMemoryJob"]
 
-#: How long the result of a job is kept (the wire).
+#: Seconds for which the result of a job is kept (the wire).
 KEPT_SECONDS = 300.0
 
 
@@ -23,7 +23,7 @@ class RunningMemoryJob:
     Args:
         id: its id.
         kind: what it does.
-        owner: the number of the user it is for, or the id of the distillery; None where it is nobody's.
+        owner: the number of the user it is for, or the id of the distillery; None for a job without an owner.
         created_at: when it began, in seconds since the Unix epoch.
         facts: what its status says from the beginning.
     """
@@ -35,7 +35,7 @@ class RunningMemoryJob:
     facts: Mapping[str, object] = field(default_factory=dict)
     status: str = "processing"
     completed_at: float | None = None
-    #: What its status says at the end.
+    #: The result, for its status.
     result: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -53,7 +53,7 @@ class MemoryJobs:
         self._background = background
         self._lock = lock
         self._jobs: dict[str, RunningMemoryJob] = {}
-        #: How long a job takes, in seconds on the formation's clock; a test may set it.
+        #: Duration of a job in seconds on the formation's clock; a test may set it.
         self.seconds: float = 1.0
 
     def start(
@@ -86,7 +86,7 @@ class MemoryJobs:
         return job if job is not None and job.kind == kind else None
 
     def in_flight(self, kind: str, owner: object) -> int:
-        """How many jobs of somebody go on."""
+        """The number of an owner's running jobs."""
         return sum(1 for job in self._jobs.values() if (job.kind, job.owner, job.status) == (kind, owner, "processing"))
 
     def _steps(self, job: RunningMemoryJob, work: Callable[[], Mapping[str, object]]) -> Generator[Pause, None, None]:
@@ -99,7 +99,7 @@ class MemoryJobs:
             except Exception as error:
                 job.result = {"error": str(error) or type(error).__name__}
                 job.status = "failed"
-            # Somebody may look late; the job ended on time.
+            # The look-up may be late; the job ended on time.
             job.completed_at = due
 
     def _tidy(self) -> None:

@@ -1,4 +1,4 @@
-"""What is made of events: memories, and the counts of the other views."""
+"""Projections of events: memories, and the counts of the other views."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class MissingData(Exception):
 
 
 class BadFrontMatter(Exception):
-    """What is between the ``---`` lines of a template is not YAML."""
+    """The front matter of a template is not YAML."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TriggerTemplate:
         return list(dict.fromkeys(_PLACEHOLDER.findall(self.content)))
 
     def webhook(self) -> str | None:
-        """Where its results go; None where the front matter names no ``webhook``.
+        """The URL for its results; None if the front matter names no ``webhook``.
 
         Raises:
             BadFrontMatter: it cannot be read.

@@ -1,4 +1,4 @@
-"""Everything that an embedded formation keeps besides conversations, in one place."""
+"""The state of an embedded formation besides its conversations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["State"]
 
 
 class State:
-    """What a formation has at a moment; a test may look at all of it, and change it.
+    """The state of a formation; a test may read and change all of it.
 
     Args:
         definition: what it has at the start.
@@ -53,7 +53,7 @@ class State:
         self.channels: Channels = Channels(self.users)
         self.memory_jobs: MemoryJobs = MemoryJobs(clock, background, lock)
         self.memories: Memories = Memories(self.users)
-        #: What memories go back to.
+        #: The events that memories are derived from.
         self.events: Events = Events(clock, ids)
         self.projections: Projections = Projections(self.events, self.memories, ids)
         self.ingestion: Ingestion = Ingestion(self.users, self.events, self.projections)

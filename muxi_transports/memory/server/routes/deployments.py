@@ -1,4 +1,4 @@
-"""What waits for health checks: deploying, updating, starting, stopping, rolling back."""
+"""The routes that wait for health checks: deploy, update, start, stop, restart, roll back."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from muxi_transports.memory.server.config import check_id
 from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.registry import Hosted
 from muxi_transports.memory.server.router import ServerRoute, ServerVisit
-from muxi_transports.memory.server.routes.formations import found
-from muxi_transports.memory.server.steps import DeploymentSteps, perform
+from muxi_transports.memory.server.routes.formations import find_hosted
+from muxi_transports.memory.server.steps import DeploymentSteps, answer_steps
 from muxi_transports.memory.world import Answer, Pause
 
 __all__ = ["ROUTES", "deploying", "reserve", "updating"]
@@ -31,7 +31,7 @@ def deploy(visit: ServerVisit) -> Generator[Pause, None, Answer]:
         server.deploying.discard(formation_id)
         raise
     steps = deployment.deploy(server, formation_id, _version(request), content)
-    return (yield from perform(server, request, deploying(visit, formation_id, steps)))
+    return (yield from answer_steps(server, request, deploying(visit, formation_id, steps)))
 
 
 def reserve(visit: ServerVisit, formation_id: str) -> None:
@@ -59,7 +59,7 @@ def update(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Take a bundle and have it run in the place of what does."""
     server, request = visit.server, visit.request
     with server.lock:
-        hosted = found(visit)
+        hosted = find_hosted(visit)
         if hosted.updating:
             raise RpcError(409, "Formation is already being updated")
         hosted.updating = True
@@ -69,7 +69,7 @@ def update(visit: ServerVisit) -> Generator[Pause, None, Answer]:
         hosted.updating = False
         raise
     steps = deployment.update(server, hosted, _version(request), content)
-    return (yield from perform(server, request, updating(hosted, steps)))
+    return (yield from answer_steps(server, request, updating(hosted, steps)))
 
 
 def updating(hosted: Hosted, steps: DeploymentSteps) -> DeploymentSteps:
@@ -83,28 +83,28 @@ def updating(hosted: Hosted, steps: DeploymentSteps) -> DeploymentSteps:
 
 def start(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Start a formation."""
-    return perform(visit.server, visit.request, deployment.start(visit.server, visit.formation_id))
+    return answer_steps(visit.server, visit.request, deployment.start(visit.server, visit.formation_id))
 
 
 def restart(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Stop a formation and start it."""
-    return perform(visit.server, visit.request, deployment.restart(visit.server, visit.formation_id))
+    return answer_steps(visit.server, visit.request, deployment.restart(visit.server, visit.formation_id))
 
 
 def rollback(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Go back to the version before."""
-    return perform(visit.server, visit.request, deployment.rollback(visit.server, visit.formation_id))
+    return answer_steps(visit.server, visit.request, deployment.rollback(visit.server, visit.formation_id))
 
 
 def stop(visit: ServerVisit) -> Generator[Pause, None, Answer]:
-    """Stop a formation; told at the end alone."""
-    hosted = found(visit)
+    """Stop a formation; the answer has no steps."""
+    hosted = find_hosted(visit)
     if hosted.status in ("stopped", "stopping"):
         raise RpcError(409, "Formation is already stopped")
     forgotten = hosted.updated and visit.server.imitates(ServerDefect.STOP_FAILS_AFTER_UPDATE)
     if not hosted.alive or forgotten:
         raise RpcError(500, "Failed to stop formation")
-    return perform(visit.server, None, deployment.stop(visit.server, hosted))
+    return answer_steps(visit.server, None, deployment.stop(visit.server, hosted))
 
 
 def _announced_id(request: Request) -> str:

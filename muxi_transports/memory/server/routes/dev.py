@@ -22,7 +22,7 @@ __all__ = ["ROUTES"]
 
 
 class _DevError(Exception):
-    """What does not work."""
+    """The error of a development route."""
 
     def __init__(self, status: int, message: str, formation_id: str = "") -> None:
         super().__init__(message)
@@ -41,10 +41,10 @@ def run(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     server = visit.server
     try:
         with server.lock:
-            hosted = _started(visit)
+            hosted = _start_draft(visit)
     except _DevError as error:
         return error.answer()
-    work = Work(_healthy(visit, hosted), server.clock)
+    work = Work(_await_healthy(visit, hosted), server.clock)
     work.advance()
     if not work.done:
         server.background.adopt(work)
@@ -83,7 +83,7 @@ def _body(visit: ServerVisit) -> dict[str, str]:
     return given
 
 
-def _started(visit: ServerVisit) -> Hosted:
+def _start_draft(visit: ServerVisit) -> Hosted:
     server, body = visit.server, _body(visit)
     files, where = _files(visit, body)
     config = _config(files, where)
@@ -140,7 +140,7 @@ def _config(files: Files, where: str) -> Config:
     return config
 
 
-def _healthy(visit: ServerVisit, hosted: Hosted) -> Generator[Pause, None, str | None]:
+def _await_healthy(visit: ServerVisit, hosted: Hosted) -> Generator[Pause, None, str | None]:
     server, generation = visit.server, hosted.generation
     steps = process.await_health(server, hosted.id, lambda: hosted.generation != generation)
     while True:

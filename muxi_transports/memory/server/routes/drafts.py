@@ -17,7 +17,7 @@ from muxi_transports.memory.server.process import load_config
 from muxi_transports.memory.server.registry import Hosted
 from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.server.routes.deployments import deploying, reserve, updating
-from muxi_transports.memory.server.steps import DeploymentSteps, Done, Step, StepFailed, perform, wants_steps
+from muxi_transports.memory.server.steps import DeploymentSteps, Done, Step, StepFailed, answer_steps, wants_steps
 from muxi_transports.memory.server.workspace import DraftError, Workspace, clean_path, draft_answer
 from muxi_transports.memory.world import Answer, Pause
 
@@ -29,7 +29,7 @@ _FIELDS = ("action", "mode", "path", "content", "encoding")
 
 
 def files(visit: ServerVisit) -> Answer | Generator[Pause, None, Answer]:
-    """Do something with a draft; every answer but that of a deployment says how things stand afterwards."""
+    """Perform an action on a draft; every answer but that of a deployment has the resulting state."""
     server, formation_id = visit.server, visit.formation_id
     try:
         if problem := check_id(formation_id):
@@ -146,7 +146,8 @@ def _deploy(visit: ServerVisit) -> Answer | Generator[Pause, None, Answer]:
     """Deploy a draft as a new formation, or as an update.
 
     Raises:
-        DraftError: there is none, or its formation file cannot be read; told plainly, whatever the client wants.
+        DraftError: there is none, or its formation file cannot be read. The answer is plain JSON even if an event
+            stream is accepted.
     """
     server, formation_id, draft = visit.server, visit.formation_id, _workspace(visit)
     bundle = Bundle(draft.files.digest(), draft.files.copy())
@@ -159,11 +160,13 @@ def _deploy(visit: ServerVisit) -> Answer | Generator[Pause, None, Answer]:
         reserve(visit, formation_id)
         message = "Deploying new formation from draft..."
 
-        def launched() -> DeploymentSteps:
+        def launch_draft() -> DeploymentSteps:
             yield Step("validating", message)
             return (yield from deployment.launch(server, formation_id, config, bundle, from_draft=True))
 
-        return perform(server, visit.request, deploying(visit, formation_id, _based(draft, config.version, launched())))
+        return answer_steps(
+            server, visit.request, deploying(visit, formation_id, _rebase_draft(draft, config.version, launch_draft()))
+        )
     if live.updating:
         raise RpcError(409, "Formation is already being updated")
     return _replace(visit, draft, live, bundle, config.version)
@@ -181,21 +184,21 @@ def _replace(
             answer = draft_answer(conflict, draft, live)
             return Answer(200, [("Content-Type", "text/event-stream")], answer.body)
         if wants_steps(visit.request):
-            return perform(server, visit.request, _refused(message))
+            return answer_steps(server, visit.request, _fail_deploy(message))
         raise conflict
     if live.from_draft and server.imitates(ServerDefect.SECOND_DRAFT_DEPLOY_IS_NO_CHANGE):
         bundle = Bundle(live.release.digest, bundle.files)
     steps = deployment.replace(server, live, bundle, version=None)
-    return perform(server, visit.request, updating(live, _based(draft, version, steps)))
+    return answer_steps(server, visit.request, updating(live, _rebase_draft(draft, version, steps)))
 
 
-def _refused(message: str) -> DeploymentSteps:
+def _fail_deploy(message: str) -> DeploymentSteps:
     """Nothing but the error."""
     yield from ()
     raise StepFailed(409, message, "DeployConflict", "validating")
 
 
-def _based(draft: Workspace, version: str, steps: DeploymentSteps) -> DeploymentSteps:
+def _rebase_draft(draft: Workspace, version: str, steps: DeploymentSteps) -> DeploymentSteps:
     """The steps of a deployment, after which the draft is based on what is live then."""
     done: Done = yield from steps
     draft.base_version = version

@@ -1,4 +1,4 @@
-"""``/rpc/formations``: what is there, how it is, and that it shall be there no more."""
+"""``/rpc/formations``: list, inspect and delete formations."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from muxi_transports.memory.server.registry import Hosted, rfc3339
 from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.world import Answer
 
-__all__ = ["ROUTES", "found"]
+__all__ = ["ROUTES", "find_hosted"]
 
 
-def found(visit: ServerVisit) -> Hosted:
+def find_hosted(visit: ServerVisit) -> Hosted:
     """The live formation that the path names.
 
     Raises:
@@ -47,7 +47,7 @@ def list_all(visit: ServerVisit) -> Answer:
 
 def get(visit: ServerVisit) -> Answer:
     """One formation; its keys come sorted."""
-    hosted = found(visit)
+    hosted = find_hosted(visit)
     healthy = check_health(visit.server, hosted)
     data: dict[str, object] = {
         "created_at": rfc3339(hosted.created_at),
@@ -70,7 +70,7 @@ def get(visit: ServerVisit) -> Answer:
 
 def delete(visit: ServerVisit) -> Answer:
     """Stop a formation and forget it."""
-    hosted = found(visit)
+    hosted = find_hosted(visit)
     if hosted.staging is not None:
         hosted.staging.cancelled = True
     end(visit.server, hosted, hosted.status)
@@ -80,8 +80,8 @@ def delete(visit: ServerVisit) -> Answer:
 
 
 def cancel_update(visit: ServerVisit) -> Answer:
-    """Give up an update that is going on; the answer has no envelope."""
-    hosted = found(visit)
+    """Cancel a running update; the answer has no envelope."""
+    hosted = find_hosted(visit)
     staging, hosted.staging = hosted.staging, None
     if staging is None:
         raise RpcError(400, "No update in progress for this formation")

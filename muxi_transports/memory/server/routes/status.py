@@ -23,14 +23,14 @@ def health(visit: ServerVisit) -> Answer:
 
 
 def docs(visit: ServerVisit) -> Answer:
-    """Where the documentation is."""
+    """Redirect to the documentation."""
     answer = plain(302, f'<a href="{_DOCS}">Found</a>.\n\n'.encode(), "text/html; charset=utf-8")
     answer.headers.insert(0, ("Location", _DOCS))
     return answer
 
 
 def status(visit: ServerVisit) -> Answer:
-    """What the server runs and has room for. Formations that start or are unhealthy count in the total only."""
+    """The state of the server. Formations that are starting or unhealthy count in the total only."""
     server = visit.server
     states = [hosted.status for hosted in server.live.listed()]
     counts = {state: states.count(state) for state in ("crashed", "running", "stopped")}
