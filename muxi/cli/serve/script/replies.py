@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
@@ -117,14 +117,14 @@ def _load_parts(items: SequenceNode, groups: frozenset[str]) -> PartsRecipe:
 def _load_kind(name: str, value: object, groups: frozenset[str]) -> Agent:
     schema = (_PARTS | _WHOLES)[name](groups=groups)
     if schema.shorthand is None or (schema.fields.keys() != {schema.shorthand} and isinstance(value, MappingNode)):
-        agent: Agent = schema.load(value)  # type: ignore[arg-type]  # the schema refuses what is no mapping
-        return agent
+        loaded: Any = schema.load(value)  # type: ignore[arg-type]  # the schema refuses what is no mapping
+        return cast(Agent, loaded)
     try:
-        shorthand: Agent = schema.load(_wrap_shorthand(schema.shorthand, value))
+        shorthand: Any = schema.load(_wrap_shorthand(schema.shorthand, value))
     except ValidationError as error:
         messages = error.messages
         raise ValidationError(messages[schema.shorthand] if isinstance(messages, dict) else messages) from error
-    return shorthand
+    return cast(Agent, shorthand)
 
 
 def _wrap_shorthand(name: str, value: Any) -> MappingNode:
