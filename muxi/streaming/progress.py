@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -12,6 +11,7 @@ from muxi.context import Context
 from muxi.errors import ConnectionError, MuxiError, StreamInterrupted, TimeoutError
 from muxi.streaming.chat import EventReader
 from muxi.transport import AsyncResponse, Response
+from muxi.transport.once import Once
 
 __all__ = ["AsyncOpened", "Opened", "Progress"]
 
@@ -29,22 +29,22 @@ class Progress(Generic[E]):
         self._bounds = reader.bounds(context.options)
         self._stall = self._bounds.get("stall_timeout", math.inf)
         self._waiting_since = 0.0
-        self._end = threading.Lock()
+        self._end = Once()
 
     @property
     def ended(self) -> bool:
         """Whether the connection has been given up."""
-        return self._end.locked()
+        return self._end.claimed
 
     def claim_end(self) -> bool:
         """Whether it is for the caller to end the stream: true once, however many threads ask."""
-        return self._end.acquire(blocking=False)
+        return self._end.claim()
 
     @property
     def waiting(self) -> bool:
         """Whether there is no event to hand out and more may come."""
         reader = self.reader
-        return not (reader.ready or reader.over or self.left or self._end.locked())
+        return not (reader.ready or reader.over or self.left or self._end.claimed)
 
     @property
     def drained(self) -> bool:
