@@ -197,10 +197,10 @@ class FormationConfig(ClientConfig, _FormationAccess):
     cancel_on_close: bool | None = field(default=None, kw_only=True)
 
     def resolved(self) -> FormationConfig:
-        """A copy in which every setting has its value: this one's, the environment's, or the default.
+        """Return a copy with all settings resolved: this one's, the environment's, or the default.
 
         Raises:
-            ConfigurationError: a setting has no sense.
+            ConfigurationError: a setting is invalid.
         """
         self.check()
         if self.mode not in ("live", "draft"):
@@ -217,7 +217,7 @@ class FormationConfig(ClientConfig, _FormationAccess):
         return found
 
     def address(self) -> Address:
-        """Where the calls go.
+        """Return the address that calls go to.
 
         Raises:
             ConfigurationError: something is missing; the message names the arguments and the variables.
@@ -274,7 +274,7 @@ class ServerConfig(ClientConfig, _ServerAccess):
         return found
 
     def address(self) -> Address:
-        """Where the calls go.
+        """Return the address that calls go to.
 
         Raises:
             ConfigurationError: there is no URL; the message names the argument and the variable.
@@ -291,7 +291,7 @@ K = TypeVar("K", FormationConfig, ServerConfig)
 
 
 def settings_of(kind: type[K], cfg: K | None, settings: Mapping[str, Any]) -> K:
-    """The configuration out of what a constructor was given: one object, or its fields, or both.
+    """Return the configuration for the arguments of a constructor: one object, or its fields, or both.
 
     Raises:
         TypeError: an argument is unknown; the message has the nearest one that is not.
@@ -334,7 +334,7 @@ def _environment(name: str) -> str | None:
 
 
 def _key(argument: str, given: Secret | None, variable: str) -> Secret | None:
-    """The key with the white space around it gone, which copying tends to add."""
+    """Return a key without white space around it, or that of the environment."""
     if given is None or (isinstance(given, str) and not given.strip()):
         return _environment(variable)
     if isinstance(given, str):
@@ -345,7 +345,7 @@ def _key(argument: str, given: Secret | None, variable: str) -> Secret | None:
 
 
 def _checked_url(argument: str, url: str) -> str:
-    """The URL without the slash at its end, if it is one that calls can be appended to."""
+    """Return a URL without the slash at its end; refuse one that paths cannot be appended to."""
     given: object = url
     if not isinstance(given, str):
         raise ConfigurationError(f"{argument}= takes a URL as text, got {type(given).__name__}")
@@ -367,7 +367,7 @@ def _checked_url(argument: str, url: str) -> str:
 
 
 def _socket_url(argument: str, url: str) -> str:
-    """The address of a Unix socket in the one form that transports know: ``http+unix://%2Frun%2Fmuxi.sock/prefix``.
+    """Return the address of a Unix socket in the form of transports: ``http+unix://%2Frun%2Fmuxi.sock/prefix``.
 
     ``unix:///run/muxi.sock``, ``unix:/run/muxi.sock`` and ``unix:muxi.sock`` (below the working directory) are
     taken too; a path prefix follows after a colon, as nginx has it: ``unix:/run/muxi.sock:/prefix``.

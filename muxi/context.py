@@ -65,7 +65,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt or a call ended: with an error, or with a result and the answer behind it.
+    """The end of an attempt or a call: an error, or a result with its answer.
 
     A stream has no result: its events were the caller's.
     """

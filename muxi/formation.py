@@ -1,4 +1,4 @@
-"""The clients of a formation: configuration, operations and a driver, put together."""
+"""The clients of a formation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FormationOperations(
     AuditOperations,
     TuningOperations,
 ):
-    """Everything a formation can be asked."""
+    """All operations of a formation."""
 
 
 def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: FormationSettings) -> None:
@@ -74,7 +74,7 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
 
 
 class FormationClient(FormationOperations, Client):
-    """Talks to one formation.
+    """Client of one formation.
 
     ::
 
@@ -87,7 +87,7 @@ class FormationClient(FormationOperations, Client):
         settings: the fields of :class:`muxi.config.FormationConfig`, one by one.
 
     Raises:
-        ConfigurationError: a setting is missing or has no sense; the message names argument and variable.
+        ConfigurationError: a setting is missing or invalid; the message names argument and variable.
         PluginError: a plugin cannot be registered.
     """
 
@@ -102,7 +102,7 @@ class FormationClient(FormationOperations, Client):
 
 
 class AsyncFormationClient(FormationOperations, AsyncClient):
-    """Talks to one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
+    """Client of one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
 
     @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
@@ -115,8 +115,8 @@ class AsyncFormationClient(FormationOperations, AsyncClient):
 
 
 class RawFormationClient(FormationOperations, RawClient):
-    """What ``FormationClient.with_raw_response`` gives."""
+    """Type of ``FormationClient.with_raw_response``."""
 
 
 class AsyncRawFormationClient(FormationOperations, AsyncRawClient):
-    """What ``AsyncFormationClient.with_raw_response`` gives."""
+    """Type of ``AsyncFormationClient.with_raw_response``."""

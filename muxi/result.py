@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Meta:
-    """What is known of an answer beside its data."""
+    """The rest of an answer's envelope, and facts of its exchange."""
 
     #: The id under which the platform knows the request.
     request_id: str | None = None
@@ -57,7 +57,7 @@ class Result(dict[str, Any]):
         raise KeyError(key)
 
     def get(self, key: str, default: Any = None, /) -> Any:
-        """The data's value, else the envelope's, else the default."""
+        """Return the data's value, else the envelope's, else the default."""
         try:
             return self[key]
         except KeyError:
@@ -72,7 +72,7 @@ def _restore(data: dict[str, Any], meta: Meta) -> Result:
 
 
 def meta(result: object) -> Meta:
-    """The envelope's rest of a result: request id, idempotency key, timestamp, status, attempts.
+    """Return the rest of a result's envelope: request id, idempotency key, timestamp, status, attempts.
 
     Raises:
         TypeError: the value is not a result of a client's method.

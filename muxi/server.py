@@ -1,4 +1,4 @@
-"""The clients of a server: configuration, operations and a driver, put together."""
+"""The clients of a server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 
 
 class ServerOperations(ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations):
-    """Everything a server can be asked."""
+    """All operations of a server."""
 
 
 def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettings) -> None:
@@ -50,7 +50,7 @@ def _proxied(client: BaseClient, formation_id: str, settings: ProxiedSettings) -
 
 
 class ServerClient(ServerOperations, Client):
-    """Manages the formations of a server.
+    """Client that manages the formations of a server.
 
     ::
 
@@ -64,7 +64,7 @@ class ServerClient(ServerOperations, Client):
         settings: the fields of :class:`muxi.config.ServerConfig`, one by one.
 
     Raises:
-        ConfigurationError: a setting is missing or has no sense; the message names argument and variable.
+        ConfigurationError: a setting is missing or invalid; the message names argument and variable.
         PluginError: a plugin cannot be registered.
     """
 
@@ -74,7 +74,7 @@ class ServerClient(ServerOperations, Client):
 
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> FormationClient:
-        """A client of one of the server's formations, reached through the server's proxy.
+        """Return a client of one of the server's formations, reached through the server's proxy.
 
         It shares the connections of this client, and closing it leaves them open. What is not given is as for this
         client (time limits, retries, headers, plugins, logging); keys are read from the environment. It has retry
@@ -86,7 +86,7 @@ class ServerClient(ServerOperations, Client):
                 take; see :class:`muxi.config.FormationConfig`.
 
         Raises:
-            ConfigurationError: a setting has no sense, or this client is closed.
+            ConfigurationError: a setting is invalid, or this client is closed.
         """
         return FormationClient(**_proxied(self, formation_id, settings))
 
@@ -97,7 +97,7 @@ class ServerClient(ServerOperations, Client):
 
 
 class AsyncServerClient(ServerOperations, AsyncClient):
-    """Manages the formations of a server, for ``asyncio``; takes what :class:`ServerClient` takes."""
+    """Client that manages the formations of a server, for ``asyncio``; takes what :class:`ServerClient` takes."""
 
     @takes_fields_of(ServerConfig)
     def __init__(self, cfg: ServerConfig | None = None, **settings: Unpack[ServerSettings]) -> None:
@@ -115,8 +115,8 @@ class AsyncServerClient(ServerOperations, AsyncClient):
 
 
 class RawServerClient(ServerOperations, RawClient):
-    """What ``ServerClient.with_raw_response`` gives."""
+    """Type of ``ServerClient.with_raw_response``."""
 
 
 class AsyncRawServerClient(ServerOperations, AsyncRawClient):
-    """What ``AsyncServerClient.with_raw_response`` gives."""
+    """Type of ``AsyncServerClient.with_raw_response``."""

@@ -1,4 +1,4 @@
-"""What the clients have in common: how each colour runs calls, streams, procedures and iterations."""
+"""The base of all clients: runs calls, streams, procedures and iterations, in each colour."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class BaseClient:
 
     @property
     def clock(self) -> Clock:
-        """The clock that this client's waits and timestamps go by."""
+        """The clock of this client's waits and timestamps."""
         return self._core.clock
 
     @takes_fields_of(CallOptions, unchanged=True)
@@ -86,7 +86,7 @@ class BaseClient:
         return clone
 
     def _for_cancelling(self) -> Self:
-        """The same client for the cancel of a turn, whose plugins are not to wait for long either."""
+        """Return the same client with the short time limits of a cancel."""
         return self.with_options(timeout=CANCEL_TIMEOUT, deadline=CANCEL_TIMEOUT, max_retries=0)
 
     def _raw(self, cls: type[C]) -> C:
@@ -106,7 +106,7 @@ class BaseClient:
 
 
 class _SyncBase(BaseClient):
-    """How a sync client does things."""
+    """Runs exchanges, blocking."""
 
     def _transport(self) -> Transport:
         return cast(Transport, self._core.transport)
@@ -135,7 +135,7 @@ class _SyncBase(BaseClient):
                 try:
                     self._for_cancelling()._exchange(cancel)
                 except MuxiError as failed:
-                    logger.info("the turn that was left could not be cancelled: %s", failed)
+                    logger.info("the turn of a stream closed early could not be cancelled: %s", failed)
 
         opened = Opened(
             cast(Any, response), reader, context, on_event if hooks.has("muxi_event_received") else None, on_end
@@ -166,7 +166,7 @@ class Client(_SyncBase, Caller):
         return cast(T, self._open(given) if isinstance(given, StreamCall) else self._run(given))
 
     def close(self) -> None:
-        """Free the connections. Streams that are still open break; using the client afterwards is an error."""
+        """Close the connections. Open streams break; using the client afterwards is an error."""
         if not self._core.begin_closing():
             return
         try:
@@ -195,7 +195,7 @@ class Client(_SyncBase, Caller):
 
 
 class RawClient(_SyncBase, RawCaller):
-    """What ``with_raw_response`` of a sync client gives: the same methods, each with its HTTP answer."""
+    """``with_raw_response`` of a sync client: the same methods, each returning the HTTP answer too."""
 
     def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(self._exchange(call))
@@ -210,7 +210,7 @@ class RawClient(_SyncBase, RawCaller):
 
 
 class _AsyncBase(BaseClient):
-    """How an async client does things. It belongs to the event loop that first used it."""
+    """Runs exchanges, awaiting. It belongs to the event loop that first used it."""
 
     _asynchronous: ClassVar[bool] = True
 
@@ -254,7 +254,7 @@ class _AsyncBase(BaseClient):
                 try:
                     await self._for_cancelling()._exchange(cancel)
                 except MuxiError as failed:
-                    logger.info("the turn that was left could not be cancelled: %s", failed)
+                    logger.info("the turn of a stream closed early could not be cancelled: %s", failed)
 
         opened = AsyncOpened(
             cast(Any, response), reader, context, on_event if hooks.has("muxi_event_received") else None, on_end
@@ -321,7 +321,7 @@ class AsyncClient(_AsyncBase, AsyncCaller):
 
 
 class AsyncRawClient(_AsyncBase, AsyncRawCaller):
-    """What ``with_raw_response`` of an async client gives."""
+    """``with_raw_response`` of an async client: the same methods, each returning the HTTP answer too."""
 
     async def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(await self._exchange(call))
@@ -340,7 +340,7 @@ class AsyncRawClient(_AsyncBase, AsyncRawCaller):
 
 
 def raw_response(answer: ExchangeResult[Any] | None, *, data: Any = _AS_ANSWERED) -> RawResponse[Any]:
-    """A result with its HTTP answer.
+    """Return a result with its HTTP answer.
 
     Raises:
         TypeError: a procedure made no call at all, so that there is no answer.
@@ -361,7 +361,7 @@ def raw_response(answer: ExchangeResult[Any] | None, *, data: Any = _AS_ANSWERED
 
 
 def cancel_of(context: Context) -> Call[Any] | None:
-    """The call that stops the work behind a stream which the caller has left; None where that is not wanted."""
+    """Return the call that cancels the turn of a stream closed early, or None if none is to be sent."""
     call = context.call
     if not (isinstance(call, StreamCall) and call.cancel and context.request_id and context.options.cancel_on_close):
         return None

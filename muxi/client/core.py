@@ -1,4 +1,4 @@
-"""What one client and those made of it share: address, plugins, schemas, clock and connections."""
+"""The shared state of one client and its copies: address, plugins, schemas, clock and connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Core"]
 
 
 class Core:
-    """What a client shares with those that ``with_options`` and ``with_raw_response`` make of it."""
+    """State that a client shares with the copies that ``with_options`` and ``with_raw_response`` make."""
 
     def __init__(
         self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], *, asynchronous: bool
@@ -65,13 +65,13 @@ class Core:
         return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock)
 
     def begin_closing(self) -> bool:
-        """Whether this is the first to close; the others have nothing to do."""
+        """Return whether the caller is the first to close the client."""
         with self.lock:
             first, self._closing = not self._closing, True
             return first
 
     def take_transport(self) -> Transport | AsyncTransport | None:
-        """What is to be closed, once."""
+        """Mark the client as closed, and return the transport to close, once."""
         with self.lock:
             self.closed = True
             transport, self._transport = self._transport, None

@@ -131,7 +131,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
         """Copy name, docstring and signature of the description, with the result that the method returns.
 
         The signature belongs to a second function, which ``inspect`` finds by ``__wrapped__``: its annotations stay
-        texts until somebody asks for them. Evaluated for every endpoint they would cost an import 10 ms.
+        texts until they are asked for. Evaluated for every endpoint they would cost an import 10 ms.
         """
         describe = self._describe
         names = describe.__globals__ if result == "{0}" else {**describe.__globals__, **_RESULT_NAMES}

@@ -72,7 +72,7 @@ def exchange(call: Call[T], settings: ExchangeSettings) -> ExchangeSteps[Exchang
 
 
 def run_call(context: Context, settings: ExchangeSettings) -> ExchangeSteps[ExchangeResult[Any]]:
-    """The call from its first hook to its last."""
+    """Run a checked call from its first hook to its last."""
     call, hooks = context.call, settings.hooks
     try:
         if hooks.has("muxi_call_started"):
@@ -90,12 +90,12 @@ def run_call(context: Context, settings: ExchangeSettings) -> ExchangeSteps[Exch
 
 
 def finish(hooks: Hooks, context: Context, outcome: Outcome) -> ExchangeSteps[None]:
-    """Tell the plugins that the call has ended."""
+    """Call ``muxi_call_finished``."""
     yield from hooks.observe("muxi_call_finished", call=context.call, outcome=outcome, context=context)
 
 
 def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
-    """Check the call as far as that is possible without sending it."""
+    """Check a call before anything is sent, and return its context."""
     address, options, clock = settings.address, settings.options, settings.clock
     try:
         check_user(call)
@@ -126,7 +126,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
 
 
 def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps[ExchangeResult[Any]]:
-    """Attempt after attempt until there is an answer, or an error that stands."""
+    """Run attempts until one succeeds or may not be repeated."""
     call, hooks = context.call, settings.hooks
     body = body_of(call, context)
     unknown_before = False
@@ -155,7 +155,7 @@ def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps
 
 
 def check_answer(answer: ExchangeResult[Any], settings: ExchangeSettings, *, strict: bool) -> None:
-    """Look whether the answer is what the call returns. It has come, so that no repetition would better it.
+    """Check an answer against the schema of the call's result. A mismatch is never repeated.
 
     Raises:
         ValidationError: it is not, and ``strict`` is wanted; the error has the answer.
@@ -178,7 +178,7 @@ def check_answer(answer: ExchangeResult[Any], settings: ExchangeSettings, *, str
 def _retry_delay(
     error: MuxiError, context: Context, settings: ExchangeSettings, body: Body | None
 ) -> ExchangeSteps[float | None]:
-    """Seconds until the next attempt; None where there is none."""
+    """Return the seconds until the next attempt, or None if there is none."""
     if body is not None and not body.repeatable:
         return None
     keyed = context.request is not None and bool(context.request.headers.get("x-muxi-idempotency-key"))
@@ -196,7 +196,7 @@ def _retry_delay(
 
 
 def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None) -> ExchangeSteps[ExchangeResult[Any]]:
-    """One attempt: prepare, send, read, classify, decode."""
+    """Run one attempt: prepare, send, read, classify, decode."""
     call, hooks = context.call, settings.hooks
     url, method = context.url, call.method
     streaming = isinstance(call, StreamCall)
@@ -231,7 +231,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
 
 
 def _get_answer(request: Request, context: Context, hooks: Hooks) -> ExchangeSteps[AnyResponse]:
-    """The answer to a request, from a plugin or from the transport."""
+    """Get the answer to a request, from a plugin or from the transport."""
     response: AnyResponse | None = None
     if hooks.has("muxi_intercept"):
         response = yield from hooks.apply("muxi_intercept", first=True, request=request, context=context)
@@ -244,7 +244,7 @@ def _get_answer(request: Request, context: Context, hooks: Hooks) -> ExchangeSte
 
 
 def _send(request: Request, context: Context) -> ExchangeSteps[AnyResponse]:
-    """The transport's answer; read to its end unless it is a stream."""
+    """Send a request by the transport, and read the answer to its end unless it is a stream."""
     try:
         response: Response | AsyncResponse = yield SendRequest(request)
         if request.stream and response.status < 300:
@@ -259,7 +259,7 @@ def _send(request: Request, context: Context) -> ExchangeSteps[AnyResponse]:
 
 
 def _save(response: AnyResponse, request: Request, context: Context) -> ExchangeSteps[ExchangeResult[Any]]:
-    """The answer's body, on its way to disk."""
+    """Write the answer's body to the call's file."""
     call = context.call
     try:
         size: int = yield SaveBody(response, call)
@@ -271,9 +271,9 @@ def _save(response: AnyResponse, request: Request, context: Context) -> Exchange
 
 
 def _notify_plugins(response: AnyResponse, context: Context, hooks: Hooks) -> ExchangeSteps[AnyResponse]:
-    """The answer after the plugins have seen it: the same, or what one of them has put in its place."""
+    """Call ``muxi_response_received``, and return the answer or its replacement."""
     try:
-        replaced = yield from hooks.decide("muxi_response_received", everybody=True, response=response, context=context)
+        replaced = yield from hooks.decide("muxi_response_received", run_all=True, response=response, context=context)
     except BaseException as error:
         if not isinstance(response, BufferedResponse) and not isinstance(error, GeneratorExit):
             yield DiscardBody(response)
@@ -286,7 +286,7 @@ def _notify_plugins(response: AnyResponse, context: Context, hooks: Hooks) -> Ex
 
 
 def _check_stream(response: AnyResponse) -> ExchangeSteps[None]:
-    """Refuse an answer that is no event stream: its silence would pass for an empty one."""
+    """Refuse an answer that is not an event stream; read as one, it would seem empty."""
     if response.content_type == "text/event-stream":
         return
     content = response.content if isinstance(response, BufferedResponse) else (yield ReadBody(response))

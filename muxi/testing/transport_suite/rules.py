@@ -1,4 +1,4 @@
-"""What a rule of the suite is: a test with the sentence of the contract that it holds a transport to."""
+"""Rules of the suite: tests, each with the sentence of the contract that it proves."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def rule(text: str, why: str) -> Callable[[Callable[[S], None]], Callable[[S], N
 
 @contextmanager
 def explained(broken: Rule) -> Iterator[None]:
-    """Whatever goes wrong, as a rule that is broken."""
+    """Turn any failure into a broken rule."""
     try:
         yield
     except unittest.SkipTest:
