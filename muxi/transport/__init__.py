@@ -1,4 +1,4 @@
-"""The contract of transports, and the values that it speaks of: requests, responses, headers and bodies."""
+"""The contract of transports, its values, and the base of transports that are written once for both colours."""
 
 from muxi.transport.bodies import Body, BytesBody, FileBody, IterableBody, as_body
 from muxi.transport.contract import (
@@ -14,20 +14,36 @@ from muxi.transport.contract import (
     replayed_async,
 )
 from muxi.transport.headers import Headers
-from muxi.transport.stepped import iterate, iterate_async, run, run_async
+from muxi.transport.loop import iterate, iterate_async, run, run_async
+from muxi.transport.stepped import AsyncSteppedTransport, SendSteps, Stepped, SteppedTransport
+from muxi.transport.stepped_response import SteppedResponse
+from muxi.transport.steps import BlockingCall, BodySteps, Close, CloseSteps, Forward, NextChunk, ReadBody, Step
 
 __all__ = [
     "AnyResponse",
     "AsyncResponse",
+    "AsyncSteppedTransport",
     "AsyncTransport",
+    "BlockingCall",
     "Body",
+    "BodySteps",
     "BufferedResponse",
     "BytesBody",
+    "Close",
+    "CloseSteps",
     "FileBody",
+    "Forward",
     "Headers",
     "IterableBody",
+    "NextChunk",
+    "ReadBody",
     "Request",
     "Response",
+    "SendSteps",
+    "Step",
+    "Stepped",
+    "SteppedResponse",
+    "SteppedTransport",
     "Timeouts",
     "Transport",
     "as_body",

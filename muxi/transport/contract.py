@@ -24,6 +24,7 @@ __all__ = [
     "BufferedResponse",
     "Request",
     "Response",
+    "ResponseHead",
     "Timeouts",
     "Transport",
     "refuse_wrong_colour",
@@ -75,8 +76,15 @@ class Request:
         return f"Request({self.method} {redact_text(self.url)}, {self.headers!r})"
 
 
-class _ResponseHead:
-    """What both colours of response have in common."""
+class ResponseHead:
+    """Status, headers and HTTP version of an answer, of either colour.
+
+    Args:
+        status: the HTTP status.
+        headers: names and values.
+        reason: the phrase that came with the status.
+        http_version: such as ``1.1``.
+    """
 
     def __init__(
         self,
@@ -120,7 +128,7 @@ class _ResponseHead:
         return f"<{type(self).__name__} {self.status} {self.reason}>".replace(" >", ">")
 
 
-class Response(_ResponseHead, ABC):
+class Response(ResponseHead, ABC):
     """An answer whose body has not been read yet."""
 
     @abstractmethod
@@ -144,7 +152,7 @@ class Response(_ResponseHead, ABC):
             self.close()
 
 
-class AsyncResponse(_ResponseHead, ABC):
+class AsyncResponse(ResponseHead, ABC):
     """An answer whose body has not been read yet, for async clients."""
 
     @abstractmethod
@@ -163,7 +171,7 @@ class AsyncResponse(_ResponseHead, ABC):
             await self.close()
 
 
-class BufferedResponse(_ResponseHead):
+class BufferedResponse(ResponseHead):
     """An answer whose body is in memory: what plugins see, and what they return to answer by themselves.
 
     Args:
