@@ -10,6 +10,7 @@ from muxi.transport.contract import (
     Response,
     Timeouts,
     Transport,
+    UnreadResponse,
     replayed,
     replayed_async,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "SteppedTransport",
     "Timeouts",
     "Transport",
+    "UnreadResponse",
     "as_body",
     "iterate",
     "iterate_async",

@@ -27,6 +27,7 @@ __all__ = [
     "ResponseHead",
     "Timeouts",
     "Transport",
+    "UnreadResponse",
     "refuse_wrong_colour",
     "replayed",
     "replayed_async",
@@ -191,8 +192,10 @@ class BufferedResponse(ResponseHead):
         self.content = content
 
 
+#: An answer of either colour whose body has not been read yet.
+UnreadResponse = Response | AsyncResponse
 #: An answer of either colour, or one that has been read.
-AnyResponse = BufferedResponse | Response | AsyncResponse
+AnyResponse = BufferedResponse | UnreadResponse
 
 
 class _Replayed(Response):

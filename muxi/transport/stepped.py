@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, ca
 
 from muxi.clock import Clock
 from muxi.transport.contract import (
-    AnyResponse,
     AsyncResponse,
     AsyncTransport,
     BufferedResponse,
     Request,
     Response,
     Transport,
+    UnreadResponse,
     replayed,
     replayed_async,
 )
 from muxi.transport.loop import iterate, iterate_async, run, run_async
 from muxi.transport.stepped_response import AsyncSteppedResponse, SteppedResponse, SyncSteppedResponse
-from muxi.transport.steps import CloseSteps, Forward, Step
+from muxi.transport.steps import CloseSteps, Forward, Step, perform, perform_async
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,21 +47,29 @@ R = TypeVar("R", SyncSteppedResponse, AsyncSteppedResponse)
 
 # Any: a generator is sent what its last step had for an outcome.
 #: One request, step by step; returns a response of another transport, one in memory, or one whose body has steps too.
-SendSteps: TypeAlias = Generator[Step, Any, "AnyResponse | SteppedResponse"]
+SendSteps: TypeAlias = Generator[Step[Any], Any, "UnreadResponse | BufferedResponse | SteppedResponse"]
 
 
 class Stepped(ABC, Generic[T]):
-    """A transport for clients of both colours, in one class. Declare each colour in a class of its own::
+    """A transport for clients of both colours, in one class. Each colour is declared in a class of its own::
 
-        class Tagged(Stepped[T]): ...
+        class Counting(Stepped[T]):
+            def __init__(self, inner: T) -> None:
+                self.inner = inner
+                self.clock = inner.clock
+                self.sent = 0
+
+            def steps(self, request: Request) -> SendSteps:
+                self.sent += 1
+                return (yield from Forward(self.inner, request))
 
 
-        class TaggedTransport(Tagged[Transport], SteppedTransport): ...
+        class CountingTransport(Counting[Transport], SteppedTransport): ...
 
 
-        class AsyncTaggedTransport(Tagged[AsyncTransport], AsyncSteppedTransport): ...
+        class AsyncCountingTransport(Counting[AsyncTransport], AsyncSteppedTransport): ...
 
-    ``T`` is the class of the transports that it may hold.
+    ``T`` is the class of the transports that it holds.
     """
 
     #: :class:`~muxi.transport.Transport` or :class:`~muxi.transport.AsyncTransport`.
@@ -114,7 +122,7 @@ class SteppedTransport(Stepped[Transport], Transport):
         """Close the responses that are still being read, and what this transport has opened."""
         for response in self._open.interrupt():
             cast(SyncSteppedResponse, response).end("transport")
-        run(self.close_steps(), Step.do)
+        run(self.close_steps(), perform)
 
     def __enter__(self) -> Self:
         return self
@@ -149,7 +157,7 @@ class AsyncSteppedTransport(Stepped[AsyncTransport], AsyncTransport):
         """Close the responses that are still being read, and what this transport has opened."""
         for response in self._open.interrupt():
             await cast(AsyncSteppedResponse, response).end("transport")
-        await run_async(self.close_steps(), Step.do_async)
+        await run_async(self.close_steps(), perform_async)
 
     async def __aenter__(self) -> Self:
         return self
@@ -164,26 +172,26 @@ class _Sending:
     """One request on its way: the step that is being done, and the responses that were forwarded."""
 
     def __init__(self) -> None:
-        self.forwarded: list[AnyResponse] = []
-        self._step: Step | None = None
+        self.forwarded: list[UnreadResponse] = []
+        self._step: Step[Any] | None = None
         self._interrupted = False
 
-    def do(self, step: Step) -> object:
+    def do(self, step: Step[Any]) -> object:
         self._begin(step)
         return self._note(step, step.do())
 
-    async def do_async(self, step: Step) -> object:
+    async def do_async(self, step: Step[Any]) -> object:
         self._begin(step)
         return self._note(step, await step.do_async())
 
-    def _begin(self, step: Step) -> None:
+    def _begin(self, step: Step[Any]) -> None:
         self._step = step
         if self._interrupted:
             step.interrupt()
 
-    def _note(self, step: Step, outcome: object) -> object:
+    def _note(self, step: Step[Any], outcome: object) -> object:
         if isinstance(step, Forward):
-            self.forwarded.append(cast(AnyResponse, outcome))
+            self.forwarded.append(cast(UnreadResponse, outcome))
         return outcome
 
     def interrupt(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import cast
+from typing import Any, cast
 
 from muxi.errors import ConfigurationError, ConnectionError
-from muxi.transport.contract import AsyncResponse, Response, ResponseHead
+from muxi.transport.contract import AsyncResponse, Response, ResponseHead, UnreadResponse
 from muxi.transport.headers import Headers
 from muxi.transport.loop import run, run_async
-from muxi.transport.steps import BodySteps, CloseSteps, NextChunk, Step
+from muxi.transport.steps import BodySteps, CloseSteps, NextChunk, Step, perform, perform_async
 
 __all__ = ["AsyncSteppedResponse", "SteppedResponse", "SyncSteppedResponse", "transport_closed"]
 
@@ -36,20 +36,20 @@ class SteppedResponse(ResponseHead):
         headers: Headers | Iterable[tuple[str, str]],
         body: BodySteps,
         *,
-        inner: Response | AsyncResponse | None = None,
+        inner: UnreadResponse | None = None,
         left: Callable[[], CloseSteps] | None = None,
         reason: str = "",
         http_version: str = "1.1",
     ) -> None:
         super().__init__(status, headers, reason=reason, http_version=http_version)
         self.body: BodySteps = body
-        self.inner: Response | AsyncResponse | None = inner
+        self.inner: UnreadResponse | None = inner
         self.left: Callable[[], CloseSteps] | None = left
 
     @classmethod
     def around(
         cls,
-        inner: Response | AsyncResponse,
+        inner: UnreadResponse,
         body: BodySteps,
         *,
         headers: Headers | None = None,
@@ -85,7 +85,7 @@ class _BodyRun:
         self._lock = threading.Lock()
         self._working = False
         self._ended = False
-        self._step: Step | None = None
+        self._step: Step[Any] | None = None
         #: Who has closed the response before its end: the ``caller``, or the ``transport``.
         self.closed_by: str | None = None
         #: Whether the body was closed early and what follows from that is still to be done.
@@ -97,8 +97,8 @@ class _BodyRun:
         return self._ended or self.closed_by is not None
 
     def resume(
-        self, *, after: Step | None = None, outcome: object = None, error: BaseException | None = None
-    ) -> bytes | Step | None:
+        self, *, after: Step[Any] | None = None, outcome: object = None, error: BaseException | None = None
+    ) -> bytes | Step[Any] | None:
         """Go on to the next chunk or step; None where the body is over.
 
         Args:
@@ -117,7 +117,7 @@ class _BodyRun:
                 return None
             self._working = True
         ended = True
-        item: bytes | Step | None = None
+        item: bytes | Step[Any] | None = None
         try:
             item = self._body.send(outcome) if error is None else self._body.throw(error)
             ended = False
@@ -135,7 +135,7 @@ class _BodyRun:
                     self._step = item
         return item
 
-    def close(self, by: str) -> Step | None:
+    def close(self, by: str) -> Step[Any] | None:
         """Note that the response is closed; return the step that is being done, to be interrupted."""
         with self._lock:
             if self.is_over:
@@ -201,7 +201,7 @@ class SyncSteppedResponse(Response):
                 self._inner.close()
         finally:
             if self._run.clean_up() and self._left is not None:
-                run(self._left(), Step.do)
+                run(self._left(), perform)
 
     def close(self) -> None:
         self.end("caller")
@@ -280,7 +280,7 @@ class AsyncSteppedResponse(AsyncResponse):
         finally:
             await self._end_iteration()
             if self._run.clean_up() and self._left is not None:
-                await run_async(self._left(), Step.do_async)
+                await run_async(self._left(), perform_async)
 
     async def close(self) -> None:
         await self.end("caller")

@@ -5,25 +5,45 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from muxi.transport.contract import AnyResponse, AsyncResponse, AsyncTransport, Request, Response, Transport
+from muxi.transport.contract import AsyncResponse, AsyncTransport, Request, Response, Transport, UnreadResponse
 
-__all__ = ["BlockingCall", "BodySteps", "Close", "CloseSteps", "Forward", "NextChunk", "ReadBody", "Step"]
+__all__ = [
+    "BlockingCall",
+    "BodySteps",
+    "Close",
+    "CloseSteps",
+    "Forward",
+    "NextChunk",
+    "ReadBody",
+    "Step",
+    "perform",
+    "perform_async",
+]
 
 
-class Step(ABC):
+Outcome = TypeVar("Outcome", covariant=True)
+Value = TypeVar("Value")
+
+
+class Step(ABC, Generic[Outcome]):
     """One thing that a transport does, blocking in a sync transport and awaiting in an async one.
 
-    Derive from it for a step of your own: a wait, a semaphore, a call of a library with two interfaces.
+    A generator that is driven gets its outcome by ``outcome = yield from step``. Derive from it for a step of your own:
+    a wait, a semaphore, a call of a library with two interfaces.
     """
 
+    # Any: a generator is sent what its last step had for an outcome.
+    def __iter__(self) -> Generator[Step[Any], Any, Outcome]:
+        return cast(Outcome, (yield self))
+
     @abstractmethod
-    def do(self) -> object:
+    def do(self) -> Outcome:
         """Do it, blocking, and return its outcome."""
 
     @abstractmethod
-    async def do_async(self) -> object:
+    async def do_async(self) -> Outcome:
         """Do it in an event loop, and return its outcome."""
 
     def interrupt(self) -> None:
@@ -35,15 +55,14 @@ class Step(ABC):
         return
 
 
-# Any, here and below: a generator is sent what its last step had for an outcome.
 #: The body of a response: yields the chunks that the reader gets, and the steps between them.
-BodySteps: TypeAlias = Generator["bytes | Step", Any, None]
+BodySteps: TypeAlias = Generator["bytes | Step[Any]", Any, None]
 #: Steps that end without a result.
-CloseSteps: TypeAlias = Generator[Step, Any, None]
+CloseSteps: TypeAlias = Generator[Step[Any], Any, None]
 
 
 @dataclass(frozen=True)
-class Forward(Step):
+class Forward(Step[UnreadResponse]):
     """Send a request by another transport. The outcome is a response of that transport's colour, not yet read.
 
     Args:
@@ -54,22 +73,22 @@ class Forward(Step):
     transport: Transport | AsyncTransport
     request: Request
 
-    def do(self) -> AnyResponse:
+    def do(self) -> UnreadResponse:
         return cast(Transport, self.transport).send(self.request)
 
-    async def do_async(self) -> AnyResponse:
+    async def do_async(self) -> UnreadResponse:
         return await cast(AsyncTransport, self.transport).send(self.request)
 
 
 @dataclass(frozen=True)
-class ReadBody(Step):
+class ReadBody(Step[bytes]):
     """Read a response to its end. The outcome is its body.
 
     Args:
         response: a response that :class:`Forward` had for an outcome.
     """
 
-    response: AnyResponse
+    response: UnreadResponse
 
     def do(self) -> bytes:
         return cast(Response, self.response).read()
@@ -79,14 +98,14 @@ class ReadBody(Step):
 
 
 @dataclass(frozen=True)
-class Close(Step):
+class Close(Step[None]):
     """Close a response or a transport. There is no outcome.
 
     Args:
         target: what to close.
     """
 
-    target: AnyResponse | Transport | AsyncTransport
+    target: UnreadResponse | Transport | AsyncTransport
 
     def do(self) -> None:
         cast(Response, self.target).close()
@@ -96,33 +115,43 @@ class Close(Step):
 
 
 @dataclass(frozen=True)
-class BlockingCall(Step):
+class BlockingCall(Step[Value]):
     """Call a function that blocks: reads a file, computes for long. An async transport calls it in a thread.
 
     Args:
         function: the function. The outcome is what it returns.
     """
 
-    function: Callable[[], object]
+    function: Callable[[], Value]
 
-    def do(self) -> object:
+    def do(self) -> Value:
         return self.function()
 
-    async def do_async(self) -> object:
+    async def do_async(self) -> Value:
         import asyncio  # a sync program need not load it
 
         return await asyncio.to_thread(self.function)
 
 
 @dataclass(frozen=True)
-class NextChunk(Step):
+class NextChunk(Step["bytes | None"]):
     """Read the next chunk of the response that is wrapped; the outcome is None at its end.
 
     Only for the body of a :class:`~muxi.transport.SteppedResponse` that wraps another response.
     """
 
-    def do(self) -> object:
+    def do(self) -> bytes | None:
         raise TypeError("NextChunk is a step of the body of a SteppedResponse that wraps another response")
 
-    async def do_async(self) -> object:
+    async def do_async(self) -> bytes | None:
         return self.do()
+
+
+def perform(step: Step[Any]) -> object:
+    """Do a step, blocking."""
+    return step.do()
+
+
+async def perform_async(step: Step[Any]) -> object:
+    """Do a step, awaiting."""
+    return await step.do_async()
