@@ -1,5 +1,8 @@
 """The contract of transports, its values, and the base of transports that are written once for both colours."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from muxi.transport.bodies import Body, BytesBody, FileBody, IterableBody, as_body
 from muxi.transport.contract import (
     AnyResponse,
@@ -16,9 +19,11 @@ from muxi.transport.contract import (
 )
 from muxi.transport.headers import Headers
 from muxi.transport.loop import iterate, iterate_async, run, run_async
-from muxi.transport.stepped import AsyncSteppedTransport, SendSteps, Stepped, SteppedTransport
-from muxi.transport.stepped_response import SteppedResponse
-from muxi.transport.steps import BlockingCall, BodySteps, Close, CloseSteps, Forward, NextChunk, ReadBody, Step
+
+if TYPE_CHECKING:
+    from muxi.transport.stepped import AsyncSteppedTransport, SendSteps, Stepped, SteppedTransport
+    from muxi.transport.stepped_response import SteppedResponse
+    from muxi.transport.steps import BlockingCall, BodySteps, Close, CloseSteps, Forward, NextChunk, ReadBody, Step
 
 __all__ = [
     "AnyResponse",
@@ -56,3 +61,19 @@ __all__ = [
     "run",
     "run_async",
 ]
+
+#: Where the base of stepped transports is; loaded when it is first asked for, so that importing muxi stays quick.
+_HOMES = {
+    "stepped": ("AsyncSteppedTransport", "SendSteps", "Stepped", "SteppedTransport"),
+    "stepped_response": ("SteppedResponse",),
+    "steps": ("BlockingCall", "BodySteps", "Close", "CloseSteps", "Forward", "NextChunk", "ReadBody", "Step"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
