@@ -101,7 +101,7 @@ class Stepped(ABC, Generic[T]):
 class SteppedTransport(Stepped[Transport], Transport):
     """The sync colour of a :class:`Stepped` transport."""
 
-    colour = Transport
+    colour: ClassVar[type[Transport] | type[AsyncTransport]] = Transport
 
     def send(self, request: Request) -> Response:
         """Send, blocking; see :meth:`muxi.transport.Transport.send`."""
@@ -136,7 +136,7 @@ class SteppedTransport(Stepped[Transport], Transport):
 class AsyncSteppedTransport(Stepped[AsyncTransport], AsyncTransport):
     """The async colour of a :class:`Stepped` transport."""
 
-    colour = AsyncTransport
+    colour: ClassVar[type[Transport] | type[AsyncTransport]] = AsyncTransport
 
     async def send(self, request: Request) -> AsyncResponse:
         """Send, awaiting; see :meth:`muxi.transport.AsyncTransport.send`."""
