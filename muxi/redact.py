@@ -1,4 +1,4 @@
-"""What must not be shown: keys and signatures, wherever they could surface."""
+"""Redaction of keys and signatures in logs, errors, reprs and recordings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SECRET_HEADERS = frozenset(
     }
 )
 
-#: Other names (lower case) that somebody has said to hold secrets.
+#: Names (lower case) registered by :func:`keep_secret`.
 _kept_secret: set[str] = set()
 
 # What the headers of others that hold secrets have in their names.
@@ -54,28 +54,28 @@ _PARAMETER = re.compile(
 
 
 def is_secret_header(name: str) -> bool:
-    """Whether the value of this header must not be shown."""
+    """Return whether a header is secret, by its name."""
     lower = name.lower()
     return lower in SECRET_HEADERS or lower in _kept_secret or _SECRET_WORDS.search(name) is not None
 
 
 def is_secret_field(name: str) -> bool:
-    """Whether a field of this name holds secrets, by what is in its name."""
+    """Return whether a field is secret, by its name."""
     return re.search(_TELLTALE_FIELD, name, re.IGNORECASE) is not None
 
 
 def keep_secret(header: str) -> None:
-    """Show the value of this header nowhere from now on, whatever its name looks like."""
+    """Register a header as secret, whatever its name."""
     _kept_secret.add(header.lower())
 
 
 def mask(secret: str | None) -> str | None:
-    """A secret as it may be shown: nothing of it but that it is there."""
+    """Return the replacement of a secret; None for None."""
     return None if secret is None else REDACTED
 
 
 def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """``text`` without key-shaped words, signatures, passwords and secret parameters of URLs, and the given secrets."""
+    """Return ``text`` without keys, signatures, passwords and secret parameters of URLs, and the given secrets."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, REDACTED)
@@ -86,7 +86,7 @@ def redact_text(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
-    """JSON-like data with nothing secret in it: what is in fields of secret names, and what :func:`redact_text` finds.
+    """Return JSON-like data without secrets: values of secret fields, and what :func:`redact_text` finds.
 
     Numbers stay, whatever their field is called: ``total_tokens`` is no secret.
     """

@@ -24,12 +24,13 @@ from muxi import (
     meta,
     types,
 )
-from muxi.call import Call, StreamCall
+from muxi.call import Call
 from muxi.errors import ConfigurationError
 from muxi.schemas import SchemaRegistry
 from muxi.schemas.responses import _schema, response_schema
 from muxi.schemas.shapes import KINDS, fits, hints_of, is_record, options_of, origin_of
-from tests.core.answers import Colour, answer, chat_answer
+from muxi.streaming.call import StreamCall
+from tests.answers import Colour, answer, chat_answer
 from tests.formation.methods import calls
 
 MEMORY: dict[str, Any] = {

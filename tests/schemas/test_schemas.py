@@ -14,7 +14,7 @@ from muxi import ValidationError, hookimpl
 from muxi.call import Call, Key
 from muxi.schemas import SchemaRegistry, _request_schema
 from muxi.schemas.plain import _CHECKS, surely_fits
-from tests.core.answers import Colour, Playback, answer, chat_answer
+from tests.answers import Colour, Playback, answer, chat_answer
 
 
 def problems(call: Call[Any], registry: SchemaRegistry | None = None) -> dict[str, str]:

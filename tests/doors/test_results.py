@@ -11,7 +11,7 @@ import pytest
 
 from muxi import Meta, ServerError, meta
 from muxi.result import Result
-from tests.core.answers import Colour, plain
+from tests.answers import Colour, plain
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from muxi.plugins.retry import MAX_RETRY_AFTER, Retry, RetryBudget, backoff
 from muxi.plugins.signature import sign
 from muxi.server import ServerOperations
 from muxi.transport import BufferedResponse
-from tests.core.answers import (
+from tests.answers import (
     KEY_ID,
     SECRET_KEY,
     Colour,
@@ -110,14 +110,14 @@ def test_a_keyed_operation_without_its_key_is_not_safe(what: str) -> None:
 
 
 def test_every_operation_is_in_the_table_of_repetitions() -> None:
-    from muxi.client.endpoints import _CallEndpoint  # what an operation is
+    from muxi.client.endpoints import operation, stream  # what an operation is
 
     names = {
         name
         for operations in (FormationOperations, ServerOperations)
         for cls in operations.__mro__
         for name, found in vars(cls).items()
-        if isinstance(found, _CallEndpoint)
+        if isinstance(found, operation | stream)
     }
     assert names
     assert names - REPEATS.keys() == set()

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi import FormationClient, ServerClient, ValidationError
-from muxi.call import Call, Key, Repeat, StreamCall
+from muxi.call import Call, Key, Repeat
 from muxi.exchange.repeat import repeat_of
-from tests.core.answers import Colour, Playback, answer
+from muxi.streaming.call import StreamCall
+from tests.answers import Colour, Playback, answer
 
 
 def test_a_call_says_everything_about_itself() -> None:

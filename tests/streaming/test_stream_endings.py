@@ -18,7 +18,7 @@ from muxi.client.base import CANCEL_TIMEOUT
 from muxi.errors import (
     StreamInterrupted,
 )
-from tests.core.hello import ANSWER, COMPLETED, DONE, HELLO, LOST, PROXIED, WORLD, Diary
+from tests.hello import ANSWER, COMPLETED, DONE, HELLO, LOST, PROXIED, WORLD, Diary
 from tests.scripted import (
     HOLD,
     PATIENCE,

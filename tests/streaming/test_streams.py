@@ -17,7 +17,7 @@ from muxi.errors import (
     TurnFailed,
 )
 from muxi.transport import BufferedResponse
-from tests.core.hello import ANSWER, COMPLETED, DONE, FRAMES, Diary, types
+from tests.hello import ANSWER, COMPLETED, DONE, FRAMES, Diary, types
 from tests.scripted import (
     HOLD,
     Script,

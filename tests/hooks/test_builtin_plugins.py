@@ -9,7 +9,7 @@ import pytest
 import muxi.plugins
 from muxi.exchange.identifiers import random_id
 from muxi.hooks import Hooks
-from tests.core.answers import Colour
+from tests.answers import Colour
 
 NAMES = ["muxi.sdk_headers", "muxi.idempotency", "muxi.retry", "muxi.version_notice", "muxi.log", "muxi.auth"]
 

@@ -11,8 +11,8 @@ import pytest
 
 from muxi import STOP, ConnectionError, MuxiError, Outcome, PluginError, hookimpl, hookspecs
 from muxi.transport import BufferedResponse, Headers, Request
-from tests.core.answers import AsyncColour, Colour, Playback, answer, chat_events, failure
-from tests.core.diary import SPECS, Diary
+from tests.answers import AsyncColour, Colour, Playback, answer, chat_events, failure
+from tests.diary import SPECS, Diary
 
 #: What a failure in each hook does: it fails the constructor, decides the call, or is logged.
 REQUIRED = ("muxi_register_transports", "muxi_register_schemas")

@@ -21,24 +21,25 @@ from muxi import (
     RawResponse,
     ServerClient,
 )
-from muxi.call import Call, Pages, Procedure, StreamCall
+from muxi.call import Call, Pages, Procedure
 from muxi.client.base import AsyncClient, Client
-from muxi.client.endpoints import _CallEndpoint, _Endpoint, operation, pages, procedure, stream
+from muxi.client.endpoints import AnyEndpoint, Endpoint, operation, pages, procedure, stream
 from muxi.formation import AsyncRawFormationClient, FormationOperations, RawFormationClient
 from muxi.server import ServerOperations
+from muxi.streaming.call import StreamCall
 from muxi.types import ChatEvent, ChatResult, Memory, MemoryPage
-from tests.core.answers import AsyncPlaybackTransport, Colour, Playback, answer
+from tests.answers import AsyncPlaybackTransport, Colour, Playback, answer
 
 CLIENTS: list[type] = [FormationClient, AsyncFormationClient, ServerClient, AsyncServerClient]
 
 
-def endpoints(cls: type) -> dict[str, _Endpoint]:
+def endpoints(cls: type) -> dict[str, AnyEndpoint]:
     operations: type = FormationOperations if issubclass(cls, FormationOperations) else ServerOperations
     return {
         name: found
         for base in reversed(operations.__mro__)
         for name, found in vars(base).items()
-        if isinstance(found, _Endpoint)
+        if isinstance(found, Endpoint)
     }
 
 
@@ -118,7 +119,7 @@ def test_help_can_be_had(cls: type) -> None:
 @pytest.mark.parametrize("cls", CLIENTS)
 def test_calls_can_be_had_as_values_where_one_call_is_made(cls: type) -> None:
     for name, kind in endpoints(cls).items():
-        assert hasattr(getattr(cls, name), "call") is isinstance(kind, _CallEndpoint)
+        assert hasattr(getattr(cls, name), "call") is isinstance(kind, operation | stream)
 
 
 def test_a_wrong_argument_is_told_like_that_of_any_method(colour: Colour) -> None:

@@ -12,7 +12,7 @@ import pytest
 from muxi import AsyncFormationClient, ConfigurationError, FormationClient, hookimpl, register_transport, registry
 from muxi.registry import TransportPair, TransportRegistry
 from muxi.transport import AsyncTransport, Transport
-from tests.core.answers import AsyncPlaybackTransport, Colour, Playback, PlaybackTransport, answer
+from tests.answers import AsyncPlaybackTransport, Colour, Playback, PlaybackTransport, answer
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def test_installed_transports_are_found(colour: Colour, install: Install) -> None:
-    here = "from tests.core.test_registry import Own, AsyncOwn, TransportPair\n"
+    here = "from tests.doors.test_registry import Own, AsyncOwn, TransportPair\n"
     install("pair", here + "pair = TransportPair(Own, AsyncOwn)\n", "pair")
     install("lone", here, "AsyncOwn" if colour.asynchronous else "Own")
     for name in ("pair", "lone"):

@@ -14,8 +14,8 @@ from muxi import STOP, ConfigurationError, Context, Outcome, PluginError, hookim
 from muxi.hooks import Await, Hooks
 from muxi.hooks import installed as installed_plugins
 from muxi.transport import Request
-from tests.core.answers import Colour, Playback, answer, chat_answer, refused
-from tests.core.diary import SPECS, Diary
+from tests.answers import Colour, Playback, answer, chat_answer, refused
+from tests.diary import SPECS, Diary
 
 
 @pytest.mark.parametrize("hook", SPECS)
@@ -246,7 +246,7 @@ def test_built_in_plugins_can_be_gone_without_or_replaced_by_name() -> None:
 
 
 def test_a_hook_without_implementations_is_known_as_such() -> None:
-    found = Hooks(plugins=[Diary()], disabled=["tests.core.diary.Diary"])
+    found = Hooks(plugins=[Diary()], disabled=["tests.diary.Diary"])
     assert not any(found.has(name) for name in SPECS)
 
 

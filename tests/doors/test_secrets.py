@@ -27,7 +27,7 @@ from muxi.plugins import auth
 from muxi.plugins.secret import KeySource
 from muxi.redact import REDACTED, is_secret_header, mask, redact_text
 from muxi.transport import Headers, Request
-from tests.core.answers import Colour, Playback, answer, chat_answer, chat_events, died, failure, flat, refused
+from tests.answers import Colour, Playback, answer, chat_answer, chat_events, died, failure, flat, refused
 
 #: None of them looks like a key, so that no pattern finds them.
 CLIENT, ADMIN, SECRET, HEADER, PASSWORD = "hush-client", "hush-admin", "hush-secret", "hush-header", "hush-word"

@@ -13,8 +13,8 @@ import pytest
 from muxi import AuthenticationError, MuxiError, Outcome, PluginError, hookimpl, hookspecs
 from muxi.clock import SystemClock
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import AsyncColour, Colour, Playback, answer, chat_events, events, failure, refused
-from tests.core.diary import SPECS, Diary
+from tests.answers import AsyncColour, Colour, Playback, answer, chat_events, events, failure, refused
+from tests.diary import SPECS, Diary
 
 
 def test_the_diary_knows_every_hook() -> None:
@@ -451,7 +451,8 @@ def test_a_hook_that_fails_is_logged_with_its_traceback(caplog: pytest.LogCaptur
 
 
 def test_frames_that_no_reader_knows_reach_the_hook_as_they_are(colour: Colour) -> None:
-    from muxi.call import Key, StreamCall
+    from muxi.call import Key
+    from muxi.streaming.call import StreamCall
     from muxi.streaming.chat import Frame
 
     diary = Diary()

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from muxi import AsyncFormationClient, ConfigurationError, FormationClient, hookimpl, meta
-from muxi.call import Call, Key, StreamCall
+from muxi.call import Call, Key
 from muxi.clock import ManualClock, SystemClock
 from muxi.formation import AsyncRawFormationClient, RawFormationClient
 from muxi.operations.chat import ChatOperations
+from muxi.streaming.call import StreamCall
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import (
+from tests.answers import (
     CLIENT_KEY,
     AsyncPlaybackTransport,
     Colour,
@@ -238,7 +239,7 @@ def test_options_add_up(colour: Colour) -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"timeot": 3}, "knows no timeot"), ({"timeout": 0}, "timeout="), ({"max_retries": -1}, "max")],
+    [({"timeot": 3}, "no option timeot"), ({"timeout": 0}, "timeout="), ({"max_retries": -1}, "max")],
 )
 def test_options_without_sense_are_refused(colour: Colour, options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):

@@ -11,7 +11,7 @@ import pytest
 
 from muxi import AsyncFormationClient, ConfigurationError, FormationClient, FormationConfig, ServerClient, ServerConfig
 from muxi.client.arguments import FormationSettings, ServerSettings
-from tests.core.answers import Colour, Playback, answer, json_answer
+from tests.answers import Colour, Playback, answer, json_answer
 
 Kind = type[FormationConfig] | type[ServerConfig]
 Settings = type[FormationSettings] | type[ServerSettings]
@@ -182,7 +182,7 @@ def test_the_types_of_the_arguments_are_the_fields_of_the_configuration(settings
 
 def test_a_configuration_shows_what_differs_from_the_defaults() -> None:
     shown = repr(FormationConfig(url="http://h", timeout=5, client_key="hush", headers={"X-A": "hush"}))
-    assert shown == "FormationConfig(headers={'X-A': '…'}, url='http://h', client_key=[redacted], timeout=5)"
+    assert shown == "FormationConfig(url='http://h', client_key=[redacted], timeout=5, headers={'X-A': '…'})"
 
 
 def test_a_configuration_with_keys_does_not_pickle_and_says_what_to_do() -> None:
@@ -210,7 +210,7 @@ def test_a_function_is_asked_for_the_key_on_every_attempt(colour: Colour) -> Non
 
 
 def test_an_async_client_awaits_an_async_function() -> None:
-    from tests.core.answers import AsyncColour
+    from tests.answers import AsyncColour
 
     async def vault() -> str:
         return "fetched\n"
@@ -263,4 +263,4 @@ def test_settings_may_be_given_in_the_order_of_the_official_sdk() -> None:
     server = ServerConfig("http://s", "k", "s", 2, 60, True, None)
     assert (server.max_retries, server.timeout, server.debug, server.logger) == (2, 60, True, None)
     with pytest.raises(TypeError):
-        ServerConfig("http://s", "k", "s", 2, 60, True, None, "requests")  # type: ignore[call-arg]  # wrong
+        ServerConfig("http://s", "k", "s", 2, 60, True, None, "requests")  # type: ignore[call-arg, arg-type]  # wrong

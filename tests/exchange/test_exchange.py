@@ -22,11 +22,12 @@ from muxi import (
     hookimpl,
     meta,
 )
-from muxi.call import Call, Key, Procedure, StreamCall, Wait
+from muxi.call import Call, Key, Procedure, Wait
 from muxi.client.endpoints import procedure
 from muxi.exchange.life import MAX_REDIRECTS
+from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, AsyncTransport, BufferedResponse, BytesBody, Request
-from tests.core.answers import (
+from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
     JSON,
@@ -371,14 +372,14 @@ def test_a_user_cannot_break_out_of_its_header(colour: Colour, bad: str) -> None
     assert not play.requests
 
 
-@pytest.mark.parametrize("headers", [{"X-A": "b\r\nc: d"}, {"X A": "b"}, {"X:A": "b"}, {"": "b"}, {"Ü": "b"}])
+@pytest.mark.parametrize(
+    "headers", [{"X-A": "b\r\nc: d"}, {"X A": "b"}, {"X:A": "b"}, {"": "b"}, {"Ü": "b"}, {"X-A": "\ud800"}, {"X-A": 1}]
+)
 def test_headers_cannot_break_out_of_their_line(colour: Colour, headers: dict[str, str]) -> None:
-    play = Playback()
-    with pytest.raises(ValidationError, match="INVALID_HEADER"):
-        colour.run(colour.formation(play).with_options(headers=headers).get_memories, "ada")
-    with pytest.raises(ValidationError, match="INVALID_HEADER"):
-        colour.run(colour.formation(play, headers=headers).get_memories, "ada")
-    assert not play.requests
+    with pytest.raises(ConfigurationError, match=r"headers=.*header"):
+        colour.formation().with_options(headers=headers)
+    with pytest.raises(ConfigurationError, match=r"headers=.*header"):
+        colour.formation(headers=headers)
 
 
 # Procedures

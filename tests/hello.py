@@ -7,11 +7,12 @@ from operator import methodcaller
 from typing import Any
 
 from muxi import hookimpl
-from muxi.call import Key, StreamCall
+from muxi.call import Key
 from muxi.context import Context, Outcome
 from muxi.errors import (
     ConnectionError,
 )
+from muxi.streaming.call import StreamCall
 from tests.scripted import (
     Held,
 )

@@ -31,7 +31,7 @@ from muxi.errors import (
     map_error,
 )
 from muxi.transport import BufferedResponse
-from tests.core.answers import Colour, chat_answer, failure, flat, json_answer, plain
+from tests.answers import Colour, chat_answer, failure, flat, json_answer, plain
 
 
 def error_of(response: BufferedResponse) -> MuxiError:

@@ -15,7 +15,7 @@ from muxi.errors import (
     TimeoutError,
     TurnFailed,
 )
-from tests.core.hello import (
+from tests.hello import (
     ANSWER,
     COMPLETED,
     DONE,
