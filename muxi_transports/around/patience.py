@@ -1,4 +1,4 @@
-"""How long a front waits for its world: the bounds of a request, held against the world's clock."""
+"""The bounds of a request, applied to pauses on a clock that need not be the machine's."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["Patience", "Wait"]
 
 
 class Wait(NamedTuple):
-    """What a front may do about a wait."""
+    """How much of a wait the bounds allow."""
 
     #: How long to sleep.
     seconds: float
-    #: What to raise afterwards, where patience ran out before the wait was over.
+    #: The error to raise afterwards, where a bound ends the wait.
     error: TimeoutError | None
 
 
 class Patience:
-    """The bounds of one request.
+    """The bounds of one request, from now on.
 
     Args:
         timeouts: ``read`` bounds a run of waits in which nothing arrives, ``head`` the first of them (the wait for
             the head of the answer) where it is given, ``total`` all time since now.
             (There is nothing to connect to, so ``connect`` has no meaning here.)
-        clock: the world's clock.
+        clock: the clock of the pauses.
     """
 
     def __init__(self, timeouts: Timeouts, clock: Clock) -> None:
@@ -38,12 +38,12 @@ class Patience:
         self._headless = True
 
     def heard(self) -> None:
-        """Something arrived: the wait for the next bytes begins anew."""
+        """Restart the ``read`` bound: the head, or bytes of the body, have arrived."""
         self._silence = 0.0
         self._headless = False
 
     def wait(self, seconds: float) -> Wait:
-        """How long of a wait is bearable, and what follows it. A wait may be endless (``inf``)."""
+        """Cut a wait to the bounds. It may be endless (``inf``)."""
         bound, read, total = "read", self._timeouts.read, self._timeouts.total
         if self._headless and self._timeouts.head is not None:
             bound, read = "head", self._timeouts.head
