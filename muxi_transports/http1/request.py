@@ -10,8 +10,8 @@ __all__ = ["LAST_CHUNK", "chunk", "framing_field", "request_head"]
 #: The end of a body in chunks.
 LAST_CHUNK = b"0\r\n\r\n"
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(r"[\x21-\x7e]+")
+_TOKENS = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
+_REQUEST_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e]+")
 _TEXT = re.compile(r"[^\0-\x08\n-\x1f\x7f]*")
 # Servers and proxies want the length of a body that is absent stated for these (RFC 9110, section 8.6).
 _EXPECT_BODY = frozenset({"PATCH", "POST", "PUT"})
@@ -31,24 +31,26 @@ def request_head(method: str, target: str, host: str, headers: Mapping[str, str]
             ASCII; a value has control characters; a field comes twice; a body is framed twice. No value is in the
             message.
     """
-    if not _TOKEN.fullmatch(method) or method == "CONNECT":
-        raise ValueError(f"{method[:40]!r} is not a method that can be sent")
-    if not _TARGET.fullmatch(target):
-        raise ValueError("the request target has to be visible ASCII characters")
-    names = [name.lower() for name in headers]
-    if "host" not in names:
-        names.append("host")
-        headers = {"Host": host, **headers}
-    values = "".join(headers.values())
-    if "" in headers or not _TOKEN.fullmatch("".join(names)) or not (values.isprintable() or _TEXT.fullmatch(values)):
-        _refuse_field(headers)
-    if len(set(names)) < len(names):
+    line = f"{method} {target}"
+    if not _REQUEST_LINE.fullmatch(line) or method == "CONNECT":
+        raise ValueError(f"{method[:40]!r} is not a method that can be sent, or its target is not visible ASCII")
+    names = {name.lower() for name in headers}
+    # All names at once, and all values: only what is refused is looked at one by one.
+    values = host + "".join(headers.values())
+    if (
+        "" in headers
+        or not _TOKENS.fullmatch("".join(headers))
+        or not (values.isprintable() or _TEXT.fullmatch(values))
+    ):
+        _refuse_field({"Host": host, **headers})
+    if len(names) < len(headers):
         raise ValueError("a request has each field once, its values joined by commas")
     if "content-length" in names and "transfer-encoding" in names:
         raise ValueError("a request has a Content-Length or a Transfer-Encoding, not both")
+    first = "" if "host" in names else f"Host: {host}\r\n"
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     try:
-        return f"{method} {target} HTTP/1.1\r\n{fields}\r\n".encode()
+        return f"{line} HTTP/1.1\r\n{first}{fields}\r\n".encode()
     except UnicodeEncodeError:
         # The error itself would hold the whole head, with its keys.
         raise ValueError("a header has half of a surrogate pair, which cannot be sent") from None
@@ -74,7 +76,7 @@ def chunk(content: bytes) -> bytes:
 
 def _refuse_field(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
-        if not _TOKEN.fullmatch(name):
+        if not name or not _TOKENS.fullmatch(name):
             raise ValueError(f"{name[:40]!r} is not the name of a header")
         if not _TEXT.fullmatch(value):
             raise ValueError(f"the value of the header {name[:40]!r} has control characters")
