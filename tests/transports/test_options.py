@@ -31,6 +31,8 @@ def test_all_transports_have_the_same_options_with_the_same_defaults() -> None:
     )
     assert default.pop("session").default is None
     assert default.pop("adapters").default is None
+    for kind in (lean, default):
+        assert kind.pop("direct").default is True
 
     assert lean == default == asynchronous
 
@@ -188,10 +190,14 @@ def test_a_transport_explains_how_it_reaches_a_url(
 
     assert transport.explain("https://formation.example.org/v1") == (
         "https to formation.example.org:443; through the proxy http://proxy.example.org:3128, with a user and a "
-        f"password; trusted authorities: those of REQUESTS_CA_BUNDLE={bundle}"
+        f"password; trusted authorities: those of REQUESTS_CA_BUNDLE={bundle}; lane: direct"
     )
-    assert transport.explain("http://formation.internal:8001") == "http to formation.internal:8001; directly"
-    assert transport.explain("http+unix://%2Frun%2Fmuxi.sock") == "http to the socket /run/muxi.sock; directly"
+    assert transport.explain("http://formation.internal:8001") == (
+        "http to formation.internal:8001; directly; lane: direct"
+    )
+    assert kind(direct=False).explain("http+unix://%2Frun%2Fmuxi.sock") == (
+        "http to the socket /run/muxi.sock; directly; lane: full: direct=False"
+    )
 
 
 def test_a_session_decides_by_itself() -> None:
