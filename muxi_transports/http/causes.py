@@ -42,8 +42,8 @@ class LibraryError(Exception):
 def clean_cause(causes: Sequence[BaseException]) -> Exception:
     """The innermost of several exceptions as a copy that holds nothing of the request.
 
-    An exception of an HTTP library may hold the request with its headers, a proxy's credentials, or the bytes of a head;
-    the frames of its traceback hold all of these.
+    An exception of an HTTP library may hold the request with its headers, a proxy's credentials, or the bytes of a
+    head; the frames of its traceback hold all of these.
 
     Args:
         causes: the exceptions, outermost first.

@@ -84,7 +84,9 @@ class Codings:
         encodings = [word.strip().lower() for word in names.split(",")]
         undone = [name for name in encodings if name not in ("", "identity")]
         if len(undone) > MAX_CODINGS:
-            raise attempt.failed(f"it has {len(undone)} content codings, of at most {MAX_CODINGS}", code="INVALID_RESPONSE")
+            raise attempt.failed(
+                f"it has {len(undone)} content codings, of at most {MAX_CODINGS}", code="INVALID_RESPONSE"
+            )
         known = _KNOWN.issuperset(encodings)
         self._decoders = [_Decoder(gzip=name != "deflate") for name in reversed(undone if known else [])]
         self._plain = b""

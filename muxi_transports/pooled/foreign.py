@@ -35,9 +35,7 @@ class FullResponse(EndableResponse):
 
     _foreign = True
 
-    def __init__(
-        self, lease: FullLease, status: int, reason: str, headers: Any, content: bytes | None = None
-    ) -> None:
+    def __init__(self, lease: FullLease, status: int, reason: str, headers: Any, content: bytes | None = None) -> None:
         attempt = lease.attempt
         attempt.connected = True
         raw = lease.raw

@@ -151,7 +151,7 @@ class _FullPool(HTTPConnectionPool):
         if lease is not None and getattr(conn, "sock", None) is not None:
             lease.attempt.connected = True
 
-    def _make_request(
+    def _make_request(  # type: ignore[override]  # the rest is handed on as it comes
         self, conn: Any, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
     ) -> Any:  # Any: the signature of urllib3
         lease = carrying.get(None)
@@ -177,7 +177,7 @@ def _take_up(conn: Any, lease: FullLease) -> bool:
     if not isinstance(conn, HTTPConnection):
         return False
     conn.lease = lease  # type: ignore[attr-defined]  # read where the connection goes back to its pool
-    conn.response_class = partial(_answer_on, conn, lease)  # type: ignore[assignment,misc]  # it is called as a class is
+    conn.response_class = partial(_answer_on, conn, lease)  # type: ignore[assignment]  # it is called as a class is
     connect: Callable[[Any, float | None], socket.socket] = connect_tcp
     if isinstance(conn, UnixConnection):
         connect = connect_unix

@@ -120,7 +120,7 @@ class Connection(HTTPConnection):
 
     @property
     def time_to_connect(self) -> float | None:
-        return self.attempt.time_to_connect if self.attempt is not None else cast("float | None", self.timeout)
+        return self.attempt.time_to_connect if self.attempt is not None else self.timeout
 
     def _new_conn(self) -> socket.socket:
         return connect_tcp(self, self.time_to_connect)
@@ -299,7 +299,9 @@ class Pool(HTTPConnectionPool):
         try:
             if idle is None:
                 raise ClosedPoolError(self, "the transport was closed")
-            connection = cast("Connection | None", idle.get(self.block, attempt.time_to_connect if self.block else None))
+            connection = cast(
+                "Connection | None", idle.get(self.block, attempt.time_to_connect if self.block else None)
+            )
         except queue.Empty:
             if self.pool is None:
                 raise ClosedPoolError(self, "the transport was closed") from None

@@ -18,7 +18,7 @@ from muxi_transports.http.attempt import Attempt, invalid_request
 from muxi_transports.http.unix import SCHEME
 from muxi_transports.http.wire import sendable_headers
 from muxi_transports.pooled.foreign import FullResponse
-from muxi_transports.pooled.full import FullLease
+from muxi_transports.pooled.full import FullLease, carrying
 from muxi_transports.pooled.tools import is_genuine
 
 __all__ = ["OwnSession", "as_bytes", "send_by_session", "sent"]
@@ -92,7 +92,9 @@ class OwnSession:
         if not self._prepares_as_requests_does():
             headers.pop("Content-Length", None)
             headers.pop("Transfer-Encoding", None)
-            return session.request(request.method, request.url, data=body_for_requests(attempt), headers=headers, **kwargs)
+            return session.request(
+                request.method, request.url, data=body_for_requests(attempt), headers=headers, **kwargs
+            )
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = request.url
@@ -100,7 +102,6 @@ class OwnSession:
         prepared.body = body_for_requests(attempt)
         prepared._cookies = _no_cookies()  # type: ignore[attr-defined]  # PreparedRequest.prepare() sets it
         return session.send(prepared, **kwargs)
-
 
     def _prepares_as_requests_does(self) -> bool:
         """Whether nothing works on requests before :meth:`requests.Session.send` gets them."""
@@ -134,8 +135,9 @@ class _OwnAdapter(requests.adapters.HTTPAdapter):
         """Nothing: the pool has its TLS context."""
 
     def request_url(self, request: requests.PreparedRequest, proxies: object) -> str:
-        """The path; the pool knows the exact target."""
-        return request.path_url
+        """The request target: absolute where a proxy forwards the request."""
+        lease = carrying.get(None)
+        return request.path_url if lease is None else lease.target
 
 
 class _NoCookies(requests.cookies.RequestsCookieJar):

@@ -13,7 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 with warnings.catch_warnings():
     # urllib3 warns that PySocks is missing, beside the ImportError that says so.
     warnings.simplefilter("ignore")
-    import socks
+    import socks  # type: ignore[import-untyped]  # PySocks has no types
     from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection
 
 from muxi_transports.pooled.pool import Connection, Pool, SecurePool

@@ -41,8 +41,8 @@ def _is_compiled(constant: object) -> bool:
     """Whether a constant is one that a compiler makes."""
     if isinstance(constant, types.CodeType):
         return all(map(_is_compiled, constant.co_consts))
-    if type(constant) in (tuple, frozenset):
-        return all(map(_is_compiled, constant))  # type: ignore[arg-type]  # one of the two
+    if isinstance(constant, tuple | frozenset):
+        return all(map(_is_compiled, constant))
     return type(constant) in _CONSTANTS
 
 

@@ -95,7 +95,7 @@ class Watch:
 
     def _look_at_finders(self) -> _Inspected:
         """Import requests where an import hook may be waiting for it, so that a tool gets at it before the look."""
-        finders = list(sys.meta_path)
+        finders: list[object] = list(sys.meta_path)
         if any(map(_may_wait_for_imports, finders)):
             import requests  # noqa: F401
 
@@ -224,14 +224,20 @@ def _may_wait_for_imports(finder: object) -> bool:
         return False
     kind = finder if isinstance(finder, type) else type(finder)
     root = kind.__module__.partition(".")[0]
-    return root not in _HARMLESS_FINDERS and not root.startswith("__editable__") and kind.__name__ != "_SixMetaPathImporter"
+    return (
+        root not in _HARMLESS_FINDERS
+        and not root.startswith("__editable__")
+        and kind.__name__ != "_SixMetaPathImporter"
+    )
 
 
 def _is_handled(logger: logging.Logger) -> bool:
     """Whether a debug message would reach a handler."""
     log: logging.Logger | None = logger
     while log is not None:
-        if any(handler.level <= logging.DEBUG and not isinstance(handler, logging.NullHandler) for handler in log.handlers):
+        if any(
+            handler.level <= logging.DEBUG and not isinstance(handler, logging.NullHandler) for handler in log.handlers
+        ):
             return True
         log = log.parent if log.propagate else None
     return False
