@@ -34,8 +34,8 @@ class RequestsTransport(PooledTransport):
 
     Requests take one of two lanes. The *direct* lane uses urllib3's connections and the SDK's own HTTP/1.1; it is the
     fast one, and requests is not even imported for it. The *full* lane sends a prepared request by a real session with
-    real adapters. It is taken while a tool has replaced a part of requests, urllib3, http.client or the socket module (a
-    mock, a recorder, a monitor), or listens to their debug output, so that the tool sees every request; and for
+    real adapters. It is taken while a tool has replaced a part of requests, urllib3, http.client or the socket module
+    (a mock, a recorder, a monitor), or listens to their debug output, so that the tool sees every request; and for
     ``session=``, ``adapters=`` and ``direct=False``. :meth:`explain` tells the lane, and why.
 
     Without a session of yours, proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) and certificate authorities

@@ -11,8 +11,9 @@ import http.client
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -98,11 +99,9 @@ def socket_of(raw: Any) -> socket.socket | None:
 
 
 def _quietly(method: Any) -> None:
-    """Call something that closes; that it fails to changes nothing."""
-    try:
+    """Call something that closes. It may be of any class and raise anything; the answer has ended in any case."""
+    with suppress(Exception):
         method()
-    except Exception:  # noqa: S110  of a foreign class it may be any, and the answer has ended in any case
-        pass
 
 
 class _FullPool(HTTPConnectionPool):
@@ -258,18 +257,18 @@ def _wait_to_write(sock: socket.socket, lease: FullLease) -> None:
     raise TimeoutError("timed out")
 
 
-@lru_cache(maxsize=8)
+_made: dict[type[HTTPConnectionPool], type[HTTPConnectionPool]] = {}
+
+
 def _full(kind: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    """A class of pools with what the full lane adds."""
-    return type(kind.__name__, (_FullPool, kind), {})
+    """A class of pools with what the full lane adds; made once for each class."""
+    return _made.get(kind) or _made.setdefault(kind, type(kind.__name__, (_FullPool, kind), {}))
 
 
 def _socks_pools() -> dict[str, type[HTTPConnectionPool]]:
-    import muxi_transports.pooled.socks  # noqa: F401  it imports the next one without the warning beside its error
+    from muxi_transports.pooled.socks import LIBRARY_POOLS
 
-    from urllib3.contrib.socks import SOCKSProxyManager
-
-    return {scheme: _full(kind) for scheme, kind in SOCKSProxyManager.pool_classes_by_scheme.items()}
+    return {scheme: _full(kind) for scheme, kind in LIBRARY_POOLS.items()}
 
 
 def full_pools() -> PoolClasses:

@@ -1,4 +1,4 @@
-"""Answers of both lanes as the contract of transports wants them: bodies as they arrive, and closing from any thread."""
+"""Answers of both lanes by the contract of transports: bodies as they arrive, and closing from any thread."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ with warnings.catch_warnings():
     # urllib3 warns that PySocks is missing, beside the ImportError that says so.
     warnings.simplefilter("ignore")
     import socks  # type: ignore[import-untyped]  # PySocks has no types
-    from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection
+    from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection, SOCKSProxyManager
 
 from muxi_transports.pooled.pool import Connection, Pool, SecurePool
 
-__all__ = ["SOCKS_POOLS", "connect_by_socks"]
+__all__ = ["LIBRARY_POOLS", "SOCKS_POOLS", "connect_by_socks"]
 
 
 class _BoundedSocket(socks.socksocket):  # type: ignore[misc]  # PySocks has no types
@@ -26,13 +26,14 @@ class _BoundedSocket(socks.socksocket):  # type: ignore[misc]  # PySocks has no 
 
     deadline: float | None = None
 
-    def recv_into(self, *args: Any) -> int:  # Any: what the file object of a socket hands on
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # Any: the protocol of buffers
+        """Receive into a buffer, before the deadline."""
         if self.deadline is not None:
             left = self.deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")
             socket.socket.settimeout(self, left)
-        return int(super().recv_into(*args))
+        return int(super().recv_into(buffer, nbytes, flags))
 
 
 def connect_by_socks(connection: SOCKSConnection, seconds: float | None) -> socket.socket:
@@ -60,7 +61,7 @@ def connect_by_socks(connection: SOCKSConnection, seconds: float | None) -> sock
 
 
 def _connect(connection: SOCKSConnection, deadline: float | None) -> socket.socket:
-    options = connection._socks_options
+    options: Any = connection._socks_options  # Any: the types of PySocks and of urllib3 do not agree
     proxy, port = (options["proxy_host"] or "").strip("[]"), options["proxy_port"]
     failure: Exception = OSError("the name of the proxy has no addresses")
     for family, kind, protocol, _, address in socket.getaddrinfo(proxy, port, 0, socket.SOCK_STREAM):
@@ -74,7 +75,12 @@ def _connect(connection: SOCKSConnection, deadline: float | None) -> socket.sock
             sock.settimeout(left)
             sock.deadline = deadline
             sock.set_proxy(
-                options["socks_version"], address[0], port, options["rdns"], options["username"], options["password"]
+                options["socks_version"],
+                str(address[0]),
+                port,
+                options["rdns"],
+                options["username"],
+                options["password"],
             )
             if connection.source_address:
                 sock.bind(connection.source_address)
@@ -93,7 +99,7 @@ def _connect(connection: SOCKSConnection, deadline: float | None) -> socket.sock
 
 
 class _SocksConnection(Connection, SOCKSConnection):
-    def _new_conn(self) -> socket.socket:
+    def _new_conn(self) -> Any:  # Any: in urllib3 it is PySocks' own socket
         return connect_by_socks(self, self.time_to_connect)
 
 
@@ -109,5 +115,7 @@ class _SecureSocksPool(SecurePool):
     ConnectionCls: Any = _SecureSocksConnection
 
 
+#: By scheme, urllib3's own pools through a SOCKS proxy.
+LIBRARY_POOLS: dict[str, type[HTTPConnectionPool]] = SOCKSProxyManager.pool_classes_by_scheme
 #: By scheme, the pools of the direct lane through a SOCKS proxy.
 SOCKS_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _SocksPool, "https": _SecureSocksPool}

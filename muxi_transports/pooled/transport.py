@@ -158,14 +158,17 @@ class PooledTransport(Transport):
 
     def _send_direct(self, request: Request, base: str, target: str) -> EndableResponse:
         origin = self._state.origins.get(base) or self._find_origin(base)
-        route, live = origin.route, self._state.live
-        failure = None
+        route = origin.route
         try:
             order = Order(request, route, target)
         except ValueError as error:
             failure = invalid_request(error)
-        if failure is not None:
-            raise failure
+        else:
+            return self._carry(order, origin)
+        raise failure  # out here it is not chained to the error, whose frames hold the headers
+
+    def _carry(self, order: Order, origin: _Origin) -> EndableResponse:
+        route, live = origin.route, self._state.live
 
         def carry() -> Answer:
             pool = origin.direct or origin.open_direct()
