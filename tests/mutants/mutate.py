@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 class Mutant(NamedTuple):
     """A module with one fault."""
 
-    #: The fault without its line, so that it is known again after changes elsewhere: ``head.find_end: a < b -> a <= b``.
+    #: The fault without its line, so that changes elsewhere leave it: ``head.find_end: a < b -> a <= b``.
     name: str
     line: int
     tree: ast.Module
@@ -35,6 +35,9 @@ _SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.And: (ast.Or,),
     ast.Or: (ast.And,),
 }
+_STATEMENTS = (
+    ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Raise, ast.Delete, ast.Return, ast.Break, ast.Continue
+)  # fmt: skip
 _REGEX_UNIT = re.compile(r"\\x[0-9a-fA-F]{2}|\\.|\{[0-9,]+\}|.", re.DOTALL)
 
 
@@ -76,7 +79,11 @@ def _walk(node: ast.AST, path: Path, scope: str) -> Iterator[tuple[Path, ast.AST
 
 
 def _is_declaration(node: ast.AST) -> bool:
-    """Docstrings, imports, and names that the interpreter does not need."""
+    """Docstrings, imports, types, texts of rules, and names that the interpreter does not need."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in ("Rule", "cast")
+    if isinstance(node, ast.ClassDef):
+        return any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -127,10 +134,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
         yield from _regex_changes(node)
     if isinstance(node, ast.Return) and node.value is not None:
         yield f"{text} -> return", _set(value=None)
-    if isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Raise | ast.Delete):
-        if not isinstance(node, ast.AnnAssign) or node.value is not None:
-            yield f"without {text}", lambda _, tree, path: _replace(tree, path, ast.Pass())
-    if isinstance(node, ast.Return | ast.Break | ast.Continue):
+    if isinstance(node, _STATEMENTS) and not (isinstance(node, ast.AnnAssign) and node.value is None):
         yield f"without {text}", lambda _, tree, path: _replace(tree, path, ast.Pass())
 
 

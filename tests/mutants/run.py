@@ -1,6 +1,6 @@
 """Mutation testing: every small fault of a package has to make its tests fail.
 
-    python tests/mutants/run.py muxi_transports/http1 tests/http1 --survivors tests/mutants/http1.txt
+    python tests/mutants/run.py muxi_transports/http1 tests.http1.test_rules … --survivors tests/mutants/http1.txt
 
 Each mutant is tested in a process forked from this one. It fails where a mutant survives that is not in the list of
 survivors, which says of each why it is no fault, and where one is listed that does not survive.
@@ -11,29 +11,36 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
+import itertools
+import multiprocessing
 import os
 import resource
 import signal
 import sys
-import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import pytest  # noqa: E402
+import h11  # noqa: E402, F401
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402, F401
 
 from tests.mutants.mutate import Mutant, mutants  # noqa: E402
 
+hypothesis.settings.register_profile("mutants", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("mutants")
+
 # A mutant that loops is one that is noticed.
-_SECONDS = 120
+_SECONDS = 60
 _MEMORY = 4 << 30
 
 
@@ -55,6 +62,13 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._tree, f"<mutant of {self._module}>", "exec"), vars(module))  # noqa: S102
 
 
+_WORK: list[tuple[Mutant, str, list[str]]] = []
+
+
+def _test(at: int) -> tuple[int, bool]:
+    return at, _survives(*_WORK[at])
+
+
 def _survives(mutant: Mutant, module: str, arguments: list[str]) -> bool:
     """Whether all tests pass with a mutant."""
     child = os.fork()
@@ -67,9 +81,33 @@ def _survives(mutant: Mutant, module: str, arguments: list[str]) -> bool:
             os.dup2(nothing, 1)
             os.dup2(nothing, 2)
             sys.meta_path.insert(0, _Finder(module, mutant.tree))
-            status = 0 if pytest.main([*arguments, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]) == 0 else 1
+            for test in _tests_of(arguments):
+                test()
+            status = 0
         os._exit(status)
     return os.waitpid(child, 0)[1] == 0
+
+
+def _tests_of(modules: list[str]) -> Iterator[Callable[[], object]]:
+    """The tests of some modules as calls, without those that need a fixture: pytest takes a second to begin."""
+    for name in modules:
+        module = importlib.import_module(name)
+        for function in [value for key, value in vars(module).items() if key.startswith("test_")]:
+            marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
+            names = [name.strip() for mark in marks for name in _names(mark.args[0])]
+            if not hasattr(function, "hypothesis") and set(inspect.signature(function).parameters) - set(names):
+                continue
+            for values in itertools.product(*(mark.args[1] for mark in marks)):
+                row = [
+                    item
+                    for mark, value in zip(marks, values, strict=True)
+                    for item in (value if len(_names(mark.args[0])) > 1 else [value])
+                ]
+                yield functools.partial(function, **dict(zip(names, row, strict=True)))
+
+
+def _names(names: str | Sequence[str]) -> Sequence[str]:
+    return names.split(",") if isinstance(names, str) else names
 
 
 def _listed(path: Path | None) -> dict[str, str]:
@@ -87,15 +125,14 @@ def _listed(path: Path | None) -> dict[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("package", type=Path)
-    parser.add_argument("tests", nargs="+")
+    parser.add_argument("tests", nargs="+", help="modules of tests, the quickest first")
     parser.add_argument("--survivors", type=Path, help="the list of mutants that may survive")
     parser.add_argument("--only", default="", help="mutants whose name has this in it")
     parser.add_argument("--named", type=Path, help="only the mutants whose names are in this file")
-    parser.add_argument("-k", default="", help="as for pytest")
     parser.add_argument("-j", type=int, default=2, help="how many at a time")
     options = parser.parse_args()
 
-    arguments = [*options.tests, *(["-k", options.k] if options.k else [])]
+    arguments: list[str] = options.tests
     named = set(options.named.read_text(encoding="utf-8").splitlines()) if options.named else None
     work: list[tuple[str, Mutant]] = []
     for path in sorted(options.package.glob("*.py")):
@@ -107,40 +144,27 @@ def main() -> int:
             for mutant in mutants(path.read_text(encoding="utf-8"), path.stem)
             if options.only in mutant.name and (named is None or mutant.name in named)
         ]
-    # The child processes have what they share from here.
-    pytest.main([*arguments, "--collect-only", "-q", "-p", "no:xdist", "--deselect", "nothing"], plugins=[_Quiet()])
-    for name in [name for name in sys.modules if name.startswith((".".join(options.package.parts), "tests."))]:
-        del sys.modules[name]
     started = time.monotonic()
     survivors: list[str] = []
-    lock = threading.Lock()
-    done = 0
-
-    def test(item: tuple[str, Mutant]) -> None:
-        nonlocal done
-        survives = _survives(item[1], item[0], arguments)
-        with lock:
-            done += 1
+    _WORK[:] = [(mutant, module, arguments) for module, mutant in work]
+    with multiprocessing.get_context("fork").Pool(options.j) as pool:
+        for at, survives in pool.imap_unordered(_test, range(len(_WORK))):
             if survives:
-                survivors.append(item[1].name)
-                print(f"survives (line {item[1].line}): {item[1].name}", flush=True)
-
-    with ThreadPoolExecutor(options.j) as pool:
-        list(pool.map(test, work))
+                mutant = _WORK[at][0]
+                survivors.append(mutant.name)
+                print(f"survives (line {mutant.line}): {mutant.name}", flush=True)
     listed = _listed(options.survivors)
     unknown = [name for name in survivors if name not in listed]
     tested = {mutant.name for _, mutant in work}
-    gone = [name for name in listed if name in tested and name not in survivors] if not options.k else []
-    print(f"{done} mutants in {time.monotonic() - started:.0f} s; {len(survivors)} survive, {len(listed)} are listed")
+    gone = [name for name in listed if name in tested and name not in survivors]
+    print(
+        f"{len(work)} mutants in {time.monotonic() - started:.0f} s; {len(survivors)} survive, {len(listed)} are listed"
+    )
     for name in unknown:
         print(f"not listed: {name}")
     for name in gone:
         print(f"listed, and does not survive: {name}")
     return 1 if unknown or gone else 0
-
-
-class _Quiet:
-    """A pytest plugin that does nothing: the collection is for what it imports."""
 
 
 if __name__ == "__main__":
