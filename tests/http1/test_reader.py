@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import http.client
 import re
+from pathlib import Path
 
 import pytest
 
+from muxi_transports import http1
 from muxi_transports.http1 import AnswerError, AnswerReader, IncompleteAnswer, MalformedAnswer, NoAnswer
 from tests.http1.table import CHUNKED, ROWS, Refused, answer
 
@@ -103,11 +105,6 @@ def test_an_early_end_is_raised_again() -> None:
     assert not reader.ended
 
 
-def test_connect_is_not_spoken() -> None:
-    with pytest.raises(ValueError, match="CONNECT"):
-        AnswerReader("CONNECT")
-
-
 def test_interim_answers_leave_nothing_behind() -> None:
     reader = AnswerReader("GET")
     reader.feed(b"HTTP/1.0 100 Continue\r\nConnection: close\r\nX: y\r\n\r\n")
@@ -116,6 +113,20 @@ def test_interim_answers_leave_nothing_behind() -> None:
 
     assert reader.head == ("1.1", 200, "OK", [("Content-Length", "0")])
     assert reader.reusable
+
+
+def test_errors_say_what_happened() -> None:
+    assert str(_fault_of(b"")) == "the connection ended without an answer"
+    assert str(_fault_of(b"H")) == "the connection ended before the answer did"
+    assert str(_fault_of(answer(b": b"))) == (
+        "the answer breaks the rule field-name (RFC 9110, 5.1) at b': b': "
+        "an empty name, or one with characters that are not of a token"
+    )
+    assert str(_fault_of(b"HTTP/1.1 101\r\n\r\n")) == (
+        "the answer breaks the rule upgrade (RFC 9110, 15.2.2): 101 Switching Protocols"
+    )
+    with pytest.raises(ValueError, match=r"^answers to CONNECT cannot be read here$"):
+        AnswerReader("CONNECT")
 
 
 def test_every_error_is_one_of_http_client() -> None:
@@ -172,6 +183,25 @@ def test_an_error_names_rule_and_section_and_shows_forty_bytes_at_most(row: Refu
 )
 def test_an_error_shows_the_bytes_that_break_the_rule(wire: bytes, near: bytes) -> None:
     assert f" at {near!r}: " in str(_fault_of(wire))
+
+
+def test_the_room_imports_nothing_but_itself_and_five_modules_of_python() -> None:
+    room = Path(http1.__file__).parent
+    imported = {
+        name
+        for path in room.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    }
+
+    outside = {name for name in imported if not name.startswith("muxi_transports.http1")}
+    assert outside == {"__future__", "collections.abc", "http.client", "re", "typing"}
 
 
 def _fault_of(wire: bytes, method: str = "GET") -> AnswerError:

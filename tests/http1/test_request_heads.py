@@ -34,7 +34,9 @@ def test_values_are_sent_as_utf_8(value: str) -> None:
     "method", ["", "GET ", "G ET", "GET\r\n", "GÉT", "GET:", "\nGET", "CONNECT", "G\0T", "K\u212a"]
 )
 def test_what_is_no_method_is_refused(method: str) -> None:
-    with pytest.raises(ValueError, match="not a method"):
+    with pytest.raises(
+        ValueError, match=r"^'.*' is not a method that can be sent, or its target is not visible ASCII$"
+    ):
         request_head(method, "/", "h", {})
 
 
@@ -45,7 +47,7 @@ def test_any_token_is_a_method(method: str) -> None:
 
 @pytest.mark.parametrize("target", ["", "/a b", "/a\r\nX: y", "/\n", "/é", "/\0", "/\x7f", "/\t", "/a\r", "/ HTTP/1.1"])
 def test_a_target_of_other_than_visible_ascii_is_refused(target: str) -> None:
-    with pytest.raises(ValueError, match="target"):
+    with pytest.raises(ValueError, match="its target is not visible ASCII"):
         request_head("GET", target, "h", {})
 
 
@@ -60,7 +62,7 @@ def test_every_visible_character_may_be_in_a_target() -> None:
 )
 def test_a_header_whose_name_is_no_token_is_refused(name: str) -> None:
     for headers in ({name: "secret"}, {"B": "c", name: "secret"}, {name: "secret", "B": "c"}):
-        with pytest.raises(ValueError, match="is not the name of a header") as raised:
+        with pytest.raises(ValueError, match=r"^.* is not the name of a header$") as raised:
             request_head("GET", "/", "h", headers)
         assert "secret" not in str(raised.value)
 
@@ -68,7 +70,7 @@ def test_a_header_whose_name_is_no_token_is_refused(name: str) -> None:
 @pytest.mark.parametrize("control", [*map(chr, range(9)), *map(chr, range(10, 32)), "\x7f", "\r\n", "\r\nX: y", "\n y"])
 def test_a_value_with_control_characters_is_refused_and_not_shown(control: str) -> None:
     for value in (f"secret{control}", f"{control}secret", f"sec{control}ret"):
-        with pytest.raises(ValueError, match="header 'Key' has control characters") as raised:
+        with pytest.raises(ValueError, match=r"^the value of the header 'Key' has control characters$") as raised:
             request_head("GET", "/", "h", {"A": "b", "Key": value})
         assert "ret" not in str(raised.value)
     with pytest.raises(ValueError, match="header 'Host' has control characters"):
@@ -76,7 +78,7 @@ def test_a_value_with_control_characters_is_refused_and_not_shown(control: str) 
 
 
 def test_half_a_surrogate_pair_is_refused_without_the_head_in_the_error() -> None:
-    with pytest.raises(ValueError, match="surrogate") as raised:
+    with pytest.raises(ValueError, match=r"^a header has half of a surrogate pair, which cannot be sent$") as raised:
         request_head("GET", "/", "h", {"Key": "secret", "A": "\udc80"})
 
     assert "secret" not in repr(raised.value.__dict__) + str(raised.value)
@@ -87,13 +89,18 @@ def test_half_a_surrogate_pair_is_refused_without_the_head_in_the_error() -> Non
 
 def test_a_field_comes_once() -> None:
     for headers in ({"A": "b", "a": "b"}, {"Host": "a", "host": "b"}, {"Content-Length": "1", "content-length": "2"}):
-        with pytest.raises(ValueError, match="each field once"):
+        with pytest.raises(ValueError, match=r"^a request has each field once, its values joined by commas$"):
             request_head("GET", "/", "h", headers)
 
 
 def test_a_body_is_framed_once() -> None:
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match=r"^a request has a Content-Length or a Transfer-Encoding, not both$"):
         request_head("POST", "/", "h", {"Content-length": "5", "Transfer-encoding": "chunked"})
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding"])
+def test_either_frame_alone_is_sent(name: str) -> None:
+    assert f"\r\n{name}: 5\r\n".encode() in request_head("POST", "/", "h", {name: "5"})
 
 
 def test_long_names_and_methods_are_cut_in_errors() -> None:
