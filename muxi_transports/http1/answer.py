@@ -22,6 +22,9 @@ class AnswerReader:
 
     __slots__ = ("_block", "_body", "_interim", "_method", "_reusable", "_room", "ended", "fault", "head")
 
+    #: Whether the head lets the connection be used again; set with the body.
+    _reusable: bool
+
     def __init__(self, method: str) -> None:
         if method == "CONNECT":
             raise ValueError("answers to CONNECT cannot be read here")
@@ -29,7 +32,6 @@ class AnswerReader:
         self._block: HeadBlock | None = None
         self._body: BodyReader | None = None
         self._interim = 0
-        self._reusable = False
         #: The bytes that heads may still have.
         self._room = rules.MAX_HEAD
         #: The head, once it is complete; interim answers are skipped.
@@ -72,8 +74,6 @@ class AnswerReader:
             IncompleteAnswer: it is not the end of the answer; a :class:`NoAnswer` where no byte of one has come.
             MalformedAnswer: the fault that is not raised yet.
         """
-        if self.ended:
-            return
         if self.fault is None:
             if self._body is not None and self._body.finish():
                 self.ended = True

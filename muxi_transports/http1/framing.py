@@ -79,7 +79,7 @@ class UnboundedBody:
 
     def decode(self, data: bytes) -> bytes:
         """The bytes as they are."""
-        return data
+        return b"" if self.ended else data
 
     def finish(self) -> bool:
         """Note the end of the connection."""

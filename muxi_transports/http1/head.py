@@ -175,8 +175,9 @@ def _parse_folded(text: str) -> list[tuple[str, str]]:
 
 
 def _fault_in(line: str) -> MalformedAnswer | None:
-    """What is wrong with a field line; None where nothing is."""
-    name, colon, value = line.removesuffix("\r").partition(":")
+    """The fault of a field line; None where it has none."""
+    line = line.removesuffix("\r")
+    name, colon, value = line.partition(":")
     if not colon:
         return MalformedAnswer(rules.NO_COLON, line) if name else None
     if not _TOKEN.fullmatch(name):

@@ -132,13 +132,8 @@ ROWS: list[Refused | Accepted] = [
         for rest in (b"", b" ", b"  ", b" \t ", b" " * 1600)
     ),
     Accepted(rules.STATUS_LINE_END, starting(b"HTTP/1.1 200 \t OK \t")),
-    *(
-        Refused(rules.STATUS_CODE, starting(b"HTTP/1.1 %b OK" % status)) for status in (b"000", b"001", b"099")
-    ),
-    *(
-        Accepted(rules.UNKNOWN_CLASS, starting(b"HTTP/1.1 %d OK" % status), status=status)
-        for status in (600, 999, 599)
-    ),
+    *(Refused(rules.STATUS_CODE, starting(b"HTTP/1.1 %b OK" % status)) for status in (b"000", b"001", b"099")),
+    *(Accepted(rules.UNKNOWN_CLASS, starting(b"HTTP/1.1 %d OK" % status), status=status) for status in (600, 999, 599)),
     # Field lines.
     Refused(rules.HEAD_SIZE, answer(padded_line(rules.MAX_LINE + 1), _FIELD)),
     Refused(rules.HEAD_SIZE, OK + padded_line(rules.MAX_LINE + 1) + b"x"),
@@ -173,9 +168,7 @@ ROWS: list[Refused | Accepted] = [
     Accepted(rules.BARE_LF, b"HTTP/1.1 204 OK\n\n", status=204),
     Accepted(rules.BARE_LF, CHUNKED + b"0\r\nA: b\nC: d\r\n\n"),
     Accepted(rules.BARE_LF, CHUNKED + b"0\r\n\n"),
-    *(
-        Refused(rules.NO_COLON, answer(_FIELD, line)) for line in (b"no colon", b"name", b"\xff", b"\0", b"\r", b"a\rb")
-    ),
+    *(Refused(rules.NO_COLON, answer(_FIELD, line)) for line in (b"no colon", b"name", b"\xff", b"\0", b"\r", b"a\rb")),
     Refused(rules.NO_COLON, answer(_FIELD, b"Set-Cookie", b"A: b")),
     Refused(rules.NO_COLON, CHUNKED + b"0\r\nnothing\r\n\r\n"),
     Refused(rules.FIELD_NAME, answer(_FIELD, b": value")),
@@ -311,7 +304,9 @@ ROWS: list[Refused | Accepted] = [
     Refused(rules.LENGTH_AND_CODING, answer(b"Content-Length: 5", b"Transfer-Encoding: chunked", body=END)),
     Refused(rules.LENGTH_AND_CODING, answer(b"Transfer-Encoding: chunked", b"Content-Length: 0", body=END)),
     Refused(rules.CODING_1_0, b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + END),
-    Accepted(rules.UNTIL_CLOSE, answer(body=b"0\r\n\r\nall of it"), b"0\r\n\r\nall of it", reusable=False, framed=False),
+    Accepted(
+        rules.UNTIL_CLOSE, answer(body=b"0\r\n\r\nall of it"), b"0\r\n\r\nall of it", reusable=False, framed=False
+    ),
     Accepted(rules.UNTIL_CLOSE, answer(), reusable=False, framed=False),
     Refused(rules.EARLY_END, b""),
     Refused(rules.EARLY_END, b"H"),
@@ -360,9 +355,7 @@ ROWS: list[Refused | Accepted] = [
         Refused(rules.CHUNK_EXTENSION, CHUNKED + b"2;a%bb\r\nhi\r\n" % control + END)
         for control in (b"\0", b"\r", b"\x08", b"\x0b", b"\x1f", b"\x7f")
     ),
-    *(
-        Refused(rules.CHUNK_LINE_END, CHUNKED + size + b"\nhi\r\n" + END) for size in (b"2", b"2;a", b"", b"x", b"2 ")
-    ),
+    *(Refused(rules.CHUNK_LINE_END, CHUNKED + size + b"\nhi\r\n" + END) for size in (b"2", b"2;a", b"", b"x", b"2 ")),
     Refused(rules.CHUNK_LINE_END, CHUNKED + b"2\r\nhi\r\n0\n\r\n", b"hi"),
     Refused(rules.CHUNK_LINE_SIZE, CHUNKED + b"1" * (rules.MAX_CHUNK_LINE + 2)),
     Refused(rules.CHUNK_LINE_SIZE, CHUNKED + b"2;".ljust(rules.MAX_CHUNK_LINE + 1, b"x") + b"\r\nhi\r\n" + END),
@@ -431,7 +424,12 @@ ROWS: list[Refused | Accepted] = [
         )
     ),
     Accepted(
-        rules.PERSISTENCE, b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nhi", b"hi", reusable=False, version="1.0", framed=False
+        rules.PERSISTENCE,
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\nhi",
+        b"hi",
+        reusable=False,
+        version="1.0",
+        framed=False,
     ),
     Accepted(rules.PERSISTENCE, CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + END, reusable=False),
     Accepted(rules.PERSISTENCE, answer(b"Connection: close"), method="HEAD", reusable=False),
@@ -443,8 +441,6 @@ ROWS: list[Refused | Accepted] = [
     Accepted(rules.SURPLUS, answer(b"Content-Length: 2", body=b"hi"), method="HEAD", reusable=False),
     Accepted(rules.SURPLUS, b"HTTP/1.1 204 OK\r\n\r\nhi", status=204, reusable=False),
     Accepted(rules.SURPLUS, b"HTTP/1.1 304 OK\r\nContent-Length: 2\r\n\r\nhi", status=304, reusable=False),
-    Accepted(
-        rules.FRAMED_204, b"HTTP/1.1 204 OK\r\nTransfer-Encoding: chunked\r\n\r\n", status=204, reusable=False
-    ),
+    Accepted(rules.FRAMED_204, b"HTTP/1.1 204 OK\r\nTransfer-Encoding: chunked\r\n\r\n", status=204, reusable=False),
     Accepted(rules.FRAMED_204, b"HTTP/1.1 204 OK\r\nContent-Length: 2\r\n\r\n", status=204, reusable=False),
-]  # fmt: skip
+]
