@@ -9,12 +9,9 @@ from marshmallow.fields import Field
 from marshmallow.validate import Length, Range
 
 from muxi.schemas.files import FILE_LIMIT
+from muxi.schemas.payloads import MESSAGE_LIMIT
 
 __all__ = ["AudioChatRequestSchema", "ChatRequestSchema"]
-
-#: The longest message, in characters. The runtime answers a longer one with an error text under HTTP 200, and
-#: breaks the stream of one.
-MESSAGE_LIMIT = 100_000
 
 
 class UiResponseSchema(Schema):

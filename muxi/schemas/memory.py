@@ -8,10 +8,9 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_sche
 from marshmallow.fields import Field
 from marshmallow.validate import Length, OneOf
 
-__all__ = ["MemoryBatchSchema", "MemoryCreateSchema", "MemoryIngestSchema"]
+from muxi.schemas.payloads import MAX_BATCH, SCOPES
 
-#: The most items of a batch.
-MAX_BATCH = 100
+__all__ = ["MemoryBatchSchema", "MemoryCreateSchema", "MemoryIngestSchema"]
 
 
 class _MemorySchema(Schema):
@@ -22,7 +21,7 @@ class _MemorySchema(Schema):
     type: Field[Any] = fields.String(allow_none=True)
     detail: Field[Any] = fields.String(allow_none=True)
     metadata: Field[Any] = fields.Dict(allow_none=True)
-    scope: Field[Any] = fields.String(allow_none=True, validate=OneOf(["user", "group", "formation"]))
+    scope: Field[Any] = fields.String(allow_none=True, validate=OneOf(SCOPES))
     scope_id: Field[Any] = fields.String(allow_none=True)
     source: Field[Any] = fields.String(allow_none=True)
     source_id: Field[Any] = fields.String(allow_none=True)
