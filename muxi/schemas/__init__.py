@@ -148,7 +148,9 @@ class SchemaRegistry:
             )
         if self._record_mismatch(call, problems):
             self._logger.warning(
-                "%s: the answer does not have the documented form, and is returned unchanged: %s", call.label, _summarize(problems)
+                "%s: the answer does not have the documented form, and is returned unchanged: %s",
+                call.label,
+                _summarize(problems),
             )
 
     def _record_mismatch(self, call: Call[Any], problems: list[dict[str, str]]) -> bool:

@@ -146,7 +146,9 @@ FITTING: dict[str, dict[str, Any]] = {
 def test_what_is_let_through_without_marshmallow_it_lets_through_too(data: st.DataObject, name: str) -> None:
     body: Any = dict(FITTING[name])
     names = [*_request_schema(name).fields, "unknown", "a.b"]
-    nested = st.sampled_from(["filename", "content", "content_type", "size", "role", "timestamp", "metadata", "id", "value"])
+    nested = st.sampled_from(
+        ["filename", "content", "content_type", "size", "role", "timestamp", "metadata", "id", "value"]
+    )
     value = ANYTHING | st.lists(st.dictionaries(nested, ANYTHING, max_size=3), max_size=2)
     body |= data.draw(st.dictionaries(st.sampled_from(names), value, max_size=3))
     for dropped in data.draw(st.sets(st.sampled_from(names), max_size=2)):

@@ -118,7 +118,7 @@ def test_nothing_is_read_that_yaml_does_not_say(text: str) -> None:
         ('tags: ["a", "b"]\nid: x', {"tags": UNREAD, "id": "x"}),
         ('llm: {model: "x"}\nx: [a, b] # c\nid: x', {"llm": UNREAD, "x": UNREAD, "id": "x"}),
         ("my key: 1\nключ: 1\n? [a]\n: b\n", {"my key": "1", "ключ": "1"}),
-        ("  id: x\n  args: [\"-y\", y]\n", {"id": "x", "args": UNREAD}),
+        ('  id: x\n  args: ["-y", y]\n', {"id": "x", "args": UNREAD}),
         ("<<: {id: x}\nversion: 1\n", {"<<": UNREAD, "id": UNREAD, "version": "1", "description": UNREAD}),
         ("", {}),
         ("# nothing\n", {}),
@@ -153,6 +153,8 @@ def test_what_is_no_mapping_is_refused_with_the_place(text: str, problem: str) -
         ("  id: my-bot\n", {"id": UNREAD, "version": "", "description": UNREAD}),
     ],
 )
-def test_without_pyyaml_plain_lines_are_read(monkeypatch: pytest.MonkeyPatch, text: str, fields: dict[str, Any]) -> None:
+def test_without_pyyaml_plain_lines_are_read(
+    monkeypatch: pytest.MonkeyPatch, text: str, fields: dict[str, Any]
+) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert read_fields(text) == fields
