@@ -1,4 +1,4 @@
-"""Answers that are more than a text: work that goes on in the background, and data that a schema is to load."""
+"""Answers other than texts: work that continues in the background, and data that a schema loads."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Loads(Protocol[T_co]):
-    """What a schema is taken for: a marshmallow schema, or anything that loads plain data in the same way."""
+    """A schema: marshmallow's, or any object that loads plain data in the same way."""
 
     def load(self, data: Any) -> T_co:
-        """The object that the data stands for; raises ``marshmallow.ValidationError`` where it stands for none."""
+        """Return the object made of plain data; raises ``marshmallow.ValidationError`` for invalid data."""
         ...
 
 
 @dataclass(frozen=True)
 class PendingTurn:
-    """Work that goes on in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
+    """Work that continues in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
 
-    #: The id to wait for, to look at and to cancel.
+    #: Id of the request, to wait for it, inspect it or cancel it.
     request_id: str
-    #: What the formation says meanwhile, for the user to read.
+    #: The formation's interim message for the user.
     message: str
-    #: The workflow that the turn has become, where it has become one.
+    #: Id of the workflow, if the turn has become one.
     workflow_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
-    #: How the formation itself will report the end: ``webhook``, ``polling`` or ``channel``.
+    #: The formation's way of reporting the end: ``webhook``, ``polling`` or ``channel``.
     delivery: str | None = None
-    #: Whether the turn has failed and is being tried again in another way.
+    #: Whether the turn has failed and is being retried.
     escalated: bool = False
 
 
 def pending(answer: Mapping[str, object]) -> PendingTurn | None:
-    """Tell an answer from work that goes on in the background.
+    """Return the pending work that an answer stands for, if any.
 
     ::
 
@@ -52,10 +52,10 @@ def pending(answer: Mapping[str, object]) -> PendingTurn | None:
     for the user (a question, an approval) is not pending: it is an answer, and the next message continues it.
 
     Args:
-        answer: what ``chat()``, ``audio_chat()`` or a trigger returned, or the ``result()`` of a stream.
+        answer: the result of ``chat()``, ``audio_chat()`` or a trigger, or the ``result()`` of a stream.
 
     Returns:
-        The work that goes on; None where the answer is the answer.
+        The pending work; None if the answer is final.
     """
     inner = answer.get("message")
     message = inner if isinstance(inner, Mapping) else answer

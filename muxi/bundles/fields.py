@@ -38,7 +38,8 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 #: ``id: text`` at the left margin, the text with or without quotes, and perhaps a comment.
 _LINE = re.compile(
-    r"(?P<name>id|version)[ \t]*:[ \t]+(?P<quote>[\"']?)(?P<text>[A-Za-z0-9][A-Za-z0-9.+-]*)(?P=quote)(?:[ \t]+#.*)?[ \t]*"
+    r"(?P<name>id|version)[ \t]*:[ \t]+(?P<quote>[\"']?)(?P<text>[A-Za-z0-9][A-Za-z0-9.+-]*)(?P=quote)"
+    r"(?:[ \t]+#.*)?[ \t]*"
 )
 
 
