@@ -112,7 +112,7 @@ class TransportRegistry:
         """Return the transport for a caller's choice, and whether the client owns it, and so closes it."""
         made, owned = self._make(choice, asynchronous=False)
         refuse_wrong_colour(made, Transport)
-        assert isinstance(made, Transport)  # noqa: S101  told to the type checker; refused above otherwise
+        assert isinstance(made, Transport)  # noqa: S101  for the type checker; refused above otherwise
         return made, owned
 
     def make_async(self, choice: str | AsyncTransport | AsyncFactory | object) -> tuple[AsyncTransport, bool]:

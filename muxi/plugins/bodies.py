@@ -8,7 +8,7 @@ from muxi.context import Context
 from muxi.redact import is_secret_header, redact_data, redact_text
 from muxi.transport import AsyncResponse, Body, BufferedResponse, BytesBody, FileBody, Headers, Request, Response
 
-__all__ = ["shown_body", "shown_request", "shown_response"]
+__all__ = ["format_body", "format_request", "format_response"]
 
 #: Largest body that is formatted, in bytes: the whole body has to be parsed to redact it.
 LARGEST = 1024 * 1024
@@ -23,7 +23,7 @@ _SHORTEST_SECRET = 6
 _WITHHELD = ("/secrets", "/credentials")
 
 
-def shown_request(request: Request, context: Context, limit: int) -> str:
+def format_request(request: Request, context: Context, limit: int) -> str:
     """Format a request as one line: method, URL, headers and body.
 
     Args:
@@ -31,19 +31,19 @@ def shown_request(request: Request, context: Context, limit: int) -> str:
         context: context of its call.
         limit: number of characters of the body; 0 leaves it out.
     """
-    body = _shown_content(request.body, request.headers, context, limit)
+    body = _format_content(request.body, request.headers, context, limit)
     return f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
 
 
-def shown_response(response: Response | AsyncResponse | BufferedResponse, context: Context, limit: int) -> str:
+def format_response(response: Response | AsyncResponse | BufferedResponse, context: Context, limit: int) -> str:
     """Format an answer as one line: status, headers and body; the body of a stream is not read."""
     body = " <stream>"
     if isinstance(response, BufferedResponse):
-        body = _shown_content(BytesBody(response.content), response.headers, context, limit)
+        body = _format_content(BytesBody(response.content), response.headers, context, limit)
     return f"{response.status} {response.headers!r}{body}"
 
 
-def _shown_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:
+def _format_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:
     if body is None or limit <= 0:
         return ""
     if isinstance(body, FileBody):
@@ -54,10 +54,10 @@ def _shown_content(body: Body | None, headers: Headers, context: Context, limit:
         return ""
     if context.call.path.startswith(_WITHHELD):
         return f" <{len(body.content)} bytes that may be secret>"
-    return f" {shown_body(body.content, headers.get('content-type') or '', limit, _secrets_of(context))}"
+    return f" {format_body(body.content, headers.get('content-type') or '', limit, _keys_of(context))}"
 
 
-def shown_body(content: bytes, content_type: str, limit: int, secrets: tuple[str, ...] = ()) -> str:
+def format_body(content: bytes, content_type: str, limit: int, secrets: tuple[str, ...] = ()) -> str:
     """Format a body as one line.
 
     Args:
@@ -74,7 +74,7 @@ def shown_body(content: bytes, content_type: str, limit: int, secrets: tuple[str
         text = redact_text(repr(content.decode("utf-8", "replace"))[1:-1], secrets)
     else:
         try:
-            text = json.dumps(_shortened(redact_data(json.loads(content), secrets)), ensure_ascii=False)
+            text = json.dumps(_shorten_files(redact_data(json.loads(content), secrets)), ensure_ascii=False)
         except ValueError:
             return f"<{len(content)} bytes that are no JSON>"
         except RecursionError:
@@ -82,18 +82,18 @@ def shown_body(content: bytes, content_type: str, limit: int, secrets: tuple[str
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
 
 
-def _shortened(value: object) -> object:
+def _shorten_files(value: object) -> object:
     """Return data with files replaced by their size."""
     if isinstance(value, str) and len(value) > _FILE_LIKE and not any(map(str.isspace, value[:_FILE_LIKE])):
         return f"<{len(value)} characters>"
     if isinstance(value, list):
-        return [_shortened(item) for item in value]
+        return [_shorten_files(item) for item in value]
     if isinstance(value, dict):
-        return {name: _shortened(item) for name, item in value.items()}
+        return {name: _shorten_files(item) for name, item in value.items()}
     return value
 
 
-def _secrets_of(context: Context) -> tuple[str, ...]:
+def _keys_of(context: Context) -> tuple[str, ...]:
     """Return the keys in the headers of a request, which an answer may repeat."""
     headers = context.request.headers if context.request else Headers()
     # With and without the scheme in front of it. What is as short as a word is found in other words too.

@@ -54,26 +54,26 @@ class RetryBudget:
             self._tokens -= self._cost
             return True
 
-    def give_back(self) -> None:
-        """Put back what a success earns."""
+    def refund(self) -> None:
+        """Return the tokens of a successful call."""
         if self._tokens < self._capacity:
             with self._lock:
                 self._tokens = min(self._capacity, self._tokens + self._refund)
 
 
 class Retry:
-    """``muxi.retry``: asked only where a call may be repeated, it says when.
+    """``muxi.retry``: determines the wait before the next attempt of a call that may be repeated.
 
-    It waits as long as ``Retry-After`` asks for, else a random time of up to ``base`` seconds, doubling with each
-    attempt up to ``cap``. It gives up after the client's ``max_retries``, where ``Retry-After`` is longer than
-    ``max_retry_after``, and where the budget is used up.
+    The wait is that of ``Retry-After``, else a random time of up to ``base`` seconds, doubled with each attempt up to
+    ``cap``. There is no further attempt after the client's ``max_retries``, if ``Retry-After`` exceeds
+    ``max_retry_after``, and if the budget is used up.
 
     Args:
-        budget: shared over the calls of the client; one that several clients are given is shared by them.
-        random_source: for the jitter.
-        base: the longest wait after the first attempt, in seconds.
-        cap: the longest wait of all, in seconds.
-        max_retry_after: the longest ``Retry-After`` that is waited for, in seconds; a longer one raises the error.
+        budget: budget of the client's calls; clients that are given the same one share it.
+        random_source: source of the jitter.
+        base: longest wait after the first attempt, in seconds.
+        cap: longest wait, in seconds.
+        max_retry_after: longest ``Retry-After`` that is waited for, in seconds; with a longer one the error is raised.
 
     Raises:
         ConfigurationError: a number is below 0.
@@ -119,7 +119,7 @@ class Retry:
     @hookimpl
     def muxi_call_finished(self, outcome: Outcome) -> None:
         if outcome.error is None:
-            self.budget.give_back()
+            self.budget.refund()
 
 
 def _check_numbers(**numbers: float) -> None:

@@ -36,7 +36,8 @@ class ContentItem:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ContentItem:
         """Make an item from its form on the wire."""
-        file = data.get("file") if isinstance(data, Mapping) else None
+        given: object = data
+        file = given.get("file") if isinstance(given, Mapping) else None
         return cls(
             _text(data, "type") or "text", _text(data, "text"), dict(file) if isinstance(file, Mapping) else None
         )
@@ -109,7 +110,7 @@ class WebhookEvent:
 
     @property
     def made_at(self) -> datetime:
-        """When it was made, in UTC."""
+        """The time of its creation, in UTC."""
         return datetime.fromtimestamp(self.timestamp / 1000, timezone.utc)
 
 
@@ -229,7 +230,7 @@ def _escalation_end(data: dict[str, Any]) -> EscalationEnd:
     )
 
 
-def _text(data: Mapping[str, Any], name: str) -> str | None:
+def _text(data: object, name: str) -> str | None:
     value = data.get(name) if isinstance(data, Mapping) else None
     return value if isinstance(value, str) else None
 

@@ -52,7 +52,7 @@ def verify_signature(
     """Tell whether a webhook was signed by the formation, recently, and is unaltered.
 
     The runtime signs completions and clarifications with the formation's admin key. Of its other webhooks the
-    end of an escalation is signed with a key that the runtime makes up and tells nobody, and a notification is
+    end of an escalation is signed with a key that only the runtime knows, and a notification is
     not signed at all: neither can be verified with anything.
 
     Args:

@@ -233,6 +233,7 @@ def test_a_time_that_no_calendar_has_counts_as_none(timestamp: str, read: int) -
 
 @pytest.mark.parametrize("kind", [ContentItem, ErrorDetails, webhook.Clarification, WebhookEvent])
 def test_parts_of_the_wrong_type_break_nothing(kind: Any) -> None:
+    wrong: Any
     for wrong in (None, 5, ["type"]):
         if kind is WebhookEvent:
             with pytest.raises(WebhookVerificationError, match="a payload is"):
