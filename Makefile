@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors docs bench clean
+.PHONY: help demo test check lint types floors docs bench arguments matrix audit release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -42,11 +42,24 @@ docs: $(VENV)/.for-dev  ## build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
 	@echo "The documentation is in docs/_build/html/index.html"
 
+arguments: $(VENV)/.for-dev  ## write the types of the clients' keyword arguments, after a change of muxi/config.py
+	@$(BIN)/python -m muxi.client.keywords > $(VENV)/arguments.py
+	@mv $(VENV)/arguments.py muxi/client/arguments.py
+
 bench: $(VENV)/.for-dev  ## measure speed
 	$(BIN)/python benchmarks/run.py
 
+matrix: $(VENV)/.for-dev  ## build, check and install the distribution on every Python, and run the suite there
+	$(BIN)/python .ci/matrix.py
+
+audit: $(VENV)/.for-dev  ## ask for known vulnerabilities of the dependencies
+	$(BIN)/python .ci/audit.py
+
+release: $(VENV)/.for-dev  ## build what is published, from a clean tree, into dist/
+	$(BIN)/python .ci/release.py
+
 clean:  ## remove everything that was made
-	rm -rf $(VENV) build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .bench .matrix build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is complete when its stamp is there; a change of the requirements asks for a new one.

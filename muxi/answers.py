@@ -1,4 +1,4 @@
-"""Answers other than texts: work that continues in the background, and data that a schema loads."""
+"""Answers other than text: work in the background, and data for a schema."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Loads(Protocol[T_co]):
-    """A schema: marshmallow's, or any object that loads plain data in the same way."""
+    """A schema: marshmallow's, or any object with the same ``load`` method."""
 
     def load(self, data: Any) -> T_co:
-        """Return the object made of plain data; raises ``marshmallow.ValidationError`` for invalid data."""
+        """Return the object for plain data; raise ``marshmallow.ValidationError`` if it is invalid."""
         ...
 
 
 @dataclass(frozen=True)
 class PendingTurn:
-    """Work that continues in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
+    """Work in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
 
-    #: Id of the request, to wait for it, inspect it or cancel it.
+    #: The id to wait for, to look at and to cancel.
     request_id: str
-    #: The formation's interim message for the user.
+    #: What the formation says meanwhile, for the user to read.
     message: str
-    #: Id of the workflow, if the turn has become one.
+    #: The workflow that the turn has become, where it has become one.
     workflow_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
-    #: The formation's way of reporting the end: ``webhook``, ``polling`` or ``channel``.
+    #: How the formation itself will report the end: ``webhook``, ``polling`` or ``channel``.
     delivery: str | None = None
-    #: Whether the turn has failed and is being retried.
+    #: Whether the turn has failed and is being tried again in another way.
     escalated: bool = False
 
 
 def pending(answer: Mapping[str, object]) -> PendingTurn | None:
-    """Return the pending work that an answer stands for, if any.
+    """Return the work in the background that an answer stands for, or None.
 
     ::
 
@@ -52,10 +52,10 @@ def pending(answer: Mapping[str, object]) -> PendingTurn | None:
     for the user (a question, an approval) is not pending: it is an answer, and the next message continues it.
 
     Args:
-        answer: the result of ``chat()``, ``audio_chat()`` or a trigger, or the ``result()`` of a stream.
+        answer: what ``chat()``, ``audio_chat()`` or a trigger returned, or the ``result()`` of a stream.
 
     Returns:
-        The pending work; None if the answer is final.
+        The work that goes on; None where the answer is the answer.
     """
     inner = answer.get("message")
     message = inner if isinstance(inner, Mapping) else answer

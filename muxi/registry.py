@@ -25,11 +25,11 @@ __all__ = [
     "register_transport",
 ]
 
-#: Name of the transport of clients for which neither ``transport=`` nor ``MUXI_TRANSPORT`` names another.
+#: Used where neither ``transport=`` nor ``MUXI_TRANSPORT`` names another.
 DEFAULT_TRANSPORT = "requests"
 
-#: Group of the entry points by which other distributions provide transports: each names a :class:`TransportPair`,
-#: or a transport class of one colour.
+#: Where other distributions announce transports: an entry point names a :class:`TransportPair`, or a
+#: transport class of one colour.
 ENTRY_POINT_GROUP = "muxi.transports"
 
 SyncFactory = Callable[[], Transport]
@@ -38,14 +38,14 @@ AsyncFactory = Callable[[], AsyncTransport]
 
 @dataclass(frozen=True)
 class TransportPair:
-    """The factories of a named transport, sync and async; None for a colour that it does not have."""
+    """The factories of a named transport, one per colour; None if it has no such colour."""
 
     sync: SyncFactory | None = None
     asynchronous: AsyncFactory | None = None
 
 
-def _import_later(module: str, name: str) -> Callable[[], object]:
-    """Return a factory that imports its module when it is called."""
+def _shipped(module: str, name: str) -> Callable[[], object]:
+    """Return a factory that imports its module when it is called, so that unused transports cost nothing."""
 
     def make() -> object:
         return getattr(import_module(f"muxi_transports.{module}"), name)()
@@ -62,7 +62,7 @@ _SHIPPED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 
 _registered: dict[str, TransportPair] = {}
 
-#: A function that wraps the transports of clients.
+#: What stands between clients and their transports.
 Interposed = Callable[[Transport | AsyncTransport], Transport | AsyncTransport]
 _interposed: list[Interposed] = []
 
@@ -71,7 +71,7 @@ def register_transport(name: str, sync: SyncFactory | None = None, asynchronous:
     """Register a transport by name for every client of this process.
 
     Args:
-        name: its name in ``transport=`` and ``MUXI_TRANSPORT``.
+        name: what ``transport=`` and ``MUXI_TRANSPORT`` will say.
         sync: returns a new transport for sync clients, called without arguments.
         asynchronous: the same for async clients.
     """
@@ -79,44 +79,44 @@ def register_transport(name: str, sync: SyncFactory | None = None, asynchronous:
 
 
 def interpose(function: Interposed) -> Callable[[], None]:
-    """Pass every transport that clients of this process use from now on through a function.
+    """Pass every transport that clients of this process take from now on through a function.
 
-    For tools that cover a whole run, such as one that keeps tests off the network. Transports that contain other
+    For tools that look after a whole run, such as one that keeps tests off the network. Transports that hold other
     transports pass those through it too.
 
     Args:
         function: returns the transport, or one of the same colour around it.
 
     Returns:
-        A function that ends it; transports in use stay as they are.
+        A function that ends it; transports that were taken before stay as they are.
     """
     _interposed.append(function)
     return lambda: _interposed.remove(function)
 
 
 class TransportRegistry:
-    """The transports of one client: those of the process, and those that its plugins register."""
+    """The transports of one client by name: those of the process, and those its plugins add."""
 
     def __init__(self) -> None:
         self._own: dict[str, TransportPair] = {}
 
     def register(self, name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
-        """Register a transport for this client; see :func:`register_transport`."""
+        """As :func:`register_transport`, for one client."""
         self._own[name] = TransportPair(sync, asynchronous)
 
     def names(self) -> list[str]:
-        """Return the names of all transports, sorted."""
+        """All names that are known, sorted."""
         return sorted({*_SHIPPED, *_registered, *self._own, *_entry_points()})
 
     def make_sync(self, choice: str | Transport | SyncFactory | object) -> tuple[Transport, bool]:
-        """Return the transport for a caller's choice, and whether the client owns it, and so closes it."""
+        """Return the transport for the argument, and whether the client owns (and so closes) it."""
         made, owned = self._make(choice, asynchronous=False)
         refuse_wrong_colour(made, Transport)
-        assert isinstance(made, Transport)  # noqa: S101  for the type checker; refused above otherwise
+        assert isinstance(made, Transport)  # noqa: S101  told to the type checker; refused above otherwise
         return made, owned
 
     def make_async(self, choice: str | AsyncTransport | AsyncFactory | object) -> tuple[AsyncTransport, bool]:
-        """Return the transport for an async client's choice; see :meth:`make_sync`."""
+        """As :meth:`make_sync`, for async clients."""
         made, owned = self._make(choice, asynchronous=True)
         refuse_wrong_colour(made, AsyncTransport)
         assert isinstance(made, AsyncTransport)  # noqa: S101  as above
@@ -134,16 +134,16 @@ class TransportRegistry:
         return made, owned
 
     def factory(self, name: str, *, asynchronous: bool) -> Callable[[], object]:
-        """Return the factory of a named transport. Nothing is imported yet, except what an entry point names.
+        """Return the factory of a named transport; nothing is imported yet, except an entry point's.
 
         Raises:
             ConfigurationError: the name is unknown, or has no transport of this colour.
         """
         pair = self._own.get(name) or _registered.get(name)
         if pair is None and name in _SHIPPED:
-            return _import_later(*_SHIPPED[name][asynchronous])
+            return _shipped(*_SHIPPED[name][asynchronous])
         if pair is None and name in _entry_points():
-            pair = _load(_entry_points()[name])
+            pair = _loaded(_entry_points()[name])
         if pair is None:
             raise ConfigurationError(
                 f"there is no transport named {name!r}; known are {', '.join(self.names())}. "
@@ -161,13 +161,13 @@ class TransportRegistry:
 
 @lru_cache(maxsize=1)
 def _entry_points() -> dict[str, EntryPoint]:
-    """Return the transports of installed distributions by name."""
+    """Return the transports that installed distributions announce."""
     from importlib.metadata import entry_points
 
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
-def _load(point: EntryPoint) -> TransportPair:
+def _loaded(point: EntryPoint) -> TransportPair:
     try:
         loaded = point.load()
     except Exception as error:
@@ -182,7 +182,7 @@ def _load(point: EntryPoint) -> TransportPair:
 
 
 def chosen_transport(choice: object | None) -> object:
-    """Return the caller's choice of a transport, else the environment's, else the default."""
+    """Return the caller's choice, else the environment's, else the default."""
     if choice is not None:
         return choice
     return os.environ.get("MUXI_TRANSPORT", "").strip() or DEFAULT_TRANSPORT

@@ -1,13 +1,12 @@
-"""Widgets: elements of an answer for the user to choose or open."""
+"""Widgets: choices and links that a chat shows beside its text."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from muxi.types import Widget
+from muxi.types.chat import Widget
 
 __all__ = ["parse_ui_widgets"]
 
@@ -16,25 +15,25 @@ def parse_ui_widgets(event: Mapping[str, object]) -> list[Widget]:
     """Return the widgets of a stream's event, or of an answer that was not streamed.
 
     A formation sends them as one ``event: ui`` frame before ``done``, and beside the message of an answer that is
-    not streamed. Kinds on the wire are ``options``, ``action_link`` and ``mcp_resource``; ignore
-    unknown kinds. The user's choice is sent as
+    not streamed. Kinds on the wire are ``options``, ``action_link`` and ``mcp_resource``; ignore the kinds that
+    you do not know. What the user chooses goes back as
     ``{"message": …, "ui_response": {"id": widget["id"], "value": …}}`` in the same session.
 
     Args:
-        event: an event of ``chat_stream()``, a raw frame ``{"event": "ui", "data": "…"}``, the result of
-            ``chat()``, or its message.
+        event: an event of ``chat_stream()``, a raw frame ``{"event": "ui", "data": "…"}``, what ``chat()``
+            returned, or its message.
 
     Returns:
-        The widgets; an empty list for other events and for malformed ones.
+        The widgets; none for every other event and for what cannot be read.
     """
     if "event" in event:
-        return _select_widgets(event.get("ui") or _read_frame(event.get("data"))) if event["event"] == "ui" else []
+        return _widgets(event.get("ui") or _data(event.get("data"))) if event["event"] == "ui" else []
     message = event.get("message")
-    return _select_widgets(message.get("ui") if isinstance(message, Mapping) else event.get("ui"))
+    return _widgets(message.get("ui") if isinstance(message, Mapping) else event.get("ui"))
 
 
-def _read_frame(data: object) -> object:
-    """Return the list in the data of a raw frame."""
+def _data(data: object) -> object:
+    """Return the data of a raw frame."""
     try:
         payload = json.loads(data) if isinstance(data, str | bytes) else data
     except (ValueError, RecursionError):
@@ -42,5 +41,5 @@ def _read_frame(data: object) -> object:
     return payload.get("ui") if isinstance(payload, Mapping) else None
 
 
-def _select_widgets(found: object) -> list[Widget]:
+def _widgets(found: object) -> list[Widget]:
     return [cast("Widget", widget) for widget in found if isinstance(widget, dict)] if isinstance(found, list) else []

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from muxi.answers import Loads, pending
-from muxi.call import Call, Key, Procedure, StreamCall, send
+from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ValidationError
 from muxi.schemas.files import encoded_files
+from muxi.streaming.call import StreamCall
 from muxi.types import AudioChatRequest, ChatEvent, ChatRequest, ChatResult, FileInput
 
 __all__ = ["ChatOperations"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
-from muxi.call import StreamCall
 from muxi.client.endpoints import stream
 from muxi.operations.formations import about, deploying, updating
+from muxi.streaming.call import StreamCall
 from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from muxi.bundles.identity import check_id
-from muxi.call import Call, Key, Procedure, StreamCall, Wait, send
+from muxi.call import Call, Key, Procedure, Wait, send
 from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ServerError
 from muxi.operations.formations import about
 from muxi.operations.limits import Choice, Range
+from muxi.streaming.call import StreamCall
 from muxi.streaming.deployments import FORMATION_LOG
 from muxi.types import FormationLogEvent, FormationLogs, ServerHealth, ServerStatus
 

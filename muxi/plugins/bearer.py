@@ -68,7 +68,7 @@ class BearerAuth:
                 'give the token another header: BearerAuth(…, header="Proxy-Authorization")'
             )
         if self.header in request.headers:
-            given = [*context.call.headers, *(name for name, _ in context.options.headers)]
+            given = [*context.call.headers, *context.options.headers]
             if any(name.lower() == self.header.lower() for name in given):
                 return None
             raise ConfigurationError(

@@ -9,12 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from muxi.call import Call, Key, Repeat, StreamCall
+from muxi.call import Call, Key, Repeat
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError
 from muxi.exchange.repeat import repeat_of
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
+from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, BufferedResponse, Headers, Request, Response
 
 try:

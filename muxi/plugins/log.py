@@ -6,12 +6,12 @@ import logging
 import re
 import sys
 
-from muxi.call import StreamCall
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_number
 from muxi.redact import redact_text
+from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
 __all__ = ["Log"]

@@ -22,7 +22,7 @@ from muxi.cli import main
 from muxi.plugins import AuditTrail, Redaction
 from muxi.plugins.audit import verify
 from muxi.plugins.chain import START, Chain
-from tests.core.answers import (
+from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
     AsyncColour,
@@ -33,7 +33,7 @@ from tests.core.answers import (
     failure,
     refused,
 )
-from tests.core.hello import HELLO
+from tests.hello import HELLO
 from tests.plugins.gate import AsyncGate
 from tests.scripted import HOLD, Script, Side
 

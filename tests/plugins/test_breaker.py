@@ -13,8 +13,8 @@ import pytest
 import muxi
 from muxi import AsyncFormationClient, ConfigurationError, ManualClock, ServerError, hookimpl
 from muxi.plugins import CircuitBreaker, CircuitOpen, RateLimit
-from tests.core.answers import AsyncColour, Colour, Playback, Step, answer, died, failure, flat, refused, timed_out
-from tests.core.hello import HELLO
+from tests.answers import AsyncColour, Colour, Playback, Step, answer, died, failure, flat, refused, timed_out
+from tests.hello import HELLO
 from tests.plugins.gate import AsyncGate, until
 from tests.scripted import HOLD, Script, Side
 

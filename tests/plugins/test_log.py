@@ -19,7 +19,7 @@ from muxi.plugins import Log
 from muxi.plugins.bodies import format_body
 from muxi.redact import redact_data
 from muxi.transport import BufferedResponse, IterableBody
-from tests.core.answers import (
+from tests.answers import (
     CLIENT_KEY,
     Colour,
     Playback,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from muxi import ManualClock, MuxiError, __version__
 from muxi.plugins import VersionNotice, version_notice
 from muxi.plugins.version_notice import is_newer
-from tests.core.answers import Colour, Playback, answer, chat_events, failure
+from tests.answers import Colour, Playback, answer, chat_events, failure
 
 HOUR = 3600.0
 

@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from muxi.call import Call, StreamCall
+from muxi.call import Call
 from muxi.plugins.tracing.names import Attributes
 from muxi.redact import redact_text
+from muxi.streaming.call import StreamCall
 from muxi.transport import BytesBody, Request
 
 __all__ = ["BUCKETS", "CAPTURE_VARIABLE", "Reply", "input_messages", "is_agent_call", "request_attributes", "span_name"]

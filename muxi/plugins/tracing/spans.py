@@ -22,7 +22,6 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from muxi.call import StreamCall
 from muxi.clock import Clock
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MuxiError
@@ -30,6 +29,7 @@ from muxi.plugins.tracing import genai, names
 from muxi.plugins.tracing.metrics import Metrics
 from muxi.plugins.tracing.names import Attributes
 from muxi.result import Result
+from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, BufferedResponse, Request
 from muxi.version import __version__
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from muxi.plugins import Tracing
-from tests.core.answers import Colour, Playback, answer, chat_events, died
+from tests.answers import Colour, Playback, answer, chat_events, died
 from tests.plugins.tracing.telemetry import Telemetry
 
 
