@@ -14,6 +14,7 @@ from muxi.clock import ManualClock
 from muxi.transport import BytesBody, Headers, Request, Timeouts
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, MemoryTransport
 from tests.memory.conformance.shape import frames, shape
+from tests.requirements import report_missing
 from tests.server.bench import archive
 from tests.server.test_tables import OTHERWISE, covered, routes_of
 
@@ -61,7 +62,9 @@ def desk() -> Desk:
 def document() -> str:
     wire = Path(os.environ.get("MUXI_WIRE") or Path(__file__).parents[2].parent / "shared" / "wire")
     if not (wire / "server.md").is_file():
-        pytest.skip("the recorded wire is not here; set MUXI_WIRE to its folder")
+        report_missing(
+            f"there is no recorded wire in {wire}", "set MUXI_WIRE to its folder (the one with captures/ in it)"
+        )
     return (wire / "server.md").read_text("utf-8").partition("\n## 16.")[0]
 
 
