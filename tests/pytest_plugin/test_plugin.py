@@ -377,5 +377,5 @@ def test_it_works_beside_anyio(run_pytest: Pytest) -> None:
 def test_it_works_beside_pytest_asyncio(run_pytest: Pytest) -> None:
     require_module("pytest_asyncio")
     source = ANYIO.replace("pytest.mark.anyio", "pytest.mark.asyncio")
-    run = run_pytest(source, "-p", "pytest_asyncio", "-o", "asyncio_default_fixture_loop_scope=function")
+    run = run_pytest(source, "-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
     assert run.counts == {"passed": 2}, run.output
