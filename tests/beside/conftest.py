@@ -1,4 +1,4 @@
-"""Fixtures of the tests beside the tools of others: environments, loopback servers, and programs in processes of their own."""
+"""Fixtures of the tests beside the tools of others: environments, loopback servers, programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ Serve = Callable[..., RawServer]
 
 @dataclass(frozen=True)
 class Run:
-    """What a program noted, and what the formation was asked meanwhile."""
+    """What a program noted, and what the formation was asked meanwhile.
+
+    The formation's address is noted as ``http://formation``, so that two runs can be compared.
+    """
 
     phases: dict[str, dict[str, Any]]
     formation: Formation
@@ -99,7 +102,8 @@ def run_program(serve: Serve, tmp_path: Path) -> RunProgram:
             check=False,
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        phases = json.loads(done.stdout.splitlines()[-1])
+        shown = done.stdout.splitlines()[-1].replace(f"127.0.0.1:{server.port}", "formation")
+        phases = json.loads(shown)
         return Run({phase["phase"]: phase for phase in phases}, formation)
 
     return run

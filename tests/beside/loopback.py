@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -74,7 +76,7 @@ class Reports:
     """The intake of a monitoring service: keeps what is posted, and answers with what each route is to say.
 
     Args:
-        answers: bodies by the beginning of a target; others get ``{}``.
+        answers: bodies by a part of the target; others get ``{}``.
     """
 
     answers: dict[str, bytes] = field(default_factory=dict)
@@ -84,9 +86,12 @@ class Reports:
         while True:
             request = peer.request()
             self.received.append(request)
-            found = (body for start, body in self.answers.items() if request.target.startswith(start))
+            found = (body for part, body in self.answers.items() if part in request.target)
             peer.answer(next(found, b"{}"), "200 OK", "Content-Type: application/json")
 
-    def bodies(self, start: str) -> Iterator[bytes]:
-        """What was posted to a route."""
-        return (request.body for request in self.received if request.target.startswith(start) and request.body)
+    def bodies(self, part: str) -> Iterator[bytes]:
+        """What was posted to the routes with a part in their target, without its compression."""
+        for request in self.received:
+            if part in request.target and request.body:
+                encoding = (request.values("content-encoding") or [b""])[0]
+                yield {b"gzip": gzip.decompress, b"deflate": zlib.decompress}.get(encoding, bytes)(request.body)

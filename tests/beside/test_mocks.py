@@ -1,4 +1,4 @@
-"""Beside mocks: a registered answer is given as to requests itself, nothing reaches the server, and it ends when they stop."""
+"""Beside mocks: a registered answer is given as to requests itself, and the server is reached again when they stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs of this folder have in common: one caller for the whole life of a program, and notes of what it got.
+"""What the programs of this folder share: one caller for the whole life of a program, and notes of what it got.
 
 A program is run with one argument, a JSON object::
 
@@ -19,17 +19,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Stage", "staged"]
+__all__ = ["MOCKED_HEALTH", "MOCKED_STREAM", "Stage", "staged"]
 
 #: Headers of every call, so that a mock or a tracer has something to look at.
 HEADERS = {"X-Tenant": "acme"}
+
+#: What mocks answer in the formation's place.
+MOCKED_HEALTH = {"success": True, "data": {"status": "healthy", "version": "mock", "uptime_seconds": 1}}
+MOCKED_STREAM = (
+    'data: {"type": "text", "text": "mo"}\n\ndata: {"type": "text", "text": "ck"}\n\n'
+    'event: done\ndata: {"type": "done"}\n\n'
+)
 
 
 class Caller:
     """Calls a formation: its health, and a chat as a stream."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float) -> None:
         self.url = url
+        self.timeout = timeout
 
     def health(self) -> str:
         raise NotImplementedError
@@ -45,11 +53,13 @@ class Caller:
         return [self.attempt(call) for call in (self.health, self.health, self.health, self.stream)]
 
     def attempt(self, call: Callable[[], str]) -> str:
-        """The result of a call, or the kind of its failure."""
+        """The result of a call, or the kind of its failure: that of a library by a word, that of a tool by its class."""
         try:
             return call()
         except OSError as error:  # requests' own exceptions and those of the SDK are OSErrors where nothing was reached
             return f"failed: {'timeout' if 'timeout' in type(error).__name__.lower() else 'connection'}"
+        except Exception as error:
+            return f"failed: {type(error).__name__}"
 
     def close(self) -> None:
         raise NotImplementedError
@@ -58,26 +68,27 @@ class Caller:
 class Client(Caller):
     """A client of the SDK, and its clones."""
 
-    def __init__(self, url: str, transport: Any) -> None:
+    def __init__(self, url: str, timeout: float, transport: Any) -> None:
         from muxi import FormationClient
 
-        super().__init__(url)
+        super().__init__(url, timeout)
         self.transport = transport
-        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": 20, "headers": HEADERS}
+        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": timeout, "headers": HEADERS}
         self.client = FormationClient(url=url, transport=transport, **options)
-        self.clone = self.client.with_options(timeout=15)
+        self.clone = self.client.with_options(headers=HEADERS)
 
     def health(self) -> str:
         return str(self.client.health()["version"])
 
     def stream(self) -> str:
-        return "".join(event["text"] for event in self.client.chat_stream("hi", user_id="ada") if event["type"] == "text")
+        stream = self.client.chat_stream("hi", user_id="ada")
+        return "".join(event["text"] for event in stream if event["type"] == "text")
 
     def everything(self) -> list[str]:
         def of(client: Any) -> Callable[[], str]:
             return lambda: str(client.health()["version"])
 
-        clones = (self.client, self.clone, self.client.with_options(timeout=10))
+        clones = (self.client, self.clone, self.client.with_options(max_retries=0))
         return [self.attempt(call) for call in (*map(of, clones), self.stream)]
 
     def explain(self) -> str:
@@ -91,8 +102,8 @@ class Client(Caller):
 class Looped(Caller):
     """Calls in an event loop of its own."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
 
@@ -103,8 +114,8 @@ class Looped(Caller):
 class AsyncClient(Looped):
     """An async client of the SDK, and its clones."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
         self.run(self._open())
 
     async def _open(self) -> None:
@@ -112,9 +123,9 @@ class AsyncClient(Looped):
         from muxi_transports.aiohttp import AiohttpTransport
 
         self.transport = AiohttpTransport()
-        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": 20, "headers": HEADERS}
+        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": self.timeout, "headers": HEADERS}
         self.client = AsyncFormationClient(url=self.url, transport=self.transport, **options)
-        self.clone = self.client.with_options(timeout=15)
+        self.clone = self.client.with_options(headers=HEADERS)
 
     def health(self) -> str:
         return str(self.run(self.client.health())["version"])
@@ -130,7 +141,7 @@ class AsyncClient(Looped):
         def of(client: Any) -> Callable[[], str]:
             return lambda: str(self.run(client.health())["version"])
 
-        clones = (self.client, self.clone, self.client.with_options(timeout=10))
+        clones = (self.client, self.clone, self.client.with_options(max_retries=0))
         return [self.attempt(call) for call in (*map(of, clones), self.stream)]
 
     def close(self) -> None:
@@ -151,15 +162,12 @@ def text_of(lines: Iterator[str]) -> str:
 class PlainRequests(Caller):
     """requests by itself, with one session."""
 
-    def __init__(self, url: str) -> None:
-        import requests
-
-        super().__init__(url)
-        self.requests: Any = requests
-        self.session = requests.Session()
+    def __init__(self, url: str, timeout: float, session: Any) -> None:
+        super().__init__(url, timeout)
+        self.session = session
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
-        response = self.session.request(method, f"{self.url}{path}", headers=HEADERS, timeout=20, **options)
+        response = self.session.request(method, f"{self.url}{path}", headers=HEADERS, timeout=self.timeout, **options)
         response.raise_for_status()
         return response
 
@@ -177,21 +185,23 @@ class PlainRequests(Caller):
 class FreshRequests(PlainRequests):
     """requests by itself, with a session for each call, as ``requests.get`` does."""
 
-    def _request(self, method: str, path: str, **options: Any) -> Any:
-        response = self.requests.request(method, f"{self.url}{path}", headers=HEADERS, timeout=20, **options)
-        response.raise_for_status()
-        return response
+    def __init__(self, url: str, timeout: float) -> None:
+        import requests
+
+        super().__init__(url, timeout, requests)
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 class PlainUrllib3(Caller):
     """urllib3 by itself, with one pool manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float) -> None:
         import urllib3
 
-        super().__init__(url)
+        super().__init__(url, timeout)
         self.pools = urllib3.PoolManager(retries=False)
-        self.timeout = urllib3.Timeout(20)
 
     def attempt(self, call: Callable[[], str]) -> str:
         import urllib3
@@ -222,15 +232,15 @@ class PlainUrllib3(Caller):
 class PlainAiohttp(Looped):
     """aiohttp by itself, with one session, which is made at the first call as that of the transport is."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
         self.session: Any = None
 
     async def _request(self, method: str, path: str, **options: Any) -> str:
         import aiohttp
 
         if self.session is None:
-            self.session = aiohttp.ClientSession()
+            self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self.timeout))
         async with self.session.request(method, f"{self.url}{path}", headers=HEADERS, **options) as response:
             return str(await response.text())
 
@@ -247,28 +257,36 @@ class PlainAiohttp(Looped):
         self.loop.close()
 
 
-def make_caller(kind: str, url: str) -> Caller:
-    """A caller by its name."""
-    plain = {
-        "plain requests": PlainRequests,
-        "fresh requests": FreshRequests,
-        "plain urllib3": PlainUrllib3,
-        "plain aiohttp": PlainAiohttp,
-        "aiohttp": AsyncClient,
-    }
+def make_caller(
+    options: dict[str, Any], make_session: Callable[[], Any] | None, make_adapter: Callable[[], Any] | None
+) -> Caller:
+    """The caller that a program was asked to be."""
+    kind, url, timeout = options["caller"], options["url"], options.get("timeout", 20)
+    plain = {"fresh requests": FreshRequests, "plain urllib3": PlainUrllib3, "plain aiohttp": PlainAiohttp}
     if kind in plain:
-        return plain[kind](url)
+        return plain[kind](url, timeout)
+    if kind == "aiohttp":
+        return AsyncClient(url, timeout)
     if kind == "urllib3":
         from muxi_transports.urllib3 import Urllib3Transport
 
-        return Client(url, Urllib3Transport())
+        return Client(url, timeout, Urllib3Transport())
+    import requests
+
+    session = make_session() if make_session is not None else requests.Session()
+    if make_adapter is not None:
+        session.mount("http", make_adapter())
+    if kind == "plain requests":
+        return PlainRequests(url, timeout, session)
     from muxi_transports.requests import RequestsTransport
 
     if kind == "session":
-        import requests
-
-        return Client(url, RequestsTransport(session=requests.Session()))
-    return Client(url, RequestsTransport(direct=False) if kind == "requests, full" else RequestsTransport())
+        return Client(url, timeout, RequestsTransport(session=session))
+    if kind == "adapters":
+        assert make_adapter is not None
+        return Client(url, timeout, RequestsTransport(adapters={"http://": make_adapter(), "https://": make_adapter()}))
+    assert kind == "requests"
+    return Client(url, timeout, RequestsTransport())
 
 
 @dataclass
@@ -292,10 +310,17 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged() -> Iterator[Stage]:
-    """The stage of this program; its notes are printed at the end."""
+def staged(
+    make_session: Callable[[], Any] | None = None, make_adapter: Callable[[], Any] | None = None
+) -> Iterator[Stage]:
+    """The stage of this program; its notes are printed at the end.
+
+    Args:
+        make_session: makes the session of callers that have one.
+        make_adapter: makes the adapter that is mounted on it, or given to the transport.
+    """
     options = json.loads(sys.argv[1])
-    caller = make_caller(options["caller"], options["url"])
+    caller = make_caller(options, make_session, make_adapter)
     stage = Stage(options, caller)
     yield stage
     caller.close()

@@ -1,26 +1,18 @@
-"""Beside responses: answers are registered by URL."""
-
-import json
+"""Beside responses, which answers by URL."""
 
 import responses
-from driving import staged
+from driving import MOCKED_HEALTH, MOCKED_STREAM, staged
 
 with staged() as stage:
+    url = stage.caller.url
     stage.call_before()
-    with responses.RequestsMock() as mock:
-        data = {"status": "healthy", "version": "mock", "uptime_seconds": 1}
-        mock.get(f"{stage.caller.url}/v1/health", json={"success": True, "data": data})
-        events = "".join(f"data: {json.dumps({'type': 'text', 'text': text})}\n\n" for text in ("mo", "ck"))
-        done = 'event: done\ndata: {"type": "done"}\n\n'
-        mock.post(f"{stage.caller.url}/v1/chat", body=events + done, content_type="text/event-stream")
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.get(f"{url}/v1/health", json=MOCKED_HEALTH)
+        mock.post(f"{url}/v1/chat", body=MOCKED_STREAM, content_type="text/event-stream")
         stage.call(
             "during",
-            lambda: [
-                (call.request.method, call.request.url, call.request.headers["X-Tenant"], call.response.status_code)
-                for call in mock.calls
-            ],
+            lambda: [(it.request.method, it.request.url, it.request.headers["X-Tenant"]) for it in mock.calls],
         )
-        mock.remove("GET", f"{stage.caller.url}/v1/health")
-        mock.assert_all_requests_are_fired = False
+        mock.remove("GET", f"{url}/v1/health")
         stage.call("unregistered")
     stage.call("after")
