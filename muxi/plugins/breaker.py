@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from muxi.context import STOP, Context, Outcome, Stop
-from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
+from muxi.errors import ConnectionError, MissingExtraError, MuxiError, TimeoutError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_function, check_name, check_number
 from muxi.plugins.lease import Lease
@@ -17,7 +17,7 @@ from muxi.transport import AsyncResponse, BufferedResponse, Response
 try:
     import pybreaker
 except ImportError as _missing:
-    raise ConfigurationError(
+    raise MissingExtraError(
         f"the circuit breaker needs pybreaker, which cannot be imported ({_missing}): "
         "pip install 'muxi-client[breaker]'"
     ) from _missing

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -171,7 +171,7 @@ def open_document(text: str, problems: Problems) -> Entry | None:
     try:
         import yaml
     except ModuleNotFoundError as error:
-        raise ConfigurationError("a script needs PyYAML: pip install 'muxi-client[cli]'") from error
+        raise MissingExtraError("a script needs PyYAML: pip install 'muxi-client[cli]'") from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
