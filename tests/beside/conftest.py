@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,9 +42,6 @@ class Run:
         found: list[str] = self.phases[phase]["answers"]
         return found
 
-    def lane(self, phase: str) -> str:
-        return str(self.phases[phase]["lane"])
-
     def seen(self, phase: str) -> Any:
         """What the tool saw of a phase."""
         return self.phases[phase]["seen"]
@@ -51,6 +49,25 @@ class Run:
     def notes(self) -> dict[str, tuple[list[str], Any]]:
         """Everything that the same program has to note with another caller."""
         return {name: (phase["answers"], phase["seen"]) for name, phase in self.phases.items()}
+
+    def asked(self) -> list[tuple[str, list[str]]]:
+        """Every request to the formation, with the headers that hand on a trace."""
+        return self.formation.asked
+
+    def lane(self, phase: str) -> str:
+        """What ``explain`` said of the next request when a phase began; empty without lanes."""
+        return str(self.phases[phase]["lane"])
+
+    def assert_direct(self, phase: str) -> None:
+        """The requests of a phase took the direct lane, where there are lanes."""
+        if lane := self.lane(phase):
+            assert re.search(r"\blane: direct\b", lane), lane
+
+    def assert_full(self, phase: str, reason: str) -> None:
+        """The requests of a phase took the full lane, where there are lanes; a reason is a part of the explanation."""
+        if lane := self.lane(phase):
+            assert re.search(r"\blane: full\b", lane), lane
+            assert reason in lane.partition("lane: full")[2], lane
 
 
 RunProgram = Callable[..., Run]
@@ -76,8 +93,8 @@ def run_program(serve: Serve, tmp_path: Path) -> RunProgram:
         program: str,
         caller: str,
         *,
-        late: bool = False,
         formation: Formation | None = None,
+        server: RawServer | None = None,
         variables: dict[str, str] | None = None,
         **options: Any,
     ) -> Run:
@@ -89,13 +106,15 @@ def run_program(serve: Serve, tmp_path: Path) -> RunProgram:
                 "python -m tests.beside.environments makes it, with a package index in reach",
             )
         formation = formation or Formation()
-        server = serve(formation)
-        given = {"url": server.url, "caller": caller, "late": late, "folder": str(tmp_path), **options}
+        server = server or serve(formation)
+        folder = tmp_path / f"{program} {caller}"
+        folder.mkdir(exist_ok=True)
+        given = {"url": server.url, "caller": caller, "late": False, "folder": str(folder), **options}
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         done = subprocess.run(
             [str(python), str(PROGRAMS / f"{program}.py"), json.dumps(given)],
             env={**kept, "MUXI_TRACING": "0", "PYTHONDONTWRITEBYTECODE": "1", **(variables or {})},
-            cwd=tmp_path,
+            cwd=folder,
             capture_output=True,
             text=True,
             timeout=PATIENCE,

@@ -1,15 +1,14 @@
 """With an adapter of requests-toolbelt."""
 
+import json
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from driving import staged
 from requests_toolbelt.adapters.socket_options import SocketOptionsAdapter, TCPKeepAliveAdapter
 from requests_toolbelt.adapters.source import SourceAddressAdapter
-
-import json
-import sys
 
 ADAPTERS: dict[str, Callable[[], Any]] = {
     "source": lambda: SourceAddressAdapter("127.0.0.2"),

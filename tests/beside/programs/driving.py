@@ -53,7 +53,7 @@ class Caller:
         return [self.attempt(call) for call in (self.health, self.health, self.health, self.stream)]
 
     def attempt(self, call: Callable[[], str]) -> str:
-        """The result of a call, or the kind of its failure: that of a library by a word, that of a tool by its class."""
+        """The result of a call, or the kind of its failure: one of the network by a word, another by its class."""
         try:
             return call()
         except OSError as error:  # requests' own exceptions and those of the SDK are OSErrors where nothing was reached

@@ -5,7 +5,7 @@ import driving
 with driving.staged() as stage:
     stage.call_before()
     if stage.options["auto"]:
-        import ddtrace.auto  # noqa: F401
+        import ddtrace.auto
     import ddtrace
     from ddtrace.trace import tracer
 

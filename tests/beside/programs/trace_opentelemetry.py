@@ -1,15 +1,23 @@
-"""Beside OpenTelemetry's instrumentations of requests, urllib3 and aiohttp, all three at once."""
+"""Beside OpenTelemetry's instrumentations of requests, urllib3 and aiohttp."""
+
+from typing import Any
 
 from driving import staged
+from opentelemetry import trace
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
-from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 exporter = InMemorySpanExporter()
+
+INSTRUMENTORS: dict[str, Any] = {
+    "requests": RequestsInstrumentor,
+    "urllib3": URLLib3Instrumentor,
+    "aiohttp": AioHttpClientInstrumentor,
+}
 
 
 def observe() -> list[tuple[str, str, str]]:
@@ -31,7 +39,7 @@ provider.add_span_processor(SimpleSpanProcessor(exporter))
 with staged() as stage:
     stage.call_before()
     trace.set_tracer_provider(provider)
-    instrumentors = [RequestsInstrumentor(), URLLib3Instrumentor(), AioHttpClientInstrumentor()]
+    instrumentors = [INSTRUMENTORS[library]() for library in stage.options["libraries"]]
     for instrumentor in instrumentors:
         instrumentor.instrument()
     stage.call("during", observe)
