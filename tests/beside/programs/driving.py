@@ -167,7 +167,7 @@ class PlainRequests(Caller):
         self.session = session
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
-        response = self.session.request(method, f"{self.url}{path}", headers=HEADERS, timeout=self.timeout, **options)
+        response = self.session.request(method, f"{self.url}{path}", headers=dict(HEADERS), timeout=self.timeout, **options)
         response.raise_for_status()
         return response
 
@@ -214,13 +214,13 @@ class PlainUrllib3(Caller):
             return "failed: connection"
 
     def health(self) -> str:
-        response = self.pools.request("GET", f"{self.url}/v1/health", headers=HEADERS, timeout=self.timeout)
+        response = self.pools.request("GET", f"{self.url}/v1/health", headers=dict(HEADERS), timeout=self.timeout)
         return str(json.loads(response.data)["data"]["version"])
 
     def stream(self) -> str:
         options: dict[str, Any] = {"preload_content": False, "timeout": self.timeout}
         body = json.dumps({"message": "hi", "stream": True})
-        response = self.pools.request("POST", f"{self.url}/v1/chat", headers=HEADERS, body=body, **options)
+        response = self.pools.request("POST", f"{self.url}/v1/chat", headers=dict(HEADERS), body=body, **options)
         found = text_of(iter(response.read().decode().splitlines()))
         response.release_conn()
         return found
@@ -241,7 +241,7 @@ class PlainAiohttp(Looped):
 
         if self.session is None:
             self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self.timeout))
-        async with self.session.request(method, f"{self.url}{path}", headers=HEADERS, **options) as response:
+        async with self.session.request(method, f"{self.url}{path}", headers=dict(HEADERS), **options) as response:
             return str(await response.text())
 
     def health(self) -> str:
@@ -275,7 +275,8 @@ def make_caller(
 
     session = make_session() if make_session is not None else requests.Session()
     if make_adapter is not None:
-        session.mount("http", make_adapter())
+        session.mount("http://", make_adapter())
+        session.mount("https://", make_adapter())
     if kind == "plain requests":
         return PlainRequests(url, timeout, session)
     from muxi_transports.requests import RequestsTransport
