@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-slow lint types floors docs bench clean
+.PHONY: help demo test check check-slow lint types floors docs bench matrix audit release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -48,8 +48,18 @@ docs: $(VENV)/.for-dev  ## build the documentation; a warning is an error
 bench: $(VENV)/.for-dev  ## measure speed
 	$(BIN)/python benchmarks/run.py
 
+matrix: $(VENV)/.for-dev  ## build, check and install the distribution on every Python, and run the suite there
+	$(BIN)/python .ci/matrix.py
+
+audit: $(VENV)/.for-dev  ## ask for known vulnerabilities of the dependencies
+	$(BIN)/python .ci/audit.py
+
+release: $(VENV)/.for-dev  ## build what is published, from a clean tree, into dist/
+	$(BIN)/python .ci/release.py
+
 clean:  ## remove everything that was made
-	rm -rf $(VENV) .venvs build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venvs .bench .matrix build dist *.egg-info docs/_build
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is complete when its stamp is there; a change of the requirements asks for a new one.
