@@ -167,7 +167,9 @@ class PlainRequests(Caller):
         self.session = session
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
-        response = self.session.request(method, f"{self.url}{path}", headers=dict(HEADERS), timeout=self.timeout, **options)
+        response = self.session.request(
+            method, f"{self.url}{path}", headers=dict(HEADERS), timeout=self.timeout, **options
+        )
         response.raise_for_status()
         return response
 
