@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from muxi.clock import ManualClock
 from muxi.transport import BytesBody, Headers, Request, Timeouts
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, MemoryTransport
 from tests.memory.conformance.shape import frames, shape
-from tests.requirements import report_missing
 from tests.server.bench import archive
 from tests.server.test_tables import OTHERWISE, covered, routes_of
 
@@ -59,12 +57,7 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def document() -> str:
-    wire = Path(os.environ.get("MUXI_WIRE") or Path(__file__).parents[2].parent / "shared" / "wire")
-    if not (wire / "server.md").is_file():
-        report_missing(
-            f"there is no recorded wire in {wire}", "set MUXI_WIRE to its folder (the one with captures/ in it)"
-        )
+def document(wire: Path) -> str:
     return (wire / "server.md").read_text("utf-8").partition("\n## 16.")[0]
 
 
