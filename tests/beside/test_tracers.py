@@ -23,8 +23,8 @@ def test_sentry_has_a_span_and_a_breadcrumb_of_each_call(run_program: RunProgram
     assert all("sentry-trace" in headers for _, headers in run.asked()[-4:])
     if caller != "session":
         run.assert_full("during", "sentry_sdk")
-    if late:
-        run.assert_direct("before")
+        if late:
+            run.assert_direct("before")
 
 
 #: The library by itself that a caller is compared with.
@@ -53,7 +53,7 @@ def test_opentelemetry_has_one_span_of_each_call(
     assert run.seen("during") == expected
     assert run.seen("after") == []
     if caller != "session":
-        run.assert_full("during", f"opentelemetry.instrumentation.{scope}")
+        run.assert_full("during", "opentelemetry.instrumentation")
         run.assert_direct("after")
 
 
