@@ -118,7 +118,9 @@ def test_datadog_has_the_spans_of_each_call(
     run_program: RunProgram, serve: Serve, caller: str, auto: bool, late: bool
 ) -> None:
     run, found = _with_datadog(run_program, serve, caller, auto, late)
-    plain, expected = _with_datadog(run_program, serve, PLAIN[caller], auto, late)
+    # A connection that was made before keeps its span of http.client away; the SDK makes new ones when a tool starts.
+    fresh = {"requests": "fresh requests", "urllib3": "fresh urllib3"} if late else {}
+    plain, expected = _with_datadog(run_program, serve, fresh.get(caller, PLAIN[caller]), auto, late)
     assert found == expected
     assert run.notes() == plain.notes()
     assert run.asked() == plain.asked()

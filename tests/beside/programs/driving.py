@@ -231,6 +231,14 @@ class PlainUrllib3(Caller):
         self.pools.clear()
 
 
+class FreshUrllib3(PlainUrllib3):
+    """urllib3 by itself, with connections of its own for each call."""
+
+    def attempt(self, call: Callable[[], str]) -> str:
+        self.pools.clear()
+        return super().attempt(call)
+
+
 class PlainAiohttp(Looped):
     """aiohttp by itself, with one session, which is made at the first call as that of the transport is."""
 
@@ -264,7 +272,12 @@ def make_caller(
 ) -> Caller:
     """The caller that a program was asked to be."""
     kind, url, timeout = options["caller"], options["url"], options.get("timeout", 20)
-    plain = {"fresh requests": FreshRequests, "plain urllib3": PlainUrllib3, "plain aiohttp": PlainAiohttp}
+    plain = {
+        "fresh requests": FreshRequests,
+        "fresh urllib3": FreshUrllib3,
+        "plain aiohttp": PlainAiohttp,
+        "plain urllib3": PlainUrllib3,
+    }
     if kind in plain:
         return plain[kind](url, timeout)
     if kind == "aiohttp":
