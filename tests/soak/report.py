@@ -12,7 +12,7 @@ from tests.soak.judge import Verdict
 if TYPE_CHECKING:
     from tests.soak.mixed import Judged
 
-__all__ = ["MEMORY_FLAT", "Report"]
+__all__ = ["MEMORY_FLAT", "Report", "problems_of_left"]
 
 #: KiB by which memory may grow over the second half of a lane's calls and still be called flat.
 MEMORY_FLAT = 8 * 1024
@@ -37,6 +37,14 @@ _COLUMNS = (
 )
 #: What has to be 0 for this SDK.
 _ZERO = (*(verdict.value for verdict in Verdict if verdict is not Verdict.RACED), "uncaught", "descriptors", "threads", "tasks")
+
+
+def problems_of_left(left: dict[str, Any]) -> list[str]:
+    """What is wrong with what a worker leaves behind."""
+    found = [f"{left[name]} {name} are left" for name in ("descriptors", "threads", "tasks") if left[name]]
+    if left["memory"] > MEMORY_FLAT:
+        found.append(f"memory grew by {left['memory']} KiB")
+    return [*found, *(f"uncaught {line}" for line in left["uncaught"])]
 
 
 class Report:
