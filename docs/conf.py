@@ -13,7 +13,15 @@ author = "The muxi-client authors"
 copyright = author
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "endpoints", "rules", "tables"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "architecture",
+    "endpoints",
+    "rules",
+    "tables",
+]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"muxi-client {__version__}"

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from muxi.registry import register_transport
     from muxi.result import Meta, RawResponse, meta
     from muxi.server import AsyncServerClient, ServerClient
-    from muxi.streams import AsyncEventStream, EventStream
+    from muxi.streaming.streams import AsyncEventStream, EventStream
     from muxi.widgets import parse_ui_widgets
 
 # `muxi-runtime` installs muxi/runtime, maybe under another directory of sys.path than this file's.
@@ -130,7 +130,7 @@ _HOMES = {
     "muxi.registry": ("register_transport",),
     "muxi.result": ("Meta", "RawResponse", "meta"),
     "muxi.server": ("AsyncServerClient", "ServerClient"),
-    "muxi.streams": ("AsyncEventStream", "EventStream"),
+    "muxi.streaming.streams": ("AsyncEventStream", "EventStream"),
     "muxi.widgets": ("parse_ui_widgets",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -144,7 +144,7 @@ def __getattr__(name: str) -> object:
     try:
         value = getattr(import_module(_HOME_OF[name]), name)
     except ImportError as error:
-        from muxi.environment import conflicts
+        from muxi.client.environment import conflicts
 
         # Files of another distribution in place of ours: say what to do, not only what is missing.
         if advice := conflicts():

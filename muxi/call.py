@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 from muxi.errors import ValidationError
-from muxi.limits import Limit
-from muxi.repeat import Repeat, repeat_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from muxi.streams import AsyncEventStream, EventStream
+    from muxi.streaming.streams import AsyncEventStream, EventStream
 
-__all__ = ["Call", "Item", "Key", "Pages", "Procedure", "StreamCall", "Wait", "send"]
+__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "StreamCall", "Wait", "send"]
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -40,6 +38,26 @@ class AsyncSendable(Protocol[T_co]):
 
     @property
     def _async(self) -> T_co: ...
+
+
+class Repeat(str, Enum):
+    """How an operation bears being sent twice."""
+
+    #: It changes nothing, or sets what is already set.
+    SAFE = "safe"
+    #: It removes something; not finding it the second time means that the first attempt did it.
+    REMOVAL = "removal"
+    #: The runtime honours an idempotency key on it and answers a repetition with the first answer.
+    KEYED = "keyed"
+    #: A second time does the work twice.
+    NEVER = "never"
+
+
+class Limit(Protocol):
+    """What the wire allows as the value of a query parameter."""
+
+    def problem(self, value: object) -> str | None:
+        """The reason why ``value`` is not allowed; None if it is."""
 
 
 class Key(str, Enum):
@@ -129,11 +147,6 @@ class Call(Generic[T]):
         return cls("DELETE", path, **rest)
 
     @property
-    def repeats(self) -> Repeat:
-        """How this call bears repetition."""
-        return self.repeat or repeat_of(self.operation, self.method)
-
-    @property
     def label(self) -> str:
         """The call as errors and logs name it: ``chat (POST /chat)``."""
         route = f"{self.method} {self.path}"
@@ -193,7 +206,7 @@ class Call(Generic[T]):
 class StreamCall(Call[E]):
     """A call that is answered by a stream of events of type ``E``."""
 
-    #: How the frames of this stream become events: ``chat``, ``log``, … (see :mod:`muxi.events`).
+    #: How the frames of this stream become events: ``chat``, ``log``, … (see :mod:`muxi.streaming.chat`).
     events: str = "chat"
     #: The route that stops the work where the caller leaves early, with ``request_id`` in it.
     cancel: str | None = None

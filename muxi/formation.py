@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
+from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
 from muxi.config import FormationConfig, settings_of
 from muxi.operations.agents import AgentOperations
 from muxi.operations.artifacts import ArtifactOperations
@@ -31,7 +31,7 @@ from muxi.widgets import parse_ui_widgets
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.settings import FormationSettings
+    from muxi.client.arguments import FormationSettings
 
 __all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig", "parse_ui_widgets"]
 

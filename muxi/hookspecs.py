@@ -17,7 +17,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from muxi.call import Call
-    from muxi.client import AsyncClient, Client
+    from muxi.client.base import AsyncClient, Client
     from muxi.context import Context, Outcome, Stop
     from muxi.errors import MuxiError
     from muxi.registry import TransportRegistry

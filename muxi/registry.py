@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
-from muxi.transport import AsyncTransport, Transport, refuse_wrong_colour
+from muxi.transport import AsyncTransport, Transport
+from muxi.transport.contract import refuse_wrong_colour
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
+from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
 from muxi.config import ServerConfig, settings_of
 from muxi.formation import AsyncFormationClient, FormationClient
 from muxi.operations.deployments import DeploymentsOperations
@@ -15,7 +15,7 @@ from muxi.operations.server import ServerStatusOperations
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.settings import FormationSettings, ProxiedSettings, ServerSettings
+    from muxi.client.arguments import FormationSettings, ProxiedSettings, ServerSettings
 
 __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 

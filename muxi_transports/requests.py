@@ -13,15 +13,15 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from muxi.errors import ConfigurationError
 from muxi.transport import BytesBody, Request
-from muxi_transports._attempt import Attempt, invalid_request
-from muxi_transports._settings import HttpSettings, SourceAddress
-from muxi_transports._tls import Cert, Verify
-from muxi_transports._urllib3_answer import Answer
-from muxi_transports._urllib3_connection import Order
-from muxi_transports._urllib3_failures import translated
-from muxi_transports._urllib3_response import EndableResponse, SessionResponse
-from muxi_transports._urllib3_transport import PooledTransport
-from muxi_transports._wire import parse_origin, sendable_headers, split_url
+from muxi_transports.http.attempt import Attempt, invalid_request
+from muxi_transports.http.settings import HttpSettings, SourceAddress
+from muxi_transports.http.tls import Cert, Verify
+from muxi_transports.http.wire import parse_origin, sendable_headers, split_url
+from muxi_transports.pooled.answer import Answer
+from muxi_transports.pooled.connection import Order
+from muxi_transports.pooled.failures import translated
+from muxi_transports.pooled.response import EndableResponse, SessionResponse
+from muxi_transports.pooled.transport import PooledTransport
 
 if TYPE_CHECKING:
     from requests.structures import CaseInsensitiveDict

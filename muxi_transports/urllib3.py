@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from muxi_transports._settings import HttpSettings, SourceAddress
-from muxi_transports._tls import Cert, Verify
-from muxi_transports._urllib3_answer import Answer
-from muxi_transports._urllib3_connection import Order
-from muxi_transports._urllib3_transport import PooledTransport
+from muxi_transports.http.settings import HttpSettings, SourceAddress
+from muxi_transports.http.tls import Cert, Verify
+from muxi_transports.pooled.answer import Answer
+from muxi_transports.pooled.connection import Order
+from muxi_transports.pooled.transport import PooledTransport
 
 __all__ = ["Urllib3Transport"]
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from muxi import AsyncFormationClient, FormationClient
 from muxi.call import Call
-from muxi.streams import AsyncEventStream, EventStream
+from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport import AsyncResponse, AsyncTransport, Headers, Request, Response, Transport
 from muxi.types.chat import ChatMessage
 

@@ -10,11 +10,11 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import IO, BinaryIO, cast
 
-from muxi.bodies import CHUNK_BYTES
 from muxi.bundles.contents import Contents, check, read_archive
 from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress, refused
 from muxi.bundles.packing import pack, read_folder
 from muxi.transport import Body, FileBody
+from muxi.transport.bodies import CHUNK_BYTES
 
 __all__ = ["OpenFileBody", "prepare"]
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 
 from muxi.cli.serve import add_serve
-from muxi.environment import conflicts
+from muxi.client.environment import conflicts
 from muxi.errors import MuxiError
 from muxi.version import __version__
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.fields import given
 from muxi.types import Agent, AgentList, AgentSkills, KnowledgeRebuild, KnowledgeSync, Skill, Skills
 

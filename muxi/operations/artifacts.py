@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from muxi.call import Call, Item, Key, Pages, send
-from muxi.download import Downloaded, Progress
-from muxi.endpoints import operation, pages
+from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.limits import Range
+from muxi.exchange.download import Downloaded, Progress
+from muxi.operations.limits import Range
 from muxi.types import Artifact, ArtifactList, ArtifactVersions
 
 __all__ = ["ArtifactOperations"]

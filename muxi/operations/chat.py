@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from muxi.answers import Loads, pending
 from muxi.call import Call, Key, Procedure, StreamCall, send
-from muxi.endpoints import operation, procedure, stream
+from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ValidationError
-from muxi.files import encoded_files
+from muxi.schemas.files import encoded_files
 from muxi.types import AudioChatRequest, ChatEvent, ChatRequest, ChatResult, FileInput
 
 __all__ = ["ChatOperations"]

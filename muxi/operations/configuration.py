@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.types import (
     AsyncConfig,
     ConfigSummary,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.fields import plain
 from muxi.types import Credential, CredentialCreate, CredentialList, CredentialServices, DeletedCredential
 

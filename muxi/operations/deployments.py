@@ -6,9 +6,9 @@ from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.call import StreamCall
-from muxi.deployments import DEPLOYMENT
-from muxi.endpoints import stream
+from muxi.client.endpoints import stream
 from muxi.operations.formations import about, deploying, updating
+from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
 
 __all__ = ["DeploymentsOperations"]
@@ -32,8 +32,8 @@ class DeploymentsOperations:
             print(steps.result()["url"])
 
     All of them: an ``error`` of the stream is raised with its ``code`` and ``stage``
-    (:func:`muxi.deployments.deployment_error` has the classes); one that ends without ``complete`` or ``error`` is
-    a :class:`~muxi.errors.StreamInterrupted`. Closing one early stops nothing: the server goes on.
+    (:func:`muxi.streaming.deployments.deployment_error` has the classes); one that ends without ``complete`` or
+    ``error`` is a :class:`~muxi.errors.StreamInterrupted`. Closing one early stops nothing: the server goes on.
     """
 
     @stream

@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import Any, Literal
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.errors import ValidationError
 from muxi.operations.formations import HEALTH_CHECK_TIMEOUT, about
 from muxi.types import (

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from muxi.call import Key, StreamCall
-from muxi.endpoints import stream
-from muxi.feeds import FEED, LOG
+from muxi.client.endpoints import stream
+from muxi.streaming.feeds import FEED, LOG
 from muxi.types import FormationEvent, LogEvent
 
 __all__ = ["EventOperations"]

@@ -8,11 +8,11 @@ from typing import Any
 from muxi import bundles
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.call import Call, Key, Procedure, send
-from muxi.download import Downloaded, check_target
-from muxi.download import Progress as DownloadProgress
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import ServerError
-from muxi.identifiers import random_id
+from muxi.exchange.download import Downloaded, check_target
+from muxi.exchange.download import Progress as DownloadProgress
+from muxi.exchange.identifiers import random_id
 from muxi.types import (
     CancelledUpdate,
     DeletedFormation,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from muxi.call import Call, Item, Key, Pages, send
-from muxi.endpoints import operation, pages
+from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.limits import Range
+from muxi.operations.limits import Range
 from muxi.types import History, HistoryEntry, MemoryProvenance
 
 __all__ = ["HistoryOperations"]

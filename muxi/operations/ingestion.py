@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from muxi.call import Call, Key, Procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.clock import Clock, SystemClock
-from muxi.endpoints import operation, procedure
 from muxi.operations.fields import given, plain
 from muxi.operations.waiting import WAIT_TIMEOUT, wait_for_job
 from muxi.types import (

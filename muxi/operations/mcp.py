@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.types import McpDefaults, McpServer, McpServerList, McpToolList
 
 __all__ = ["McpOperations"]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from muxi.call import Call, Item, Key, Pages, Procedure, send
-from muxi.endpoints import operation, pages, procedure
+from muxi.client.endpoints import operation, pages, procedure
 from muxi.errors import ServerError
-from muxi.limits import Choice, Range
 from muxi.operations.fields import given
+from muxi.operations.limits import Choice, Range
 from muxi.result import Meta, Result
 from muxi.types import (
     BufferCleared,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muxi.call import Call, Key, Procedure
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import ValidationError
 from muxi.operations.agents import LONG_WORK_TIMEOUT
 from muxi.operations.fields import given

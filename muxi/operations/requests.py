@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi.call import Call, Key, Procedure, Wait, send
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import NotFoundError, ResultForgotten, TimeoutError, TurnFailed
 from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, WAIT_TIMEOUT, check_timeout
 from muxi.types import CancelledRequest, RequestList, RequestStatus

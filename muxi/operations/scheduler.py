@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi.call import Call, Key, Procedure, send
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.operations.fields import given
 from muxi.types import JobType, ScheduledJob, ScheduledJobList, ScheduledJobState, SchedulerConfig, SchedulerMessage
 

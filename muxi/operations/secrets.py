@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from muxi.call import Call, Key, Procedure, send
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import ConflictError, NotFoundError
 from muxi.types import MaskedSecret, ReloadedSecrets, SecretChanged, SecretList
 

@@ -8,15 +8,15 @@ from urllib.parse import quote
 
 from muxi.bundles.identity import check_id
 from muxi.call import Call, Key, Procedure, StreamCall, Wait, send
-from muxi.deployments import FORMATION_LOG
-from muxi.endpoints import operation, procedure, stream
+from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ServerError
-from muxi.limits import Choice, Range
 from muxi.operations.formations import about
+from muxi.operations.limits import Choice, Range
+from muxi.streaming.deployments import FORMATION_LOG
 from muxi.types import FormationLogEvent, FormationLogs, ServerHealth, ServerStatus
 
 if TYPE_CHECKING:
-    from muxi.core import Core
+    from muxi.client.core import Core
 
 __all__ = ["ServerStatusOperations"]
 

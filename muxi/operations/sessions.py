@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from muxi.call import Call, Item, Key, Pages, send
-from muxi.endpoints import operation, pages
+from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.limits import Range
 from muxi.operations.fields import plain
+from muxi.operations.limits import Range
 from muxi.types import RestoredSession, Session, SessionList, SessionMessage, SessionMessages
 
 __all__ = ["SessionOperations"]

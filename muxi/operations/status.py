@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.types import Health, RuntimeStatus
 
 __all__ = ["StatusOperations"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.agents import LONG_WORK_TIMEOUT
 from muxi.types import AppliedTuning, DismissedTuning, ReplacedTuning, Tuning, TuningRun
 

@@ -9,12 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from muxi.call import Call, Key, StreamCall
+from muxi.call import Call, Key, Repeat, StreamCall
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError
+from muxi.exchange.repeat import repeat_of
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
-from muxi.repeat import Repeat
 from muxi.transport import AsyncResponse, BufferedResponse, Headers, Request, Response
 
 try:
@@ -122,7 +122,7 @@ class ResponseCache:
     @hookimpl(tryfirst=True)
     def muxi_intercept(self, request: Request, context: Context) -> BufferedResponse | None:
         call = context.call
-        if request.method != "GET" or call.repeats is not Repeat.SAFE:
+        if request.method != "GET" or repeat_of(call) is not Repeat.SAFE:
             self._forget(context)
             return None
         if not self._keeps(call):
@@ -153,7 +153,7 @@ class ResponseCache:
 
     @hookimpl
     def muxi_call_finished(self, call: Call[object], outcome: Outcome, context: Context) -> None:
-        if call.method != "GET" or call.repeats is not Repeat.SAFE:
+        if call.method != "GET" or repeat_of(call) is not Repeat.SAFE:
             self._forget(context)
             return
         pending: _Pending | None = context.state.pop(self.name, None)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
+from muxi.call import Repeat
 from muxi.context import Context
 from muxi.errors import ConfigurationError
+from muxi.exchange.repeat import repeat_of
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_function
-from muxi.repeat import Repeat
 from muxi.transport import Request
 
 __all__ = ["Idempotency"]
@@ -39,7 +40,7 @@ class Idempotency:
             context.idempotency_key = given
             return
         if context.idempotency_key is None:
-            if context.call.repeats is not Repeat.KEYED:
+            if repeat_of(context.call) is not Repeat.KEYED:
                 return
             context.idempotency_key = self._new_key()
         request.headers[_HEADER] = context.idempotency_key

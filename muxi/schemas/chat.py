@@ -8,7 +8,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_sche
 from marshmallow.fields import Field
 from marshmallow.validate import Length, Range
 
-from muxi.files import FILE_LIMIT
+from muxi.schemas.files import FILE_LIMIT
 
 __all__ = ["AudioChatRequestSchema", "ChatRequestSchema"]
 

@@ -10,7 +10,7 @@ from muxi.plugins import Retry
 from muxi.server import AsyncServerClient, ServerClient
 
 if TYPE_CHECKING:
-    from muxi.settings import ClientSettings
+    from muxi.client.arguments import ClientSettings
 
 __all__ = ["NAME", "PLACEHOLDERS", "URL", "Clients"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from muxi.errors import ConnectionError
 from muxi.redact import redact_text
-from muxi_transports._application import log_late, logger
 from muxi_transports.asgi.visit import App, Message
+from muxi_transports.http.application import log_late, logger
 
 __all__ = ["Lifespan"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
-from muxi_transports._application import WHERE, begin, seen
-from muxi_transports._attempt import Attempt
-from muxi_transports._content import Content
-from muxi_transports._wire import received_headers
 from muxi_transports.asgi.lifespan import Lifespan
 from muxi_transports.asgi.visit import App, Head, Visit, http_scope
+from muxi_transports.http.application import WHERE, begin, seen
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.content import Content
+from muxi_transports.http.wire import received_headers
 
 if TYPE_CHECKING:
     from types import TracebackType

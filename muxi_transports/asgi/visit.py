@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote
 
 from muxi.transport import BytesBody, Request
-from muxi_transports._application import LIMIT, Seen, failure_of, log_late
-from muxi_transports._attempt import Attempt
-from muxi_transports._wire import PIECE
+from muxi_transports.http.application import LIMIT, Seen, failure_of, log_late
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.wire import PIECE
 
 __all__ = ["App", "Head", "Message", "Receive", "Send", "Visit", "http_scope"]
 

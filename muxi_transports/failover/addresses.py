@@ -13,9 +13,9 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.redact import redact_text
 from muxi.transport import AsyncTransport, Transport
-from muxi_transports._choice import Slot
-from muxi_transports._wire import parse_origin
+from muxi_transports.around.choice import Slot
 from muxi_transports.failover.health import Health, after_error, after_failure, after_success, order_of
+from muxi_transports.http.wire import parse_origin
 
 __all__ = ["Address", "AddressStatus", "Addresses", "Order", "parse_address"]
 

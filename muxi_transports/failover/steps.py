@@ -9,9 +9,9 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from muxi.errors import ConnectionError, MuxiError
 from muxi.redact import redact_text
 from muxi.transport import AsyncTransport, Body, Headers, IterableBody, Request, Timeouts, Transport
-from muxi_transports._wire import parse_origin, split_url
 from muxi_transports.failover.addresses import Addresses
 from muxi_transports.failover.health import was_not_connected
+from muxi_transports.http.wire import parse_origin, split_url
 
 __all__ = ["Policy", "SendTo", "Steps", "send_somewhere"]
 

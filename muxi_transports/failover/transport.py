@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.transport import AsyncResponse, AsyncTransport, Request, Response, Transport
-from muxi_transports._choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, Slot, async_slot, common_clock, sync_slot
+from muxi_transports.around.choice import (
+    DEFAULT_TRANSPORT,
+    AsyncChoice,
+    Choice,
+    Slot,
+    async_slot,
+    common_clock,
+    sync_slot,
+)
 from muxi_transports.failover.addresses import Address, Addresses, AddressStatus, Order, parse_address
 from muxi_transports.failover.steps import Policy, send_somewhere
 

@@ -15,8 +15,8 @@ from muxi.transport import (
     replayed,
     replayed_async,
 )
-from muxi_transports._choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, async_slot, sync_slot
-from muxi_transports._waiting import AsyncWaiter, Waiter, finished
+from muxi_transports.around.choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, async_slot, sync_slot
+from muxi_transports.around.waiting import AsyncWaiter, Waiter, finished
 from muxi_transports.faulty.faults import Ended, Fault
 from muxi_transports.faulty.plan import Faults
 from muxi_transports.memory.patience import Patience

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from muxi.clock import Clock
 from muxi.transport import AsyncResponse, Response, Timeouts
-from muxi_transports._waiting import AsyncWaiter, Waiter
+from muxi_transports.around.waiting import AsyncWaiter, Waiter
 from muxi_transports.memory.patience import Patience
 from muxi_transports.memory.world import Pause
 from muxi_transports.recorded.cassette import Cassette

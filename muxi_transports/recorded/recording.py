@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from muxi.clock import Clock, SystemClock
 from muxi.errors import MuxiError
 from muxi.transport import AsyncResponse, Response
-from muxi_transports._waiting import finished
+from muxi_transports.around.waiting import finished
 from muxi_transports.recorded.cassette import Cassette
 from muxi_transports.recorded.exchange import RecordedRequest
 from muxi_transports.recorded.take import Take

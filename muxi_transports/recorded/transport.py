@@ -7,7 +7,7 @@ import os
 
 from muxi.clock import Clock
 from muxi.transport import AsyncResponse, AsyncTransport, BytesBody, Request, Response, Transport
-from muxi_transports._choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, async_slot, sync_slot
+from muxi_transports.around.choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, async_slot, sync_slot
 from muxi_transports.recorded.cassette import Cassette, Mode
 from muxi_transports.recorded.outgoing import Outgoing, look_at
 from muxi_transports.recorded.playing import AsyncPlayedResponse, PlayedResponse

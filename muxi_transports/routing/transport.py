@@ -9,7 +9,7 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
 from muxi.transport import AsyncResponse, AsyncTransport, Request, Response, Transport
-from muxi_transports._choice import AsyncChoice, Choice, Slot, async_slot, common_clock, sync_slot
+from muxi_transports.around.choice import AsyncChoice, Choice, Slot, async_slot, common_clock, sync_slot
 from muxi_transports.routing.rule import Rule, parse_rule, place_of
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_to_bytes
 
-from muxi_transports._application import Seen
-from muxi_transports._attempt import Attempt
-from muxi_transports._wire import PIECE
+from muxi_transports.http.application import Seen
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.wire import PIECE
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

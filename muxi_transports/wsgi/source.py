@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
-from muxi_transports._application import LIMIT, failure_of, log_late
-from muxi_transports._attempt import Attempt
+from muxi_transports.http.application import LIMIT, failure_of, log_late
+from muxi_transports.http.attempt import Attempt
 from muxi_transports.wsgi.conversation import Complete, Conversation, Item, NotWsgi
 from muxi_transports.wsgi.environ import RequestBody
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import Request, Response, Transport
-from muxi_transports._application import WHERE, begin, seen
-from muxi_transports._attempt import Attempt
-from muxi_transports._content import Content
-from muxi_transports._wire import received_headers
+from muxi_transports.http.application import WHERE, begin, seen
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.content import Content
+from muxi_transports.http.wire import received_headers
 from muxi_transports.wsgi.conversation import Complete, Head
 from muxi_transports.wsgi.environ import RequestBody, environ_of
 from muxi_transports.wsgi.source import HereSource, Source, ThreadSource

@@ -13,9 +13,10 @@ from functools import partial
 import pytest
 
 import muxi
-from muxi import cli, environment
+from muxi import cli
 from muxi.cli import demo as demonstration
 from muxi.cli import main
+from muxi.client import environment
 from muxi.version import __version__
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Served, Turn, serve
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 import muxi.plugins
+from muxi.exchange.identifiers import random_id
 from muxi.hooks import Hooks
-from muxi.identifiers import random_id
 from tests.core.answers import Colour
 
 NAMES = ["muxi.sdk_headers", "muxi.idempotency", "muxi.retry", "muxi.version_notice", "muxi.log", "muxi.auth"]

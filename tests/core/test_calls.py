@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi import FormationClient, ServerClient, ValidationError
-from muxi.call import Call, Key, StreamCall
-from muxi.repeat import Repeat
+from muxi.call import Call, Key, Repeat, StreamCall
+from muxi.exchange.repeat import repeat_of
 from tests.core.answers import Colour, Playback, answer
 
 
 def test_a_call_says_everything_about_itself() -> None:
     call = FormationClient.get_memories.call(user_id="u", limit=5)
     assert (call.method, call.path, call.operation) == ("GET", "/memories", "get_memories")
-    assert (call.key, call.user_id, call.repeats) == (Key.EITHER, "u", Repeat.SAFE)
+    assert (call.key, call.user_id, repeat_of(call)) == (Key.EITHER, "u", Repeat.SAFE)
     assert call.label == "get_memories (GET /memories)"
     assert Call[Any]("GET", "/x").label == "GET /x"
 

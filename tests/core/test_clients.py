@@ -292,7 +292,7 @@ def test_items_of_pages_are_the_same_with_raw_responses(colour: Colour) -> None:
 
 
 def test_a_procedure_that_makes_no_call_has_no_answer_to_show() -> None:
-    from muxi.client import raw_response
+    from muxi.client.base import raw_response
 
     with pytest.raises(TypeError, match="no call was made"):
         raw_response(None)
@@ -351,7 +351,7 @@ def test_a_subclass_can_override_a_method_and_call_the_one_above(colour: Colour)
 
 
 def test_a_mixin_before_the_client_wins(colour: Colour) -> None:
-    from muxi.endpoints import operation
+    from muxi.client.endpoints import operation
 
     base: Any = AsyncFormationClient if colour.asynchronous else FormationClient
 

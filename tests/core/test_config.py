@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from muxi import AsyncFormationClient, ConfigurationError, FormationClient, FormationConfig, ServerClient, ServerConfig
-from muxi.settings import FormationSettings, ServerSettings
+from muxi.client.arguments import FormationSettings, ServerSettings
 from tests.core.answers import Colour, Playback, answer, json_answer
 
 Kind = type[FormationConfig] | type[ServerConfig]

@@ -22,8 +22,8 @@ from muxi import (
     ServerClient,
 )
 from muxi.call import Call, Pages, Procedure, StreamCall
-from muxi.client import AsyncClient, Client
-from muxi.endpoints import _CallEndpoint, _Endpoint, operation, pages, procedure, stream
+from muxi.client.base import AsyncClient, Client
+from muxi.client.endpoints import _CallEndpoint, _Endpoint, operation, pages, procedure, stream
 from muxi.formation import AsyncRawFormationClient, FormationOperations, RawFormationClient
 from muxi.server import ServerOperations
 from muxi.types import ChatEvent, ChatResult, Memory, MemoryPage

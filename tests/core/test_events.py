@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from muxi.errors import ServerError, StreamInterrupted, TurnFailed
-from muxi.events import ChatReader, EventReader, FrameReader, check_turn, reader_for, remainder
-from muxi.sse import Framer
+from muxi.streaming.chat import ChatReader, EventReader, FrameReader, check_turn, reader_for, remainder
+from muxi.streaming.sse import Framer
 
 DONE = b'event: done\ndata: {"finished":true}\n\n'
 
@@ -170,7 +170,7 @@ def test_streams_without_a_terminator_simply_end() -> None:
 def test_an_event_that_is_too_large_is_an_interruption_after_the_events_before_it(
     kind: type[EventReader[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("muxi.events.Framer", lambda: Framer(limit=20))
+    monkeypatch.setattr("muxi.streaming.chat.Framer", lambda: Framer(limit=20))
     reader = kind()
     reader.feed(b"data: 1\n\ndata: 12345678901234567890\n\n")
     reader.end()

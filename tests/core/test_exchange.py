@@ -23,8 +23,8 @@ from muxi import (
     meta,
 )
 from muxi.call import Call, Key, Procedure, StreamCall, Wait
-from muxi.endpoints import procedure
-from muxi.exchange import MAX_REDIRECTS
+from muxi.client.endpoints import procedure
+from muxi.exchange.life import MAX_REDIRECTS
 from muxi.transport import AsyncResponse, AsyncTransport, BufferedResponse, BytesBody, Request
 from tests.core.answers import (
     ADMIN_KEY,

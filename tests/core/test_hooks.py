@@ -452,7 +452,7 @@ def test_a_hook_that_fails_is_logged_with_its_traceback(caplog: pytest.LogCaptur
 
 def test_frames_that_no_reader_knows_reach_the_hook_as_they_are(colour: Colour) -> None:
     from muxi.call import Key, StreamCall
-    from muxi.events import Frame
+    from muxi.streaming.chat import Frame
 
     diary = Diary()
     call: StreamCall[Frame] = StreamCall("GET", "/odd", events="frames", key=Key.NONE)

@@ -23,13 +23,13 @@ from muxi import (
     hookimpl,
     meta,
 )
-from muxi.call import Call, Key
+from muxi.call import Call, Key, Repeat
 from muxi.clock import ManualClock
 from muxi.errors import StreamInterrupted, TurnFailed, ValidationError, error_from_answer
+from muxi.exchange.repeat import REPEATS, is_gone, may_repeat, repeat_of
 from muxi.formation import FormationOperations
 from muxi.plugins.retry import MAX_RETRY_AFTER, Retry, RetryBudget, backoff
 from muxi.plugins.signature import sign
-from muxi.repeat import REPEATS, Repeat, is_gone, may_repeat, repeat_of
 from muxi.server import ServerOperations
 from muxi.transport import BufferedResponse
 from tests.core.answers import (
@@ -110,7 +110,7 @@ def test_a_keyed_operation_without_its_key_is_not_safe(what: str) -> None:
 
 
 def test_every_operation_is_in_the_table_of_repetitions() -> None:
-    from muxi.endpoints import _CallEndpoint  # what an operation is
+    from muxi.client.endpoints import _CallEndpoint  # what an operation is
 
     names = {
         name
@@ -127,11 +127,11 @@ def test_every_operation_is_in_the_table_of_repetitions() -> None:
     ("method", "repeat"), [("GET", SAFE), ("HEAD", SAFE), ("POST", NEVER), ("PUT", NEVER), ("DELETE", NEVER)]
 )
 def test_an_operation_that_is_not_in_the_table_is_safe_if_it_only_reads(method: str, repeat: Repeat) -> None:
-    assert repeat_of("a_users_own", method) is repeat
+    assert repeat_of(Call[Any](method, "/x", operation="a_users_own")) is repeat
 
 
 def test_a_call_can_overrule_the_table() -> None:
-    assert Call[Any]("POST", "/x", repeat=SAFE).repeats is SAFE
+    assert repeat_of(Call[Any]("POST", "/x", repeat=SAFE)) is SAFE
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muxi import sse
-from muxi.sse import EventTooLarge, Framer, ServerSentEvent, decode, read_blocks
+from muxi.streaming import sse
+from muxi.streaming.sse import EventTooLarge, Framer, ServerSentEvent, decode, read_blocks
 
 
 class Reading(NamedTuple):

@@ -11,8 +11,8 @@ from types import ModuleType
 import pytest
 
 from muxi import FormationClient, FormationConfig, ServerClient, ServerConfig, hookspecs
-from muxi.events import ChatReader
-from muxi.repeat import REPEATS
+from muxi.exchange.repeat import REPEATS
+from muxi.streaming.chat import ChatReader
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import Schema
 
 from muxi.call import Call
-from muxi.endpoints import _CallEndpoint, _Endpoint, pages, procedure
+from muxi.client.endpoints import _CallEndpoint, _Endpoint, pages, procedure
 from muxi.formation import FormationOperations
 
 #: What a method is given where a text will not do.

@@ -10,8 +10,8 @@ import pytest
 
 from muxi import AsyncFormationClient, hookimpl
 from muxi.clock import ManualClock
-from muxi.download import describe
 from muxi.errors import ConnectionError, NotFoundError, ServerError, TimeoutError, ValidationError
+from muxi.exchange.download import describe
 from muxi.transport import BufferedResponse, Headers, Request
 from tests.core.answers import AsyncColour, Colour, Playback, failure
 from tests.scripted import HOLD, PATIENCE, Script, ScriptedAsyncTransport, ScriptedTransport, Step

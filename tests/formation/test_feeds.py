@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi.call import StreamCall
-from muxi.endpoints import stream
+from muxi.client.endpoints import stream
 from muxi.errors import ServerError
-from muxi.events import EventReader, reader_for
-from muxi.feeds import EventFeedReader, LogReader
+from muxi.streaming.chat import EventReader, reader_for
+from muxi.streaming.feeds import EventFeedReader, LogReader
 from muxi.transport import BufferedResponse
 from tests.conftest import Capture
 from tests.core.answers import Colour, Playback, events, failure

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from muxi.call import Limit
 from muxi.errors import ValidationError
-from muxi.limits import Choice, Limit, Range, check_limits
+from muxi.exchange.outgoing import check_limits
+from muxi.operations.limits import Choice, Range
 from tests.core.answers import Colour, Playback, answer
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [

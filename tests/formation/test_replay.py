@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from muxi.endpoints import stream
+from muxi.client.endpoints import stream
 from muxi.errors import MuxiError, StreamInterrupted, TurnFailed, ValidationError, map_error
 from muxi.schemas import SchemaRegistry
 from muxi.transport import BufferedResponse, Request

@@ -14,8 +14,8 @@ import trustme
 
 from muxi.testing.transport_suite.facade import FacadeTransport, Loop
 from muxi.transport import Transport
-from muxi_transports._tls import BUNDLE_VARIABLES
 from muxi_transports.aiohttp import AiohttpTransport
+from muxi_transports.http.tls import BUNDLE_VARIABLES
 from muxi_transports.requests import RequestsTransport
 from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.raw_server import RawServer, Script, serving

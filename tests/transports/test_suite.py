@@ -12,11 +12,11 @@ from muxi.clock import Clock, SystemClock
 from muxi.testing import transport_suite
 from muxi.testing.transport_suite import Handler, Received, asgi_application, wsgi_application
 from muxi.transport import AsyncTransport, Request, Response, Transport
-from muxi_transports._wire import split_url
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.asgi import AsgiTransport, SyncAsgiTransport
 from muxi_transports.failover import FailoverTransport
 from muxi_transports.faulty import AsyncFaultyTransport, FaultyTransport
+from muxi_transports.http.wire import split_url
 from muxi_transports.memory import Answer, AsyncMemoryTransport, MemoryTransport, Pause
 from muxi_transports.recorded import AsyncRecordedTransport, RecordedTransport
 from muxi_transports.requests import RequestsTransport

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muxi_transports._http1 import ChunkFraming, InvalidFraming, parse_head
-from muxi_transports._proxies import proxy_for
-from muxi_transports._wire import Origin, parse_origin, received_headers, split_url
+from muxi_transports.http.proxies import proxy_for
+from muxi_transports.http.wire import Origin, parse_origin, received_headers, split_url
+from muxi_transports.pooled.http1 import ChunkFraming, InvalidFraming, parse_head
 
 
 @given(contents=st.lists(st.binary(min_size=1, max_size=40)), cuts=st.lists(st.integers(0, 400)))

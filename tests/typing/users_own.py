@@ -14,8 +14,8 @@ from typing_extensions import assert_type
 
 from muxi import AsyncFormationClient, Call, FormationClient
 from muxi.call import Pages, Procedure, StreamCall, send
-from muxi.endpoints import operation, pages, procedure, stream
-from muxi.streams import AsyncEventStream, EventStream
+from muxi.client.endpoints import operation, pages, procedure, stream
+from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.types import ChatEvent, MemoryPage, Session
 
 

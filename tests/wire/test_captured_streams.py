@@ -17,10 +17,10 @@ from muxi.clock import ManualClock
 from muxi.config import Address
 from muxi.context import Context, Options
 from muxi.errors import StreamInterrupted, TurnFailed
-from muxi.events import ChatReader, FrameReader
-from muxi.open_streams import Opened
-from muxi.sse import Framer, read_blocks
-from muxi.streams import EventStream
+from muxi.streaming.chat import ChatReader, FrameReader
+from muxi.streaming.progress import Opened
+from muxi.streaming.sse import Framer, read_blocks
+from muxi.streaming.streams import EventStream
 from muxi.transport import Response
 from muxi.types.chat import ChatEvent
 from muxi_transports.aiohttp import AiohttpTransport

@@ -1,0 +1,426 @@
+"""What the clients have in common: how each colour runs calls, streams, procedures and iterations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
+
+from muxi.call import AsyncSendable, Call, Key, Pages, Procedure, Sendable, StreamCall
+from muxi.client.core import Core
+from muxi.client.endpoints import install
+from muxi.clock import Clock
+from muxi.config import FormationConfig, ServerConfig
+from muxi.context import Context, Options, Outcome
+from muxi.errors import ConfigurationError, MuxiError
+from muxi.exchange.drivers import drive, drive_async, items, items_async
+from muxi.exchange.life import Answer, Steps, exchange, finish, follow
+from muxi.result import RawResponse, Result
+from muxi.streaming.chat import EventReader, reader_for
+from muxi.streaming.progress import AsyncOpened, Opened
+from muxi.streaming.streams import AsyncEventStream, EventStream
+from muxi.transport import AsyncTransport, BufferedResponse, Transport, replayed, replayed_async
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, TypedDict, Unpack
+
+    class OptionChanges(TypedDict, total=False):
+        """What ``with_options`` takes; see :class:`muxi.config.FormationConfig` for each."""
+
+        timeout: float
+        connect_timeout: float
+        max_retries: int
+        deadline: float | None
+        idle_timeout: float | None
+        stall_timeout: float | None
+        headers: Mapping[str, str]
+        idempotency_key: str | None
+        cancel_on_close: bool
+        validate_responses: Literal["warn", "strict", "off"]
+
+
+__all__ = ["AsyncClient", "AsyncRawClient", "Client", "RawClient"]
+
+T = TypeVar("T")
+E = TypeVar("E")
+C = TypeVar("C", bound="BaseClient")
+
+logger: logging.Logger = logging.getLogger("muxi")
+
+_AS_ANSWERED: Any = object()
+
+#: The options that a configuration has too, and knows how to check.
+_CHECKED = (
+    "timeout",
+    "connect_timeout",
+    "max_retries",
+    "deadline",
+    "idle_timeout",
+    "stall_timeout",
+    "validate_responses",
+)
+
+#: Seconds that the cancel of a chat that was left early may take; it is best effort.
+CANCEL_TIMEOUT = 5.0
+
+
+class BaseClient:
+    """A client of either colour: a core, and the options of its calls."""
+
+    _asynchronous: ClassVar[bool] = False
+    #: Which functions an endpoint gives to this class; see :mod:`muxi.client.endpoints`.
+    _colour: ClassVar[str] = "sync"
+    _core: Core
+    _options: Options
+
+    def _set_up(
+        self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], options: Options
+    ) -> None:
+        from muxi.client.environment import report_conflicts
+
+        report_conflicts(stacklevel=5)  # the line that makes the client
+        self._core = Core(config, builtin, asynchronous=self._asynchronous)
+        self._options = options
+        self._core.hooks.announce("muxi_client_created", client=self)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that this client's waits and timestamps go by."""
+        return self._core.clock
+
+    def with_options(self, **changes: Unpack[OptionChanges]) -> Self:
+        """The same client with other options for its calls; connections, plugins and budget are shared.
+
+        Args:
+            changes: ``timeout``, ``connect_timeout``, ``deadline``, ``idle_timeout`` and ``stall_timeout`` in
+                seconds, ``max_retries``, ``headers`` (added to those there are), ``idempotency_key``,
+                ``cancel_on_close``, ``validate_responses``.
+
+        Raises:
+            ConfigurationError: an option is unknown or has no sense.
+        """
+        given: dict[str, Any] = dict(changes)
+        if unknown := given.keys() - Options.__dataclass_fields__.keys():
+            raise ConfigurationError(f"with_options() knows no {', '.join(sorted(unknown))}")
+        if "headers" in given:
+            given["headers"] = (*self._options.headers, *given["headers"].items())
+        if isinstance(key := given.get("idempotency_key"), str) and not key.strip():
+            raise ConfigurationError("idempotency_key= takes a text that is not empty; the platform ignores empty ones")
+        options = replace(self._options, **given)
+        type(self._core.config)(**{name: getattr(options, name) for name in _CHECKED}).check()
+        clone = object.__new__(type(self))
+        clone.__dict__.update(self.__dict__)
+        clone._options = options
+        return clone
+
+    def _for_cancelling(self) -> Self:
+        """The same client for the cancel of a turn, whose plugins are not to wait for long either."""
+        return self.with_options(timeout=CANCEL_TIMEOUT, deadline=CANCEL_TIMEOUT, max_retries=0)
+
+    def _raw(self, cls: type[C]) -> C:
+        raw = object.__new__(cls)
+        raw._core = self._core
+        raw._options = self._options
+        return raw
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            f"a {type(self).__name__} does not pickle: it holds connections and keys. Send a call instead "
+            f"(FormationClient.chat.call(…) pickles), or build one client per worker, e.g. in the pool's initializer"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.address.base_url}{' closed' if self._core.closed else ''}>"
+
+
+class _SyncBase(BaseClient):
+    """How a sync client does things."""
+
+    def _transport(self) -> Transport:
+        return cast(Transport, self._core.transport)
+
+    def _drive(self, steps: Steps[T]) -> T:
+        return drive(steps, self._transport, self._core.clock)
+
+    def _exchange(self, call: Call[T]) -> Answer[T]:
+        return self._drive(exchange(call, self._core.settings(self._options)))
+
+    def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], Answer[E]]:
+        answer = self._exchange(call)
+        response = answer.response
+        if isinstance(response, BufferedResponse):
+            response = replayed(response)
+        reader: EventReader[E] = reader_for(call.events)
+        hooks, context = self._core.hooks, answer.context
+
+        def on_event(event: E) -> None:
+            self._drive(hooks.observe("muxi_event_received", event=event, context=context))
+
+        def on_end(error: BaseException | None, left: bool) -> None:
+            outcome = Outcome(error=error, response=answer.response, left=error is None and not reader.over)
+            self._drive(finish(hooks, context, outcome))
+            if left and (cancel := cancel_of(context)):
+                try:
+                    self._for_cancelling()._exchange(cancel)
+                except MuxiError as failed:
+                    logger.info("the turn that was left could not be cancelled: %s", failed)
+
+        opened = Opened(
+            cast(Any, response), reader, context, on_event if hooks.has("muxi_event_received") else None, on_end
+        )
+        return EventStream(opened), answer
+
+    def _conclude(self, steps: Procedure[T]) -> tuple[T, Answer[Any] | None]:
+        return self._drive(follow(steps, self._core.settings(self._options)))
+
+    def _iterate(self, steps: Pages[T]) -> Iterator[T]:
+        return items(follow(steps, self._core.settings(self._options)), self._transport, self._core.clock)
+
+
+class Client(_SyncBase):
+    """The sync client that :class:`muxi.FormationClient` and :class:`muxi.ServerClient` are."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        install(cls, cls._colour)
+
+    def send(self, call: Sendable[T]) -> T:
+        """Run a call that was made as a value.
+
+        Raises:
+            MuxiError: the call failed.
+        """
+        given: Any = call
+        return cast(T, self._open(given) if isinstance(given, StreamCall) else self._run(given))
+
+    def close(self) -> None:
+        """Free the connections. Streams that are still open break; using the client afterwards is an error."""
+        if not self._core.begin_closing():
+            return
+        try:
+            self._drive(self._core.hooks.observe("muxi_client_closed", client=self))
+        finally:
+            transport = self._core.take_transport()
+            if transport is not None:
+                cast(Transport, transport).close()
+
+    def _run(self, call: Call[T]) -> T:
+        return self._exchange(call).data
+
+    def _open(self, call: StreamCall[E]) -> EventStream[E]:
+        return self._open_stream(call)[0]
+
+    def _proceed(self, steps: Procedure[T]) -> T:
+        return self._conclude(steps)[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class RawClient(_SyncBase):
+    """What ``with_raw_response`` of a sync client gives: the same methods, each with its HTTP answer."""
+
+    _colour: ClassVar[str] = "raw"
+
+    def _run(self, call: Call[T]) -> RawResponse[T]:
+        return raw_response(self._exchange(call))
+
+    def _open(self, call: StreamCall[E]) -> RawResponse[EventStream[E]]:
+        stream, answer = self._open_stream(call)
+        return raw_response(answer, data=stream)
+
+    def _proceed(self, steps: Procedure[T]) -> RawResponse[T]:
+        data, answer = self._conclude(steps)
+        return raw_response(answer, data=data)
+
+
+class _AsyncBase(BaseClient):
+    """How an async client does things. It belongs to the event loop that first used it."""
+
+    _asynchronous: ClassVar[bool] = True
+
+    def _transport(self) -> AsyncTransport:
+        return cast(AsyncTransport, self._core.transport)
+
+    async def _drive(self, steps: Steps[T]) -> T:
+        self._claim_loop()
+        return await drive_async(steps, self._transport, self._core.clock)
+
+    def _claim_loop(self) -> None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        owner: object = self._core.__dict__.setdefault("loop", loop)
+        if owner is not loop:
+            raise ConfigurationError(
+                "this async client belongs to the event loop that first used it, and this is another one; "
+                "make a client inside the loop that uses it"
+            )
+
+    async def _exchange(self, call: Call[T]) -> Answer[T]:
+        self._claim_loop()
+        return await self._drive(exchange(call, self._core.settings(self._options)))
+
+    async def _open_stream(self, call: StreamCall[E]) -> tuple[AsyncOpened[E], Answer[E]]:
+        answer = await self._exchange(call)
+        response = answer.response
+        if isinstance(response, BufferedResponse):
+            response = replayed_async(response)
+        reader: EventReader[E] = reader_for(call.events)
+        hooks, context = self._core.hooks, answer.context
+
+        async def on_event(event: E) -> None:
+            await self._drive(hooks.observe("muxi_event_received", event=event, context=context))
+
+        async def on_end(error: BaseException | None, left: bool) -> None:
+            outcome = Outcome(error=error, response=answer.response, left=error is None and not reader.over)
+            await self._drive(finish(hooks, context, outcome))
+            if left and (cancel := cancel_of(context)):
+                try:
+                    await self._for_cancelling()._exchange(cancel)
+                except MuxiError as failed:
+                    logger.info("the turn that was left could not be cancelled: %s", failed)
+
+        opened = AsyncOpened(
+            cast(Any, response), reader, context, on_event if hooks.has("muxi_event_received") else None, on_end
+        )
+        return opened, answer
+
+    async def _conclude(self, steps: Procedure[T]) -> tuple[T, Answer[Any] | None]:
+        return await self._drive(follow(steps, self._core.settings(self._options)))
+
+    async def _iterate(self, steps: Pages[T]) -> AsyncIterator[T]:
+        self._claim_loop()
+        followed = follow(steps, self._core.settings(self._options))
+        async for item in items_async(followed, self._transport, self._core.clock):
+            yield item
+
+
+class AsyncClient(_AsyncBase):
+    """The async client that :class:`muxi.AsyncFormationClient` and :class:`muxi.AsyncServerClient` are."""
+
+    _colour: ClassVar[str] = "async"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        install(cls, cls._colour)
+
+    async def send(self, call: AsyncSendable[T]) -> T:
+        """As :meth:`Client.send`."""
+        given: Any = call
+        return cast(T, await (self._open(given) if isinstance(given, StreamCall) else self._run(given)))
+
+    async def close(self) -> None:
+        """As :meth:`Client.close`."""
+        self._claim_loop()
+        if not self._core.begin_closing():
+            return
+        try:
+            await self._drive(self._core.hooks.observe("muxi_client_closed", client=self))
+        finally:
+            transport = self._core.take_transport()
+            if transport is not None:
+                await cast(AsyncTransport, transport).close()
+
+    async def aclose(self) -> None:
+        """The same as :meth:`close`, under the name that the official SDK's transports have."""
+        await self.close()
+
+    async def _run(self, call: Call[T]) -> T:
+        return (await self._exchange(call)).data
+
+    def _open(self, call: StreamCall[E]) -> AsyncEventStream[E]:
+        async def open_stream() -> AsyncOpened[E]:
+            return (await self._open_stream(call))[0]
+
+        return AsyncEventStream(open_stream)
+
+    async def _proceed(self, steps: Procedure[T]) -> T:
+        return (await self._conclude(steps))[0]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncRawClient(_AsyncBase):
+    """What ``with_raw_response`` of an async client gives."""
+
+    _colour: ClassVar[str] = "async_raw"
+
+    async def _run(self, call: Call[T]) -> RawResponse[T]:
+        return raw_response(await self._exchange(call))
+
+    async def _open(self, call: StreamCall[E]) -> RawResponse[AsyncEventStream[E]]:
+        opened, answer = await self._open_stream(call)
+
+        async def already_open() -> AsyncOpened[E]:
+            return opened
+
+        return raw_response(answer, data=await AsyncEventStream(already_open))
+
+    async def _proceed(self, steps: Procedure[T]) -> RawResponse[T]:
+        data, answer = await self._conclude(steps)
+        return raw_response(answer, data=data)
+
+
+def options_of(config: FormationConfig | ServerConfig, *, cancel_on_close: bool = False) -> Options:
+    """The part of the settings that may differ from call to call."""
+    return Options(
+        timeout=config.timeout,
+        connect_timeout=config.connect_timeout,
+        max_retries=config.max_retries,
+        deadline=config.deadline,
+        idle_timeout=config.idle_timeout,
+        stall_timeout=config.stall_timeout,
+        headers=tuple(config.headers.items()),
+        cancel_on_close=cancel_on_close,
+        validate_responses=config.validate_responses,
+    )
+
+
+def raw_response(answer: Answer[Any] | None, *, data: Any = _AS_ANSWERED) -> RawResponse[Any]:
+    """A result with its HTTP answer.
+
+    Raises:
+        TypeError: a procedure made no call at all, so that there is no answer.
+    """
+    if answer is None:
+        raise TypeError("no call was made, so there is no response to look at")
+    response, context = answer.response, answer.context
+    result = answer.data if data is _AS_ANSWERED else data
+    return RawResponse(
+        data=result,
+        status_code=response.status,
+        headers=response.headers,
+        attempts=context.attempt,
+        elapsed=context.elapsed,
+        request_id=result.meta.request_id if isinstance(result, Result) else context.request_id,
+        content=response.content if isinstance(response, BufferedResponse) else b"",
+    )
+
+
+def cancel_of(context: Context) -> Call[Any] | None:
+    """The call that stops the work behind a stream which the caller has left; None where that is not wanted."""
+    call = context.call
+    if not (isinstance(call, StreamCall) and call.cancel and context.request_id and context.options.cancel_on_close):
+        return None
+    return Call.delete(
+        call.cancel,
+        params={"request_id": context.request_id},
+        key=Key.EITHER,
+        # A chat without a user is user "0" on the wire, and so are its requests.
+        user_id=call.user_id or "0",
+        operation="cancel_request",
+    )

@@ -1,0 +1,79 @@
+"""What one client and those made of it share: address, plugins, schemas, clock and connections."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+from muxi.clock import Clock, SystemClock
+from muxi.config import Address, FormationConfig, ServerConfig
+from muxi.context import Options
+from muxi.errors import ConfigurationError
+from muxi.exchange.life import Settings
+from muxi.hooks import Hooks
+from muxi.registry import TransportRegistry, chosen_transport
+from muxi.schemas import SchemaRegistry
+from muxi.transport import AsyncTransport, Transport
+
+__all__ = ["Core"]
+
+
+class Core:
+    """What a client shares with those that ``with_options`` and ``with_raw_response`` make of it."""
+
+    def __init__(
+        self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], *, asynchronous: bool
+    ) -> None:
+        self.config: FormationConfig | ServerConfig = config
+        self.address: Address = config.address()
+        self.hooks: Hooks = Hooks(builtin, config.plugins, config.disable_plugins, asynchronous=asynchronous)
+        self.transports: TransportRegistry = TransportRegistry()
+        self.schemas: SchemaRegistry = SchemaRegistry(config.logger)
+        self.hooks.require("muxi_register_transports", registry=self.transports)
+        self.hooks.require("muxi_register_schemas", registry=self.schemas)
+        self.closed: bool = False
+        self._closing = False
+        self.lock: threading.Lock = threading.Lock()
+        self._transport: Transport | AsyncTransport | None = None
+        self._owned = False
+        make = self.transports.make_async if asynchronous else self.transports.make_sync
+        choice = chosen_transport(config.transport)
+        # A name is made at first use, so that an unused client loads no HTTP library; anything else is checked now.
+        self._make = partial(make, choice)
+        if isinstance(choice, str):
+            self.transports.factory(choice, asynchronous=asynchronous)
+        else:
+            self._transport, self._owned = self._make()
+        self.clock: Clock = config.clock or getattr(self._transport, "clock", None) or SystemClock()
+
+    @property
+    def transport(self) -> Transport | AsyncTransport:
+        transport = self._transport
+        if transport is not None:
+            return transport
+        with self.lock:
+            if self.closed:
+                raise ConfigurationError("this client has been closed; make a new one")
+            if self._transport is None:
+                self._transport, self._owned = self._make()
+                if self.config.clock is None and self._transport.clock is not None:
+                    self.clock = self._transport.clock
+            return self._transport
+
+    def settings(self, options: Options) -> Settings:
+        if self._transport is None:
+            _ = self.transport  # its clock may be the one to use; and a closed client says that it is
+        return Settings(self.address, options, self.hooks, self.schemas, self.clock)
+
+    def begin_closing(self) -> bool:
+        """Whether this is the first to close; the others have nothing to do."""
+        with self.lock:
+            first, self._closing = not self._closing, True
+            return first
+
+    def take_transport(self) -> Transport | AsyncTransport | None:
+        """What is to be closed, once."""
+        with self.lock:
+            self.closed = True
+            transport, self._transport = self._transport, None
+            return transport if self._owned else None

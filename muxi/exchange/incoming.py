@@ -1,0 +1,158 @@
+"""What comes in: the data of an answer and the rest of its envelope, or the error that it stands for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from muxi.call import StreamCall
+from muxi.context import MOMENT, Context
+from muxi.errors import ConfigurationError, MuxiError, ServerError, TimeoutError, error_from_answer
+from muxi.redact import redact_text
+from muxi.result import Meta, Result
+from muxi.streaming.chat import check_turn, reader_for
+from muxi.transport import AnyResponse, BufferedResponse, Request
+
+__all__ = [
+    "answer_behind",
+    "complete",
+    "decode",
+    "error_of",
+    "explain_timeout",
+    "meta_of",
+    "redirected",
+    "unexpected",
+]
+
+#: How a caller raises a bound, by its name.
+_HINTS = {
+    "connect": "raise it with connect_timeout=",
+    "read": "raise it with timeout=",
+    "timeout": "raise it with timeout= on the client or with_options(timeout=…)",
+    "deadline": "raise it with deadline= on the client or with_options(deadline=…)",
+    "idle_timeout": "raise it with idle_timeout=",
+    "stall_timeout": "raise it with stall_timeout=",
+}
+
+
+def decode(response: BufferedResponse, context: Context) -> Any:
+    """The data of an answer, with the envelope's rest beside it."""
+    content = response.content
+    if context.call.plain_text:
+        return _decode_text(response)
+    if not content.strip():
+        return Result({}, meta=meta_of({}, response.status, context))
+    try:
+        payload = json.loads(content)
+    except (ValueError, RecursionError):
+        payload = None
+    if not isinstance(payload, dict):
+        what = response.content_type or "no content type"
+        error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), content)
+        raise unexpected(error, f"the answer is not a JSON object ({what}): {error.message}")
+    if payload.get("success") is False:
+        raise error_of(response, context)
+    data = payload.get("data")
+    if not isinstance(data, dict) or "success" not in payload:
+        data = payload
+        envelope: dict[str, Any] = {}
+    else:
+        envelope = payload
+    if context.call.turn:
+        check_turn(data)
+    if context.call.beside:
+        data = {**data, **{name: envelope[name] for name in context.call.beside if name in envelope}}
+    return Result(data, meta=meta_of(envelope, response.status, context))
+
+
+def _decode_text(response: BufferedResponse) -> str:
+    """The text of an answer; a page of something in between is none."""
+    if response.content_type == "text/plain":
+        return response.content.decode("utf-8", "replace")
+    error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), response.content)
+    what = response.content_type or "no content type"
+    raise unexpected(error, f"the answer is not a plain text ({what}): {error.message}")
+
+
+def meta_of(envelope: dict[str, Any], status: int, context: Context) -> Meta:
+    """What is known of an answer beside its data."""
+    request = envelope.get("request")
+    named = request if isinstance(request, dict) else {}
+    return Meta(
+        request_id=named.get("id") or envelope.get("request_id") or context.request_id,
+        idempotency_key=named.get("idempotency_key") or context.idempotency_key,
+        timestamp=envelope.get("timestamp"),
+        object=envelope.get("object"),
+        type=envelope.get("type"),
+        status=status,
+        attempts=context.attempt,
+        elapsed=context.elapsed,
+    )
+
+
+def unexpected(error: MuxiError, message: str) -> ServerError:
+    """The error of an answer that is none of those there can be; nothing of it is lost."""
+    unexpected = ServerError("UNEXPECTED_ANSWER", message, error.status_code, error.details, error.request_id)
+    unexpected.answer = error.answer
+    return unexpected
+
+
+def error_of(response: BufferedResponse, context: Context) -> MuxiError:
+    """The error that an answer stands for."""
+    return error_from_answer(
+        response.status,
+        response.reason,
+        tuple(response.headers.items()),
+        response.content,
+        response.retry_after(context.clock.time()),
+    )
+
+
+def answer_behind(error: MuxiError) -> BufferedResponse:
+    """The answer that an error was made of."""
+    answer = error.answer
+    return BufferedResponse(answer.status, answer.headers, answer.body) if answer else BufferedResponse(404)
+
+
+def complete(error: MuxiError, context: Context) -> None:
+    """Add what is known of the call, once."""
+    error.call = error.call or context.call.label
+    error.attempts = context.attempt
+    error.request_id = error.request_id or context.request_id
+
+
+def explain_timeout(error: TimeoutError, request: Request, context: Context) -> None:
+    """Name the bound in the caller's words and say how to raise it."""
+    deadline = context.options.deadline
+    if deadline is not None and deadline - context.elapsed <= MOMENT:
+        error.bound, error.code = "deadline", "DEADLINE"
+        error.message = f"the call took longer than deadline = {deadline:g} s"
+    elif isinstance(context.call, StreamCall) and error.bound in ("read", "head"):
+        watchdogs = reader_for(context.call.events).bounds(context.options)
+        error.bound = (
+            "timeout" if request.timeouts.head is not None else min(watchdogs, key=lambda name: watchdogs[name])
+        )
+        error.code = "TIMEOUT" if error.bound == "timeout" else error.bound.upper()
+    if hint := _HINTS.get(error.bound):
+        error.message = f"{error.message}; {hint}"
+
+
+def redirected(url: str, response: AnyResponse) -> str:
+    """Where a redirect leads, if that is the same origin: keys would go along to another one.
+
+    Raises:
+        ConfigurationError: it leads elsewhere.
+    """
+    target = urljoin(url, response.headers.get("location") or "")
+    old, new = urlsplit(url), urlsplit(target)
+    if _origin(old) != _origin(new):
+        raise ConfigurationError(
+            f"{old.scheme}://{old.netloc} redirects to {redact_text(f'{new.scheme}://{new.netloc}')}, which is not "
+            "followed because the keys would go along; give the address it redirects to"
+        )
+    return target
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)

@@ -1,0 +1,274 @@
+"""The contract of transports: what a request, a response and a transport are. No I/O happens here.
+
+A transport knows HTTP and nothing else: it sends a :class:`Request`, returns a :class:`Response` whose body
+has not been read yet, and turns every failure of its HTTP library into an error of :mod:`muxi.errors`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from muxi.clock import Clock
+from muxi.errors import ConfigurationError
+from muxi.redact import redact_text
+from muxi.transport.bodies import Body
+from muxi.transport.headers import Headers
+
+__all__ = [
+    "AnyResponse",
+    "AsyncResponse",
+    "AsyncTransport",
+    "BufferedResponse",
+    "Request",
+    "Response",
+    "Timeouts",
+    "Transport",
+    "refuse_wrong_colour",
+    "replayed",
+    "replayed_async",
+]
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long a transport may take, in seconds; None is no bound.
+
+    ``read`` bounds the wait for the next bytes, ``total`` everything from connecting to the last byte.
+    """
+
+    connect: float | None = None
+    read: float | None = None
+    total: float | None = None
+    #: The longest wait for the head of the answer; None is as ``read``.
+    head: float | None = None
+
+
+@dataclass
+class Request:
+    """One attempt to send something. Plugins may change it until it is sent.
+
+    Args:
+        method: ``GET``, ``POST``, …
+        url: absolute, percent-encoded, with its query.
+        headers: values are text and sent as UTF-8.
+        body: the content, or None.
+        timeouts: the bounds of this attempt.
+        stream: whether the body of the answer will be consumed as it arrives.
+    """
+
+    method: str
+    url: str
+    headers: Headers = field(default_factory=Headers)
+    body: Body | None = None
+    timeouts: Timeouts = Timeouts()
+    stream: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path of the URL, percent-decoded, without the query: what the server's HMAC signs."""
+        return unquote(urlsplit(self.url).path)
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {redact_text(self.url)}, {self.headers!r})"
+
+
+class _ResponseHead:
+    """What both colours of response have in common."""
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers | Iterable[tuple[str, str]] = (),
+        *,
+        reason: str = "",
+        http_version: str = "1.1",
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers: Headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.http_version = http_version
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case."""
+        return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
+
+    def retry_after(self, now: float) -> float | None:
+        """Seconds that ``Retry-After`` asks for (RFC 9110: a number or a date), or None.
+
+        Args:
+            now: seconds since the Unix epoch.
+        """
+        value = (self.headers.get("retry-after") or "").strip()
+        if not value:
+            return None
+        try:
+            seconds = float(value)
+        except ValueError:
+            from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+
+            try:
+                seconds = parsedate_to_datetime(value).timestamp() - now
+            except ValueError:
+                return None
+        return max(0.0, seconds) if seconds < float("inf") else None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status} {self.reason}>".replace(" >", ">")
+
+
+class Response(_ResponseHead, ABC):
+    """An answer whose body has not been read yet."""
+
+    @abstractmethod
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it arrives, decoded (gzip), without waiting for more than there is.
+
+        Raises:
+            ConnectionError: the connection broke before the body's end.
+            TimeoutError: nothing arrived for ``timeouts.read``, or ``timeouts.total`` passed.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the connection at once, from any thread, also while another one waits in :meth:`chunks`."""
+
+    def read(self) -> bytes:
+        """The whole body."""
+        try:
+            return b"".join(self.chunks())
+        finally:
+            self.close()
+
+
+class AsyncResponse(_ResponseHead, ABC):
+    """An answer whose body has not been read yet, for async clients."""
+
+    @abstractmethod
+    def chunks(self) -> AsyncIterator[bytes]:
+        """As :meth:`Response.chunks`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Free the connection at once."""
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        try:
+            return b"".join([chunk async for chunk in self.chunks()])
+        finally:
+            await self.close()
+
+
+class BufferedResponse(_ResponseHead):
+    """An answer whose body is in memory: what plugins see, and what they return to answer by themselves.
+
+    Args:
+        content: the body.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers | Iterable[tuple[str, str]] = (),
+        content: bytes = b"",
+        *,
+        reason: str = "",
+        http_version: str = "1.1",
+    ) -> None:
+        super().__init__(status, headers, reason=reason, http_version=http_version)
+        self.content = content
+
+
+#: An answer of either colour, or one that has been read.
+AnyResponse = BufferedResponse | Response | AsyncResponse
+
+
+class _Replayed(Response):
+    def __init__(self, buffered: BufferedResponse) -> None:
+        super().__init__(buffered.status, buffered.headers, reason=buffered.reason, http_version=buffered.http_version)
+        self._content = buffered.content
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self._content
+
+    def close(self) -> None:
+        self._content = b""
+
+
+class _AsyncReplayed(AsyncResponse):
+    def __init__(self, buffered: BufferedResponse) -> None:
+        super().__init__(buffered.status, buffered.headers, reason=buffered.reason, http_version=buffered.http_version)
+        self._content = buffered.content
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+    async def close(self) -> None:
+        self._content = b""
+
+
+def replayed(response: BufferedResponse) -> Response:
+    """A buffered answer as one that is still to be read: a stream that a plugin answers."""
+    return _Replayed(response)
+
+
+def replayed_async(response: BufferedResponse) -> AsyncResponse:
+    """As :func:`replayed`, for async clients."""
+    return _AsyncReplayed(response)
+
+
+class Transport(ABC):
+    """Sends requests. One instance serves many threads at once."""
+
+    #: The clock of the world this transport lives in; None is the machine's own time.
+    clock: Clock | None = None
+
+    @abstractmethod
+    def send(self, request: Request) -> Response:
+        """Send and return as soon as the head of the answer is there. Redirects are not followed.
+
+        Raises:
+            ConnectionError: no answer came; ``connected`` tells whether anything can have been received.
+            TimeoutError: likewise, for lack of time.
+        """
+
+    def close(self) -> None:  # noqa: B027  a transport that holds nothing has nothing to free
+        """Free all connections. A closed transport may be used again."""
+
+
+class AsyncTransport(ABC):
+    """Sends requests for async clients. One instance belongs to one event loop."""
+
+    #: The clock of the world this transport lives in; None is the machine's own time.
+    clock: Clock | None = None
+
+    @abstractmethod
+    async def send(self, request: Request) -> AsyncResponse:
+        """As :meth:`Transport.send`."""
+
+    async def close(self) -> None:  # noqa: B027  a transport that holds nothing has nothing to free
+        """Free all connections. A closed transport may be used again."""
+
+
+def refuse_wrong_colour(transport: object, wanted: type[Transport] | type[AsyncTransport]) -> None:
+    """Refuse a sync transport on an async client and the other way round.
+
+    Raises:
+        ConfigurationError: always with a word on what to give instead.
+    """
+    if isinstance(transport, wanted):
+        return
+    colour, other = ("a sync", "an async") if wanted is Transport else ("an async", "a sync")
+    if isinstance(transport, Transport | AsyncTransport):
+        raise ConfigurationError(
+            f"{type(transport).__name__} is {other} transport and this is {colour} client; "
+            f"give {colour} transport, or a name, which stands for both"
+        )
+    raise ConfigurationError(
+        f"transport= takes a name, an instance of muxi.transport.{wanted.__name__}, or a function that returns one; "
+        f"got {type(transport).__name__}"
+    )

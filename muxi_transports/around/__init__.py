@@ -1,0 +1,1 @@
+"""What the transports share that hold other transports."""

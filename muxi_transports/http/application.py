@@ -1,0 +1,100 @@
+"""What the in-process transports share: how an application sees a request, and what its failures become."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import NamedTuple
+
+from muxi.errors import ConfigurationError
+from muxi.redact import redact_text
+from muxi.transport import BytesBody, Request
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.wire import Origin, parse_origin, split_url
+
+__all__ = ["LIMIT", "WHERE", "Seen", "begin", "failure_of", "log_late", "seen"]
+
+#: What the messages of errors call the other side.
+WHERE = "the application"
+
+#: How much of an answer may wait for its reader before the application has to wait, in bytes.
+LIMIT = 64 * 1024
+
+logger: logging.Logger = logging.getLogger("muxi.transports")
+
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_FRAMING = ("content-length", "transfer-encoding")
+
+
+class Seen(NamedTuple):
+    """A request as a server would hand it to its application."""
+
+    method: str
+    origin: Origin
+    #: The request target as it is sent, and its parts, percent-encoded.
+    target: str
+    path: str
+    query: str
+    #: Every name and value, with those that HTTP libraries add.
+    headers: list[tuple[str, str]]
+
+
+def seen(request: Request) -> Seen:
+    """How an application sees a request.
+
+    Raises:
+        ConfigurationError: the URL or the method is of no use.
+    """
+    base, target = split_url(request.url)
+    origin = parse_origin(base)
+    if not _METHOD(request.method):
+        raise ConfigurationError(f"{request.method!r} is not an HTTP method")
+    path, _, query = target.partition("?")
+    body = request.body
+    headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _FRAMING]
+    if "host" not in request.headers:
+        headers.insert(0, ("Host", base.rpartition("//")[2].rpartition("@")[2]))
+    if origin.authorization is not None and "authorization" not in request.headers:
+        headers.append(("Authorization", origin.authorization))
+    if body is not None:
+        framing = ("Transfer-Encoding", "chunked") if body.length is None else ("Content-Length", str(body.length))
+        headers.append(framing)
+    elif request.method in ("POST", "PUT", "PATCH"):
+        headers.append(("Content-Length", "0"))
+    return Seen(request.method, origin, target, path, query, headers)
+
+
+def begin(attempt: Attempt) -> None:
+    """Note that the application is called now: from here on it may have done something."""
+    attempt.connected = True
+    if attempt.body is None or isinstance(attempt.body, BytesBody):
+        # Any other body takes its time; the wait for the head begins when it has been read.
+        attempt.await_head()
+
+
+def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> BaseException:
+    """What the caller gets for an exception of the application.
+
+    Args:
+        error: the exception.
+        attempt: the attempt that it ended.
+        as_it_is: whether the caller wants the exception itself.
+    """
+    if attempt.body_error is not None:
+        return attempt.body_error  # the application failed because its request did
+    if as_it_is:
+        return error
+    failed = attempt.failed(f"it raised {_described(error)}")
+    failed.__cause__ = error
+    return failed
+
+
+def log_late(error: BaseException) -> None:
+    """Report an exception that came when the answer was complete or its reader had left."""
+    logger.error("the application raised %s when its answer had ended", redact_text(_described(error)))
+    logger.debug("where it did", exc_info=error)
+
+
+def _described(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
