@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors docs bench clean
+.PHONY: help demo test check lint types floors docs bench soak fuzz clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -44,6 +44,12 @@ docs: $(VENV)/.for-dev  ## build the documentation; a warning is an error
 
 bench: $(VENV)/.for-dev  ## measure speed
 	$(BIN)/python benchmarks/run.py
+
+soak: $(VENV)/.for-dev  ## hostile servers, cut streams, interrupts: some minutes; SEED=… repeats a run, SOAK=full cuts all
+	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(SOAK_FLAGS)
+
+fuzz: $(VENV)/.for-dev  ## random input for whatever a peer chooses, FUZZ_S=30 seconds for each target
+	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

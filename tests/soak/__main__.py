@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.soak import cuts, mixed
+from tests.soak import breaks, cuts, mixed
 from tests.soak.processes import ROOT, official_python
 from tests.soak.report import Report
 
@@ -22,6 +22,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the seed of the run; a random one by default")
     parser.add_argument("--calls", type=int, default=20_000, help="mixed calls over all lanes of this SDK")
     parser.add_argument("--streams", type=int, default=40_000, help="cut streams over all lanes, unless SOAK=full")
+    parser.add_argument("--cancellations", type=int, default=4_000, help="cancelled calls under load")
+    parser.add_argument("--interrupts", type=int, default=5_000, help="interrupted calls over all sync lanes")
+    parser.add_argument("--restarts", type=int, default=10, help="restarts of the server on each lane")
     parser.add_argument("--lane", action="append", help="only this lane; may be given several times")
     parser.add_argument("--without-official", action="store_true", help="leave the official SDK out")
     parser.add_argument("--official", default=str(ROOT / ".venv-official"), help="environment of the official SDK")
@@ -38,7 +41,13 @@ def main() -> int:
     return report.finish(options.report)
 
 
-PARTS = {"calls": mixed.run, "streams": cuts.run}
+PARTS = {
+    "calls": mixed.run,
+    "restarts": breaks.run_restarts,
+    "streams": cuts.run,
+    "cancellations": breaks.run_cancellations,
+    "interrupts": breaks.run_interrupts,
+}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 
 __all__ = ["GARBAGE", "answer", "content_of", "envelope", "error", "frames_of", "gzipped", "head", "page", "parts_of"]
 
@@ -55,7 +56,7 @@ def parts_of(kind: str, marker: str) -> tuple[str, bytes]:
     return "application/json", envelope(_DATA[kind.partition("-")[0]](marker, content))
 
 
-_DATA = {
+_DATA: dict[str, Callable[[str, str], object]] = {
     "memories": lambda marker, content: {"memories": [_memory(marker, content)], "count": 1},
     "note": lambda marker, content: {**_memory(marker, content), "scope_id": None},
     "removal": lambda marker, content: {"deleted": content, "user_id": marker},

@@ -21,10 +21,7 @@ from tests.soak.judge import Outcome
 from tests.soak.plan import Plan, marker_of
 from tests.soak.results import text_of
 
-__all__ = ["ALLOWED", "AsyncCaller", "SyncCaller", "failure_of", "make_bundle"]
-
-#: Attempts that a call may have: the first and the default number of retries.
-ALLOWED = 4
+__all__ = ["AsyncCaller", "SyncCaller", "failure_of", "make_bundle"]
 
 #: Bounds that a drip is ended by, in seconds, and short waits: the run is to end in minutes.
 _OPTIONS: dict[str, Any] = {"timeout": 5.0, "connect_timeout": 3.0}
@@ -35,7 +32,8 @@ def retry() -> Retry:
     """Repetitions as they are by default, with shorter waits and a budget without end.
 
     The budget keeps many clients from hammering a dead server. This server is never dead, but so many of its answers
-    are faults that the budget would be the reason of most failures; ``tests/soak/restart.py`` runs with the default.
+    are faults that the budget would be the reason of most failures; the part ``restarts`` runs with the
+    default one.
     """
     return Retry(RetryBudget(capacity=1e9), base=0.05, cap=0.2)
 
@@ -140,7 +138,13 @@ class AsyncCaller(_Caller):
 
     def __init__(self, url: str, folder: Path, make_transport: Callable[[], object]) -> None:
         super().__init__(folder)
-        common: dict[str, Any] = {"transport": make_transport, "plugins": [retry()], **_OPTIONS}
+        self._transports: list[Any] = []
+
+        def make() -> object:
+            self._transports.append(make_transport())
+            return self._transports[-1]
+
+        common: dict[str, Any] = {"transport": make, "plugins": [retry()], **_OPTIONS}
         self.formation = AsyncFormationClient(url=url, client_key="k", **common, **_STREAM_OPTIONS)
         self.server = AsyncServerClient(url=url, key_id="k", secret_key="s", **common)
 
@@ -152,6 +156,11 @@ class AsyncCaller(_Caller):
                 printed = "".join([piece async for piece in result.text()])
                 return printed if (await result.result())["content"] == printed else ""
         return self.text(plan, result)
+
+    async def drop_connections(self) -> None:
+        """Close all kept connections; the next call makes a new one."""
+        for transport in self._transports:
+            await transport.close()
 
     async def __aenter__(self) -> AsyncCaller:
         return self

@@ -33,9 +33,9 @@ def outcome_of_text(plan: Plan, text: str, began: float, ended: float) -> Outcom
 
 
 def drive_threads(
-    plans: Sequence[Plan], call: Callable[[Plan], str], failure: Failure, count: int, watch: Watch
+    plans: Sequence[Plan], call: Callable[[Plan], str], failure: Failure, count: int, done: Callable[[], None]
 ) -> list[Outcome]:
-    """Make all calls from that many threads."""
+    """Make all calls from that many threads; ``done`` is called after each."""
 
     def make(plan: Plan) -> Outcome:
         began = time.monotonic()
@@ -43,7 +43,7 @@ def drive_threads(
             outcome = outcome_of_text(plan, call(plan), began, time.monotonic())
         except Exception as error:
             outcome = failure(plan, error, began, time.monotonic())
-        watch.count()
+        done()
         return outcome
 
     with ThreadPoolExecutor(count) as pool:
@@ -51,9 +51,13 @@ def drive_threads(
 
 
 async def drive_tasks(
-    plans: Sequence[Plan], call: Callable[[Plan], Awaitable[str]], failure: Failure, count: int, watch: Watch
+    plans: Sequence[Plan],
+    call: Callable[[Plan], Awaitable[str]],
+    failure: Failure,
+    count: int,
+    done: Callable[[], None],
 ) -> list[Outcome]:
-    """Make all calls from that many tasks."""
+    """Make all calls from that many tasks; ``done`` is called after each."""
     left, outcomes = iter(plans), []
 
     async def work() -> None:
@@ -63,7 +67,7 @@ async def drive_tasks(
                 outcomes.append(outcome_of_text(plan, await call(plan), began, time.monotonic()))
             except Exception as error:
                 outcomes.append(failure(plan, error, began, time.monotonic()))
-            watch.count()
+            done()
 
     await asyncio.gather(*(work() for _ in range(count)))
     return outcomes
@@ -114,6 +118,10 @@ class Watch:
         """Watch the running event loop too."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self._uncaught.append(f"in the loop: {context}"))
+
+    def start_over(self, calls: int) -> None:
+        """Count from 0 again, up to so many calls."""
+        self._half, self._done = calls // 2, 0
 
     def count(self) -> None:
         """Count one more call as done."""

@@ -15,7 +15,7 @@ from tests.soak.report import Report
 
 __all__ = ["Judged", "judge_lane", "run"]
 
-#: As ``tests.soak.calls.ALLOWED``, which can only be imported beside this SDK.
+#: Attempts that a call may have: the first, and three retries, as both SDKs are told.
 _ALLOWED = 4
 
 

@@ -55,7 +55,9 @@ class Attempt:
         """The right answer in chunks, without the last."""
         media, body = self.parts()
         third = len(body) // 3
-        pieces = frames_of(self.marker) if self.is_stream else [body[:third], body[third : 2 * third], body[2 * third :]]
+        pieces = (
+            frames_of(self.marker) if self.is_stream else [body[:third], body[third : 2 * third], body[2 * third :]]
+        )
         start = head("200 OK", f"Content-Type: {media}", "Transfer-Encoding: chunked", *lines)
         return start + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
 
@@ -82,6 +84,16 @@ def _performs(*names: str) -> Callable[[Performance], Performance]:
 @_performs("served")
 async def _serve(it: Attempt) -> None:
     await it.connection.send(it.answer())
+
+
+@_performs("in-two-pieces")
+async def _serve_in_two_pieces(it: Attempt) -> None:
+    """No fault: an answer that takes a little time, so that whoever breaks off does so in the middle of it."""
+    data = it.answer()
+    middle = it.draw.randrange(1, len(data))
+    await it.connection.send(data[:middle])
+    await asyncio.sleep(it.draw.choice((0, 0.001, 0.002)))
+    await it.connection.send(data[middle:])
 
 
 # -- connections that break ------------------------------------------------------------------------------------

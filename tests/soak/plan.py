@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from tests.soak.faults import FAULTS, SERVED, Effect, Fault, Scope
@@ -69,22 +69,25 @@ class Plan:
         """Whether the server carries out the work in this attempt."""
         return self.runs[attempt] if attempt < len(self.runs) else True
 
+    def without_faults(self) -> Plan:
+        """The same call, served at once."""
+        return replace(self, faults=(), runs=())
+
     def could_be_repeated(self, attempt: int) -> bool:
         """Whether a client may send the call again after this attempt."""
         effect = self.fault(attempt).effect
         return effect is Effect.REFUSED or (effect is Effect.UNKNOWN and self.kind.is_safe)
 
 
-def plan_of(seed: int, number: int, kinds: tuple[Kind, ...] = KINDS) -> Plan:
+def plan_of(seed: int, number: int) -> Plan:
     """The plan of a call.
 
     Args:
         seed: the seed of the run.
         number: the call's number.
-        kinds: the kinds of call to draw from.
     """
     draw = random.Random(f"{seed}/{number}")
-    kind = draw.choices(kinds, [it.weight for it in kinds])[0]
+    kind = draw.choices(KINDS, [it.weight for it in KINDS])[0]
     counts, shares = zip(*_COUNTS, strict=True)
     faults = tuple(draw.choices(*_choice(kind.scope), k=draw.choices(counts, shares)[0]))
     runs = tuple(draw.random() < 0.5 if fault.runs is None else fault.runs for fault in faults)

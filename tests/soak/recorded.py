@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Chat", "recorded_chats"]
+__all__ = ["Chat", "read_chat", "recorded_chats"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,7 +57,7 @@ def recorded_chats() -> list[Chat]:
         response = record.get("response") or {}
         headers = {name.lower(): value for name, value in response.get("headers") or ()}
         if headers.get("content-type", "").startswith("text/event-stream"):
-            chat = _read(path.stem, str(response.get("body") or "").encode())
+            chat = read_chat(path.stem, str(response.get("body") or "").encode())
             if chat.end:
                 chats.append(chat)
     return chats
@@ -74,7 +74,7 @@ def _folder() -> Path:
     raise FileNotFoundError(f"there are no recorded streams in {' or '.join(map(str, places))}")
 
 
-def _read(name: str, body: bytes) -> Chat:
+def read_chat(name: str, body: bytes) -> Chat:
     """Read the frames of a stream that has one kind of line end and no odd fields."""
     chat, start, deltas = Chat(name, body), 0, ""
     newline = b"\r\n" if b"\r\n" in body else b"\n"

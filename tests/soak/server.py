@@ -1,4 +1,4 @@
-"""The hostile server, in a process of its own: ``python -m tests.soak.server SEED [--calm]``.
+"""The hostile server, in a process of its own: ``python -m tests.soak.server SEED [--calm] [--faultless]``.
 
 It prints its port, performs for each attempt of each call the fault that the call's plan has, and breaks some
 connections besides, whoever comes. A line ``ledger`` on its standard input makes it print what it has done, as JSON;
@@ -19,6 +19,7 @@ import time
 from collections.abc import Coroutine
 from dataclasses import astuple
 
+from tests.soak.answers import answer
 from tests.soak.connection import Connection, Head
 from tests.soak.judge import Ledger, Seen
 from tests.soak.performances import BEFORE_BODY, PERFORMANCES, Attempt
@@ -34,6 +35,8 @@ _PAUSE = 0.2
 #: The listener is gone for so long, in seconds, every so many.
 _GONE = 0.12
 _GONE_EVERY = 2.0
+#: Likewise when a client asks for it with ``POST /vanish``.
+_RESTART = 0.3
 
 
 class HostileServer:
@@ -42,10 +45,12 @@ class HostileServer:
     Args:
         seed: the seed of the plans.
         calm: break no connections but those that a plan says.
+        faultless: serve every call, after up to some milliseconds and in two pieces.
     """
 
-    def __init__(self, seed: int, *, calm: bool = False) -> None:
+    def __init__(self, seed: int, *, calm: bool = False, faultless: bool = False) -> None:
         self._seed = seed
+        self._faultless = faultless
         self._calm = calm
         self._draw = random.Random(f"{seed}/connections")
         self.ledger = Ledger()
@@ -98,12 +103,12 @@ class HostileServer:
         if listener is self._listener:
             self._open()
 
-    async def _vanish(self) -> None:
+    async def _vanish(self, seconds: float = _GONE) -> None:
         """Be gone for a moment: connections are refused, and those that had not been accepted are reset."""
         self._shut()
         self._listener.close()
         self.ledger.breaks.append(time.monotonic())
-        await asyncio.sleep(_GONE)
+        await asyncio.sleep(seconds)
         self._listener = self._listen(self.port)
         self.ledger.breaks.append(time.monotonic())
         self._open()
@@ -127,6 +132,10 @@ class HostileServer:
 
     async def _answer(self, connection: Connection, head: Head) -> None:
         """Answer one request."""
+        if head.raw.startswith(b"POST /vanish "):
+            await connection.send_and_close(answer("204 No Content", b""))
+            await self._vanish(_RESTART)
+            return
         number, body = number_of(head.raw), None
         if number is None:
             body = await connection.read_body(head)
@@ -134,6 +143,8 @@ class HostileServer:
         if number is None:
             raise EOFError
         plan = plan_of(self._seed, number)
+        if self._faultless:
+            plan = plan.without_faults()
         seen = self.ledger.seen.setdefault(number, [])
         place = len(seen)
         fault = plan.fault(place)
@@ -147,15 +158,19 @@ class HostileServer:
             seen[place] = Seen(fault.name, True, key, connection.unasked)
             self._removed.add(number)
         draw = random.Random(f"{self._seed}/{number}/{place}")
-        await PERFORMANCES[fault.name](Attempt(connection, fault.name, plan.kind.name, marker_of(number), draw, gone))
+        if self._faultless:
+            await asyncio.sleep(draw.choice((0, 0, 0.001, 0.003)))
+        perform = PERFORMANCES["in-two-pieces" if self._faultless else fault.name]
+        await perform(Attempt(connection, fault.name, plan.kind.name, marker_of(number), draw, gone))
 
 
 async def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seed", type=int)
     parser.add_argument("--calm", action="store_true")
+    parser.add_argument("--faultless", action="store_true")
     options = parser.parse_args()
-    server = HostileServer(options.seed, calm=options.calm)
+    server = HostileServer(options.seed, calm=options.calm, faultless=options.faultless)
     running = asyncio.create_task(server.run())
     print(server.port, flush=True)
     loop = asyncio.get_running_loop()

@@ -82,7 +82,7 @@ async def read_async(client: AsyncFormationClient, case: Case) -> Result:
     try:
         async with client.chat_stream(str(case)) as stream:
             async for piece in stream.text():
-                pieces.append(piece)  # noqa: PERF401  what came before an error counts
+                pieces.append(piece)
     except Exception as error:
         return "".join(pieces), error
     return "".join(pieces), None
@@ -108,13 +108,13 @@ def main() -> None:
     checker = Checker(framed)
     drawn = cases(framed, options.seed, options.count)
     watch = Watch(options.count)
-    transport = transport_of(options.lane)
+    settings = {**_OPTIONS, "url": options.url, "transport": transport_of(options.lane)}
     tasks = 0
     if options.lane == "aiohttp":
 
         async def drive() -> int:
             watch.watch_loop()
-            async with AsyncFormationClient(url=options.url, transport=transport, **_OPTIONS) as client:
+            async with AsyncFormationClient(**settings) as client:
 
                 async def work() -> None:
                     for case in drawn:
@@ -127,7 +127,7 @@ def main() -> None:
 
         tasks = asyncio.run(drive())
     else:
-        with FormationClient(url=options.url, transport=transport, **_OPTIONS) as client, ThreadPoolExecutor(4) as pool:
+        with FormationClient(**settings) as client, ThreadPoolExecutor(4) as pool:
 
             def work(case: Case) -> None:
                 checker.check(case, read(client, case))

@@ -14,7 +14,7 @@ from typing import Any
 from tests.soak.driving import Watch, drive_tasks, drive_threads
 from tests.soak.judge import Outcome
 from tests.soak.lanes import OFFICIAL, transport_of
-from tests.soak.plan import KINDS, Plan, plan_of
+from tests.soak.plan import Plan, plan_of
 
 THREADS = 32
 TASKS = 256
@@ -35,7 +35,7 @@ def drive_sync(plans: list[Plan], lane: str, url: str, folder: Path) -> dict[str
         from tests.soak.calls import failure_of
     watch = Watch(len(plans))
     with Caller(url, folder, *([] if lane == OFFICIAL else [transport_of(lane)])) as caller:
-        outcomes = drive_threads(plans, caller.call, failure_of, THREADS, watch)
+        outcomes = drive_threads(plans, caller.call, failure_of, THREADS, watch.count)
     return report(outcomes, watch)
 
 
@@ -47,7 +47,7 @@ def drive_async(plans: list[Plan], lane: str, url: str, folder: Path) -> dict[st
     async def drive() -> tuple[list[Outcome], int]:
         watch.watch_loop()
         async with AsyncCaller(url, folder, transport_of(lane)) as caller:
-            outcomes = await drive_tasks(plans, caller.call, failure_of, TASKS, watch)
+            outcomes = await drive_tasks(plans, caller.call, failure_of, TASKS, watch.count)
         await asyncio.sleep(0.1)  # a closed connection is gone in one of the loop's next rounds
         return outcomes, len(asyncio.all_tasks()) - 1
 
