@@ -36,7 +36,10 @@ def main() -> int:
     options.python = None if options.without_official else official_python(Path(options.official))
     for name in options.parts or PARTS:
         began = time.monotonic()
-        PARTS[name](options, report)
+        try:
+            PARTS[name](options, report)
+        except RuntimeError as error:
+            report.add_part(name, {}, [str(error)])
         print(f"{name}: {time.monotonic() - began:.0f} s\n", flush=True)
     return report.finish(options.report)
 

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
     for place, lane in enumerate(ours):
         with serving("stream_server") as server:
             arguments = (lane, server.url, options.seed + place, share)
-            result: dict[str, Any] = run_worker("tests.soak.stream_worker", arguments, limit=24 * 3600 if full else 900)
+            result: dict[str, Any] = run_worker("tests.soak.stream_worker", arguments, limit=24 * 3600 if full else 600)
         counts.update(result["counts"])
         wrong += [f"{lane}: {line}" for line in result["wrong"] + problems_of_left(result["left"])]
     figures = {"cut streams": sum(counts.values()), **counts, "wrong": len(wrong)}

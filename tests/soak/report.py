@@ -86,7 +86,7 @@ class Report:
         self._figures["parts"][name] = figures
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in figures.items()), flush=True)
         for line in wrong[:10]:
-            print(f"    {line[:400]}")
+            print(f"    {line[:4000]}")
         if wrong:
             self._wrong.append(f"{name}: {len(wrong)} wrong")
 
