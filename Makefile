@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors docs bench soak fuzz clean
+.PHONY: help demo test check lint types floors docs bench matrix audit release soak fuzz clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -45,14 +45,25 @@ docs: $(VENV)/.for-dev  ## build the documentation; a warning is an error
 bench: $(VENV)/.for-dev  ## measure speed
 	$(BIN)/python benchmarks/run.py
 
-soak: $(VENV)/.for-dev  ## hostile servers, cut streams, interrupts: some minutes; SEED=… repeats a run, SOAK=full cuts all
+matrix: $(VENV)/.for-dev  ## build, check and install the distribution on every Python, and run the suite there
+	$(BIN)/python .ci/matrix.py
+
+audit: $(VENV)/.for-dev  ## ask for known vulnerabilities of the dependencies
+	$(BIN)/python .ci/audit.py
+
+release: $(VENV)/.for-dev  ## build what is published, from a clean tree, into dist/
+	$(BIN)/python .ci/release.py
+
+soak: $(VENV)/.for-dev  ## a hostile server, cut streams, interrupts: some minutes; SEED=… repeats a run, SOAK=full cuts all
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(SOAK_FLAGS)
 
+# atheris, which is guided by coverage, is used where it installs.
 fuzz: $(VENV)/.for-dev  ## random input for whatever a peer chooses, FUZZ_S=30 seconds for each target
+	@$(BIN)/python -m pip install --quiet atheris || echo "atheris does not install here; the project's own mutator is used"
 	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .bench .matrix build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is complete when its stamp is there; a change of the requirements asks for a new one.
