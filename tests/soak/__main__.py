@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--restarts", type=int, default=10, help="restarts of the server on each lane")
     parser.add_argument("--lane", action="append", help="only this lane; may be given several times")
     parser.add_argument("--without-official", action="store_true", help="leave the official SDK out")
-    parser.add_argument("--official", default=str(ROOT / ".venv-official"), help="environment of the official SDK")
+    parser.add_argument("--official", default=str(ROOT / ".bench" / "official"), help="environment of the official SDK")
     parser.add_argument("--report", type=Path, default=ROOT / "docs" / "_figures", help="folder for the figures")
     options = parser.parse_args()
     options.seed = random.randrange(1 << 31) if options.seed is None else options.seed

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Chat", "read_chat", "recorded_chats"]
+__all__ = ["Chat", "read_chat", "recorded_chats", "recorded_folder"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,7 +52,7 @@ class Chat:
 def recorded_chats() -> list[Chat]:
     """All recorded chats that have a terminator."""
     chats = []
-    for path in sorted(_folder().glob("*.json")):
+    for path in sorted(recorded_folder("formation").glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         response = record.get("response") or {}
         headers = {name.lower(): value for name, value in response.get("headers") or ()}
@@ -63,15 +63,20 @@ def recorded_chats() -> list[Chat]:
     return chats
 
 
-def _folder() -> Path:
+def recorded_folder(name: str) -> Path:
+    """The folder of recordings of that name: ``formation`` or ``webhooks``.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     places = [
-        _ROOT / "tests" / "wire" / "recorded" / "formation",
-        Path(os.environ.get("MUXI_WIRE") or _ROOT.parents[1] / "shared" / "wire") / "captures" / "formation",
+        _ROOT / "tests" / "wire" / "recorded" / name,
+        Path(os.environ.get("MUXI_WIRE") or _ROOT.parents[1] / "shared" / "wire") / "captures" / name,
     ]
     for place in places:
         if place.is_dir():
             return place
-    raise FileNotFoundError(f"there are no recorded streams in {' or '.join(map(str, places))}")
+    raise FileNotFoundError(f"there are no recordings in {' or '.join(map(str, places))}")
 
 
 def read_chat(name: str, body: bytes) -> Chat:
