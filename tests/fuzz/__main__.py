@@ -14,12 +14,12 @@ import random
 import subprocess
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 
-from tests.fuzz import targets
 from tests.fuzz.engine import fuzz, keep
+from tests.fuzz.guided import follow_imports, fuzz_guided, is_there
 from tests.fuzz.registry import TARGETS, run_once
-from tests.soak.lanes import lanes
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".fuzz"
@@ -27,7 +27,8 @@ FOLDER = ROOT / ".fuzz"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; all by default")
+    parser.add_argument("targets", nargs="*", help="all by default")
+    parser.add_argument("--list", action="store_true", help="list the targets")
     parser.add_argument("--seed", type=int, default=None, help="a random one by default")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("FUZZ_S") or 30), help="for each target")
     parser.add_argument("--count", type=int, default=None, help="so many inputs for each target, instead of seconds")
@@ -38,18 +39,25 @@ def main() -> int:
     options = parser.parse_args()
     logging.getLogger("muxi").setLevel(logging.CRITICAL + 1)
     warnings.simplefilter("ignore")
-    chosen = options.targets or [name for name in TARGETS if name != "wire-full" or "requests, full lane" in lanes()]
-    if unknown := set(chosen) - set(TARGETS):
+    if options.engine == "auto":
+        options.engine = "atheris" if is_there() and options.count is None else "mutator"
+    if options.child and options.engine == "atheris":
+        follow_imports()
+    import_module("tests.fuzz.targets")  # registers them
+    if options.list:
+        print("\n".join(TARGETS))
+        return 0
+    if unknown := set(options.targets) - set(TARGETS):
         parser.error(f"there is no target {', '.join(sorted(unknown))}; known are {', '.join(TARGETS)}")
     if options.input:
-        run_once(TARGETS[chosen[0]], options.input.read_bytes())
+        run_once(TARGETS[options.targets[0]], options.input.read_bytes())
         print("only errors of the SDK came out")
         return 0
     seed = random.randrange(1 << 31) if options.seed is None else options.seed
     if options.child:
-        return _run_one(chosen[0], seed, options)
+        return _run_one(options.targets[0], seed, options)
     print(f"seed {seed}", flush=True)
-    results = {name: _run_in_process(name, seed, options) for name in chosen}
+    results = {name: _run_in_process(name, seed, options) for name in options.targets or TARGETS}
     if options.report:
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(json.dumps({"seed": seed, "targets": results}, indent=2) + "\n")
@@ -63,7 +71,12 @@ def _run_in_process(name: str, seed: int, options: argparse.Namespace) -> dict[s
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
-        result: dict[str, object] = {"engine": "", "inputs": 0, "seconds": 0, "broken": [f"died:\n{done.stderr[-2000:]}"]}
+        result: dict[str, object] = {
+            "engine": "",
+            "inputs": 0,
+            "seconds": 0,
+            "broken": [f"died:\n{done.stderr[-2000:]}"],
+        }
     else:
         result = json.loads(lines[-1])
     broken = result["broken"]
@@ -75,13 +88,8 @@ def _run_in_process(name: str, seed: int, options: argparse.Namespace) -> dict[s
 
 def _run_one(name: str, seed: int, options: argparse.Namespace) -> int:
     """Run one target in this process, and print the figures as JSON."""
-    if options.engine in ("auto", "atheris") and options.count is None:
-        from tests.fuzz.guided import fuzz_guided, is_there
-
-        if is_there():
-            return fuzz_guided(TARGETS[name], seed, options.seconds, FOLDER)
-        if options.engine == "atheris":
-            raise SystemExit("atheris is not installed here: pip install atheris")
+    if options.engine == "atheris":
+        return fuzz_guided(TARGETS[name], seed, options.seconds, FOLDER)
     seconds = None if options.count else options.seconds
     result = fuzz(TARGETS[name], seed, seconds=seconds, count=options.count)
     broken = [
@@ -95,5 +103,4 @@ def _run_one(name: str, seed: int, options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    targets.__all__  # noqa: B018  the import registers them
     sys.exit(main())

@@ -13,7 +13,7 @@ from tests.soak.recorded import recorded_chats, recorded_folder
 __all__ = ["recorded_answers", "recorded_streams", "recorded_webhooks"]
 
 #: Longer recordings are left out: what is short is changed faster.
-_LONGEST = 6000
+_LONGEST = 3000
 
 Recorded = tuple[int, list[tuple[str, str]], bytes]
 

@@ -31,6 +31,7 @@ _OTHERS = 4
 #: The longest time until the signal, in seconds; a call takes some milliseconds.
 _LATEST = 0.012
 
+
 class Interrupted(BaseException):
     """What the signal handler raises."""
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
-from muxi import meta
+from muxi import MuxiError, meta
 from muxi.transport import Headers, Request, Response
 from tests.fuzz.corpus import recorded_answers
 from tests.fuzz.registry import target
-from tests.fuzz.targets.scripted import Parts, ScriptedTransport, formation, only_errors, server
+from tests.fuzz.targets.scripted import Parts, ScriptedTransport, as_received, formation, one_of, server
 
 _TRANSPORT = ScriptedTransport()
+_CLIENT, _SERVER = formation(_TRANSPORT), server(_TRANSPORT)
+_STRICT = _CLIENT.with_options(validate_responses="strict")
 _HEADERS = (
     b"Location: ", b"Retry-After: ", b"Content-Type: application/json", b"Content-Type: text/event-stream",
     b"Content-Disposition: attachment; filename*=UTF-8''", b"Date: ", b"X-Request-ID: ", b"301", b"307", b"429",
@@ -27,8 +30,12 @@ def _split(data: bytes) -> tuple[int, Headers, bytes]:
     head, _, body = data.partition(b"\n\n")
     status, *lines = head.split(b"\n")
     digits = bytes(byte for byte in status[:3] if 48 <= byte <= 57)
-    fields = (line.decode("latin-1").partition(":") for line in lines)
-    return int(digits or b"200"), Headers([(name.strip(), value.strip()) for name, _, value in fields]), body
+    headers = Headers()
+    for line in lines:
+        name, _, value = line.partition(b":")
+        with contextlib.suppress(MuxiError):  # transports refuse such a line
+            headers.add(as_received(name), as_received(value))
+    return int(digits or b"200"), headers, body
 
 
 def _answers() -> Iterator[bytes]:
@@ -54,18 +61,18 @@ def answer(data: bytes) -> None:
         return Parts(status, headers, [body])
 
     _TRANSPORT.answer = respond
-    client, servers = formation(_TRANSPORT), server(_TRANSPORT)
     file = Path(_folder().name, "file")
-    only_errors(
-        lambda: meta(client.get_memories("u")),
-        lambda: meta(client.chat("hi", user_id="u")),
-        lambda: client.chat_stream("hi", user_id="u").result(),
-        lambda: client.delete_memory("u", "m"),
-        lambda: client.with_raw_response.get_agents(),
-        lambda: client.download_artifact("a", file, "u"),
-        lambda: list(client.iter_memories("u")),
-        lambda: servers.list_formations(),
-        lambda: servers.download_formation("bot", file),
+    one_of(
+        data,
+        lambda: meta(_CLIENT.get_memories("u")),
+        lambda: meta(_CLIENT.chat("hi", user_id="u")),
+        lambda: _CLIENT.chat_stream("hi", user_id="u").result(),
+        lambda: _CLIENT.delete_memory("u", "m"),
+        lambda: _CLIENT.with_raw_response.get_agents(),
+        lambda: _CLIENT.download_artifact("a", file, "u"),
+        lambda: list(_CLIENT.iter_memories("u")),
+        lambda: _SERVER.list_formations(),
+        lambda: _SERVER.download_formation("bot", file),
     )
 
 
@@ -82,20 +89,19 @@ def _bodies() -> Iterator[bytes]:
 
 @target("envelope", _bodies, b'"error":', b'"data":', b'"request":', b'"success":false', b'"code":', b'"message":')
 def envelope(data: bytes) -> None:
-    for status in (200, 400, 500):
-        _TRANSPORT.answer = partial(_json, status, data)
-        client = formation(_TRANSPORT)
-        strict = client.with_options(validate_responses="strict")
-        only_errors(
-            *(partial(getattr(client, name), "u") for name in _CALLS[:: 1 if status == 200 else 4]),
-            partial(strict.chat, "hi", user_id="u"),
-            partial(strict.get_memories, "u"),
-            partial(client.wait_for_request, "r", "u", timeout=3),
-            partial(client.chat_parsed, "hi", _Anything),
-        )
+    _TRANSPORT.answer = partial(_json, data)
+    one_of(
+        data,
+        *(partial(getattr(_CLIENT, name), "u") for name in _CALLS),
+        partial(_STRICT.chat, "hi", user_id="u"),
+        partial(_STRICT.get_memories, "u"),
+        partial(_CLIENT.wait_for_request, "r", "u", timeout=3),
+        partial(_CLIENT.chat_parsed, "hi", _Anything),
+    )
 
 
-def _json(status: int, body: bytes, request: Request) -> Response:
+def _json(body: bytes, request: Request) -> Response:
+    status = (200, 200, 200, 400, 500)[len(body) % 5]
     return Parts(status, Headers({"Content-Type": "application/json"}), [body])
 
 

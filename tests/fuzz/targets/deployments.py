@@ -9,9 +9,10 @@ from functools import cache
 from muxi.transport import Headers, Request, Response
 from tests.fuzz.registry import target
 from tests.fuzz.targets.events import in_pieces
-from tests.fuzz.targets.scripted import Parts, ScriptedTransport, only_errors, server
+from tests.fuzz.targets.scripted import Parts, ScriptedTransport, one_of, server
 
 _TRANSPORT = ScriptedTransport()
+_SERVER = server(_TRANSPORT)
 
 
 def archive(formation_file: bytes, name: str = "bot/formation.afs") -> bytes:
@@ -45,9 +46,9 @@ def deployments(data: bytes) -> None:
         return Parts(200, Headers({"Content-Type": "text/event-stream"}), in_pieces(data))
 
     _TRANSPORT.answer = respond
-    client = server(_TRANSPORT)
-    only_errors(
-        lambda: list(client.deploy_formation_stream(_bundle())),
-        lambda: client.start_formation_stream("bot").result(),
-        lambda: list(client.stream_formation_logs("bot")),
+    one_of(
+        data,
+        lambda: list(_SERVER.deploy_formation_stream(_bundle())),
+        lambda: _SERVER.start_formation_stream("bot").result(),
+        lambda: list(_SERVER.stream_formation_logs("bot")),
     )

@@ -8,9 +8,10 @@ from muxi import StreamInterrupted, parse_ui_widgets
 from muxi.transport import Headers, Request, Response
 from tests.fuzz.corpus import recorded_streams
 from tests.fuzz.registry import target
-from tests.fuzz.targets.scripted import Parts, ScriptedTransport, formation, only_errors
+from tests.fuzz.targets.scripted import Parts, ScriptedTransport, formation, one_of
 
 _TRANSPORT = ScriptedTransport()
+_CLIENT = formation(_TRANSPORT)
 _TOKENS = (
     b"data: ", b"event: ", b"event: done\n", b"event: error\n", b"event: ui\n", b"id: ", b"retry: ", b": ", b"\n\n",
     b"\r\r", b"\r\n\r\n", b'{"token":', b'"type":"content"', b'"type":"completed"', b'"content":', b'"status":"error"',
@@ -34,12 +35,11 @@ def events(data: bytes) -> None:
         return Parts(200, Headers({"Content-Type": "text/event-stream"}), in_pieces(data))
 
     _TRANSPORT.answer = respond
-    client = formation(_TRANSPORT)
 
     def read_each() -> None:
         text = ""
         try:
-            with client.chat_stream("hi", user_id="u") as stream:
+            with _CLIENT.chat_stream("hi", user_id="u") as stream:
                 for event in stream:
                     parse_ui_widgets(event)
                     if event["type"] == "text":
@@ -49,10 +49,11 @@ def events(data: bytes) -> None:
                 raise AssertionError(f"the error has {error.text!r}, and {text!r} came out") from error
             raise
 
-    only_errors(
+    one_of(
+        data,
         read_each,
-        lambda: client.chat_stream("hi", user_id="u").result(),
-        lambda: "".join(client.chat_stream("hi", user_id="u").text()).encode(),
-        lambda: list(client.stream_events("u")),
-        lambda: list(client.stream_logs()),
+        lambda: _CLIENT.chat_stream("hi", user_id="u").result(),
+        lambda: "".join(_CLIENT.chat_stream("hi", user_id="u").text()).encode(),
+        lambda: list(_CLIENT.stream_events("u")),
+        lambda: list(_CLIENT.stream_logs()),
     )

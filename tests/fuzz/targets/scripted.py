@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from muxi import FormationClient, ManualClock, MuxiError, ServerClient
+from muxi.plugins import Retry, RetryBudget
 from muxi.transport import Headers, Request, Response, Transport
 
-__all__ = ["Parts", "ScriptedTransport", "check_error", "formation", "only_errors", "server"]
+__all__ = ["Parts", "ScriptedTransport", "as_received", "check_error", "formation", "one_of", "only_errors", "server"]
 
 
 class Parts(Response):
@@ -36,18 +39,35 @@ class ScriptedTransport(Transport):
         return self.answer(request)
 
 
+def _settings(transport: Transport) -> dict[str, Any]:
+    """Waits cost no time, and no call is spared its repetition for lack of a budget."""
+    return {
+        "url": "http://localhost",
+        "max_retries": 1,
+        "transport": transport,
+        "clock": ManualClock(),
+        "plugins": [Retry(RetryBudget(capacity=1e12))],
+    }
+
+
 def formation(transport: Transport) -> FormationClient:
-    """A client whose waits cost no time."""
-    return FormationClient(
-        url="http://localhost", client_key="k", admin_key="a", max_retries=1, transport=transport, clock=ManualClock()
-    )
+    """A client for a formation over this transport."""
+    return FormationClient(client_key="k", admin_key="a", **_settings(transport))
 
 
 def server(transport: Transport) -> ServerClient:
-    """As :func:`formation`, for servers."""
-    return ServerClient(
-        url="http://localhost", key_id="k", secret_key="s", max_retries=1, transport=transport, clock=ManualClock()
-    )
+    """A client for a server over this transport."""
+    return ServerClient(key_id="k", secret_key="s", **_settings(transport))
+
+
+def as_received(value: bytes) -> str:
+    """A header's value as transports hand it over: one line, UTF-8 if it can be."""
+    for wrong in (b"\r", b"\n", b"\0"):
+        value = value.replace(wrong, b" ")
+    try:
+        return value.decode().strip()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip()
 
 
 def only_errors(*works: Callable[[], object]) -> None:
@@ -61,6 +81,11 @@ def only_errors(*works: Callable[[], object]) -> None:
             work()
         except MuxiError as error:
             check_error(error)
+
+
+def one_of(data: bytes, *works: Callable[[], object]) -> None:
+    """Do one of these, which the input chooses, so that each input is quick; otherwise as :func:`only_errors`."""
+    only_errors(works[zlib.crc32(data) % len(works)])
 
 
 def check_error(error: MuxiError) -> None:

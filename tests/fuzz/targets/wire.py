@@ -15,7 +15,7 @@ from tests.fuzz.corpus import recorded_answers, recorded_streams
 from tests.fuzz.registry import target
 from tests.fuzz.targets.scripted import check_error, only_errors
 from tests.soak.answers import GARBAGE, answer, gzipped, head
-from tests.soak.lanes import transport_of
+from tests.soak.lanes import lanes, transport_of
 
 _TOKENS = (
     b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0", b"HTTP/2", b"100 Continue\r\n\r\n", b"103 Early Hints\r\n\r\n", b"\r\n\r\n",
@@ -74,7 +74,12 @@ def _wire() -> Iterator[bytes]:
         yield head("200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n"
     packed = gzipped(b'{"data": {}}' * 100)
     yield answer("200 OK", packed, "application/json", "Content-Encoding: gzip")
-    yield head("200 OK", "Content-Encoding: gzip", "Transfer-Encoding: chunked") + b"5\r\n" + packed[:5] + b"\r\n0\r\n\r\n"
+    yield (
+        head("200 OK", "Content-Encoding: gzip", "Transfer-Encoding: chunked")
+        + b"5\r\n"
+        + packed[:5]
+        + b"\r\n0\r\n\r\n"
+    )
     yield b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + answer("200 OK", b"{}")
     yield from GARBAGE.values()
 
@@ -99,9 +104,11 @@ def wire_requests(data: bytes) -> None:
     _run_sync("requests", data)
 
 
-@target("wire-full", _wire, *_TOKENS)
-def wire_full(data: bytes) -> None:
-    _run_sync("requests, full lane", data)
+if "requests, full lane" in lanes():
+
+    @target("wire-full", _wire, *_TOKENS)
+    def wire_full(data: bytes) -> None:
+        _run_sync("requests, full lane", data)
 
 
 @target("wire-urllib3", _wire, *_TOKENS)
