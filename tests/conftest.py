@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 # The same examples each time; `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+#: The recorded wire: what the platform's runtime and server really send.
+WIRE = Path(__file__).parent / "wire" / "recorded"
 
 #: What clients read of the environment.
 _VARIABLES = (
@@ -91,15 +93,8 @@ def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def wire() -> Path:
-    """The folder of the recorded wire, from ``MUXI_WIRE`` or beside the repository."""
-    beside = Path(__file__).parents[2] / "shared" / "wire"
-    path = Path(os.environ.get("MUXI_WIRE") or beside)
-    if not (path / "captures").is_dir():
-        message = f"there is no recorded wire in {path}; set MUXI_WIRE to its folder (the one with captures/ in it)"
-        if os.environ.get("MUXI_REQUIRE_WIRE") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    """The folder of the recorded wire."""
+    return WIRE
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The world of one test: an embedded formation and server, and everything that leads clients to them."""
+"""The world of one test: an embedded formation and server, their transports, and the environment of clients."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class Together:
 
 
 class Embedded:
-    """What the fixtures of one test share.
+    """The state that the fixtures of one test share.
 
     Args:
         options: those of the marker ``muxi``.
 
     Raises:
-        ConfigurationError: an option is unknown, or has no sense.
+        ConfigurationError: an option is unknown or invalid.
     """
 
     def __init__(self, options: Mapping[str, object]) -> None:
-        given = dict(_checked(options))
+        given = dict(_check_options(options))
         seed = given.pop("seed", 0)
         start = given.pop("start", None)
         strict = bool(given.pop("strict", False))
@@ -92,12 +92,12 @@ class Embedded:
 
     @property
     def refused(self) -> Sequence[Exception]:
-        """What was refused because no stub is for it."""
+        """The requests refused for want of a stub."""
         return self.transport.unexpected
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:
-        """Have clients that are told nothing else, by arguments, find this world."""
+        """Make this world the default of clients that are made without arguments."""
         pair = TransportPair(
             lambda: FaultyTransport(self.transport, self.faults),
             lambda: AsyncFaultyTransport(self.async_transport, self.faults),
@@ -109,7 +109,7 @@ class Embedded:
             yield
 
 
-def _checked(options: Mapping[str, object]) -> Mapping[str, object]:
+def _check_options(options: Mapping[str, object]) -> Mapping[str, object]:
     of_formation = set(inspect.signature(EmbeddedFormation).parameters) - {"clock"}
     known = {*of_formation, *_SERVER_OPTIONS, *_OWN_OPTIONS}
     for name in options:

@@ -73,16 +73,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException:
-        for error in _refused(item):
+        for error in _refused_requests(item):
             item.add_report_section("call", "muxi", str(error))
         raise
-    if refused := _refused(item):
+    if refused := _refused_requests(item):
         raise refused[0]
     item.stash[_PASSED] = True
     return result
 
 
-def _refused(item: pytest.Item) -> Sequence[Exception]:
+def _refused_requests(item: pytest.Item) -> Sequence[Exception]:
     shared = item.stash.get(_SHARED, None)
     return shared.refused if shared is not None else ()
 
@@ -112,7 +112,7 @@ def _settings_checked() -> Iterator[None]:
 
 @pytest.fixture
 def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
-    """What the fixtures of the embedded world share."""
+    """The state that the fixtures of the embedded world share."""
     from muxi.testing.embedded import Embedded
 
     if "muxi_cassette" in request.fixturenames:
@@ -135,7 +135,7 @@ def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
 
 @pytest.fixture
 def _muxi_taped(request: pytest.FixtureRequest) -> Iterator[Taped]:
-    """What the fixtures of a test with a cassette share."""
+    """The state that the fixtures of a test with a cassette share."""
     from muxi.testing.taped import Taped, cassette_path
 
     marker = request.node.get_closest_marker("muxi_cassette")
@@ -152,7 +152,7 @@ def _muxi_taped(request: pytest.FixtureRequest) -> Iterator[Taped]:
 
 @pytest.fixture
 def _muxi_clients(request: pytest.FixtureRequest) -> Clients:
-    """What makes the clients: of the embedded world, or of the recorded one."""
+    """The factory of the clients: of the embedded world, or of the recorded one."""
     shared: Embedded | Taped = request.getfixturevalue(
         "_muxi_taped" if "muxi_cassette" in request.fixturenames else "_muxi_embedded"
     )
@@ -168,7 +168,7 @@ def muxi_formation(_muxi_clients: Clients) -> Iterator[FormationClient]:
 
 @pytest.fixture
 def muxi_async_formation(_muxi_clients: Clients) -> AsyncFormationClient:
-    """An async client of the same formation, for ``asyncio.run`` or whatever runs your async tests.
+    """An async client of the same formation, for ``asyncio.run`` or an async test plugin.
 
     It belongs to the event loop that first uses it. Nothing has to be closed.
     """
@@ -208,7 +208,7 @@ def muxi_clock(_muxi_embedded: Embedded) -> ManualClock:
 
 @pytest.fixture
 def muxi_transport(_muxi_embedded: Embedded) -> MemoryTransport:
-    """What leads to the embedded world, with stubs and with the requests that came: ``stub()``, ``assert_called()``.
+    """The transport to the embedded world: ``stub()``, ``requests``, ``assert_called()``.
 
     Async clients share both.
     """
@@ -217,13 +217,13 @@ def muxi_transport(_muxi_embedded: Embedded) -> MemoryTransport:
 
 @pytest.fixture
 def muxi_faults(_muxi_embedded: Embedded) -> Faults:
-    """What goes wrong on the way to the embedded world, for every client of the test: ``muxi_faults.on(…)``."""
+    """The faults between every client of the test and the embedded world: ``muxi_faults.on(…)``."""
     return _muxi_embedded.faults
 
 
 @pytest.fixture
 def muxi_cassette(_muxi_taped: Taped) -> Cassette:
-    """What the clients of the test say to a real formation: recorded the first time, played from then on.
+    """The cassette of the test: calls to a real formation, recorded the first time and played from then on.
 
     The file is ``cassettes/<file of the test>/<test>.yaml``; the marker ``muxi_cassette("name.yaml")`` names another.
     """

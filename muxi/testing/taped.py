@@ -1,4 +1,4 @@
-"""What the clients of one test say to a real formation, recorded in a cassette and played from it."""
+"""The cassette of one test: calls to a real formation, recorded and played."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ __all__ = ["Taped", "cassette_path"]
 _OF_CASSETTE = frozenset(inspect.signature(Cassette).parameters) - {"path"}
 _OF_TRANSPORT = frozenset({"mode", "speed"})
 
-#: What says where a formation is.
+#: The variables with the address of a formation.
 _ADDRESSES = ("MUXI_FORMATION_URL", "MUXI_SERVER_URL", "MUXI_FORMATION_ID")
 
 
 def cassette_path(file: str | os.PathLike[str] | None, test_file: Path, test_name: str) -> Path:
-    """Where the cassette of a test is.
+    """Return the path of a test's cassette.
 
     Args:
         file: what the marker says, beside the file of the test; None for a file of its own in ``cassettes``.
@@ -60,7 +60,7 @@ class WatchedCassette(Cassette):
 
 
 class Taped:
-    """What the fixtures of a test with a cassette share.
+    """The state that the fixtures of a test with a cassette share.
 
     Args:
         path: the file.
@@ -68,7 +68,7 @@ class Taped:
         mode: goes before the marker's.
 
     Raises:
-        ConfigurationError: an option is unknown or has no sense, or the cassette cannot be read.
+        ConfigurationError: an option is unknown or invalid, or the cassette cannot be read.
     """
 
     def __init__(self, path: Path, options: Mapping[str, object], mode: str | None) -> None:
@@ -90,17 +90,17 @@ class Taped:
 
     @property
     def records(self) -> bool:
-        """Whether something may be recorded, which takes a network."""
+        """True if calls may be recorded, which takes a network."""
         return self.mode in ("new", "all") or (self.mode == "once" and not self.cassette.existed)
 
     @property
     def refused(self) -> Sequence[Exception]:
-        """What was refused because nothing was recorded for it."""
+        """The requests refused because they are not recorded."""
         return self.cassette.refused
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:
-        """Have clients that are told nothing else, by arguments, go through the cassette."""
+        """Make the cassette the default of clients that are made without arguments."""
         pair = TransportPair(
             lambda: RecordedTransport(self.cassette, self._inner, self.mode, speed=self._speed),
             lambda: AsyncRecordedTransport(self.cassette, self._inner, self.mode, speed=self._speed),
@@ -113,7 +113,7 @@ class Taped:
             yield
 
     def _fill_in(self, changes: pytest.MonkeyPatch) -> None:
-        """Settings for those that the environment has not: what was recorded is played where nobody has any."""
+        """Set what the environment lacks, so that a recording is played without keys and addresses."""
         addressed = any(os.environ.get(name, "").strip() for name in _ADDRESSES)
         for name, value in PLACEHOLDERS.items():
             if not (addressed and name in _ADDRESSES) and not os.environ.get(name, "").strip():

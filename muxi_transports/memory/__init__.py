@@ -33,9 +33,10 @@ from muxi_transports.memory.formation.definition import (
     AgentDefinition,
     FormationDefinition,
     KnowledgeSource,
-    McpServer,
-    Skill,
-    Sop,
+    McpServerDefinition,
+    SkillDefinition,
+    SopDefinition,
+    read_formation,
 )
 from muxi_transports.memory.formation.scripts import Replies
 from muxi_transports.memory.formation.webhooks import Delivery, Receiver
@@ -65,7 +66,7 @@ __all__ = [
     "Idle",
     "KnowledgeSource",
     "Later",
-    "McpServer",
+    "McpServerDefinition",
     "MemoryTransport",
     "Part",
     "Pause",
@@ -77,8 +78,8 @@ __all__ = [
     "Served",
     "ServerDefect",
     "Silence",
-    "Skill",
-    "Sop",
+    "SkillDefinition",
+    "SopDefinition",
     "Stub",
     "StubbedWorld",
     "Stubbing",
@@ -87,5 +88,6 @@ __all__ = [
     "Widgets",
     "World",
     "WorldApp",
+    "read_formation",
     "serve",
 ]

@@ -44,9 +44,9 @@ class Sandbox:
         if any(one is not self.clock and not both_system(one, self.clock) for one in given):
             raise ConfigurationError("the formation and the server of a sandbox need the sandbox's clock")
         self._open = server is None
-        #: What answers below ``/v1``.
+        #: The formation below ``/v1``.
         self.formation: EmbeddedFormation = formation or EmbeddedFormation(clock=self.clock)
-        #: What answers everywhere else.
+        #: The server, for all other paths.
         self.server: EmbeddedServer = server or EmbeddedServer(clock=self.clock)
 
     def respond(self, request: Request) -> Exchange:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,10 +57,7 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def document() -> str:
-    wire = Path(os.environ.get("MUXI_WIRE") or Path(__file__).parents[2].parent / "shared" / "wire")
-    if not (wire / "server.md").is_file():
-        pytest.skip("the recorded wire is not here; set MUXI_WIRE to its folder")
+def document(wire: Path) -> str:
     return (wire / "server.md").read_text("utf-8").partition("\n## 16.")[0]
 
 

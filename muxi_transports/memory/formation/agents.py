@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.state.buffer import BufferedMessage
 from muxi_transports.memory.world import Pause
 
 __all__ = [
@@ -53,7 +53,7 @@ class Turn:
 
     Args:
         message: what the user says.
-        user_id: who says it; ``"0"`` where nobody is named.
+        user_id: the user's id; ``"0"`` where the request has none.
         session_id: the session, made up where the caller gave none.
         agent_id: the agent that is asked.
         request_id: the id under which the turn is tracked.
@@ -75,7 +75,7 @@ class Turn:
     agent_id: str = "assistant"
     request_id: str = ""
     agent_requested: str | None = None
-    history: tuple[Message, ...] = ()
+    history: tuple[BufferedMessage, ...] = ()
     files: tuple[Mapping[str, object], ...] = ()
     ui_response: Mapping[str, object] | None = None
     clarifies: str | None = None
@@ -206,7 +206,7 @@ class Failure:
 
     Args:
         message: what went wrong.
-        early: fail before the stream has begun in earnest: ``event: error`` and no ``done``; not streamed,
+        early: fail before the first token: ``event: error`` and no ``done``; not streamed,
             an answer with ``metadata.error_code``. Only when returned, not when yielded.
         type: the name of the error in an early failure.
     """

@@ -8,7 +8,7 @@ __all__ = ["verify"]
 
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether a signature is of this message, by the owner of this key.
+    """True if a signature of this message verifies with this key.
 
     Args:
         public_key: 32 bytes.

@@ -17,7 +17,7 @@ __all__ = [
     "check_id",
     "find_config",
     "parse_config",
-    "rewritten",
+    "rewrite_config",
 ]
 
 #: The names that the formation file may have, in the order the server looks for them.
@@ -30,16 +30,16 @@ _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 
 
 class ConfigError(Exception):
-    """What is wrong with a formation file, in the server's words."""
+    """An error in a formation file, in the server's words."""
 
 
 class SecretsError(ConfigError):
-    """It uses secrets that are not there."""
+    """The formation file uses unknown secrets."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a formation file says.
+    """The values of a formation file.
 
     Args:
         path: where it is.
@@ -96,7 +96,7 @@ def parse_config(files: Files, path: str) -> Config:
     )
 
 
-def rewritten(files: Files, path: str, server_id: str) -> bytes:
+def rewrite_config(files: Files, path: str, server_id: str) -> bytes:
     """The formation file as the server keeps it: fields added, and with PyYAML keys sorted and comments lost."""
     text = files.read(path).decode("utf-8", "replace")
     own = {"_deployment_mode": "server", "_server_id": server_id}
@@ -113,7 +113,7 @@ def rewritten(files: Files, path: str, server_id: str) -> bytes:
 
 
 def check_id(formation_id: str) -> str | None:
-    """What is wrong with the id of a formation; None where nothing is."""
+    """Check the id of a formation. Returns the error, or None."""
     if not 3 <= len(formation_id) <= 50:
         return "formation ID must be 3-50 characters"
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*[a-z0-9]", formation_id):

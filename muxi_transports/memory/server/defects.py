@@ -1,4 +1,4 @@
-"""The defects of the recorded server, by name: an embedded server is healthy unless it is told to imitate them."""
+"""The defects of the recorded server by name. An embedded server has none unless it imitates them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ServerDefect", "server_defects"]
 
 
 class ServerDefect(str, Enum):
-    """Something that the recorded server does wrong.
+    """A defect of the recorded server.
 
     A name is its value too: ``imitate={"start_fails"}`` and ``imitate={ServerDefect.START_FAILS}`` are one.
     """

@@ -1,35 +1,32 @@
-"""What deploying, updating, starting and rolling back consist of, step by step."""
+"""The steps of deploying, updating, starting, restarting and rolling back."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from muxi_transports.memory.server import process
 from muxi_transports.memory.server.bundle import Bundle, BundleError, read_bundle
-from muxi_transports.memory.server.config import CONFIG_FILES, Config, rewritten
+from muxi_transports.memory.server.config import CONFIG_FILES, Config, rewrite_config
+from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
 from muxi_transports.memory.server.ports import PortsUsedUp
 from muxi_transports.memory.server.registry import Hosted, Release, Staging
-from muxi_transports.memory.server.steps import Done, Step, StepFailed, Steps
+from muxi_transports.memory.server.steps import DeploymentSteps, Done, Step, StepFailed
 from muxi_transports.memory.world import Pause
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.server.app import EmbeddedServer
 
 __all__ = ["deploy", "launch", "replace", "restart", "rollback", "start", "stop", "update"]
 
-#: What an update takes over from the version before, whatever the bundle has.
+#: Files that an update always takes over from the version before.
 _ALWAYS_KEPT = ("MUXI.md", "PENDING-MUXI.md")
 _STARTING = "Starting formation..."
 
 
-def deploy(server: EmbeddedServer, formation_id: str, version: str, content: bytes) -> Steps:
+def deploy(server: ServerCore, formation_id: str, version: str, content: bytes) -> DeploymentSteps:
     """Run a bundle as a new formation."""
     yield Step("extracting", "Extracting bundle...")
-    bundle = _extracted(content)
+    bundle = _extract_bundle(content)
     config = process.load_config(bundle.files)
     if config.id != formation_id:
         message = f"Formation ID mismatch: expected '{formation_id}' but config contains '{config.id}'"
@@ -39,21 +36,21 @@ def deploy(server: EmbeddedServer, formation_id: str, version: str, content: byt
 
 
 def launch(
-    server: EmbeddedServer, formation_id: str, config: Config, bundle: Bundle, *, from_draft: bool = False
-) -> Steps:
-    """Run a new formation; where that fails nothing is left of it."""
+    server: ServerCore, formation_id: str, config: Config, bundle: Bundle, *, from_draft: bool = False
+) -> DeploymentSteps:
+    """Run a new formation, and remove it if it fails."""
     hosted: Hosted | None = None
     try:
-        port = _port(server)
+        port = _take_port(server)
         with server.ports.held(port):
             yield from process.resolve(server, config, new=True)
             yield Step("spawning", "Starting formation. It might take 1-2 minutes.")
-            release = _release(server, formation_id, config, bundle, None)
+            release = _make_release(server, formation_id, config, bundle, None)
             hosted = Hosted(release, server.clock.time(), Output(formation_id), from_draft=from_draft)
-            process.begin(server, hosted, port)
+            server.begin(hosted, port)
             release.activate()
             server.live.add(hosted)
-            problem = yield from _healthy(server, hosted)
+            problem = yield from _await_healthy(server, hosted)
             if problem:
                 message = f"Formation failed health check after 30s: {problem}"
                 raise StepFailed(400, message, "HealthCheckFailed", "health_check")
@@ -64,21 +61,21 @@ def launch(
         raise
     hosted.status = "running"
     data = {
-        **_where(server, hosted),
+        **_location_data(server, hosted),
         "health_url": f"http://localhost:{hosted.port}/v1/health",
         "pid": hosted.pid,
     }
     return Done(data, data, 201)
 
 
-def update(server: EmbeddedServer, hosted: Hosted, version: str, content: bytes) -> Steps:
+def update(server: ServerCore, hosted: Hosted, version: str, content: bytes) -> DeploymentSteps:
     """Put a bundle in the place of what runs."""
     yield Step("extracting", "Extracting bundle to staging...")
-    bundle = _extracted(content)
+    bundle = _extract_bundle(content)
     return (yield from replace(server, hosted, bundle, version=version))
 
 
-def replace(server: EmbeddedServer, hosted: Hosted, bundle: Bundle, *, version: str | None) -> Steps:
+def replace(server: ServerCore, hosted: Hosted, bundle: Bundle, *, version: str | None) -> DeploymentSteps:
     """Try a new version out beside the one that runs, and swap them once it is healthy.
 
     Args:
@@ -95,7 +92,7 @@ def replace(server: EmbeddedServer, hosted: Hosted, bundle: Bundle, *, version: 
     if version is not None:
         _check_version(config, version)
     yield from process.resolve(server, config)
-    staging = _staged(server, hosted)
+    staging = _start_staging(server, hosted)
     with server.ports.held(staging.port):
         message = f"Starting new version on staging port {staging.port}..."
         yield Step("spawning_staging", message, {"staging_port": staging.port})
@@ -108,7 +105,7 @@ def replace(server: EmbeddedServer, hosted: Hosted, bundle: Bundle, *, version: 
     yield Step("swapping", "Swapping to new version...")
     old_port, old = hosted.port, hosted.release
     hosted.staging, hosted.updated = None, True
-    release = _release(server, hosted.id, config, bundle, hosted)
+    release = _make_release(server, hosted.id, config, bundle, hosted)
     yield Step("stopping_old", "Stopping old version...")
     _swap(server, hosted, release, staging.port, staging.pid)
     data = {
@@ -121,12 +118,12 @@ def replace(server: EmbeddedServer, hosted: Hosted, bundle: Bundle, *, version: 
         "status": hosted.status,
         "version": release.number,
     }
-    return Done(data, _swapped(server, hosted, old, release))
+    return Done(data, _swap_data(server, hosted, old, release))
 
 
-def rollback(server: EmbeddedServer, formation_id: str) -> Steps:
+def rollback(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Go back to the version before."""
-    hosted = _found(server, formation_id, "validating")
+    hosted = _find_hosted(server, formation_id, "validating")
     yield Step("validating", "Validating rollback request...")
     old, release = hosted.release, hosted.previous
     if release is None:
@@ -152,35 +149,35 @@ def rollback(server: EmbeddedServer, formation_id: str) -> Steps:
         "status": "running",
         "version": release.number,
     }
-    told = _swapped(server, hosted, old, release)
+    told = _swap_data(server, hosted, old, release)
     if server.imitates(ServerDefect.ROLLBACK_LEAVES_STARTING):
         hosted.status = "starting"
     return Done(data, told)
 
 
-def start(server: EmbeddedServer, formation_id: str) -> Steps:
+def start(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Start a formation that does not run."""
-    hosted = _found(server, formation_id, "validating")
+    hosted = _find_hosted(server, formation_id, "validating")
     if hosted.alive or hosted.status == "starting":
         raise StepFailed(409, "Formation is already running", "AlreadyRunning", "validating")
     yield Step("validating", "Loading formation configuration...")
     server.ports.free(hosted)
-    yield from _started(server, hosted)
+    yield from _start_process(server, hosted)
     data = {"id": hosted.id, "message": "Formation started", "port": hosted.port, "status": hosted.status}
     return Done(data, {"formation_id": hosted.id, "port": hosted.port, "status": hosted.status})
 
 
-def restart(server: EmbeddedServer, formation_id: str) -> Steps:
+def restart(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Stop a formation and start it anew, on another port."""
-    hosted = _found(server, formation_id, "stopping")
+    hosted = _find_hosted(server, formation_id, "stopping")
     yield Step("stopping", "Stopping current process...")
     if server.imitates(ServerDefect.START_FAILS):
-        # Nobody has noted yet that there is no process any more.
+        # The status does not yet show that the process has ended.
         hosted.alive = False
     else:
         yield from process.stopping(server, hosted)
     hosted.restart_count += 1
-    yield from _started(server, hosted)
+    yield from _start_process(server, hosted)
     told = {
         "formation_id": hosted.id,
         "port": hosted.port,
@@ -197,24 +194,24 @@ def restart(server: EmbeddedServer, formation_id: str) -> Steps:
     return Done(data, told)
 
 
-def stop(server: EmbeddedServer, hosted: Hosted) -> Steps:
+def stop(server: ServerCore, hosted: Hosted) -> DeploymentSteps:
     """Stop a formation; it stays on the server."""
     yield from process.stopping(server, hosted)
     data = {"id": hosted.id, "message": "Formation stopped successfully", "status": hosted.status}
     return Done(data, data)
 
 
-def _started(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, None, None]:
+def _start_process(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause, None, None]:
     if server.imitates(ServerDefect.START_FAILS):
         tried = f"no formation config file found (tried: [{' '.join(CONFIG_FILES)}])"
         raise StepFailed(500, f"Failed to find formation config: {tried}", "ParseError", "validating")
     yield from process.resolve(server, hosted.release.config)
-    port = _port(server)
+    port = _take_port(server)
     with server.ports.held(port):
         yield Step("spawning", _STARTING)
-        process.begin(server, hosted, port)
+        server.begin(hosted, port)
         hosted.status = "starting"
-        problem = yield from _healthy(server, hosted)
+        problem = yield from _await_healthy(server, hosted)
         if problem:
             if hosted.status == "starting":
                 process.end(server, hosted, "stopped")
@@ -222,7 +219,7 @@ def _started(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, 
     hosted.status = "running"
 
 
-def _healthy(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, None, str | None]:
+def _await_healthy(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause, None, str | None]:
     """Wait for the process that has just begun; it may be ended, or its formation deleted, meanwhile."""
     generation = hosted.generation
     problem = yield from process.await_health(server, hosted.id, lambda: hosted.generation != generation)
@@ -231,7 +228,7 @@ def _healthy(server: EmbeddedServer, hosted: Hosted) -> Generator[Step | Pause, 
     return problem
 
 
-def _extracted(content: bytes) -> Bundle:
+def _extract_bundle(content: bytes) -> Bundle:
     try:
         return read_bundle(content)
     except BundleError as error:
@@ -244,21 +241,21 @@ def _check_version(config: Config, version: str) -> None:
         raise StepFailed(400, message, "VersionMismatch", "validating")
 
 
-def _found(server: EmbeddedServer, formation_id: str, stage: str) -> Hosted:
+def _find_hosted(server: ServerCore, formation_id: str, stage: str) -> Hosted:
     hosted = server.live.find(formation_id)
     if hosted is None:
         raise StepFailed(404, "Formation not found", "NotFound", stage)
     return hosted
 
 
-def _port(server: EmbeddedServer) -> int:
+def _take_port(server: ServerCore) -> int:
     try:
         return server.ports.take()
     except PortsUsedUp as error:
         raise StepFailed(500, error.message, "PortAllocationError", "spawning") from error
 
 
-def _staging_port(server: EmbeddedServer, stage: str) -> int:
+def _staging_port(server: ServerCore, stage: str) -> int:
     try:
         return server.ports.take()
     except PortsUsedUp as error:
@@ -266,7 +263,7 @@ def _staging_port(server: EmbeddedServer, stage: str) -> int:
         raise StepFailed(507, message, "PortAllocationError", stage) from error
 
 
-def _staged(server: EmbeddedServer, hosted: Hosted) -> Staging:
+def _start_staging(server: ServerCore, hosted: Hosted) -> Staging:
     """The process that tries out a new version."""
     if server.imitates(ServerDefect.SECOND_UPDATE_FAILS) and hosted.id in server.staged:
         message = f"Failed to start staging formation: process with ID {hosted.id}-staging already exists"
@@ -276,12 +273,12 @@ def _staged(server: EmbeddedServer, hosted: Hosted) -> Staging:
     return hosted.staging
 
 
-def _release(
-    server: EmbeddedServer, formation_id: str, config: Config, bundle: Bundle, hosted: Hosted | None
+def _make_release(
+    server: ServerCore, formation_id: str, config: Config, bundle: Bundle, hosted: Hosted | None
 ) -> Release:
     """A new version, with what it takes over from the one before."""
     files = bundle.files.copy()
-    files.write(config.path, rewritten(files, config.path, server.server_id))
+    files.write(config.path, rewrite_config(files, config.path, server.server_id))
     if hosted is not None:
         before: Files = hosted.release.files
         for name in (*_ALWAYS_KEPT, *(() if "memory.db" in files else ("memory.db",))):
@@ -291,15 +288,15 @@ def _release(
     return Release(server.formation_for(formation_id, config), config, bundle.digest, files, number)
 
 
-def _swap(server: EmbeddedServer, hosted: Hosted, release: Release, port: int, pid: int | None) -> None:
+def _swap(server: ServerCore, hosted: Hosted, release: Release, port: int, pid: int | None) -> None:
     server.ports.free(hosted)
     hosted.previous, hosted.release = hosted.release, release
-    process.begin(server, hosted, port, pid)
+    server.begin(hosted, port, pid)
     release.activate()
     hosted.status = "running"
 
 
-def _where(server: EmbeddedServer, hosted: Hosted) -> dict[str, object]:
+def _location_data(server: ServerCore, hosted: Hosted) -> dict[str, object]:
     return {
         "formation_id": hosted.id,
         "port": hosted.port,
@@ -308,10 +305,10 @@ def _where(server: EmbeddedServer, hosted: Hosted) -> dict[str, object]:
     }
 
 
-def _swapped(server: EmbeddedServer, hosted: Hosted, old: Release, new: Release) -> dict[str, object]:
-    """What ``complete`` says of an update or a rollback: here the counters are texts (the wire)."""
+def _swap_data(server: ServerCore, hosted: Hosted, old: Release, new: Release) -> dict[str, object]:
+    """The data of ``complete`` after an update or a rollback; the counters are texts here (the wire)."""
     return {
-        **_where(server, hosted),
+        **_location_data(server, hosted),
         "previous_version": str(old.number),
         "new_version": str(new.number),
     }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
 
 from muxi_transports.memory.server.config import Config, ConfigError, SecretsError, find_config, parse_config
+from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.registry import Hosted
@@ -13,10 +13,7 @@ from muxi_transports.memory.server.runtimes import RuntimeRefusal, check_runtime
 from muxi_transports.memory.server.steps import Step, StepFailed
 from muxi_transports.memory.world import Pause
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.server.app import EmbeddedServer
-
-__all__ = ["await_health", "begin", "check_health", "end", "load_config", "lose_draft", "resolve", "stopping"]
+__all__ = ["await_health", "check_health", "end", "load_config", "lose_draft", "resolve", "stopping"]
 
 #: The health checks of something that has been started: when the first one is, how far apart, and how many (the wire).
 _FIRST_CHECK, _INTERVAL, _ATTEMPTS = 2.0, 1.0, 30
@@ -40,8 +37,8 @@ def load_config(files: Files) -> Config:
         raise StepFailed(400, f"Failed to parse formation config: {error}", "ParseError", "validating") from error
 
 
-def resolve(server: EmbeddedServer, config: Config, *, new: bool = False) -> Generator[Step, None, None]:
-    """Find the runtime that a formation asks for.
+def resolve(server: ServerCore, config: Config, *, new: bool = False) -> Generator[Step, None, None]:
+    """Resolve the runtime version of a formation.
 
     Args:
         server: where it is to run.
@@ -65,24 +62,16 @@ def resolve(server: EmbeddedServer, config: Config, *, new: bool = False) -> Gen
     yield Step("resolving_runtime", f"Resolved runtime version: {version}", {"version": version})
 
 
-def begin(server: EmbeddedServer, hosted: Hosted, port: int, pid: int | None = None) -> None:
-    """A new process for a formation, on a port that has been taken."""
-    hosted.port, hosted.pid = port, pid or server.new_pid()
-    hosted.updated_at, hosted.started = server.clock.time(), server.clock.monotonic()
-    hosted.alive = hosted.holds_port = True
-    hosted.generation += 1
-
-
-def end(server: EmbeddedServer, hosted: Hosted, status: str) -> None:
-    """The process is gone."""
+def end(server: ServerCore, hosted: Hosted, status: str) -> None:
+    """Record the end of a process."""
     if hosted.status != "starting":
-        # Whoever is starting it lets go of the port, once that is found out.
+        # The start in progress releases the port itself.
         server.ports.free(hosted)
     hosted.status, hosted.pid, hosted.alive = status, 0, False
     hosted.generation += 1
 
 
-def stopping(server: EmbeddedServer, hosted: Hosted) -> Generator[Pause, None, None]:
+def stopping(server: ServerCore, hosted: Hosted) -> Generator[Pause, None, None]:
     """End a process in its own time."""
     if hosted.alive and server.shutdown_seconds:
         hosted.status = "stopping"
@@ -91,7 +80,7 @@ def stopping(server: EmbeddedServer, hosted: Hosted) -> Generator[Pause, None, N
 
 
 def await_health(
-    server: EmbeddedServer, formation_id: str, is_over: Callable[[], bool]
+    server: ServerCore, formation_id: str, is_over: Callable[[], bool]
 ) -> Generator[Step | Pause, None, str | None]:
     """Wait until what has been started is healthy.
 
@@ -122,8 +111,8 @@ def await_health(
     return f"health check failed after {_ATTEMPTS} attempts (timeout: {_ATTEMPTS}s)"
 
 
-def check_health(server: EmbeddedServer, hosted: Hosted) -> bool | None:
-    """Ask a formation for its health, as looking at it does, and note what it says."""
+def check_health(server: ServerCore, hosted: Hosted) -> bool | None:
+    """Check the health of a formation, and record the result."""
     if hosted.status in ("running", "unhealthy"):
         hosted.checked_at = server.clock.time()
         well = hosted.alive and hosted.id not in server.unwell
@@ -131,7 +120,7 @@ def check_health(server: EmbeddedServer, hosted: Hosted) -> bool | None:
     return hosted.healthy
 
 
-def lose_draft(server: EmbeddedServer, formation_id: str) -> None:
-    """What the recorded server does where a deployment fails."""
+def lose_draft(server: ServerCore, formation_id: str) -> None:
+    """Lose the draft of a failed deployment, if that defect is imitated."""
     if server.imitates(ServerDefect.FAILED_DEPLOY_LOSES_DRAFT):
         server.workspaces.pop(formation_id, None)

@@ -80,7 +80,7 @@ class Hosted:
     previous: Release | None = None
     staging: Staging | None = None
     updating: bool = False
-    #: What the defects go by: how it was made, and what has been done to it.
+    #: The history that some defects depend on.
     from_draft: bool = False
     updated: bool = False
     #: Bumped with every process, so that what was meant for an earlier one does not meet a later one.
@@ -93,7 +93,7 @@ class Hosted:
 
     @property
     def formation(self) -> EmbeddedFormation:
-        """What answers for it."""
+        """The formation that answers."""
         return self.release.formation
 
     @property
@@ -117,7 +117,7 @@ class Registry:
         return self._hosted.get(formation_id)
 
     def remove(self, formation_id: str) -> None:
-        """Let go of a formation."""
+        """Remove a formation."""
         self._hosted.pop(formation_id, None)
 
     def listed(self) -> list[Hosted]:

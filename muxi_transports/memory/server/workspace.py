@@ -29,7 +29,7 @@ class Workspace:
 
 
 class DraftError(Exception):
-    """What an action on a draft answers when it did not go well.
+    """The error of an action on a draft.
 
     Args:
         status: the HTTP status.

@@ -1,4 +1,4 @@
-"""What a test expects of a request, held against one: path patterns, and JSON of which only a part is named."""
+"""Matching of requests: path patterns, and JSON of which a part is named."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PathPattern:
                 raise ConfigurationError(f"'*' and '{{name}}' stand for whole segments of a path; got {part!r}")
 
     def match(self, segments: Sequence[str]) -> dict[str, str] | None:
-        """What the names of the pattern stand for in a path; None where it does not fit.
+        """Match a path. Returns the values of the names; None if it does not match.
 
         A formation's path fits behind the proxy of a server too: ``/v1/chat`` is also ``/api/my-bot/v1/chat``.
 
@@ -72,7 +72,7 @@ def _match(parts: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] 
 
 
 def differences(expected: object, actual: object, where: str) -> Iterator[str]:
-    """How something differs from what is expected of it, in words; nothing where it does not.
+    """Describe the differences between a value and the expected part of it.
 
     Of an object only the keys that are named count; a list has to have the same length; a pattern of :mod:`re` is
     searched for in a text; everything else has to be equal, as JSON has it: ``true`` is not 1.
@@ -84,7 +84,7 @@ def differences(expected: object, actual: object, where: str) -> Iterator[str]:
     """
     if isinstance(expected, Mapping):
         if not isinstance(actual, Mapping):
-            yield f"{where} is {_shown(actual, where)}, not an object"
+            yield f"{where} is {_show_value(actual, where)}, not an object"
             return
         for key, value in expected.items():
             if key in actual:
@@ -94,7 +94,7 @@ def differences(expected: object, actual: object, where: str) -> Iterator[str]:
                 yield f"{where}.{key} is missing" + (f"; there is {near[0]!r}" if near else "")
     elif isinstance(expected, list | tuple):
         if not isinstance(actual, list | tuple):
-            yield f"{where} is {_shown(actual, where)}, not a list"
+            yield f"{where} is {_show_value(actual, where)}, not a list"
         elif len(expected) != len(actual):
             yield f"{where} has {len(actual)} items, not {len(expected)}"
         else:
@@ -102,9 +102,9 @@ def differences(expected: object, actual: object, where: str) -> Iterator[str]:
                 yield from differences(wanted, given, f"{where}[{index}]")
     elif isinstance(expected, re.Pattern):
         if not (isinstance(actual, str) and expected.search(actual)):
-            yield f"{where} is {_shown(actual, where)}, which has no match of {expected.pattern!r}"
+            yield f"{where} is {_show_value(actual, where)}, which has no match of {expected.pattern!r}"
     elif not _equal(expected, actual):
-        yield f"{where} is {_shown(actual, where)}, not {_shown(expected, where)}"
+        yield f"{where} is {_show_value(actual, where)}, not {_show_value(expected, where)}"
 
 
 def _equal(expected: object, actual: object) -> bool:
@@ -113,10 +113,10 @@ def _equal(expected: object, actual: object) -> bool:
     return bool(expected == actual)
 
 
-def _shown(value: object, where: str) -> str:
+def _show_value(value: object, where: str) -> str:
     """A value as it may be shown in a message: short, and not where its name says that it is a secret."""
     name = where.rpartition(".")[2]
     hidden = redact_data({name: value})
-    assert isinstance(hidden, dict)  # noqa: S101  told to the type checker: a mapping stays one
+    assert isinstance(hidden, dict)  # noqa: S101  for the type checker: a mapping stays one
     text = redact_text(repr(hidden[name]))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,4 +1,4 @@
-"""The part of the in-memory transports that the author of a test works with: stubs, and what has been sent."""
+"""The methods of the in-memory transports that tests use: stubs, and the requests so far."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from muxi_transports.memory.stubs.answers import NOTHING, Canned, StreamItem
 from muxi_transports.memory.stubs.failures import UnexpectedRequest
 from muxi_transports.memory.stubs.ledger import Ledger
 from muxi_transports.memory.stubs.sent import SentRequest
-from muxi_transports.memory.stubs.stub import Expectation, Respond, Stub, called
+from muxi_transports.memory.stubs.stub import Expectation, Respond, Stub, count_text
 
 __all__ = ["Stubbing"]
 
@@ -39,7 +39,7 @@ class Stubbing:
         user: str | None = None,
         when: Callable[[SentRequest], bool] | None = None,
     ) -> Stub:
-        """Answer some requests in place of the world. Of the stubs that are for a request the last one made answers.
+        """Answer some requests in place of the world. Of several matching stubs the latest one answers.
 
         Keys are not checked and nothing is validated or kept: a stub says what comes back, and that is all. ::
 
@@ -61,7 +61,7 @@ class Stubbing:
                 (``{"event": …, "data": …}``, or just its data), bytes are sent as they are,
                 a :class:`~muxi_transports.memory.Pause` passes on the clock, and an exception breaks the stream there.
             respond: a function from the request to a mapping or a list (as ``json``), a text, bytes, a
-                :class:`~muxi.transport.BufferedResponse`, or None to leave it to whoever is next.
+                :class:`~muxi.transport.BufferedResponse`, or None to leave it to the next stub.
             error: what is raised in place of an answer, an instance or a class. The built-in ``ConnectionError``,
                 ``ConnectionRefusedError`` and ``TimeoutError`` stand for the SDK's.
             status: the HTTP status.
@@ -78,7 +78,7 @@ class Stubbing:
             The stub, which knows its requests and can be removed.
 
         Raises:
-            ConfigurationError: the path is no pattern, there is more than one answer, or a number has no sense.
+            ConfigurationError: the path is no pattern, there is more than one answer, or a number is invalid.
         """
         stub = Stub(
             Expectation(method, path, query, body, user, when),
@@ -93,12 +93,12 @@ class Stubbing:
         return stub
 
     def stub_only(self, only: bool = True) -> None:
-        """Refuse the requests that no stub is for, with an :class:`~muxi_transports.memory.UnexpectedRequest`."""
+        """Refuse requests without a stub, with an :class:`~muxi_transports.memory.UnexpectedRequest`."""
         self._ledger.strict = only
 
     @property
     def strict(self) -> bool:
-        """Whether requests are refused that no stub is for."""
+        """True if requests without a stub are refused."""
         return self._ledger.strict
 
     @property
@@ -162,11 +162,11 @@ class Stubbing:
         """
         expectation = Expectation(method, path)
         if found := self._ledger.fitting(expectation):
-            raise AssertionError(f"{expectation} was called {called(len(found))}, the last time by {found[-1]!r}")
+            raise AssertionError(f"{expectation} was called {count_text(len(found))}, the last time by {found[-1]!r}")
 
     @property
     def unexpected(self) -> tuple[UnexpectedRequest, ...]:
-        """What was refused for want of a stub."""
+        """The refused requests, for which there was no stub."""
         return tuple(self._ledger.unexpected)
 
     def assert_all_expected(self) -> None:

@@ -24,7 +24,7 @@ class StubbedWorld(Stubbing):
     """
 
     def __init__(self, world: World, *, strict: bool = False) -> None:
-        #: What answers where no stub does.
+        #: The world that answers where no stub does.
         self.world: World = world
         self._ledger = Ledger()
         self._ledger.strict = strict

@@ -1,4 +1,4 @@
-"""``/v1/triggers``: events from outside that the agents are told of."""
+"""``/v1/triggers``: events from outside that become messages to agents."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.dialogue import Dialogue, begin
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.idempotency import once
-from muxi_transports.memory.formation.replies import report
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.idempotency import run_once
+from muxi_transports.memory.formation.replies import send_webhook
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.triggers import BadFrontMatter, MissingData
 from muxi_transports.memory.formation.validation import Field, flag, mapping, record, text
 from muxi_transports.memory.world import Answer, Pause
@@ -40,7 +40,7 @@ def get_trigger(incoming: Incoming) -> Success:
 
 def fire(incoming: Incoming) -> Generator[Pause, None, Answer]:
     """Fill the template and have an agent answer, in the background unless ``use_async`` is false."""
-    return once(incoming, lambda key: _fire(incoming, key))
+    return run_once(incoming, lambda key: _fire(incoming, key))
 
 
 def _fire(incoming: Incoming, key: str | None) -> Generator[Pause, None, Answer]:
@@ -72,11 +72,11 @@ def _in_background(dialogue: Dialogue, webhook: str | None) -> Generator[Pause, 
     outcome = yield from dialogue.in_background(dialogue.reply())
     # A trigger without a webhook of its own sends none, whatever the formation's is (the wire).
     if webhook is not None:
-        report(dialogue, outcome, webhook, seconds=clock.monotonic() - started)
+        send_webhook(dialogue, outcome, webhook, seconds=clock.monotonic() - started)
 
 
 def _message(incoming: Incoming) -> tuple[str, str | None]:
-    """What the agent is told, and where the outcome goes."""
+    """The message for the agent, and the URL for the result."""
     name = _name(incoming)
     trigger = incoming.formation.triggers.get(name)
     if trigger is None:
@@ -98,7 +98,7 @@ def _name(incoming: Incoming) -> str:
 
 
 ROUTES = (
-    Route("GET", "/v1/triggers", list_triggers, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/triggers/{trigger_name}", get_trigger, Level.CLIENT, UserRule.OPTIONAL),
-    Route("POST", "/v1/triggers/{trigger_name}", fire, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),
+    FormationRoute("GET", "/v1/triggers", list_triggers, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/triggers/{trigger_name}", get_trigger, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("POST", "/v1/triggers/{trigger_name}", fire, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),
 )

@@ -1,4 +1,4 @@
-"""Channels: how users are reached, and what they were told."""
+"""Channels: the users' preferences, and the notices delivered."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ WEBHOOK = "webhook"
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a user is told.
+    """A notification to a user.
 
     Args:
         request_id: the request it came of.
-        user_id: who is told.
+        user_id: the recipient.
         message: what.
         channel: by which way.
         address: what the user has given for that channel, such as ``{"chat_id": "1"}``.
@@ -37,7 +37,7 @@ class Notice:
 
 @dataclass
 class Preferences:
-    """How one user is reached."""
+    """The channel preferences of one user."""
 
     preferred: str | None = None
     channels: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -61,26 +61,26 @@ class Channels:
     def __init__(self, users: Users) -> None:
         self._users = users
         self._preferences: dict[int, Preferences] = {}
-        #: What carries a notice, by channel; what raises has failed. Channels without one deliver to :attr:`sent`
-        #: alone.
+        #: The function that carries a notice, by channel; one that raises has failed. Without one, a channel delivers
+        #: to :attr:`sent` alone.
         self.carriers: dict[str, Callable[[Notice], object]] = {}
         #: Every notice that was delivered, oldest first.
         self.sent: list[Notice] = []
 
     def of(self, user_id: str) -> Preferences:
-        """How a user is reached, to be read."""
+        """Return the preferences of a user."""
         number = self._users.number_of(user_id)
         return Preferences() if number is None else self._preferences.get(number, Preferences())
 
     def change(self, user_id: str) -> Preferences:
-        """How a user is reached, to be changed."""
+        """Return the preferences of a user for a change; they are made if there are none."""
         return self._preferences.setdefault(self._users.number(user_id), Preferences())
 
     def chosen(self, user_id: str, wanted: list[str], declared: list[str], default: str) -> list[str]:
         """The channels that a notice takes.
 
         Args:
-            user_id: who is told.
+            user_id: the recipient.
             wanted: names of channels, ``last`` and ``preferred``; those that lead nowhere are left out.
             declared: the channels of the formation.
             default: the one that is taken where nothing else is left.

@@ -8,9 +8,9 @@ from muxi.clock import Clock
 
 __all__ = ["KEPT_SECONDS", "STALE_SECONDS", "Tracked", "Tracker"]
 
-#: How long a request is remembered after its end (the wire).
+#: Seconds for which a request is kept after its end (the wire).
 KEPT_SECONDS = 300.0
-#: When a request that has not ended is given up (the wire).
+#: Seconds after which a running request fails (the wire).
 STALE_SECONDS = 600.0
 
 
@@ -25,14 +25,14 @@ class Tracked:
     completed_at: float | None = None
     result: str | None = None
     error: str | None = None
-    #: Somebody asked for it to stop; it stops at its next checkpoint.
+    #: A cancellation was requested; the turn stops at its next checkpoint.
     cancel_requested: bool = False
     #: It failed once and is tried again in the background.
     escalated: bool = False
 
     @property
     def ended(self) -> bool:
-        """Whether the outcome is known."""
+        """True once the request has ended."""
         return self.completed_at is not None
 
 
@@ -42,7 +42,7 @@ class Tracker:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._requests: dict[str, Tracked] = {}
-        #: How many requests there have been.
+        #: The number of requests so far.
         self.opened: int = 0
 
     def open(self, request_id: str, user_id: str) -> Tracked:

@@ -10,7 +10,7 @@ from typing import Any
 
 from muxi.errors import ConfigurationError
 
-__all__ = ["BadFrontMatter", "MissingData", "Trigger"]
+__all__ = ["BadFrontMatter", "MissingData", "TriggerTemplate"]
 
 _PLACEHOLDER = re.compile(r"\$\{\{\s*data\.([A-Za-z0-9_.-]+?)\s*\}\}")
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n?(.*)", re.DOTALL)
@@ -21,11 +21,11 @@ class MissingData(Exception):
 
 
 class BadFrontMatter(Exception):
-    """What is between the ``---`` lines of a template is not YAML."""
+    """The front matter of a template is not YAML."""
 
 
 @dataclass(frozen=True)
-class Trigger:
+class TriggerTemplate:
     """One template.
 
     Args:
@@ -42,7 +42,7 @@ class Trigger:
         return list(dict.fromkeys(_PLACEHOLDER.findall(self.content)))
 
     def webhook(self) -> str | None:
-        """Where its results go; None where the front matter names no ``webhook``.
+        """The URL for its results; None if the front matter names no ``webhook``.
 
         Raises:
             BadFrontMatter: it cannot be read.

@@ -13,7 +13,7 @@ from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
 from muxi_transports.memory.server.ports import PortsUsedUp
 from muxi_transports.memory.server.registry import Hosted, Release
-from muxi_transports.memory.server.router import Route, Visit
+from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.server.runtimes import check_runtime
 from muxi_transports.memory.work import Work
 from muxi_transports.memory.world import Answer, Pause
@@ -22,7 +22,7 @@ __all__ = ["ROUTES"]
 
 
 class _DevError(Exception):
-    """What does not work."""
+    """The error of a development route."""
 
     def __init__(self, status: int, message: str, formation_id: str = "") -> None:
         super().__init__(message)
@@ -36,15 +36,15 @@ class _DevError(Exception):
         return plain(self.status, go_json(payload) + b"\n")
 
 
-def run(visit: Visit) -> Generator[Pause, None, Answer]:
+def run(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Run a directory, or the draft of an id, and answer when it is healthy."""
     server = visit.server
     try:
         with server.lock:
-            hosted = _started(visit)
+            hosted = _start_draft(visit)
     except _DevError as error:
         return error.answer()
-    work = Work(_healthy(visit, hosted), server.clock)
+    work = Work(_await_healthy(visit, hosted), server.clock)
     work.advance()
     if not work.done:
         server.background.adopt(work)
@@ -55,7 +55,7 @@ def run(visit: Visit) -> Generator[Pause, None, Answer]:
     return plain(200, go_json(data) + b"\n")
 
 
-def stop(visit: Visit) -> Answer:
+def stop(visit: ServerVisit) -> Answer:
     """Stop what runs for development."""
     server = visit.server
     try:
@@ -72,7 +72,7 @@ def stop(visit: Visit) -> Answer:
     return plain(200, go_json({"success": True, "formation_id": hosted.id, "status": "stopped"}) + b"\n")
 
 
-def _body(visit: Visit) -> dict[str, str]:
+def _body(visit: ServerVisit) -> dict[str, str]:
     try:
         payload = json.loads(b"".join(visit.request.body.chunks()) if visit.request.body else b"")
         given = {name: payload.get(name) or "" for name in ("path", "formation_id")}
@@ -83,7 +83,7 @@ def _body(visit: Visit) -> dict[str, str]:
     return given
 
 
-def _started(visit: Visit) -> Hosted:
+def _start_draft(visit: ServerVisit) -> Hosted:
     server, body = visit.server, _body(visit)
     files, where = _files(visit, body)
     config = _config(files, where)
@@ -97,13 +97,13 @@ def _started(visit: Visit) -> Hosted:
     formation = server.draft_for(config.id, config)
     release = Release(formation, config, files.digest(), files)
     hosted = Hosted(release, server.clock.time(), Output(config.id))
-    process.begin(server, hosted, port)
+    server.begin(hosted, port)
     release.activate()
     server.drafts.add(hosted)
     return hosted
 
 
-def _files(visit: Visit, body: dict[str, str]) -> tuple[Files, str]:
+def _files(visit: ServerVisit, body: dict[str, str]) -> tuple[Files, str]:
     """The files to run, and where they are; a directory is one of this machine."""
     if path := body["path"]:
         directory = Path(path)
@@ -140,7 +140,7 @@ def _config(files: Files, where: str) -> Config:
     return config
 
 
-def _healthy(visit: Visit, hosted: Hosted) -> Generator[Pause, None, str | None]:
+def _await_healthy(visit: ServerVisit, hosted: Hosted) -> Generator[Pause, None, str | None]:
     server, generation = visit.server, hosted.generation
     steps = process.await_health(server, hosted.id, lambda: hosted.generation != generation)
     while True:
@@ -162,6 +162,6 @@ def _healthy(visit: Visit, hosted: Hosted) -> Generator[Pause, None, str | None]
 
 
 ROUTES = (
-    Route("POST", "/rpc/dev/run", run),
-    Route("POST", "/rpc/dev/stop", stop),
+    ServerRoute("POST", "/rpc/dev/run", run),
+    ServerRoute("POST", "/rpc/dev/stop", stop),
 )

@@ -8,16 +8,16 @@ import json
 from collections.abc import Callable, Generator
 
 from muxi_transports.memory.server import deployment
-from muxi_transports.memory.server.answers import ServerError
+from muxi_transports.memory.server.answers import RpcError
 from muxi_transports.memory.server.bundle import Bundle
 from muxi_transports.memory.server.config import check_id
 from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.process import load_config
 from muxi_transports.memory.server.registry import Hosted
-from muxi_transports.memory.server.router import Route, Visit
+from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.server.routes.deployments import deploying, reserve, updating
-from muxi_transports.memory.server.steps import Done, Step, StepFailed, Steps, perform, wants_steps
+from muxi_transports.memory.server.steps import DeploymentSteps, Done, Step, StepFailed, answer_steps, wants_steps
 from muxi_transports.memory.server.workspace import DraftError, Workspace, clean_path, draft_answer
 from muxi_transports.memory.world import Answer, Pause
 
@@ -28,8 +28,8 @@ Body = dict[str, str]
 _FIELDS = ("action", "mode", "path", "content", "encoding")
 
 
-def files(visit: Visit) -> Answer | Generator[Pause, None, Answer]:
-    """Do something with a draft; every answer but that of a deployment says how things stand afterwards."""
+def files(visit: ServerVisit) -> Answer | Generator[Pause, None, Answer]:
+    """Perform an action on a draft; every answer but that of a deployment has the resulting state."""
     server, formation_id = visit.server, visit.formation_id
     try:
         if problem := check_id(formation_id):
@@ -46,7 +46,7 @@ def files(visit: Visit) -> Answer | Generator[Pause, None, Answer]:
     return draft_answer(outcome, server.workspaces.get(formation_id), server.live.find(formation_id))
 
 
-def _body(visit: Visit) -> Body:
+def _body(visit: ServerVisit) -> Body:
     try:
         payload = json.loads(b"".join(visit.request.body.chunks()) if visit.request.body else b"")
     except (ValueError, RecursionError) as error:
@@ -57,7 +57,7 @@ def _body(visit: Visit) -> Body:
     return {name: str(value) for name, value in given.items()}
 
 
-def _init(visit: Visit, body: Body) -> dict[str, object]:
+def _init(visit: ServerVisit, body: Body) -> dict[str, object]:
     server, formation_id = visit.server, visit.formation_id
     mode = body["mode"] or "new"
     if mode not in ("new", "clone"):
@@ -76,7 +76,7 @@ def _init(visit: Visit, body: Body) -> dict[str, object]:
     return {"action": "init", "mode": mode}
 
 
-def _list(visit: Visit, body: Body) -> dict[str, object]:
+def _list(visit: ServerVisit, body: Body) -> dict[str, object]:
     draft, path = _workspace(visit), clean_path(body["path"] or ".")
     if path in draft.files:
         raise DraftError(500, "ReadError", f"Failed to list {path}: not a directory")
@@ -85,7 +85,7 @@ def _list(visit: Visit, body: Body) -> dict[str, object]:
     return {"entries": draft.files.listed(path) or None, "path": path}
 
 
-def _read(visit: Visit, body: Body) -> dict[str, object]:
+def _read(visit: ServerVisit, body: Body) -> dict[str, object]:
     draft, path = _workspace(visit), clean_path(body["path"])
     if draft.files.is_directory(path):
         raise DraftError(500, "ReadError", f"Failed to read {path}: is a directory")
@@ -96,7 +96,7 @@ def _read(visit: Visit, body: Body) -> dict[str, object]:
     return {"content": text, "encoding": encoding, "path": path}
 
 
-def _write(visit: Visit, body: Body) -> dict[str, object]:
+def _write(visit: ServerVisit, body: Body) -> dict[str, object]:
     draft, path = _workspace(visit), clean_path(body["path"])
     try:
         encoded = body["content"].encode("utf-8", "replace")
@@ -110,7 +110,7 @@ def _write(visit: Visit, body: Body) -> dict[str, object]:
     return {"path": path, "size": len(content), "written": True}
 
 
-def _delete(visit: Visit, body: Body) -> dict[str, object]:
+def _delete(visit: ServerVisit, body: Body) -> dict[str, object]:
     draft, path = _workspace(visit), clean_path(body["path"])
     if path == ".":
         raise DraftError(400, "InvalidPath", "Path must be within draft directory")
@@ -119,13 +119,13 @@ def _delete(visit: Visit, body: Body) -> dict[str, object]:
     return {"deleted": True, "path": path}
 
 
-def _discard(visit: Visit, body: Body) -> dict[str, object]:
+def _discard(visit: ServerVisit, body: Body) -> dict[str, object]:
     _workspace(visit)
     del visit.server.workspaces[visit.formation_id]
     return {"discarded": True}
 
 
-_ACTIONS: dict[str, Callable[[Visit, Body], dict[str, object]]] = {
+_ACTIONS: dict[str, Callable[[ServerVisit, Body], dict[str, object]]] = {
     "init": _init,
     "list": _list,
     "read": _read,
@@ -135,18 +135,19 @@ _ACTIONS: dict[str, Callable[[Visit, Body], dict[str, object]]] = {
 }
 
 
-def _workspace(visit: Visit) -> Workspace:
+def _workspace(visit: ServerVisit) -> Workspace:
     draft = visit.server.workspaces.get(visit.formation_id)
     if draft is None:
         raise DraftError(404, "DraftNotFound", f"No draft exists for formation '{visit.formation_id}'")
     return draft
 
 
-def _deploy(visit: Visit) -> Answer | Generator[Pause, None, Answer]:
+def _deploy(visit: ServerVisit) -> Answer | Generator[Pause, None, Answer]:
     """Deploy a draft as a new formation, or as an update.
 
     Raises:
-        DraftError: there is none, or its formation file cannot be read; told plainly, whatever the client wants.
+        DraftError: there is none, or its formation file cannot be read. The answer is plain JSON even if an event
+            stream is accepted.
     """
     server, formation_id, draft = visit.server, visit.formation_id, _workspace(visit)
     bundle = Bundle(draft.files.digest(), draft.files.copy())
@@ -159,18 +160,20 @@ def _deploy(visit: Visit) -> Answer | Generator[Pause, None, Answer]:
         reserve(visit, formation_id)
         message = "Deploying new formation from draft..."
 
-        def launched() -> Steps:
+        def launch_draft() -> DeploymentSteps:
             yield Step("validating", message)
             return (yield from deployment.launch(server, formation_id, config, bundle, from_draft=True))
 
-        return perform(server, visit.request, deploying(visit, formation_id, _based(draft, config.version, launched())))
+        return answer_steps(
+            server, visit.request, deploying(visit, formation_id, _rebase_draft(draft, config.version, launch_draft()))
+        )
     if live.updating:
-        raise ServerError(409, "Formation is already being updated")
+        raise RpcError(409, "Formation is already being updated")
     return _replace(visit, draft, live, bundle, config.version)
 
 
 def _replace(
-    visit: Visit, draft: Workspace, live: Hosted, bundle: Bundle, version: str
+    visit: ServerVisit, draft: Workspace, live: Hosted, bundle: Bundle, version: str
 ) -> Answer | Generator[Pause, None, Answer]:
     server = visit.server
     current = live.release.config.version
@@ -181,25 +184,25 @@ def _replace(
             answer = draft_answer(conflict, draft, live)
             return Answer(200, [("Content-Type", "text/event-stream")], answer.body)
         if wants_steps(visit.request):
-            return perform(server, visit.request, _refused(message))
+            return answer_steps(server, visit.request, _fail_deploy(message))
         raise conflict
     if live.from_draft and server.imitates(ServerDefect.SECOND_DRAFT_DEPLOY_IS_NO_CHANGE):
         bundle = Bundle(live.release.digest, bundle.files)
     steps = deployment.replace(server, live, bundle, version=None)
-    return perform(server, visit.request, updating(live, _based(draft, version, steps)))
+    return answer_steps(server, visit.request, updating(live, _rebase_draft(draft, version, steps)))
 
 
-def _refused(message: str) -> Steps:
+def _fail_deploy(message: str) -> DeploymentSteps:
     """Nothing but the error."""
     yield from ()
     raise StepFailed(409, message, "DeployConflict", "validating")
 
 
-def _based(draft: Workspace, version: str, steps: Steps) -> Steps:
+def _rebase_draft(draft: Workspace, version: str, steps: DeploymentSteps) -> DeploymentSteps:
     """The steps of a deployment, after which the draft is based on what is live then."""
     done: Done = yield from steps
     draft.base_version = version
     return done
 
 
-ROUTES = (Route("POST", "/rpc/formations/{id}/draft/files", files),)
+ROUTES = (ServerRoute("POST", "/rpc/formations/{id}/draft/files", files),)
