@@ -1,7 +1,8 @@
 """Fuzzes whatever a peer chooses: ``make fuzz``, or ``python -m tests.fuzz [TARGET …]``.
 
-Each target runs in a process of its own for ``FUZZ_S`` seconds (30). An input that breaks one is kept in ``.fuzz/`` and
-run again with ``python -m tests.fuzz TARGET --input FILE``. It ends with 1 if something but an error of the SDK came out.
+Each target runs in a process of its own for ``FUZZ_S`` seconds (30). An input that breaks one is kept in ``.fuzz/``
+and run again with ``python -m tests.fuzz TARGET --input FILE``. The exit code is 1 if something but an error of the SDK
+came out.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ def fuzz(it: Target, seed: int, *, seconds: float | None = None, count: int | No
         count: how many inputs; None is without bound.
         stop: after so many different faults.
     """
-    result, broken, began = Result(), {}, time.monotonic()
+    broken: dict[str, Broken] = {}
+    result, began = Result(), time.monotonic()
     for data in inputs(seed, list(it.seeds()), it.tokens):
         if count is not None and result.inputs >= count:
             break

@@ -1,4 +1,4 @@
-"""The registry of fuzz targets: each takes bytes that a peer chose, and raises unless only errors of the SDK come out."""
+"""The registry of fuzz targets: functions that take bytes of a peer, and raise unless only our errors come out."""
 
 from __future__ import annotations
 

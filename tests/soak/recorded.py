@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Any
 
 __all__ = ["Chat", "read_chat", "recorded_chats", "recorded_folder"]
 
-_ROOT = Path(__file__).resolve().parents[2]
+_RECORDED = Path(__file__).resolve().parents[1] / "wire" / "recorded" / "captures"
 
 
 @dataclass
@@ -64,19 +63,8 @@ def recorded_chats() -> list[Chat]:
 
 
 def recorded_folder(name: str) -> Path:
-    """The folder of recordings of that name: ``formation`` or ``webhooks``.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    places = [
-        _ROOT / "tests" / "wire" / "recorded" / name,
-        Path(os.environ.get("MUXI_WIRE") or _ROOT.parents[1] / "shared" / "wire") / "captures" / name,
-    ]
-    for place in places:
-        if place.is_dir():
-            return place
-    raise FileNotFoundError(f"there are no recordings in {' or '.join(map(str, places))}")
+    """The folder of recordings of that name: ``formation`` or ``webhooks``."""
+    return _RECORDED / name
 
 
 def read_chat(name: str, body: bytes) -> Chat:
