@@ -54,10 +54,8 @@ class Server:
         left = int(lengths[0].partition(b":")[2]) - len(body) if lengths else 0
         while left > 0:
             left -= len(sock.recv(65536)) or left
+        # The request has been read, so that closing does not reset the connection, and the answer is not lost.
         sock.sendall(self.data)
-        sock.shutdown(socket.SHUT_WR)
-        # Closed with something unread, the connection would be reset, and the answer lost.
-        sock.recv(65536)
 
 
 @cache
