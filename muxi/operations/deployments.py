@@ -1,4 +1,4 @@
-"""The same as :mod:`muxi.operations.formations`, told step by step: streams of typed progress events."""
+"""The operations of :mod:`muxi.operations.formations` as streams of progress events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _streamed(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]
 
 
 class DeploymentsOperations:
-    """Methods that tell what the server does meanwhile.
+    """Methods that stream the steps of the server.
 
     ::
 
@@ -51,7 +51,7 @@ class DeploymentsOperations:
             bundle_path: as for ``deploy_formation``.
             formation_id: as for ``deploy_formation``.
             version: as for ``deploy_formation``.
-            progress: as for ``deploy_formation``; it tells about the upload, which comes before the first event.
+            progress: as for ``deploy_formation``; it reports the upload, which precedes the first event.
 
         Returns:
             An open stream; ``result()`` has what was deployed.

@@ -1,4 +1,4 @@
-"""What goes on in a formation, as it happens: events of users' work, and the log."""
+"""Streams of a formation's events and of its log."""
 
 from __future__ import annotations
 

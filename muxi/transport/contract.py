@@ -6,13 +6,14 @@ has not been read yet, and turns every failure of its HTTP library into an error
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, TimeoutError
 from muxi.redact import redact_text
 from muxi.transport.bodies import Body
 from muxi.transport.headers import Headers
@@ -38,7 +39,8 @@ __all__ = [
 class Timeouts:
     """How long a transport may take, in seconds; None is no bound.
 
-    ``read`` bounds the wait for the next bytes, ``total`` everything from connecting to the last byte.
+    ``connect`` bounds making a connection, over all addresses, proxies and handshakes; ``read`` the wait for the next
+    bytes; ``total`` everything from connecting to the last byte.
     """
 
     connect: float | None = None
@@ -46,6 +48,8 @@ class Timeouts:
     total: float | None = None
     #: The longest wait for the head of the answer; None is as ``read``.
     head: float | None = None
+    #: The longest wait for content once the head is there. Framing and empty compressed members are not content.
+    stall: float | None = None
 
 
 @dataclass
@@ -145,10 +149,18 @@ class Response(ResponseHead, ABC):
     def close(self) -> None:
         """Free the connection at once, from any thread, also while another one waits in :meth:`chunks`."""
 
-    def read(self) -> bytes:
-        """The whole body."""
+    def read(self, within: float | None = None) -> bytes:
+        """The whole body.
+
+        Args:
+            within: the longest time that it may take, in seconds. A transport over a network bounds each wait by it;
+                here it is checked between two chunks.
+
+        Raises:
+            TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+        """
         try:
-            return b"".join(self.chunks())
+            return b"".join(self.chunks() if within is None else _bounded(self.chunks(), within))
         finally:
             self.close()
 
@@ -164,12 +176,34 @@ class AsyncResponse(ResponseHead, ABC):
     async def close(self) -> None:
         """Free the connection at once."""
 
-    async def read(self) -> bytes:
-        """The whole body."""
+    async def read(self, within: float | None = None) -> bytes:
+        """As :meth:`Response.read`.
+
+        Raises:
+            TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+        """
+        deadline = None if within is None else time.monotonic() + within
+        content: list[bytes] = []
         try:
-            return b"".join([chunk async for chunk in self.chunks()])
+            async for chunk in self.chunks():
+                content.append(chunk)
+                if within is not None and deadline is not None and time.monotonic() > deadline:
+                    raise _too_slow(within)
+            return b"".join(content)
         finally:
             await self.close()
+
+
+def _bounded(chunks: Iterator[bytes], within: float) -> Iterator[bytes]:
+    deadline = time.monotonic() + within
+    for chunk in chunks:
+        yield chunk
+        if time.monotonic() > deadline:
+            raise _too_slow(within)
+
+
+def _too_slow(within: float) -> TimeoutError:
+    return TimeoutError("TIMEOUT", f"the body of the answer was not complete within {within:g} s", bound="timeout")
 
 
 class BufferedResponse(ResponseHead):

@@ -35,7 +35,7 @@ def test_the_core_loads_no_http_library(code: str) -> None:
 def test_a_common_payload_loads_no_marshmallow() -> None:
     code = "from muxi import FormationClient\nfrom muxi.schemas import SchemaRegistry\n"
     assert loaded_by(code + "SchemaRegistry().check_request(FormationClient.chat.call('x'))") == set()
-    rare = "SchemaRegistry().check_request(FormationClient.chat.call({'message': 'x', 'files': []}))"
+    rare = "SchemaRegistry().check_request(FormationClient.chat.call({'message': 'x', 'threshold_seconds': 5}))"
     assert loaded_by(code + rare) == {"marshmallow"}
 
 

@@ -338,7 +338,7 @@ def test_calls_that_succeed_refill_the_budget() -> None:
     assert budget.take()
     assert not budget.take()
     for _ in range(20):
-        budget.give_back()
+        budget.refund()
     assert budget.take()
     assert budget.take()
     assert not budget.take(), "it never holds more than its capacity"

@@ -11,7 +11,7 @@ from muxi.exchange.identifiers import random_id
 from muxi.hooks import Hooks
 from tests.answers import Colour
 
-NAMES = ["muxi.sdk_headers", "muxi.idempotency", "muxi.retry", "muxi.version_notice", "muxi.log", "muxi.auth"]
+NAMES = ["muxi.sdk_headers", "muxi.idempotency", "muxi.retry", "muxi.log", "muxi.auth"]
 
 
 def test_every_client_has_them_in_this_order(colour: Colour) -> None:

@@ -369,7 +369,6 @@ def test_each_hook_call_can_be_traced(
         "muxi: muxi_prepare_request -> muxi.idempotency",
         "muxi: muxi_prepare_request -> muxi.sdk_headers",
         "muxi: muxi_prepare_request -> muxi.auth",
-        "muxi: muxi_response_received -> muxi.version_notice",
         "muxi: muxi_call_finished -> muxi.retry",
     ]
 

@@ -12,8 +12,7 @@ from marshmallow import fields
 
 from muxi import ValidationError, hookimpl
 from muxi.call import Call, Key
-from muxi.schemas import SchemaRegistry, _request_schema
-from muxi.schemas.plain import _CHECKS, surely_fits
+from muxi.schemas import _MODULES, SchemaRegistry, _request_fits, _request_schema
 from tests.answers import Colour, Playback, answer, chat_answer
 
 
@@ -107,30 +106,61 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
+#: A body of each schema that its compiled test accepts, with every kind of field that the schema knows.
+FITTING: dict[str, dict[str, Any]] = {
+    "AudioChatRequest": {"files": [{"content": "AA==", "content_type": "audio/ogg", "size": 1}], "stream": False},
+    "ChannelsUpdate": {"channels": {"mail": {"to": "a@b.example"}}, "preferred_channel": "mail", "timezone": None},
+    "ChatRequest": {
+        "message": "x" * 100_000,
+        "session_id": "s",
+        "stream": False,
+        "files": [{"filename": "a", "content": "AA==", "content_type": "text/plain", "size": 52 * 1024 * 1024}],
+        "ui_response": {"id": "w", "value": [1]},
+    },
+    "CredentialCreate": {"service": "github", "credential": {"token": "t"}, "name": None},
+    "DistilledBatch": {"batch_id": "b", "events": [{"a": 1}], "embedding_mode": "none"},
+    "DistilleryRegister": {"name": "n", "public_key": "k", "scope": {"a": 1}},
+    "IdentifiersLink": {"identifiers": ["a", {"b": 1}], "muxi_user_id": None},
+    "KnowledgeRebuild": {"agent_id": "a", "source_id": None},
+    "KnowledgeSync": {"source_id": "s"},
+    "MemoryBackfill": {"user_id": "u"},
+    "MemoryBatch": {"items": [{"content": [1], "scope": "group", "source": "x"}]},
+    "MemoryCreate": {"content": "x", "type": "preference", "metadata": {"a": 1}, "source": "gmail"},
+    "MemoryForget": {"user_id": "u", "source": "s", "reason": "r", "rebuild": True},
+    "MemoryIngest": {"content": "x", "source": "gmail", "subject": None},
+    "MemoryLint": {"user_id": None},
+    "MemoryRebuild": {"user_id": "u", "projection": None, "dry_run": True},
+    "NotificationRequest": {"user_id": "u", "message": " x", "channels": ["mail"]},
+    "SchedulerJobCreate": {"type": "recurring", "schedule": "0 9 * * *", "message": "x"},
+    "SchedulerJobUpdate": {"title": "t"},
+    "SecretCreate": {"key": "K", "value": ""},
+    "SecretUpdate": {"value": "v"},
+    "SessionRestore": {"messages": [{"role": "user", "content": "x", "timestamp": "t", "metadata": None}]},
+    "TriggerRequest": {"data": {}, "use_async": True, "session_id": None},
+    "TuningReplace": {"content": "ä" * 16384},
+    "UserResolve": {"identifier": "a", "identifier_type": None},
+}
 
 
-@given(data=st.data(), name=st.sampled_from(sorted(_CHECKS)))
+@given(data=st.data(), name=st.sampled_from(sorted(_MODULES)))
 def test_what_is_let_through_without_marshmallow_it_lets_through_too(data: st.DataObject, name: str) -> None:
-    known = sorted(_request_schema(name).fields)
-    message = st.dictionaries(st.sampled_from(["role", "content", "timestamp", "agent_id", "metadata", "x"]), ANYTHING)
-    value = ANYTHING | st.lists(message, max_size=2) | st.text()
-    body: Any = data.draw(st.dictionaries(st.sampled_from([*known, "unknown", "a.b"]), value, max_size=6) | ANYTHING)
-    if surely_fits(name, body):
+    body: Any = dict(FITTING[name])
+    names = [*_request_schema(name).fields, "unknown", "a.b"]
+    nested = st.sampled_from(
+        ["filename", "content", "content_type", "size", "role", "timestamp", "metadata", "id", "value"]
+    )
+    value = ANYTHING | st.lists(st.dictionaries(nested, ANYTHING, max_size=3), max_size=2)
+    body |= data.draw(st.dictionaries(st.sampled_from(names), value, max_size=3))
+    for dropped in data.draw(st.sets(st.sampled_from(names), max_size=2)):
+        body.pop(dropped, None)
+    if _request_fits(name, body):
         assert _request_schema(name).validate(body) == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "body"),
-    [
-        ("ChatRequest", {"message": "x", "stream": False, "session_id": "s", "user_id": None}),
-        ("MemoryCreate", {"content": "x", "type": "preference", "metadata": {"a": 1}}),
-        ("SessionRestore", {"messages": [{"role": "user", "content": "x", "timestamp": "t", "metadata": None}]}),
-        ("SessionRestore", {"messages": []}),
-    ],
-)
-def test_common_payloads_need_no_marshmallow(name: str, body: Any) -> None:
-    assert surely_fits(name, body)
-    assert _request_schema(name).validate(body) == {}
+@pytest.mark.parametrize("name", sorted(_MODULES))
+def test_common_payloads_need_no_marshmallow(name: str) -> None:
+    assert _request_fits(name, FITTING[name])
+    assert _request_schema(name).validate(FITTING[name]) == {}
 
 
 @pytest.mark.parametrize(
@@ -138,12 +168,18 @@ def test_common_payloads_need_no_marshmallow(name: str, body: Any) -> None:
     [
         ("ChatRequest", {"message": None}),
         ("ChatRequest", {"message": b"x"}),
-        ("ChatRequest", {"message": "x", "files": []}),
+        ("ChatRequest", {"message": "x" * 100_001}),
+        ("ChatRequest", {"message": "x", "files": ({},)}),
+        ("ChatRequest", {"message": "x", "threshold_seconds": 1}),
         ("ChatRequest", {"message": "x", 1: None}),
-        ("MemoryCreate", {"content": "x", "scope": "user"}),
+        ("ChatRequest", [("message", "x")]),
+        ("MemoryCreate", {"content": "x", "scope": "group"}),
+        ("MemoryCreate", {"content": "x", "detail": "y"}),
+        ("MemoryBatch", {"items": []}),
         ("SessionRestore", {"messages": ({},)}),
+        ("TuningReplace", {"content": "ä" * 16385}),
         ("Unheard", {"a": 1}),
     ],
 )
 def test_whatever_is_less_common_is_left_to_the_schema(name: str, body: Any) -> None:
-    assert not surely_fits(name, body)
+    assert not _request_fits(name, body)

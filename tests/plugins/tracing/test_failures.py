@@ -64,7 +64,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name.startswith("muxi")]
 
 
-SAID = ["recording failed; calls go on, and this is said once"]
+SAID = ["recording failed; calls continue, and further failures are not logged"]
 
 
 @pytest.mark.parametrize("at", ["start", "end"])
