@@ -393,9 +393,15 @@ def test_a_method_of_several_steps_says_which_answer_it_stumbled_over(
 
 
 def test_a_memory_with_a_source_is_checked_as_what_it_is(colour: Colour) -> None:
-    stored = {"id": "m", "content": {"type": "t", "detail": "d"}, "created_at": "2026", "metadata": {}}
+    stored: dict[str, Any] = {"id": "m", "content": {"type": "t", "detail": "d"}, "created_at": "2026", "metadata": {}}
     stored |= {"scope": "user", "scope_id": None}
-    taken = {"status": "accepted", "duplicate": False, "event_id": "e", "source": "gmail", "source_id": None}
+    taken: dict[str, Any] = {
+        "status": "accepted",
+        "duplicate": False,
+        "event_id": "e",
+        "source": "gmail",
+        "source_id": None,
+    }
     taken |= {"scope": "user", "scope_id": None, "processing_id": "ing_1", "status_url": "/v1/…"}
     client = colour.formation(Playback(answer(stored), answer(taken), answer(taken)), validate_responses="strict")
     assert colour.run(client.add_memory, "tea", user_id="ada") == stored
