@@ -49,7 +49,7 @@ R = TypeVar("R", SyncSteppedResponse, AsyncSteppedResponse)
 #: One request, step by step; returns a response of another transport, one in memory, or one whose body has steps too.
 SendSteps: TypeAlias = Generator[Step[Any], Any, "UnreadResponse | BufferedResponse | SteppedResponse"]
 
-S = TypeVar("S", bound="Stepped")
+S = TypeVar("S", bound="Stepped[Any]")
 
 
 class Stepped(ABC, Generic[T]):
