@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Callable
 from functools import partial
 
 from muxi.clock import Clock, SystemClock
@@ -32,6 +34,8 @@ class Core:
         self.hooks.require("muxi_register_transports", registry=self.transports)
         self.hooks.require("muxi_register_schemas", registry=self.schemas)
         self.fresh: FreshRequests = FreshRequests()
+        #: What is left to do for streams whose objects are gone. Finalizers append to it; they may take no lock.
+        self.dropped_streams: deque[Callable[[], None]] = deque()
         self.closed: bool = False
         self._closing = False
         self.lock: threading.Lock = threading.Lock()
