@@ -116,7 +116,7 @@ class _SyncBase(BaseClient):
     def _drive(self, steps: ExchangeSteps[T]) -> T:
         if self._core.dropped_streams:
             self._finish_dropped_streams()
-        return drive(steps, self._transport, self._core.clock)
+        return drive(steps, self._transport, self._core)
 
     def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         return self._drive(exchange(call, self._core.settings(self._options)))
@@ -166,7 +166,7 @@ class _SyncBase(BaseClient):
         return self._drive(run_procedure(steps, self._core.settings(self._options)))
 
     def _iterate(self, steps: Pages[T]) -> Iterator[T]:
-        return items(iterate_pages(steps, self._core.settings(self._options)), self._transport, self._core.clock)
+        return items(iterate_pages(steps, self._core.settings(self._options)), self._transport, self._core)
 
 
 class Client(_SyncBase, Caller):
@@ -240,7 +240,7 @@ class _AsyncBase(BaseClient):
 
     async def _drive(self, steps: ExchangeSteps[T]) -> T:
         self._claim_loop()
-        return await drive_async(steps, self._transport, self._core.clock)
+        return await drive_async(steps, self._transport, self._core)
 
     def _claim_loop(self) -> None:
         import asyncio
@@ -288,7 +288,7 @@ class _AsyncBase(BaseClient):
     async def _iterate(self, steps: Pages[T]) -> AsyncIterator[T]:
         self._claim_loop()
         stepped = iterate_pages(steps, self._core.settings(self._options))
-        async for item in items_async(stepped, self._transport, self._core.clock):
+        async for item in items_async(stepped, self._transport, self._core):
             yield item
 
 

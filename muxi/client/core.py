@@ -10,6 +10,7 @@ from functools import partial
 from muxi.clock import Clock, SystemClock
 from muxi.config import Address, CallOptions, FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
+from muxi.exchange.closing import Closing
 from muxi.exchange.fresh import FreshRequests
 from muxi.exchange.steps import ExchangeSettings
 from muxi.hooks import Hooks
@@ -37,7 +38,7 @@ class Core:
         #: What is left to do for streams whose objects are gone. Finalizers append to it; they may take no lock.
         self.dropped_streams: deque[Callable[[], None]] = deque()
         self.closed: bool = False
-        self._closing = False
+        self.closing: Closing = Closing()
         self.lock: threading.Lock = threading.Lock()
         self._transport: Transport | AsyncTransport | None = None
         self._owned = False
@@ -68,17 +69,28 @@ class Core:
     def settings(self, options: CallOptions) -> ExchangeSettings:
         if self._transport is None:
             _ = self.transport  # its clock may be the one to use; and a closed client says that it is
-        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock, self.fresh)
+        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock, self.fresh, self.closing)
 
     def begin_closing(self) -> bool:
         """Return whether the caller is the first to close the client."""
         with self.lock:
-            first, self._closing = not self._closing, True
-            return first
+            if self.closing.begun:
+                return False
+            self.closing.begin()
+            return True
 
     def take_transport(self) -> Transport | AsyncTransport | None:
         """Mark the client as closed, and return the transport to close, once."""
         with self.lock:
             self.closed = True
             transport, self._transport = self._transport, None
+            self.closing.connections_closed = self._owned
             return transport if self._owned else None
+
+    def sleep(self, seconds: float) -> None:
+        """Wait on the client's clock; closing the client ends the wait."""
+        self.closing.sleep(seconds, self.clock)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """As :meth:`sleep`, for async clients."""
+        await self.closing.sleep_async(seconds, self.clock)
