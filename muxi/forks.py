@@ -37,7 +37,7 @@ def _makers() -> dict[type, type]:
     import threading
 
     kinds = (threading.Lock, threading.RLock, threading.Condition, threading.Event)
-    return {type(kind()): kind for kind in kinds}  # type: ignore[misc]  # Lock and RLock are functions before 3.13
+    return {type(kind()): kind for kind in kinds}
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,6 +13,7 @@ from muxi.errors import ConfigurationError
 from muxi.exchange.closing import Closing
 from muxi.exchange.fresh import FreshRequests
 from muxi.exchange.steps import ExchangeSettings
+from muxi.forks import renew_after_fork
 from muxi.hooks import Hooks
 from muxi.registry import TransportRegistry, chosen_transport
 from muxi.schemas import SchemaRegistry
@@ -40,6 +41,7 @@ class Core:
         self.closed: bool = False
         self.closing: Closing = Closing()
         self.lock: threading.Lock = threading.Lock()
+        renew_after_fork(self, "lock")
         self._transport: Transport | AsyncTransport | None = None
         self._owned = False
         make = self.transports.make_async if asynchronous else self.transports.make_sync

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from muxi.clock import Clock, SystemClock
+from muxi.forks import renew_after_fork
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,6 +24,7 @@ class Closing:
         #: Whether the connections have been closed: what still arrives is not an answer any more.
         self.connections_closed: bool = False
         self._event = threading.Event()
+        renew_after_fork(self, "_event")
         self._futures: set[asyncio.Future[None]] = set()
 
     def begin(self) -> None:
@@ -35,9 +37,11 @@ class Closing:
 
     def sleep(self, seconds: float, clock: Clock) -> None:
         """Wait for a number of seconds, or until the client is closed."""
+        if self.begun:
+            return
         if isinstance(clock, SystemClock):
             self._event.wait(seconds)
-        elif not self.begun:
+        else:
             clock.sleep(seconds)
 
     async def sleep_async(self, seconds: float, clock: Clock) -> None:

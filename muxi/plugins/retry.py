@@ -8,6 +8,7 @@ import threading
 
 from muxi.context import STOP, Context, Outcome, Stop
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 
 __all__ = ["MAX_RETRY_AFTER", "Retry", "RetryBudget", "backoff"]
@@ -60,6 +61,7 @@ class RetryBudget:
         self._waiting = 0
         self._most_waiting = 0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def take(self) -> bool:
         """Take a retry's tokens, if there are enough."""

@@ -27,6 +27,7 @@ from tests.scripted import HOLD, Script, ScriptedAsyncTransport, ScriptedTranspo
 
 #: Each finalizer by module and function, and how many the function has.
 FINALIZERS = {
+    "muxi.forks": "forgets owners of locks",
     "muxi.bundles.source": "closes a temporary file",
     "muxi.plugins.lease": "releases what a call holds",
     "muxi.streaming.streams": "ends streams",
