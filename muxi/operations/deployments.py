@@ -18,7 +18,7 @@ _ONE = "/rpc/formations/{formation_id}"
 
 def _streamed(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]:
     # A stream's bound is on silence (600 s); an attempt's own time limit does not apply.
-    return StreamCall(method, events=DEPLOYMENT, **{**parts, "timeout": None})
+    return StreamCall(method, events=DEPLOYMENT, **parts)
 
 
 class DeploymentsOperations:

@@ -367,7 +367,8 @@ def test_a_time_limit_says_how_to_raise_it(colour: Colour, error: TimeoutError, 
 @pytest.mark.parametrize(
     ("options", "bound"),
     [
-        ({}, "idle_timeout"),
+        ({}, "timeout"),
+        ({"timeout": 90}, "idle_timeout"),
         ({"idle_timeout": 5}, "idle_timeout"),
         ({"idle_timeout": None}, "timeout"),
         ({"stall_timeout": 5}, "stall_timeout"),
