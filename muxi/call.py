@@ -161,8 +161,14 @@ class Call(Generic[T]):
         """
         try:
             return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        except RecursionError:
+            problem = "it is nested too deeply"
+        except UnicodeEncodeError:
+            problem = "a text in it has half of a surrogate pair, which UTF-8 cannot encode"
         except (TypeError, ValueError) as error:
-            raise ValidationError("INVALID_BODY", f"the body cannot be sent as JSON: {error}") from error
+            problem = str(error)
+        # Raised without a cause: that has the body in it, and a body may hold secrets.
+        raise ValidationError("INVALID_BODY", f"the body cannot be sent as JSON: {problem}")
 
     if TYPE_CHECKING:
         # What sending the call gives, in either colour. Overloads of send() would say the same, and mypy takes

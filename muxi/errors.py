@@ -22,6 +22,7 @@ __all__ = [
     "ConflictError",
     "ConnectionError",
     "ErrorAnswer",
+    "FileError",
     "ForeignError",
     "JobFailed",
     "ListTruncated",
@@ -330,6 +331,23 @@ class TimeoutError(MuxiError, builtins.TimeoutError):
 
     def _arguments(self) -> tuple[Any, ...]:
         return (*super()._arguments(), self.bound, self.connected)
+
+
+class FileError(MuxiError, OSError):
+    """A local file cannot be read or written; the message names it. Also a built-in ``OSError``.
+
+    Args:
+        message: what was tried, with the file's name.
+        cause: the error of the file system, which is added to the message.
+    """
+
+    def __init__(self, message: str, cause: OSError | None = None) -> None:
+        reason = "" if cause is None else f": {cause.strerror or cause}"
+        super().__init__("FILE_ERROR", f"{message}{reason}")
+        self.errno: int | None = None if cause is None else cause.errno
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.message,)
 
 
 class StreamInterrupted(MuxiError):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TypedDict
 from urllib.parse import unquote
 
-from muxi.errors import ConnectionError, ValidationError
+from muxi.errors import ConnectionError, FileError, MuxiError, ValidationError
 from muxi.exchange.identifiers import random_id
 from muxi.transport import AsyncResponse, BufferedResponse, Response
 
@@ -102,15 +102,18 @@ def save(response: Response | BufferedResponse, into: str | os.PathLike[str], pr
 
     Raises:
         ConnectionError: the body ended too soon.
-        OSError: the file cannot be written.
+        FileError: the file cannot be written.
     """
     file = None
     try:
-        file = _PartialFile(os.fspath(into), response, progress)
+        with _named(into):
+            file = _PartialFile(os.fspath(into), response, progress)
         for chunk in _pieces(response):
-            file.write(chunk)
+            with _named(into):
+                file.write(chunk)
             file.count(chunk)
-        return file.complete()
+        with _named(into):
+            return file.complete()
     finally:
         if not isinstance(response, BufferedResponse):
             response.close()
@@ -127,16 +130,30 @@ async def save_async(
     file = None
     try:
         # Not in the thread: a cancellation meanwhile would leave the file behind.
-        file = _PartialFile(os.fspath(into), response, progress)
+        with _named(into):
+            file = _PartialFile(os.fspath(into), response, progress)
         async for chunk in _pieces_async(response):
-            await to_thread(file.write, chunk)
+            with _named(into):
+                await to_thread(file.write, chunk)
             file.count(chunk)
-        return await to_thread(file.complete)
+        with _named(into):
+            return await to_thread(file.complete)
     finally:
         if file:
             file.discard()
         if not isinstance(response, BufferedResponse):
             await response.close()
+
+
+@contextmanager
+def _named(into: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn errors of the file system into those of the SDK, which name the target."""
+    try:
+        yield
+    except MuxiError:
+        raise  # some are also OSErrors
+    except OSError as error:
+        raise FileError(f"cannot write {os.fspath(into)!r}", error) from error
 
 
 def describe(response: Response | AsyncResponse | BufferedResponse, path: str, size: int) -> Downloaded:
@@ -172,7 +189,8 @@ def _length(response: Response | AsyncResponse | BufferedResponse) -> int | None
     if isinstance(response, BufferedResponse) or headers.get("content-encoding", "identity") != "identity":
         return None
     length = headers.get("content-length") or ""
-    return int(length) if length.isascii() and length.isdigit() else None
+    # Longer numbers are no lengths, and Python refuses to read very long ones.
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
 
 
 def _pieces(response: Response | BufferedResponse) -> Iterator[bytes]:

@@ -132,6 +132,10 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
     except MuxiError as error:
         error.call = error.call or call.label
         raise
+    except RecursionError:
+        too_deep = ValidationError("INVALID_BODY", "the payload is nested too deeply, or contains itself")
+        too_deep.call = call.label
+        raise too_deep from None
 
 
 def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps[ExchangeResult[Any]]:
@@ -243,6 +247,8 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
                 f"the answer redirects to {redact_text(url)}, and the body, an iterator, cannot be sent a second time; "
                 "give the address it redirects to, or a function that returns the iterator"
             )
+    if response.status < 200:
+        raise unexpected(error_of(cast(BufferedResponse, response), context), "the status is not that of an answer")
     if response.status >= 300:
         raise error_of(cast(BufferedResponse, response), context)
     if streaming:
@@ -274,7 +280,7 @@ def _send(request: Request, context: Context, settings: ExchangeSettings) -> Exc
         if settings.closing.connections_closed:
             yield DiscardBody(response)
             raise ConnectionError("CONNECTION_LOST", "the client was closed before the answer arrived")
-        if request.stream and response.status < 300:
+        if request.stream and 200 <= response.status < 300:
             return response
         # The body of a refusal is no stream: it has to come in the time of a plain answer.
         content: bytes = yield ReadBody(response, attempt_timeout(context) if request.stream else None)

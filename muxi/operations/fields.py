@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from muxi.errors import ValidationError
+
 __all__ = ["given", "plain"]
 
 
@@ -14,9 +16,20 @@ def given(**fields: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value with dicts and lists in place of other mappings and sequences."""
+    """Return a value with dicts and lists in place of other mappings and sequences.
+
+    Raises:
+        ValidationError: it is nested too deeply, or contains itself.
+    """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ValidationError("INVALID_BODY", "the payload is nested too deeply, or contains itself") from None
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: plain(inner) for name, inner in value.items()}
+        return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
-        return [plain(inner) for inner in value]
+        return [_plain(inner) for inner in value]
     return value

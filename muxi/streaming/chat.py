@@ -7,6 +7,7 @@ they have been returned, so that no event before it is lost.
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -125,6 +126,7 @@ class ChatReader(EventReader[ChatEvent]):
         self._widgets: list[Widget] = []
         self._last: Token = {}
         self._completed: Token | None = None
+        self._halves = SurrogateJoiner()
 
     @property
     def partial(self) -> dict[str, Any]:
@@ -165,7 +167,7 @@ class ChatReader(EventReader[ChatEvent]):
         }
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": token.get("content", ""),
+            "content": replace_halves(token.get("content", "")),
             "artifacts": token.get("artifacts"),
             "metadata": metadata,
         }
@@ -191,7 +193,8 @@ class ChatReader(EventReader[ChatEvent]):
         else:
             event = _unknown_event(name, data, payload or {})
             if event["type"] == "text":
-                self._deltas.append(event.get("text", ""))
+                event["text"] = self._halves.join(event.get("text", ""))
+                self._deltas.append(event["text"])
             self.ready.append(event)
 
     def _read_token(self, frame: ServerSentEvent, token: Token) -> None:
@@ -201,6 +204,7 @@ class ChatReader(EventReader[ChatEvent]):
         text = content if isinstance(content, str) else "" if content is None else json.dumps(content)
         self._last = token
         if kind == "content":
+            text = self._halves.join(text)
             self._deltas.append(text)
             kind = "text"
         elif kind == "completed":
@@ -213,11 +217,37 @@ class ChatReader(EventReader[ChatEvent]):
                     partial=self.partial,
                 )
                 return
+            text = replace_halves(text)
             self._completed = token
             if rest := remainder("".join(self._deltas), text, broken=bool(token.get("stream_discontinuity"))):
                 self._deltas.append(rest)
                 self.ready.append({"type": "text", "event": frame.event, "data": frame.data, "text": rest})
         self.ready.append({"type": kind, "event": frame.event, "data": frame.data, "text": text, "token": token})
+
+
+_HALF = re.compile("[\ud800-\udfff]").search
+
+
+def replace_halves(text: str) -> str:
+    """Return a text in which halves of surrogate pairs are joined or, alone, replaced by U+FFFD."""
+    if text.isascii() or not _HALF(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class SurrogateJoiner:
+    """Joins surrogate pairs that JSON has cut in two, each half in a delta of its own."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def join(self, text: str) -> str:
+        """Return a delta with the half before it; keep the half at its end for the next."""
+        if self._half:
+            text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return replace_halves(text)
 
 
 #: Control characters without those that are white space, for ``str.translate`` to remove.

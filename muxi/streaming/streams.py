@@ -6,12 +6,13 @@ What the frames mean is read in :mod:`muxi.streaming.chat`, how far a stream has
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from muxi.errors import StreamInterrupted
+from muxi.errors import MuxiError, StreamInterrupted
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.transport import Headers
 from muxi.types.chat import ChatEvent, ChatMessage
@@ -79,6 +80,7 @@ class EventStream(_Stream[E]):
 
     def __init__(self, opened: Opened[E]) -> None:
         self._opened = opened
+        self._reading = threading.Lock()
 
     def _find_open(self) -> Opened[E]:
         return self._opened
@@ -87,6 +89,14 @@ class EventStream(_Stream[E]):
         return self
 
     def __next__(self) -> E:
+        if not self._reading.acquire(blocking=False):
+            raise _in_use("thread")
+        try:
+            return self._next()
+        finally:
+            self._reading.release()
+
+    def _next(self) -> E:
         opened, progress = self._opened, self._opened.progress
         try:
             if not progress.reader.ready:
@@ -181,6 +191,7 @@ class AsyncEventStream(_Stream[E]):
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Whether it was closed before it was open.
         self._shut = False
+        self._reading = False
 
     def _find_open(self) -> AsyncOpened[E] | None:
         return self._opened
@@ -211,6 +222,15 @@ class AsyncEventStream(_Stream[E]):
         return self
 
     async def __anext__(self) -> E:
+        if self._reading:
+            raise _in_use("task")
+        self._reading = True
+        try:
+            return await self._next()
+        finally:
+            self._reading = False
+
+    async def _next(self) -> E:
         if self._opened is None and self._shut:
             raise StopAsyncIteration
         opened = self._opened or await self._open()
@@ -294,6 +314,14 @@ def _abandon(loop: asyncio.AbstractEventLoop, opened: AsyncOpened[Any]) -> None:
             _abandon(loop, opened)
 
     loop.create_task(opened.end(None)).add_done_callback(try_again)
+
+
+def _in_use(reader: str) -> MuxiError:
+    return MuxiError(
+        "STREAM_IN_USE",
+        f"another {reader} is reading this stream, which has one reader at a time; read it there, or pass events on by "
+        "a queue",
+    )
 
 
 def _not_open() -> StreamInterrupted:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
-from muxi.errors import ValidationError
+from muxi.errors import FileError, ValidationError
 
 __all__ = ["Body", "BytesBody", "FileBody", "IterableBody", "as_body"]
 
@@ -49,17 +50,33 @@ class FileBody(Body):
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
         self.path: str = os.fspath(path)
         self.progress = progress
-        self.length: int | None = os.stat(self.path).st_size
+        with _named(self.path):
+            self.length: int | None = os.stat(self.path).st_size
 
     def chunks(self) -> Iterator[bytes]:
         sent = 0
         length = self.length or 0
-        with open(self.path, "rb") as file:
-            while sent < length and (chunk := file.read(min(CHUNK_BYTES, length - sent))):
+        with _named(self.path):
+            file = open(self.path, "rb")  # noqa: SIM115  closed below; only what belongs to the file is named after it
+        with file:
+            while sent < length:
+                with _named(self.path):
+                    chunk = file.read(min(CHUNK_BYTES, length - sent))
+                if not chunk:
+                    raise FileError(f"{self.path!r} has {sent} bytes, and had {length} when its sending began")
                 yield chunk
                 sent += len(chunk)
                 if self.progress:
                     self.progress(sent, length)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Turn errors of the file system into those of the SDK, which name the file."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot read {path!r}", error) from error
 
 
 class IterableBody(Body):

@@ -1,0 +1,146 @@
+"""Whatever a peer sends or a caller hands in: what comes out is one of the SDK's errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muxi import ConfigurationError, MuxiError, ServerError, ValidationError
+from muxi.call import Call
+from muxi.errors import FileError
+from muxi.exchange import download
+from muxi.transport import BufferedResponse, FileBody
+from tests.answers import Colour, Playback, plain
+
+
+@pytest.mark.parametrize("status", [0, 1, 100, 101, 103, 199])
+def test_a_status_below_200_is_no_answer(colour: Colour, status: int) -> None:
+    client = colour.formation(Playback(plain(status)))
+    with pytest.raises(ServerError, match="UNEXPECTED_ANSWER"):
+        colour.run(client.get_memories, "ada")
+    with pytest.raises(ServerError, match="UNEXPECTED_ANSWER"):
+        colour.run(colour.formation(Playback(plain(status))).chat_stream, "x")
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+def cyclic() -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    value["a"] = value
+    return value
+
+
+@pytest.mark.parametrize("deep", [nested(3000), nested(100_000), cyclic()], ids=["3000", "100000", "cycle"])
+def test_a_payload_nested_too_deeply_is_refused_before_it_is_sent(colour: Colour, deep: dict[str, Any]) -> None:
+    play = Playback()
+    client = colour.formation(play)
+    for method, arguments in (
+        ("add_memory", {"content": "x", "user_id": "u", "metadata": deep}),
+        ("chat", {"payload": {"message": "x", "context": deep}}),
+        ("ingest_memory", {"content": deep, "user_id": "u", "source": "s"}),
+        ("send", {"call": Call.post("/x", body=deep)}),
+    ):
+        with pytest.raises(ValidationError, match="INVALID_"):
+            colour.run(getattr(client, method), **arguments)
+    assert not play.requests
+
+
+def test_half_a_surrogate_pair_is_refused_without_showing_the_body(colour: Colour) -> None:
+    client = colour.formation(Playback())
+    with pytest.raises(ValidationError, match="surrogate") as caught:
+        colour.run(client.create_secret, "NAME\udc80", "hush")
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "hush" not in repr(error)
+        assert "hush" not in repr(getattr(error, "object", ""))
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("length", ["5" * 5000, "9" * 19, "²", "-1", "+3", "1e3"])
+def test_a_length_that_is_none_is_ignored_by_downloads(colour: Colour, tmp_path: Path, length: str) -> None:
+    response = BufferedResponse(200, [("Content-Length", length)], b"abc")
+    assert download._length(response) is None
+    assert download.save(response, tmp_path / "file") == 3
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), float("nan"), 1e10, -1, 0, True, "3"])
+@pytest.mark.parametrize("option", ["timeout", "connect_timeout", "deadline", "idle_timeout", "stall_timeout"])
+def test_a_time_limit_that_is_none_is_refused_when_the_client_is_made(
+    colour: Colour, option: str, timeout: object
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{option}= takes a number of seconds"):
+        colour.formation(**{option: timeout})
+    with pytest.raises(ConfigurationError, match=f"{option}= takes a number of seconds"):
+        colour.server(**{option: timeout})
+    with pytest.raises(ConfigurationError, match=f"{option}= takes a number of seconds"):
+        colour.formation().with_options(**{option: timeout})
+
+
+class Full:
+    """A file on a disk that is full."""
+
+    def __init__(self, fails_at: str) -> None:
+        self._fails_at = fails_at
+
+    def write(self, chunk: bytes) -> None:
+        if self._fails_at == "write":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self) -> None:
+        if self._fails_at == "close":
+            raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("fails_at", ["open", "write", "close"])
+def test_a_file_that_cannot_be_written_is_named(
+    colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: str
+) -> None:
+    def open_file(path: str, mode: str) -> Full:
+        if fails_at == "open":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return Full(fails_at)
+
+    monkeypatch.setattr(download, "open", open_file, raising=False)
+    target = tmp_path / "artifact.bin"
+    client = colour.formation(Playback(BufferedResponse(200, (), b"abc")))
+    with pytest.raises(FileError, match=r"cannot write '.*artifact\.bin': ") as caught:
+        colour.run(client.send, Call.get("/x", into=target))
+    assert isinstance(caught.value, OSError)
+    assert caught.value.errno in (errno.ENOSPC, errno.EACCES, errno.EIO)
+    assert caught.value.call == "GET /x"
+    assert not target.exists()
+
+
+def shrink(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(shrink, "has 0 bytes, and had 3 when its sending began"), (os.unlink, "cannot read .*: No such file")],
+)
+def test_a_file_that_changes_before_it_is_sent_is_named(
+    tmp_path: Path, change: Callable[[Path], None], said: str
+) -> None:
+    path = tmp_path / "bundle.tar.gz"
+    path.write_bytes(b"abc")
+    body = FileBody(path)
+    change(path)
+    with pytest.raises(FileError, match=said) as caught:
+        b"".join(body.chunks())
+    assert "bundle.tar.gz" in caught.value.message
+
+
+def test_a_file_that_is_not_there_is_named(colour: Colour, tmp_path: Path) -> None:
+    with pytest.raises(MuxiError, match=r"cannot read '.*nothing'"):
+        colour.run(colour.formation().send, Call.post("/x", content=tmp_path / "nothing"))
