@@ -218,7 +218,8 @@ def muxi_event_received(event: object, context: Context) -> None:
 def muxi_call_finished(call: Call[object], outcome: Outcome, context: Context) -> None:
     """A logical call has ended, well or not; for a stream, when it has ended or been closed.
 
-    Called by the exchange, or by the stream, once for each call that was started. Every implementation is called;
+    Called by the exchange, or by the stream, once for each call that was started; for a sync stream that was
+    garbage-collected at the client's next call, or when the client is closed. Every implementation is called;
     results are not looked at; one that raises is logged and breaks nothing.
 
     Args:
