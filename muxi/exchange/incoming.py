@@ -14,6 +14,7 @@ from muxi.result import Meta, Result
 from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import check_turn, reader_for
 from muxi.transport import AnyResponse, BufferedResponse, Request
+from muxi.transport.causes import hide_secrets
 
 __all__ = [
     "answer_behind",
@@ -117,7 +118,8 @@ def answer_behind(error: MuxiError) -> BufferedResponse:
 
 
 def complete(error: MuxiError, context: Context) -> None:
-    """Add call, attempts and request id to an error."""
+    """Add call, attempts and request id to an error, and hide the call's secrets."""
+    hide_secrets(error, context.secrets)
     error.call = error.call or context.call.label
     error.attempts = context.attempt
     error.request_id = error.request_id or context.request_id

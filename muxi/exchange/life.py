@@ -45,10 +45,11 @@ from muxi.exchange.steps import (
     Sleep,
 )
 from muxi.hooks import Hooks
-from muxi.redact import redact_text
+from muxi.redact import keys_in, redact_text
 from muxi.result import Result, meta
 from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, AsyncResponse, Body, BufferedResponse, Request, Response
+from muxi.transport.causes import hide_secrets
 
 __all__ = ["begin", "check_answer", "exchange", "finish", "run_call"]
 
@@ -122,6 +123,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
         return context
     except MuxiError as error:
         error.call = error.call or call.label
+        hide_secrets(error, (*call.secrets, *keys_in(options.headers.items())))
         raise
 
 
