@@ -22,15 +22,10 @@ from sphinx.util.docutils import SphinxDirective
 
 import muxi
 from muxi import config, errors, hookspecs
-<<<<<<< HEAD
 from muxi.call import Repeat
 from muxi.exchange.repeat import REPEATS
 from muxi.streaming.chat import ChatReader
-=======
-from muxi.events import ChatReader
-from muxi.repeat import REPEATS, Repeat
 from muxi_transports.http1 import RULES
->>>>>>> part/http1
 from muxi_transports.memory import Defect
 
 #: The variables that supply settings; a test of the configuration holds them to what is read.
