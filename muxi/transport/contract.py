@@ -25,8 +25,10 @@ __all__ = [
     "BufferedResponse",
     "Request",
     "Response",
+    "ResponseHead",
     "Timeouts",
     "Transport",
+    "UnreadResponse",
     "refuse_wrong_colour",
     "replayed",
     "replayed_async",
@@ -79,8 +81,15 @@ class Request:
         return f"Request({self.method} {redact_text(self.url)}, {self.headers!r})"
 
 
-class _ResponseHead:
-    """What both colours of response have in common."""
+class ResponseHead:
+    """Status, headers and HTTP version of an answer, of either colour.
+
+    Args:
+        status: the HTTP status.
+        headers: names and values.
+        reason: the phrase that came with the status.
+        http_version: such as ``1.1``.
+    """
 
     def __init__(
         self,
@@ -124,7 +133,7 @@ class _ResponseHead:
         return f"<{type(self).__name__} {self.status} {self.reason}>".replace(" >", ">")
 
 
-class Response(_ResponseHead, ABC):
+class Response(ResponseHead, ABC):
     """An answer whose body has not been read yet."""
 
     @abstractmethod
@@ -156,7 +165,7 @@ class Response(_ResponseHead, ABC):
             self.close()
 
 
-class AsyncResponse(_ResponseHead, ABC):
+class AsyncResponse(ResponseHead, ABC):
     """An answer whose body has not been read yet, for async clients."""
 
     @abstractmethod
@@ -197,7 +206,7 @@ def _too_slow(within: float) -> TimeoutError:
     return TimeoutError("TIMEOUT", f"the body of the answer was not complete within {within:g} s", bound="timeout")
 
 
-class BufferedResponse(_ResponseHead):
+class BufferedResponse(ResponseHead):
     """An answer whose body is in memory: what plugins see, and what they return to answer by themselves.
 
     Args:
@@ -217,8 +226,10 @@ class BufferedResponse(_ResponseHead):
         self.content = content
 
 
+#: An answer of either colour whose body has not been read yet.
+UnreadResponse = Response | AsyncResponse
 #: An answer of either colour, or one that has been read.
-AnyResponse = BufferedResponse | Response | AsyncResponse
+AnyResponse = BufferedResponse | UnreadResponse
 
 
 class _Replayed(Response):

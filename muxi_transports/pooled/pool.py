@@ -18,11 +18,9 @@ from muxi_transports.http.attempt import Attempt
 from muxi_transports.http1 import AnswerReader
 from muxi_transports.pooled.connecting import Target, open_connection, open_unix
 from muxi_transports.pooled.lease import Lease
-from muxi_transports.pooled.routes import PoolClasses
 from muxi_transports.pooled.wire import Wire, bound, has_arrived, receive, shut_down
 
 __all__ = [
-    "DIRECT_POOLS",
     "Connection",
     "DirectLease",
     "IdleStack",
@@ -350,13 +348,3 @@ class UnixPool(Pool):
 
     def __init__(self, socket_path: str, **options: Any) -> None:  # Any: urllib3's own, handed on
         super().__init__("localhost", socket_path=socket_path, **options)
-
-
-def _socks_pools() -> dict[str, type[HTTPConnectionPool]]:
-    from muxi_transports.pooled.socks import SOCKS_POOLS
-
-    return SOCKS_POOLS
-
-
-#: The pools of the direct lane.
-DIRECT_POOLS = PoolClasses({"http": Pool, "https": SecurePool}, _socks_pools, UnixPool)

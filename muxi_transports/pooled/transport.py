@@ -15,11 +15,12 @@ from muxi_transports.http.settings import HttpSettings, Way
 from muxi_transports.http.unix import rebased
 from muxi_transports.http.wire import split_url
 from muxi_transports.pooled.answer import Answer, exchange
+from muxi_transports.pooled.direct import DIRECT_POOLS
 from muxi_transports.pooled.failures import translated
 from muxi_transports.pooled.full import FullLease, carrying, full_pools
 from muxi_transports.pooled.lease import Lease
 from muxi_transports.pooled.order import Order, attempt_on
-from muxi_transports.pooled.pool import DIRECT_POOLS, Pool, refuse_fork
+from muxi_transports.pooled.pool import Pool, refuse_fork
 from muxi_transports.pooled.response import DirectResponse, EndableResponse
 from muxi_transports.pooled.routes import Route, open_pool, route_of
 from muxi_transports.pooled.watch import Verdict, Watch
