@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 from muxi import ManualClock
-from tests.core.answers import AsyncColour, Colour
+from tests.answers import AsyncColour, Colour
+from tests.hello import Diary
 from tests.requirements import REQUIRE_ALL
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
     colour = Colour() if request.param == "sync" else AsyncColour()
     yield colour
     colour.end()
+
+
+@pytest.fixture
+def diary() -> Diary:
+    """A plugin that records how its hooks are called."""
+    return Diary()
 
 
 @pytest.fixture

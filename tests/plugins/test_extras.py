@@ -15,7 +15,6 @@ from muxi.errors import ConfigurationError, MissingExtraError
 @pytest.mark.parametrize(
     ("name", "home", "library", "extra"),
     [
-        ("CircuitBreaker", "breaker", "pybreaker", "breaker"),
         ("Prometheus", "prometheus", "prometheus_client", "prometheus"),
         ("ResponseCache", "cache", "cachetools", "cache"),
     ],
