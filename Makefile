@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors docs bench matrix audit release soak fuzz clean
+.PHONY: help demo test check lint types floors docs bench arguments matrix audit release soak fuzz clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -41,6 +41,10 @@ floors: $(VENV)/.for-dev
 docs: $(VENV)/.for-dev  ## build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
 	@echo "The documentation is in docs/_build/html/index.html"
+
+arguments: $(VENV)/.for-dev  ## write the types of the clients' keyword arguments, after a change of muxi/config.py
+	@$(BIN)/python -m muxi.client.keywords > $(VENV)/arguments.py
+	@mv $(VENV)/arguments.py muxi/client/arguments.py
 
 bench: $(VENV)/.for-dev  ## measure speed
 	$(BIN)/python benchmarks/run.py

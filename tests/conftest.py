@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 from muxi import ManualClock
-from tests.core.answers import AsyncColour, Colour
+from tests.answers import AsyncColour, Colour
+from tests.hello import Diary
 
 if TYPE_CHECKING:
     from tests.scripted import Side
@@ -77,6 +78,12 @@ def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
     colour = Colour() if request.param == "sync" else AsyncColour()
     yield colour
     colour.end()
+
+
+@pytest.fixture
+def diary() -> Diary:
+    """A plugin that records how its hooks are called."""
+    return Diary()
 
 
 @pytest.fixture

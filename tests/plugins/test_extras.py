@@ -13,7 +13,6 @@ from muxi import ConfigurationError
 @pytest.mark.parametrize(
     ("name", "module", "library", "extra"),
     [
-        ("CircuitBreaker", "muxi.plugins.breaker", "pybreaker", "breaker"),
         ("Prometheus", "muxi.plugins.prometheus", "prometheus_client", "prometheus"),
         ("ResponseCache", "muxi.plugins.cache", "cachetools", "cache"),
     ],

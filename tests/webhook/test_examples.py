@@ -92,7 +92,7 @@ def test_a_genuine_webhook_is_handled_once(deliver: Deliver, capsys: pytest.Capt
     assert (status, "req_1" in text) == (200, True)
     assert "Grüße" in capsys.readouterr().out
     status, text = deliver(BODY, headers)
-    assert (status, "here before" in text) == (401, True)
+    assert (status, "received before" in text) == (401, True)
     assert capsys.readouterr().out == ""
 
 

@@ -128,7 +128,7 @@ class Problems:
                 elif isinstance(place, MappingNode) and key in place:
                     self._add_below(below, place[key], _below(path, str(key)), place.lines[key])
                 else:
-                    self._add_below([f"{key!r} {text}" for text in below], place, path, line)
+                    self.add(line, path, f"{key!r} is missing")
         elif isinstance(messages, Sequence) and not isinstance(messages, str):
             for below in messages:
                 self._add_below(below, place, path, line)

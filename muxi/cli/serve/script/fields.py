@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
 from muxi.cli.serve.script.document import MappingNode, ScalarNode, SequenceNode, describe, plain_data
 
-__all__ = ["MESSAGES", "Data", "Day", "Flag", "Items", "Named", "Number", "ScriptSchema", "Text"]
+if TYPE_CHECKING:
+    from marshmallow.fields import Field
 
-#: marshmallow's messages, ours where they reach a user.
-MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {"required": "is missing"}
+__all__ = ["Data", "Day", "Flag", "Items", "Named", "Number", "ScriptSchema", "Text"]
 
 
 class ScriptSchema(Schema):
@@ -45,8 +46,6 @@ class ScriptSchema(Schema):
 class Text(fields.String):
     """A text, as it is written: ``no`` and ``1.0`` are texts too."""
 
-    default_error_messages = MESSAGES
-
     def _deserialize(self, value: object, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
         if not isinstance(value, ScalarNode) or value.is_null:
             raise ValidationError(f"a text is expected here, not {describe(value)}")
@@ -68,8 +67,6 @@ class Day(Text):
 class Number(fields.Float):
     """A number that is not negative."""
 
-    default_error_messages = MESSAGES
-
     def _deserialize(self, value: object, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> float:
         try:
             found = float(value) if isinstance(value, ScalarNode) else math.nan
@@ -83,8 +80,6 @@ class Number(fields.Float):
 class Flag(fields.Boolean):
     """True or false."""
 
-    default_error_messages = MESSAGES
-
     def _deserialize(self, value: object, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
         if not isinstance(value, ScalarNode) or not value.is_bool:
             raise ValidationError(f"true or false is expected here, not {describe(value)}")
@@ -97,8 +92,6 @@ class Data(fields.Raw):
     Args:
         needs: a key that it must have.
     """
-
-    default_error_messages = MESSAGES
 
     def __init__(self, *, needs: str | None = None) -> None:
         super().__init__()
@@ -118,29 +111,49 @@ class Data(fields.Raw):
         return found
 
 
-class Items(fields.List):  # type: ignore[type-arg]  # marshmallow 3 cannot be subscripted
+class _Nesting(fields.Raw):
+    """A field with values of one kind inside.
+
+    Args:
+        inner: the field of the values.
+        validate: checks the result.
+    """
+
+    def __init__(self, inner: Field[Any], *, validate: Callable[[Any], object] | None = None) -> None:
+        super().__init__(validate=validate)
+        self.inner: Field[Any] = inner
+
+    def _bind_to_schema(self, field_name: str, parent: Schema | Field[Any]) -> None:
+        super()._bind_to_schema(field_name, parent)
+        self.inner = copy.deepcopy(self.inner)
+        self.inner._bind_to_schema(field_name, self)
+
+    def _load_all(self, values: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+        loaded: dict[Any, Any] = {}
+        errors: dict[Any, object] = {}
+        for key, value in values:
+            try:
+                loaded[key] = self.inner.deserialize(value)
+            except ValidationError as error:
+                errors[key] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return loaded
+
+
+class Items(_Nesting):
     """A list."""
 
-    default_error_messages = MESSAGES
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> list[Any]:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> list[Any]:
         if not isinstance(value, SequenceNode):
             raise ValidationError(f"a list is expected here, not {describe(value)}")
-        return super()._deserialize(value, attr, data, **more)
+        return list(self._load_all(enumerate(value)).values())
 
 
-class Named(fields.Dict):
+class Named(_Nesting):
     """A mapping of any names to values of one kind."""
 
-    default_error_messages = MESSAGES
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:
         if not isinstance(value, MappingNode):
             raise ValidationError(f"a mapping is expected here (name: value), not {describe(value)}")
-        try:
-            found = super()._deserialize(value, attr, data, **more)  # type: ignore[no-untyped-call]  # in marshmallow 4
-        except ValidationError as error:
-            # marshmallow keeps the errors of keys and values apart; the keys have none.
-            messages = error.messages if isinstance(error.messages, dict) else {}
-            raise ValidationError({name: found["value"] for name, found in messages.items()}) from error
-        return found
+        return self._load_all(value.items())

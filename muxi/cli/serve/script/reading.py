@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
@@ -13,6 +13,9 @@ from muxi.cli.serve.script.fields import Data, Day, Items, Named, ScriptSchema, 
 from muxi.cli.serve.script.replies import AgentFields, AgentSchema, replies_of
 from muxi.errors import ConfigurationError
 from muxi_transports.memory import EmbeddedFormation, Replies
+
+if TYPE_CHECKING:
+    from marshmallow.fields import Field
 
 __all__ = ["SeededMemory", "ServeScript", "read_script"]
 
@@ -91,18 +94,18 @@ def _check_triggers(triggers: Mapping[str, str]) -> None:
 class FormationSchema(ScriptSchema):
     """The formation."""
 
-    id = Text(validate=_check_id)
-    name = Text()
-    description = Text()
-    version = Text()
+    id: Field[Any] = Text(validate=_check_id)
+    name: Field[Any] = Text()
+    description: Field[Any] = Text()
+    version: Field[Any] = Text()
 
 
 class MemorySchema(ScriptSchema):
     """A memory that exists from the start."""
 
-    user_id = Text(required=True)
-    content = Text(required=True)
-    metadata = Data()
+    user_id: Field[Any] = Text(required=True)
+    content: Field[Any] = Text(required=True)
+    metadata: Field[Any] = Data()
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> SeededMemory:
@@ -113,23 +116,23 @@ class MemorySchema(ScriptSchema):
 class HistorySchema(ScriptSchema):
     """An entry of the diary."""
 
-    user_id = Text(required=True)
-    day = Day(required=True)
-    summary = Text(required=True)
-    decisions = Items(Text())
-    projects = Items(Text())
+    user_id: Field[Any] = Text(required=True)
+    day: Field[Any] = Day(required=True)
+    summary: Field[Any] = Text(required=True)
+    decisions: Field[Any] = Items(Text())
+    projects: Field[Any] = Items(Text())
     # marshmallow 3 keeps its own context in an attribute of this name, so the field has another.
-    context_ = Text(data_key="context", attribute="context")
+    context_: Field[Any] = Text(data_key="context", attribute="context")
 
 
 class DocumentSchema(AgentFields):
     """The whole document: several agents, or the keys of one beside the rest."""
 
-    formation = fields.Nested(FormationSchema)
-    agents = Named(values=fields.Nested(AgentSchema))
-    triggers = Named(values=Text(), validate=_check_triggers)
-    memories = Items(fields.Nested(MemorySchema))
-    history = Items(fields.Nested(HistorySchema))
+    formation: Field[Any] = fields.Nested(FormationSchema)
+    agents: Field[Any] = Named(fields.Nested(AgentSchema))
+    triggers: Field[Any] = Named(Text(), validate=_check_triggers)
+    memories: Field[Any] = Items(fields.Nested(MemorySchema))
+    history: Field[Any] = Items(fields.Nested(HistorySchema))
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def check_agents(self, data: object, original: object, **_: object) -> None:

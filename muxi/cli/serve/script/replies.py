@@ -6,12 +6,12 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from muxi.cli.serve.script.document import MappingNode, ScalarNode, SequenceNode
-from muxi.cli.serve.script.fields import MESSAGES, Data, Flag, Items, Number, ScriptSchema, Text
+from muxi.cli.serve.script.fields import Data, Flag, Items, Number, ScriptSchema, Text
 from muxi.cli.serve.script.recipes import FACTS, PartsRecipe, Recipe, Template
 from muxi_transports.memory import (
     Agent,
@@ -30,12 +30,15 @@ from muxi_transports.memory import (
     Widgets,
 )
 
+if TYPE_CHECKING:
+    from marshmallow.fields import Field
+
 __all__ = ["AgentFields", "AgentSchema", "ReplyField", "replies_of"]
 
 _Parent: TypeAlias = "Mapping[str, Any] | None"
 
 
-def _groups(field: fields.Field) -> frozenset[str]:  # type: ignore[type-arg]  # marshmallow 3 cannot be subscripted
+def _groups(field: Field[Any]) -> frozenset[str]:
     """The pattern's groups that a field of a schema may refer to."""
     return field.root.groups if isinstance(field.root, ScriptSchema) else frozenset()
 
@@ -68,8 +71,6 @@ class ReplyField(fields.Raw):
     Args:
         part: whether it is one part of a list, which excludes lists and kinds that are a whole reply.
     """
-
-    default_error_messages = MESSAGES
 
     def __init__(self, *, part: bool = False, required: bool = False) -> None:
         super().__init__(required=required)
@@ -154,45 +155,45 @@ def _spoken(text: str) -> Part:
 class SpokenSchema(KindSchema):
     """``text: …``."""
 
-    kind = staticmethod(_spoken)
-    shorthand = "text"
-    text = TemplateField()
+    kind: ClassVar[Any] = staticmethod(_spoken)
+    shorthand: ClassVar[str | None] = "text"
+    text: Field[Any] = TemplateField()
 
 
 class PauseSchema(KindSchema):
     """``pause: 0.5``."""
 
-    kind = Pause
-    shorthand = "seconds"
-    seconds = Number()
+    kind: ClassVar[Any] = Pause
+    shorthand: ClassVar[str | None] = "seconds"
+    seconds: Field[Any] = Number()
 
 
 class FailureSchema(KindSchema):
     """``error: …`` or ``error: {message, type, early}``."""
 
-    kind = Failure
-    shorthand = "message"
-    message = TemplateField(required=True)
-    type = Text()
-    early = Flag()
+    kind: ClassVar[Any] = Failure
+    shorthand: ClassVar[str | None] = "message"
+    message: Field[Any] = TemplateField(required=True)
+    type: Field[Any] = Text()
+    early: Field[Any] = Flag()
 
 
 class WidgetsSchema(KindSchema):
     """``widgets: [{type: …}]``."""
 
-    kind = Widgets
-    shorthand = "widgets"
-    widgets = Items(Data(needs="type"))
+    kind: ClassVar[Any] = Widgets
+    shorthand: ClassVar[str | None] = "widgets"
+    widgets: Field[Any] = Items(Data(needs="type"))
 
 
 class ArtifactSchema(KindSchema):
     """``artifact: {filename, content}``, or ``base64`` in place of ``content``."""
 
-    kind = Artifact
-    filename = Text(required=True)
-    content = TemplateField()
-    base64 = Base64()
-    content_type = Text()
+    kind: ClassVar[Any] = Artifact
+    filename: Field[Any] = Text(required=True)
+    content: Field[Any] = TemplateField()
+    base64: Field[Any] = Base64()
+    content_type: Field[Any] = Text()
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def check_content(self, data: object, original: object, **_: object) -> None:
@@ -210,34 +211,34 @@ class ArtifactSchema(KindSchema):
 class ClarificationSchema(KindSchema):
     """``clarification: …`` or ``clarification: {question, options}``."""
 
-    kind = Clarification
-    shorthand = "question"
-    question = TemplateField(required=True)
-    options = Items(Text())
+    kind: ClassVar[Any] = Clarification
+    shorthand: ClassVar[str | None] = "question"
+    question: Field[Any] = TemplateField(required=True)
+    options: Field[Any] = Items(Text())
 
 
 class ApprovalSchema(KindSchema):
     """``approval: …``."""
 
-    kind = Approval
-    shorthand = "plan"
-    plan = TemplateField()
+    kind: ClassVar[Any] = Approval
+    shorthand: ClassVar[str | None] = "plan"
+    plan: Field[Any] = TemplateField()
 
 
 class SilenceSchema(KindSchema):
     """``silence: …``."""
 
-    kind = Silence
-    shorthand = "content"
-    content = TemplateField()
+    kind: ClassVar[Any] = Silence
+    shorthand: ClassVar[str | None] = "content"
+    content: Field[Any] = TemplateField()
 
 
 class DiscontinuitySchema(KindSchema):
     """``discontinuity: {text, after}``."""
 
-    kind = Discontinuity
-    text = TemplateField(required=True)
-    after = Number()
+    kind: ClassVar[Any] = Discontinuity
+    text: Field[Any] = TemplateField(required=True)
+    after: Field[Any] = Number()
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Agent:
@@ -248,20 +249,20 @@ class DiscontinuitySchema(KindSchema):
 class DelayedSchema(KindSchema):
     """A reply that comes later."""
 
-    reply = ReplyField(required=True)
-    seconds = Number()
+    reply: Field[Any] = ReplyField(required=True)
+    seconds: Field[Any] = Number()
 
 
 class LaterSchema(DelayedSchema):
     """``later: {seconds, reply}``."""
 
-    kind = Later
+    kind: ClassVar[Any] = Later
 
 
 class EscalationSchema(DelayedSchema):
     """``escalation: {seconds, reply}``."""
 
-    kind = Escalation
+    kind: ClassVar[Any] = Escalation
 
 
 def _check_any(replies: list[object]) -> None:
@@ -272,8 +273,8 @@ def _check_any(replies: list[object]) -> None:
 class InOrderSchema(KindSchema):
     """``in_order: […]``."""
 
-    shorthand = "replies"
-    replies = Items(ReplyField(), validate=_check_any)
+    shorthand: ClassVar[str | None] = "replies"
+    replies: Field[Any] = Items(ReplyField(), validate=_check_any)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Agent:
@@ -321,9 +322,9 @@ def _group_names(pattern: str) -> list[str]:
 class RuleSchema(ScriptSchema):
     """One reply and the messages that it answers: ``{message, reply}`` or ``{pattern, reply}``."""
 
-    message = Text()
-    pattern = PatternField()
-    reply = ReplyField(required=True)
+    message: Field[Any] = Text()
+    pattern: Field[Any] = PatternField()
+    reply: Field[Any] = ReplyField(required=True)
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def check_cue(self, data: object, original: object, **_: object) -> None:
@@ -335,10 +336,10 @@ class RuleSchema(ScriptSchema):
 class AgentFields(ScriptSchema):
     """The keys of an agent: ``replies`` and ``otherwise``, or ``in_order`` and ``then``."""
 
-    replies = Items(fields.Nested(RuleSchema))
-    otherwise = ReplyField()
-    in_order = Items(ReplyField(), validate=_check_any)
-    then = ReplyField()
+    replies: Field[Any] = Items(fields.Nested(RuleSchema))
+    otherwise: Field[Any] = ReplyField()
+    in_order: Field[Any] = Items(ReplyField(), validate=_check_any)
+    then: Field[Any] = ReplyField()
 
     @validates_schema
     def check_order(self, data: Mapping[str, Any], **_: object) -> None:
