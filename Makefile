@@ -10,18 +10,21 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors docs bench arguments matrix audit release soak fuzz clean
+.PHONY: help demo test check check-slow lint types floors docs bench arguments soak fuzz matrix audit release clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.for-demo  ## talk to a formation that runs on this machine, without keys and models
 	@$(BIN)/muxi-client demo
 
-test: $(VENV)/.for-dev  ## run all tests
-	$(BIN)/python -m pytest $(TEST_FLAGS)
+test: $(VENV)/.for-dev  ## run the tests, except the slow ones
+	$(BIN)/python -m pytest $(TEST_FLAGS) -m 'not slow'
 
 check: lint types floors test  ## run every check; the tests come last
+
+check-slow: $(VENV)/.for-dev  ## run the slow tests: beside the tools of others, packages, type checkers
+	$(BIN)/python -m pytest $(TEST_FLAGS) -m slow
 
 lint: $(VENV)/.for-dev
 	$(BIN)/ruff check
@@ -67,7 +70,8 @@ fuzz: $(VENV)/.for-dev  ## random input for whatever a peer chooses, FUZZ_S=30 s
 	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) .bench .matrix build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venvs .bench .matrix build dist *.egg-info docs/_build
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is complete when its stamp is there; a change of the requirements asks for a new one.

@@ -22,6 +22,7 @@ __all__ = [
     "ErrorAnswer",
     "JobFailed",
     "ListTruncated",
+    "MissingExtraError",
     "MuxiError",
     "NotFoundError",
     "PluginError",
@@ -187,6 +188,13 @@ class ConfigurationError(MuxiError, ValueError):
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__("CONFIGURATION", message, 0, details)
+
+
+class MissingExtraError(ConfigurationError, ImportError):
+    """A package of an extra is not installed; the message names the extra.
+
+    It is an ``ImportError`` too, which tools that look at all names of all modules (freezegun, pkgutil) pass over.
+    """
 
 
 class PluginError(MuxiError):

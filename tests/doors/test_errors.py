@@ -18,6 +18,7 @@ from muxi.errors import (
     ConflictError,
     ConnectionError,
     ListTruncated,
+    MissingExtraError,
     MuxiError,
     NotFoundError,
     PluginError,
@@ -227,6 +228,7 @@ def test_the_builtin_errors_catch_them_too(kind: type[MuxiError]) -> None:
 SPECIAL: list[MuxiError] = [
     RateLimitError("slow", retry_after=7.5, request_id="req_1"),
     ConfigurationError("give url=", {"b": 1}),
+    MissingExtraError("pip install 'muxi-client[async]'"),
     ListTruncated("there is more", {"count": 100}),
     PluginError("it failed", plugin="vault", hook="muxi_intercept"),
     ConnectionError("REFUSED", "text", connected=False),

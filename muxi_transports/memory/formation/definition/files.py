@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.memory.formation.definition.formation import FormationDefinition
 from muxi_transports.memory.formation.definition.parts import (
     AgentDefinition,
@@ -98,7 +98,7 @@ def _yaml(file: Path) -> object:
     try:
         import yaml  # here, because only who has a file needs it
     except ImportError:
-        raise ConfigurationError("formation files need PyYAML: pip install 'muxi-client[test]'") from None
+        raise MissingExtraError("formation files need PyYAML: pip install 'muxi-client[test]'") from None
     try:
         document: object = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 
 __all__ = ["BadFrontMatter", "MissingData", "TriggerTemplate"]
 
@@ -78,7 +78,7 @@ def _read_yaml(text: str) -> Any:
     try:
         import yaml  # an extra, and only front matter needs it
     except ImportError:
-        raise ConfigurationError("a trigger with front matter needs PyYAML: pip install 'muxi-client[test]'") from None
+        raise MissingExtraError("a trigger with front matter needs PyYAML: pip install 'muxi-client[test]'") from None
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
