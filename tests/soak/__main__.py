@@ -28,7 +28,9 @@ def main() -> int:
     parser.add_argument("--lane", action="append", help="only this lane; may be given several times")
     parser.add_argument("--without-official", action="store_true", help="leave the official SDK out")
     parser.add_argument("--official", default=str(ROOT / ".bench" / "official"), help="environment of the official SDK")
-    parser.add_argument("--report", type=Path, default=ROOT / "docs" / "_figures", help="folder for the figures")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the figures, from which docs/reliability.md takes them"
+    )
     options = parser.parse_args()
     options.seed = random.randrange(1 << 31) if options.seed is None else options.seed
     report = Report(options.seed)
@@ -41,7 +43,7 @@ def main() -> int:
         except RuntimeError as error:
             report.add_part(name, {}, [str(error)])
         print(f"{name}: {time.monotonic() - began:.0f} s\n", flush=True)
-    return report.finish(options.report)
+    return report.finish(keep=options.keep)
 
 
 PARTS = {
