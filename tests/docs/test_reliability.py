@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.fuzz import targets
 from tests.fuzz.registry import TARGETS
 from tests.soak.figures import FIGURES, table
-from tests.soak.lanes import LANES
+from tests.soak.workers.lanes import LANES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")

@@ -1,6 +1,9 @@
 """The soak: a hostile server against every transport, streams cut at every byte, cancellations, interrupts.
 
-``make soak`` runs it. It ends with 1 if one of this SDK's counts is not 0.
+``make soak`` runs it. The exit code is 1 if one of this SDK's counts is not 0.
+
+The servers are in ``hostile/``, the processes that make calls in ``workers/``. ``plan.py`` decides what is to happen to
+each call, ``judge.py`` what became of it; ``mixed.py``, ``cuts.py`` and ``breaks.py`` run the parts.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from muxi import AsyncFormationClient, FormationClient, MuxiError
 from tests.fuzz.corpus import recorded_answers, recorded_streams
 from tests.fuzz.registry import target
 from tests.fuzz.targets.scripted import check_error, only_errors
-from tests.soak.answers import GARBAGE, answer, gzipped, head
-from tests.soak.lanes import lanes, transport_of
+from tests.soak.hostile.answers import GARBAGE, answer, gzipped, head
+from tests.soak.workers.lanes import lanes, transport_of
 
 #: Pieces of answers.
 TOKENS = (

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.soak.answers import content_of
+from tests.soak.hostile.answers import content_of
 from tests.soak.judge import Outcome
 from tests.soak.plan import Plan, find_marker, marker_of
 

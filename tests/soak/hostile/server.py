@@ -1,4 +1,4 @@
-"""The hostile server, in a process of its own: ``python -m tests.soak.server SEED [--calm] [--faultless]``.
+"""The hostile server, in a process of its own: ``python -m tests.soak.hostile.server SEED [--calm] [--faultless]``.
 
 It prints its port, performs for each attempt of each call the fault that the call's plan has, and breaks some
 connections besides, whoever comes. A line ``ledger`` on its standard input makes it print what it has done, as JSON;
@@ -19,10 +19,10 @@ import time
 from collections.abc import Coroutine
 from dataclasses import astuple
 
-from tests.soak.answers import answer
-from tests.soak.connection import Connection, Head
+from tests.soak.hostile.answers import answer
+from tests.soak.hostile.connection import Connection, Head
+from tests.soak.hostile.performances import BEFORE_BODY, PERFORMANCES, Attempt
 from tests.soak.judge import Ledger, Seen
-from tests.soak.performances import BEFORE_BODY, PERFORMANCES, Attempt
 from tests.soak.plan import marker_of, number_of, plan_of
 
 __all__ = ["HostileServer"]
