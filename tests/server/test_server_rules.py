@@ -59,7 +59,8 @@ class Desk:
         sent = Headers({**signed, **{name.replace("_", "-"): value for name, value in headers.items()}})
         request = Request(method, f"http://memory{path}", sent, None if body is None else BytesBody(body))
         response = self.transport.send(request)
-        return Answered(response.status, dict(response.headers.items()), response.read().decode())
+        received = {name.lower(): value for name, value in response.headers.items()}
+        return Answered(response.status, received, response.read().decode("utf-8", "replace"))
 
     def deploy(self, version: str = "1.0.0", **headers: str) -> Answered:
         fixed = {"Content_Type": "application/gzip", "X_Formation_ID": "my-bot", "X_Formation_Version": version}
@@ -78,7 +79,7 @@ class Desk:
 
     def stream(self, route: str) -> Answered:
         """Do what a row of the table is about, step by step."""
-        accept = {"Accept": "text/event-stream"}
+        accept: dict[str, Any] = {"Accept": "text/event-stream"}
         if route == "deploy":
             return self.deploy(**accept)
         if route == "draft, new":
@@ -109,7 +110,7 @@ def desk() -> Desk:
 @pytest.mark.parametrize("route", sorted({row[0] for row in STEPS}))
 def test_the_steps_of_a_stream_are_those_of_the_wire(desk: Desk, route: str) -> None:
     answer = desk.stream(route)
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")
     found = list(frames(answer.text))
     assert [event for event, _ in found] == ["progress"] * (len(found) - 1) + ["complete"]
     wanted = [(stage, message) for of, stage, message in STEPS if of == route]
@@ -188,16 +189,13 @@ def test_a_process_that_dies_has_no_attempt_of_its_own(
     if route == "start":
         desk.send("POST", f"{BOT}/stop")
     desk.server.fail_starts("my-bot", output)
-    accept = {"Accept": "text/event-stream"}
+    accept: dict[str, Any] = {"Accept": "text/event-stream"}
     acts: dict[str, Any] = {"deploy": desk.deploy, "update": desk.update}
     answer = acts[route](**accept) if route in acts else desk.send("POST", f"{BOT}/{route}", **accept)
     found = list(frames(answer.text))
     assert sum("attempt" in data for _, data in found) == attempts
-    cause = (
-        "health check failed after 30 attempts (timeout: 30s)"
-        if output is None
-        else "Formation crashed during startup:\nno"
-    )
+    crash, timeout = "Formation crashed during startup:\nno", "health check failed after 30 attempts (timeout: 30s)"
+    cause = timeout if output is None else crash
     assert found[-1][1] == {"error": "HealthCheckFailed", "message": message.format(cause), "stage": "health_check"}
 
 
@@ -212,7 +210,7 @@ def test_a_formation_file_without_a_version_has_none(desk: Desk) -> None:
     assert cloned["live"] == {"status": "running"}
 
 
-@pytest.mark.parametrize("depth", [100, 5_000, 50_000])
+@pytest.mark.parametrize("depth", [50, 5_000, 50_000])
 @pytest.mark.parametrize("text", ["x: {}\n", "{}\n"])
 def test_a_formation_file_nested_deeply_is_taken_or_refused(desk: Desk, depth: int, text: str) -> None:
     file = "id: my-bot\ndescription: x\n" + text.format("[" * depth + "]" * depth)
@@ -231,9 +229,7 @@ def test_a_formation_file_nested_deeply_is_taken_or_refused(desk: Desk, depth: i
 # What may stand in each place of a request, the good and the bad.
 _ACTIONS = st.sampled_from(["init", "list", "read", "write", "delete", "discard", "deploy", "dance", ""])
 _PATHS = st.one_of(
-    st.sampled_from(
-        ["", ".", "/", "formation.afs", "/formation.afs", "agents", "agents/a.afs", "formation.afs/x", "../x"]
-    ),
+    st.sampled_from(["", ".", "/", "formation.afs", "/formation.afs", "agents/a.afs", "formation.afs/x", "../x"]),
     st.text(alphabet=string.ascii_letters + "./\0é ", max_size=12),
 )
 _DRAFTS = st.fixed_dictionaries(
@@ -315,17 +311,17 @@ def _acts() -> st.SearchStrategy[tuple[str, str, bool, str]]:
 def test_whatever_is_asked_of_a_server_is_answered_in_its_shape(acts: list[tuple[str, str, bool, str]]) -> None:
     desk = Desk()
     for method, path, streamed, version in acts:
-        accept = {"Accept": "text/event-stream"} if streamed else {}
+        accept: dict[str, Any] = {"Accept": "text/event-stream"} if streamed else {}
         if method in ("POST", "PUT") and path in ("/rpc/formations", BOT):
             answer = desk.deploy(version, **accept) if method == "POST" else desk.update(version, **accept)
         else:
             answer = desk.send(method, path, **accept)
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
-        if answer.headers.get("Content-Type") == "text/event-stream":
+        assert answer.headers["access-control-allow-origin"] == "*"
+        if answer.headers.get("content-type") == "text/event-stream":
             names = [event for event, _ in frames(answer.text)]
             assert names[-1] in ("complete", "error")
             assert set(names[:-1]) <= {"progress"}
-        elif answer.headers["Content-Type"] == "application/json":
+        elif answer.headers["content-type"] == "application/json":
             _check_shape(path, answer)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muxi_transports.memory.server.files import Files
+from muxi_transports.memory.yaml_text import BadYaml, load_yaml
 
 __all__ = [
     "CONFIG_FILES",
@@ -111,12 +112,11 @@ def rewrite_config(files: Files, path: str, server_id: str) -> bytes:
     added = (text.rstrip("\n") + "".join(f"\n{name}: {value}" for name, value in own.items()) + "\n").encode()
     try:
         import yaml
-    except ModuleNotFoundError:
-        return added
-    try:
-        fields = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
-        return added  # tags of its own, which the server carries along
+
+        fields = load_yaml(text)
+    except (ModuleNotFoundError, BadYaml):
+        return added  # BadYaml: tags of its own, which the server carries along
+    assert isinstance(fields, dict)  # noqa: S101  for the type checker: the file has been parsed before
     return str(yaml.safe_dump({**fields, **own}, allow_unicode=True, sort_keys=True)).encode()
 
 
@@ -167,15 +167,11 @@ def _read(text: str) -> Mapping[str, object]:
         ConfigError: it is no YAML, or no mapping.
     """
     try:
-        import yaml
+        document = load_yaml(text, only_texts=True)
     except ModuleNotFoundError:
         return _read_lines(text)
-    try:
-        document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  it makes texts, lists and mappings, no objects
-    except yaml.YAMLError as error:
+    except BadYaml as error:
         raise ConfigError(f"failed to parse formation config: yaml: {' '.join(str(error).split())}") from error
-    except RecursionError:
-        raise ConfigError("failed to parse formation config: yaml: the document is nested too deeply") from None
     if document is None or document == "":
         return {}
     if not isinstance(document, Mapping):

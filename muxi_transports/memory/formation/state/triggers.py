@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from muxi.errors import ConfigurationError
+from muxi_transports.memory.yaml_text import BadYaml, load_yaml
 
 __all__ = ["BadFrontMatter", "MissingData", "TriggerTemplate"]
 
@@ -76,10 +77,8 @@ def _value(data: Mapping[str, object], path: str) -> str:
 
 def _read_yaml(text: str) -> Any:
     try:
-        import yaml  # an extra, and only front matter needs it
+        return load_yaml(text)
     except ImportError:
         raise ConfigurationError("a trigger with front matter needs PyYAML: pip install 'muxi-client[test]'") from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except BadYaml as error:
         raise BadFrontMatter(f"invalid YAML in trigger frontmatter: {error}") from None
