@@ -15,7 +15,7 @@ from muxi.version import __version__
 if TYPE_CHECKING:
     from muxi import errors, types, webhook
     from muxi.answers import PendingTurn, pending
-    from muxi.call import Call, Key, StreamCall, Wait
+    from muxi.call import Call, Key, Wait
     from muxi.clock import Clock, ManualClock, SystemClock
     from muxi.config import FormationConfig, ServerConfig
     from muxi.context import STOP, Context, Outcome
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from muxi.registry import register_transport
     from muxi.result import Meta, RawResponse, meta
     from muxi.server import AsyncServerClient, ServerClient
+    from muxi.streaming.call import StreamCall
     from muxi.streaming.streams import AsyncEventStream, EventStream
     from muxi.widgets import parse_ui_widgets
 
@@ -102,7 +103,7 @@ __all__ = [
 #: Where each public name lives; loaded when it is first asked for, so that importing muxi stays quick.
 _HOMES = {
     "muxi.answers": ("PendingTurn", "pending"),
-    "muxi.call": ("Call", "Key", "StreamCall", "Wait"),
+    "muxi.call": ("Call", "Key", "Wait"),
     "muxi.clock": ("Clock", "ManualClock", "SystemClock"),
     "muxi.config": ("FormationConfig", "ServerConfig"),
     "muxi.context": ("STOP", "Context", "Outcome"),
@@ -130,6 +131,7 @@ _HOMES = {
     "muxi.registry": ("register_transport",),
     "muxi.result": ("Meta", "RawResponse", "meta"),
     "muxi.server": ("AsyncServerClient", "ServerClient"),
+    "muxi.streaming.call": ("StreamCall",),
     "muxi.streaming.streams": ("AsyncEventStream", "EventStream"),
     "muxi.widgets": ("parse_ui_widgets",),
 }

@@ -1,4 +1,4 @@
-"""Every error the SDK raises, and how the wire's answers become them.
+"""All errors of the SDK, and their construction from the wire's answers.
 
 The formation nests an error under ``error`` (``{"error": {"code", "message", "data"}}``), the server
 has it flat (``{"error", "message", "code"}``); both are read here and nowhere else.
@@ -22,6 +22,7 @@ __all__ = [
     "ErrorAnswer",
     "JobFailed",
     "ListTruncated",
+    "MissingExtraError",
     "MuxiError",
     "NotFoundError",
     "PluginError",
@@ -105,7 +106,7 @@ class MuxiError(Exception):
 
 
 def _wrong_fields(problems: object, message: str) -> str:
-    """The fields that an answer complains about, unless its message names them."""
+    """Return the invalid fields of a request, unless the message names them."""
     if not isinstance(problems, list):
         return ""
     found = [problem for problem in problems if isinstance(problem, dict) and problem.get("msg")]
@@ -133,25 +134,25 @@ class NotFoundError(MuxiError):
 
 
 class ResultForgotten(NotFoundError):
-    """Work in the background was seen running and is not known any more, and what came of it neither.
+    """Work in the background was seen running and is unknown now; its result is lost.
 
     Finished work is kept for five minutes, and none over a restart of the formation.
     """
 
 
 class JobFailed(MuxiError):
-    """Work in the background, such as taking in memories, came to a bad end; ``details`` has what is known of it."""
+    """Work in the background, such as ingesting memories, failed or was cancelled; ``details`` has its last status."""
 
 
 class ListTruncated(MuxiError):
-    """There is more than the wire can list, and no way to the rest. What came before this is right as it is."""
+    """The list has more items than the wire can return. The items before this error are correct."""
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__("LIST_TRUNCATED", message, 0, details)
 
 
 class ConflictError(MuxiError):
-    """The thing's state does not allow this (HTTP 409, and 400 ``OPERATION_FAILED``)."""
+    """The state of the resource does not allow this (HTTP 409, and 400 ``OPERATION_FAILED``)."""
 
 
 class ValidationError(MuxiError):
@@ -183,10 +184,17 @@ class ServerError(MuxiError):
 
 
 class ConfigurationError(MuxiError, ValueError):
-    """A setting is missing, contradictory or of no use; the message names the argument and the variable."""
+    """A setting is missing, contradictory or invalid; the message names the argument and the variable."""
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__("CONFIGURATION", message, 0, details)
+
+
+class MissingExtraError(ConfigurationError, ImportError):
+    """A package of an extra is not installed; the message names the extra.
+
+    It is an ``ImportError`` too, which tools that look at all names of all modules (freezegun, pkgutil) pass over.
+    """
 
 
 class PluginError(MuxiError):
@@ -207,7 +215,7 @@ class ConnectionError(MuxiError, builtins.ConnectionError):
     """There is no answer because the connection failed; also a built-in ``ConnectionError``.
 
     ``connected`` is false where no connection was made, so that nothing can have been received. ``permanent`` is true
-    where trying again cannot help, because somebody has to change something first: a certificate that is not trusted, a
+    where trying again cannot help, until something is changed: a certificate that is not trusted, a
     proxy that does not know the user. Such a call is not repeated.
     """
 
@@ -315,7 +323,7 @@ def map_error(
     retry_after: float | None = None,
     request_id: str | None = None,
 ) -> MuxiError:
-    """The error for a status: the status decides the class, the code is kept as it is."""
+    """Return the error for a status: the status decides the class, the code is kept."""
     code = code or _DEFAULT_CODES.get(status, "SERVER_ERROR" if status >= 500 else "ERROR")
     error: MuxiError
     if status == 429:
@@ -338,7 +346,7 @@ def error_from_answer(
     body: bytes,
     retry_after: float | None = None,
 ) -> MuxiError:
-    """The error that an answer with an error status stands for. Nothing of the answer is lost."""
+    """Return the error for an answer with an error status. It keeps the answer."""
     payload = _json_object(body)
     code, message, details, request_id = _read_payload(payload)
     if not message:
@@ -350,13 +358,13 @@ def error_from_answer(
 
 
 def _is_envelope(payload: dict[str, Any]) -> bool:
-    """Whether this is one of the platform's error shapes; ``error`` alone is what many gateways say too."""
+    """Return whether a payload is one of the platform's error shapes; gateways send ``error`` alone too."""
     error = payload.get("error")
     return isinstance(error, dict) or (isinstance(error, str) and ("code" in payload or "success" in payload))
 
 
 def _read_payload(payload: dict[str, Any] | None) -> tuple[str, str, dict[str, Any], str | None]:
-    """Code, message, details and request id out of either error shape."""
+    """Return code, message, details and request id of either error shape."""
     if payload is None:
         return "", "", {}, None
     request = payload.get("request")
@@ -376,7 +384,7 @@ def _read_payload(payload: dict[str, Any] | None) -> tuple[str, str, dict[str, A
 
 
 def _code_of_phrase(phrase: str) -> str:
-    """``Not Found`` as ``NOT_FOUND``; a word such as ``DraftNotFound`` is a code already."""
+    """Return ``Not Found`` as ``NOT_FOUND``; a word such as ``DraftNotFound`` is a code already."""
     if " " not in phrase and not phrase.islower():
         return phrase.upper() if phrase.istitle() else phrase
     return re.sub(r"[^A-Z0-9]+", "_", phrase.upper()).strip("_")
@@ -391,6 +399,6 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 
 
 def _excerpt(body: bytes, length: int = 200) -> str:
-    """The beginning of an answer that is not JSON, in one line."""
+    """Return the beginning of an answer that is not JSON, in one line."""
     text = " ".join(body[: 4 * length].decode("utf-8", "replace").split())
     return text if len(text) <= length else text[:length] + "…"

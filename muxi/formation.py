@@ -1,11 +1,12 @@
-"""The clients of a formation: configuration, operations and a driver, put together."""
+"""The clients of a formation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
-from muxi.config import FormationConfig, settings_of
+from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.keywords import takes_fields_of
+from muxi.config import CallOptions, FormationConfig, settings_of
 from muxi.operations.agents import AgentOperations
 from muxi.operations.artifacts import ArtifactOperations
 from muxi.operations.audit import AuditOperations
@@ -58,7 +59,7 @@ class FormationOperations(
     AuditOperations,
     TuningOperations,
 ):
-    """Everything a formation can be asked."""
+    """All operations of a formation."""
 
 
 def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: FormationSettings) -> None:
@@ -67,13 +68,13 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
 
     config = settings_of(FormationConfig, cfg, settings).resolved()
     cancel = config.cancel_on_close
-    options = options_of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
+    options = CallOptions.of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
     auth = KeyAuth(config.client_key, config.admin_key, asynchronous=client._asynchronous)
     client._set_up(config, builtin_plugins(config, auth), options)
 
 
 class FormationClient(FormationOperations, Client):
-    """Talks to one formation.
+    """Client of one formation.
 
     ::
 
@@ -86,10 +87,11 @@ class FormationClient(FormationOperations, Client):
         settings: the fields of :class:`muxi.config.FormationConfig`, one by one.
 
     Raises:
-        ConfigurationError: a setting is missing or has no sense; the message names argument and variable.
+        ConfigurationError: a setting is missing or invalid; the message names argument and variable.
         PluginError: a plugin cannot be registered.
     """
 
+    @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
         _set_up(self, cfg, settings)
 
@@ -100,8 +102,9 @@ class FormationClient(FormationOperations, Client):
 
 
 class AsyncFormationClient(FormationOperations, AsyncClient):
-    """Talks to one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
+    """Client of one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
 
+    @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
         _set_up(self, cfg, settings)
 
@@ -112,8 +115,8 @@ class AsyncFormationClient(FormationOperations, AsyncClient):
 
 
 class RawFormationClient(FormationOperations, RawClient):
-    """What ``FormationClient.with_raw_response`` gives."""
+    """Type of ``FormationClient.with_raw_response``."""
 
 
 class AsyncRawFormationClient(FormationOperations, AsyncRawClient):
-    """What ``AsyncFormationClient.with_raw_response`` gives."""
+    """Type of ``AsyncFormationClient.with_raw_response``."""

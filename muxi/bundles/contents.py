@@ -1,52 +1,49 @@
-"""What a bundle holds, and what the server would refuse of it: found out before anything is sent.
-
-The rules are the server's own (the wire's ``server.md``, section 2, and its package ``formation``).
-"""
+"""The check of a bundle before it is sent, by the rules of the server (its package ``formation``)."""
 
 from __future__ import annotations
 
 import gzip
 import posixpath
-import re
 import tarfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from muxi.bundles.fields import Unread, read_fields
+from muxi.bundles.fields import FieldValue, Unread, is_pyyaml_installed, read_fields
 from muxi.bundles.identity import Identity, check_id, refused
 from muxi.errors import ValidationError
 
 __all__ = ["FORMATION_FILES", "SECRET_FILES", "Contents", "check", "decoded", "read_archive"]
 
-#: The names a formation file may have, in the order the server looks for them.
+#: Names of a formation file, in the order in which the server looks for them.
 FORMATION_FILES = ("formation.afs", "formation.yaml", "formation.yml")
 
-#: The version of a formation whose file has none.
+#: Version of a formation whose file names none.
 DEFAULT_VERSION = "1.0.0"
 
-#: No formation file is larger, in bytes; a larger one is not read.
+#: Largest formation file that is read, in bytes.
 MAX_FORMATION_FILE = 16 * 1024 * 1024
 
 _PIECE = 1024 * 1024
 
-#: What the server looks for in the text of a formation file, comments included.
-_SECRET = re.compile(r"\$\{\{ secrets\.(.*?)\}\}", re.DOTALL)
-#: Without both of these in the top directory, a formation file cannot use secrets.
+#: Delimiters of a reference to a secret; the server looks for them in comments too.
+_SECRET_START, _SECRET_END = "${{ secrets.", "}}"
+#: Files of the top directory that the server requires of a formation that uses secrets.
 SECRET_FILES = ("secrets.enc", ".key")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """As much of a bundle as the server looks at before it unpacks it."""
+    """The parts of a bundle that the server checks before it unpacks it."""
 
-    #: The bundle, for messages.
+    #: The bundle's name in messages.
     where: str
-    #: The path of the formation file, for messages.
+    #: The formation file's name in messages.
     file: str
-    #: What is in it.
+    #: Text of the formation file.
     text: str
-    #: Which of the files that secrets take are there.
+    #: Which of :data:`SECRET_FILES` the bundle has.
     secret_files: frozenset[str]
 
 
@@ -125,14 +122,12 @@ def decoded(content: bytes, where: str, path: str) -> str:
 
 
 def check(contents: Contents, formation_id: str | None = None, version: str | None = None) -> Identity:
-    """Refuse what the server would refuse, and say which formation the bundle holds.
-
-    What the formation file says in a way that takes a whole YAML parser to read is left to the server.
+    """Refuse a bundle that the server would refuse, and return the identity of its formation.
 
     Args:
         contents: the bundle.
-        formation_id: the id that it is sent under; the one in the formation file if not given.
-        version: likewise.
+        formation_id: id that it is sent under; by default the one in the formation file.
+        version: version that it is sent under; likewise.
 
     Raises:
         ValidationError: names the file and the field.
@@ -142,7 +137,8 @@ def check(contents: Contents, formation_id: str | None = None, version: str | No
         fields = read_fields(contents.text)
     except ValueError as error:
         if formation_id is None or version is None:
-            raise refused("id", f"{file} cannot be read here ({error}); give formation_id= and version=") from error
+            raise refused("id", f"{file} cannot be read: {error}") from None
+        # The server's parser may accept what PyYAML refuses.
         check_id(formation_id)
         return Identity(formation_id, version)
     if fields.get("description", "") == "":
@@ -151,19 +147,20 @@ def check(contents: Contents, formation_id: str | None = None, version: str | No
     if found_id == "":
         raise refused("id", f"{file} has no 'id'")
     identity = Identity(
-        _agreed("id", "formation_id", formation_id, found_id, file),
-        _agreed("version", "version", version, found_version, file),
+        _agree("id", "formation_id", formation_id, found_id, file),
+        _agree("version", "version", version, found_version, file),
     )
     check_id(identity.id, f"{file}: ")
     _check_secrets(contents)
     return identity
 
 
-def _agreed(field: str, argument: str, given: str | None, found: str | Unread, file: str) -> str:
-    """What was given, if the formation file says the same or cannot be read there; else what it says."""
+def _agree(field: str, argument: str, given: str | None, found: FieldValue, file: str) -> str:
+    """Return the value of a field, and refuse an argument that contradicts the formation file."""
     if isinstance(found, Unread):
         if given is None:
-            raise refused(field, f"the {field!r} of {file} cannot be read here; give {argument}=")
+            remedy = "" if is_pyyaml_installed() else ", or pip install 'muxi-client[bundles]'"
+            raise refused(field, f"the {field!r} of {file} cannot be read here; give {argument}={remedy}")
         return given
     if given is not None and given != found:
         raise refused(field, f"{argument}={given!r} was given, and {file} has {field}: {found!r}")
@@ -171,7 +168,7 @@ def _agreed(field: str, argument: str, given: str | None, found: str | Unread, f
 
 
 def _check_secrets(contents: Contents) -> None:
-    used = list(dict.fromkeys(name.strip() for name in _SECRET.findall(contents.text)))
+    used = list(dict.fromkeys(find_secrets(contents.text)))
     missing = [name for name in SECRET_FILES if name not in contents.secret_files]
     if used and missing:
         raise refused(
@@ -179,3 +176,14 @@ def _check_secrets(contents: Contents) -> None:
             f"{contents.file} uses secrets ({', '.join(used)}), and {' and '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} not beside it",
         )
+
+
+def find_secrets(text: str) -> Iterator[str]:
+    """Yield the name of each secret that a formation file refers to, as the server finds them."""
+    end = 0
+    while (start := text.find(_SECRET_START, end)) >= 0:
+        start += len(_SECRET_START)
+        if (end := text.find(_SECRET_END, start)) < 0:
+            return
+        yield text[start:end].strip()
+        end += len(_SECRET_END)

@@ -1,1 +1,1 @@
-"""The clients without their operations: what makes a sync, an async and a raw client of one description."""
+"""The clients without their operations: sync, async and raw clients from one description of each endpoint."""

@@ -1,42 +1,56 @@
 """The constructors' keyword arguments as types, for editors and type checkers; never loaded at run time.
 
-Each mirrors a dataclass of :mod:`muxi.config`; a test holds them together.
+Written by ``make arguments`` from :mod:`muxi.config`; do not edit it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from muxi.clock import Clock
-from muxi.config import Secret
-from muxi.transport import AsyncTransport, Transport
+from muxi.config import Secret, TransportChoice
 
-__all__ = ["ClientSettings", "FormationSettings", "ProxiedSettings", "ServerSettings"]
+__all__ = ["ClientSettings", "FormationSettings", "OptionChanges", "ProxiedSettings", "ServerSettings"]
 
 
-class ClientSettings(TypedDict, total=False):
-    """What both kinds of client take."""
+class OptionChanges(TypedDict, total=False):
+    """Keyword arguments of ``with_options()``."""
 
     max_retries: int
     timeout: float
-    debug: bool
-    logger: logging.Logger | None
-    transport: str | Transport | AsyncTransport | Callable[[], Transport] | Callable[[], AsyncTransport] | None
-    plugins: Sequence[object]
-    disable_plugins: Sequence[str]
-    headers: Mapping[str, str]
     connect_timeout: float
     deadline: float | None
-    idle_timeout: float | None
-    stall_timeout: float | None
+    idle_timeout: float | Literal["default"] | None
+    stall_timeout: float | Literal["default"] | None
+    headers: Mapping[str, str]
     validate_responses: Literal["warn", "strict", "off"]
+    idempotency_key: str | None
+    cancel_on_close: bool
+
+
+class ClientSettings(TypedDict, total=False):
+    """Keyword arguments that the constructors of all clients take."""
+
+    max_retries: int
+    timeout: float
+    connect_timeout: float
+    deadline: float | None
+    idle_timeout: float | Literal["default"] | None
+    stall_timeout: float | Literal["default"] | None
+    headers: Mapping[str, str]
+    validate_responses: Literal["warn", "strict", "off"]
+    debug: bool
+    logger: logging.Logger | None
+    transport: TransportChoice | None
+    plugins: Sequence[object]
+    disable_plugins: Sequence[str]
     clock: Clock | None
 
 
 class ProxiedSettings(ClientSettings, total=False):
-    """What a client of a formation behind a server takes: all but where it is."""
+    """Keyword arguments of ``ServerClient.formation()``."""
 
     admin_key: Secret | None
     client_key: Secret | None
@@ -45,7 +59,7 @@ class ProxiedSettings(ClientSettings, total=False):
 
 
 class FormationSettings(ProxiedSettings, total=False):
-    """What a formation client takes."""
+    """Keyword arguments of ``FormationClient``."""
 
     formation_id: str | None
     url: str | None
@@ -54,7 +68,7 @@ class FormationSettings(ProxiedSettings, total=False):
 
 
 class ServerSettings(ClientSettings, total=False):
-    """What a server client takes."""
+    """Keyword arguments of ``ServerClient``."""
 
     url: str | None
     key_id: str | None

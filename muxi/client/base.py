@@ -1,45 +1,36 @@
-"""What the clients have in common: how each colour runs calls, streams, procedures and iterations."""
+"""The base of all clients: runs calls, streams, procedures and iterations, in each colour."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from muxi.call import AsyncSendable, Call, Key, Pages, Procedure, Sendable, StreamCall
+from muxi.call import Call, Key, Pages, Procedure
+from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
 from muxi.client.core import Core
 from muxi.client.endpoints import install
+from muxi.client.keywords import takes_fields_of
 from muxi.clock import Clock
-from muxi.config import FormationConfig, ServerConfig
-from muxi.context import Context, Options, Outcome
+from muxi.config import CallOptions, FormationConfig, ServerConfig
+from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.exchange.drivers import drive, drive_async, items, items_async
-from muxi.exchange.life import Answer, Steps, exchange, finish, follow
+from muxi.exchange.life import exchange, finish
+from muxi.exchange.procedures import iterate_pages, run_procedure
+from muxi.exchange.steps import ExchangeResult, ExchangeSteps
 from muxi.result import RawResponse, Result
+from muxi.streaming.call import AsyncSendable, Sendable, StreamCall
 from muxi.streaming.chat import EventReader, reader_for
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport import AsyncTransport, BufferedResponse, Transport, replayed, replayed_async
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, TypedDict, Unpack
+    from typing_extensions import Self, Unpack
 
-    class OptionChanges(TypedDict, total=False):
-        """What ``with_options`` takes; see :class:`muxi.config.FormationConfig` for each."""
-
-        timeout: float
-        connect_timeout: float
-        max_retries: int
-        deadline: float | None
-        idle_timeout: float | None
-        stall_timeout: float | None
-        headers: Mapping[str, str]
-        idempotency_key: str | None
-        cancel_on_close: bool
-        validate_responses: Literal["warn", "strict", "off"]
-
+    from muxi.client.arguments import OptionChanges
 
 __all__ = ["AsyncClient", "AsyncRawClient", "Client", "RawClient"]
 
@@ -51,17 +42,6 @@ logger: logging.Logger = logging.getLogger("muxi")
 
 _AS_ANSWERED: Any = object()
 
-#: The options that a configuration has too, and knows how to check.
-_CHECKED = (
-    "timeout",
-    "connect_timeout",
-    "max_retries",
-    "deadline",
-    "idle_timeout",
-    "stall_timeout",
-    "validate_responses",
-)
-
 #: Seconds that the cancel of a chat that was left early may take; it is best effort.
 CANCEL_TIMEOUT = 5.0
 
@@ -70,13 +50,11 @@ class BaseClient:
     """A client of either colour: a core, and the options of its calls."""
 
     _asynchronous: ClassVar[bool] = False
-    #: Which functions an endpoint gives to this class; see :mod:`muxi.client.endpoints`.
-    _colour: ClassVar[str] = "sync"
     _core: Core
-    _options: Options
+    _options: CallOptions
 
     def _set_up(
-        self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], options: Options
+        self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], options: CallOptions
     ) -> None:
         from muxi.client.environment import report_conflicts
 
@@ -87,11 +65,12 @@ class BaseClient:
 
     @property
     def clock(self) -> Clock:
-        """The clock that this client's waits and timestamps go by."""
+        """The clock of this client's waits and timestamps."""
         return self._core.clock
 
-    def with_options(self, **changes: Unpack[OptionChanges]) -> Self:
-        """The same client with other options for its calls; connections, plugins and budget are shared.
+    @takes_fields_of(CallOptions, unchanged=True)
+    def with_options(self: C, **changes: Unpack[OptionChanges]) -> C:
+        """Return the same client with other options for its calls; connections, plugins and budget are shared.
 
         Args:
             changes: ``timeout``, ``connect_timeout``, ``deadline``, ``idle_timeout`` and ``stall_timeout`` in
@@ -99,24 +78,15 @@ class BaseClient:
                 ``cancel_on_close``, ``validate_responses``.
 
         Raises:
-            ConfigurationError: an option is unknown or has no sense.
+            ConfigurationError: an option is unknown or invalid.
         """
-        given: dict[str, Any] = dict(changes)
-        if unknown := given.keys() - Options.__dataclass_fields__.keys():
-            raise ConfigurationError(f"with_options() knows no {', '.join(sorted(unknown))}")
-        if "headers" in given:
-            given["headers"] = (*self._options.headers, *given["headers"].items())
-        if isinstance(key := given.get("idempotency_key"), str) and not key.strip():
-            raise ConfigurationError("idempotency_key= takes a text that is not empty; the platform ignores empty ones")
-        options = replace(self._options, **given)
-        type(self._core.config)(**{name: getattr(options, name) for name in _CHECKED}).check()
         clone = object.__new__(type(self))
         clone.__dict__.update(self.__dict__)
-        clone._options = options
+        clone._options = self._options.replaced(**changes)
         return clone
 
     def _for_cancelling(self) -> Self:
-        """The same client for the cancel of a turn, whose plugins are not to wait for long either."""
+        """Return the same client with the short time limits of a cancel."""
         return self.with_options(timeout=CANCEL_TIMEOUT, deadline=CANCEL_TIMEOUT, max_retries=0)
 
     def _raw(self, cls: type[C]) -> C:
@@ -136,18 +106,18 @@ class BaseClient:
 
 
 class _SyncBase(BaseClient):
-    """How a sync client does things."""
+    """Runs exchanges, blocking."""
 
     def _transport(self) -> Transport:
         return cast(Transport, self._core.transport)
 
-    def _drive(self, steps: Steps[T]) -> T:
+    def _drive(self, steps: ExchangeSteps[T]) -> T:
         return drive(steps, self._transport, self._core.clock)
 
-    def _exchange(self, call: Call[T]) -> Answer[T]:
+    def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         return self._drive(exchange(call, self._core.settings(self._options)))
 
-    def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], Answer[E]]:
+    def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], ExchangeResult[E]]:
         answer = self._exchange(call)
         response = answer.response
         if isinstance(response, BufferedResponse):
@@ -165,21 +135,21 @@ class _SyncBase(BaseClient):
                 try:
                     self._for_cancelling()._exchange(cancel)
                 except MuxiError as failed:
-                    logger.info("the turn that was left could not be cancelled: %s", failed)
+                    logger.info("the turn of a stream closed early could not be cancelled: %s", failed)
 
         opened = Opened(
             cast(Any, response), reader, context, on_event if hooks.has("muxi_event_received") else None, on_end
         )
         return EventStream(opened), answer
 
-    def _conclude(self, steps: Procedure[T]) -> tuple[T, Answer[Any] | None]:
-        return self._drive(follow(steps, self._core.settings(self._options)))
+    def _conclude(self, steps: Procedure[T]) -> tuple[T, ExchangeResult[Any] | None]:
+        return self._drive(run_procedure(steps, self._core.settings(self._options)))
 
     def _iterate(self, steps: Pages[T]) -> Iterator[T]:
-        return items(follow(steps, self._core.settings(self._options)), self._transport, self._core.clock)
+        return items(iterate_pages(steps, self._core.settings(self._options)), self._transport, self._core.clock)
 
 
-class Client(_SyncBase):
+class Client(_SyncBase, Caller):
     """The sync client that :class:`muxi.FormationClient` and :class:`muxi.ServerClient` are."""
 
     def __init_subclass__(cls) -> None:
@@ -196,7 +166,7 @@ class Client(_SyncBase):
         return cast(T, self._open(given) if isinstance(given, StreamCall) else self._run(given))
 
     def close(self) -> None:
-        """Free the connections. Streams that are still open break; using the client afterwards is an error."""
+        """Close the connections. Open streams break; using the client afterwards is an error."""
         if not self._core.begin_closing():
             return
         try:
@@ -224,10 +194,8 @@ class Client(_SyncBase):
         self.close()
 
 
-class RawClient(_SyncBase):
-    """What ``with_raw_response`` of a sync client gives: the same methods, each with its HTTP answer."""
-
-    _colour: ClassVar[str] = "raw"
+class RawClient(_SyncBase, RawCaller):
+    """``with_raw_response`` of a sync client: the same methods, each returning the HTTP answer too."""
 
     def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(self._exchange(call))
@@ -242,14 +210,14 @@ class RawClient(_SyncBase):
 
 
 class _AsyncBase(BaseClient):
-    """How an async client does things. It belongs to the event loop that first used it."""
+    """Runs exchanges, awaiting. It belongs to the event loop that first used it."""
 
     _asynchronous: ClassVar[bool] = True
 
     def _transport(self) -> AsyncTransport:
         return cast(AsyncTransport, self._core.transport)
 
-    async def _drive(self, steps: Steps[T]) -> T:
+    async def _drive(self, steps: ExchangeSteps[T]) -> T:
         self._claim_loop()
         return await drive_async(steps, self._transport, self._core.clock)
 
@@ -264,11 +232,11 @@ class _AsyncBase(BaseClient):
                 "make a client inside the loop that uses it"
             )
 
-    async def _exchange(self, call: Call[T]) -> Answer[T]:
+    async def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         self._claim_loop()
         return await self._drive(exchange(call, self._core.settings(self._options)))
 
-    async def _open_stream(self, call: StreamCall[E]) -> tuple[AsyncOpened[E], Answer[E]]:
+    async def _open_stream(self, call: StreamCall[E]) -> tuple[AsyncOpened[E], ExchangeResult[E]]:
         answer = await self._exchange(call)
         response = answer.response
         if isinstance(response, BufferedResponse):
@@ -286,27 +254,25 @@ class _AsyncBase(BaseClient):
                 try:
                     await self._for_cancelling()._exchange(cancel)
                 except MuxiError as failed:
-                    logger.info("the turn that was left could not be cancelled: %s", failed)
+                    logger.info("the turn of a stream closed early could not be cancelled: %s", failed)
 
         opened = AsyncOpened(
             cast(Any, response), reader, context, on_event if hooks.has("muxi_event_received") else None, on_end
         )
         return opened, answer
 
-    async def _conclude(self, steps: Procedure[T]) -> tuple[T, Answer[Any] | None]:
-        return await self._drive(follow(steps, self._core.settings(self._options)))
+    async def _conclude(self, steps: Procedure[T]) -> tuple[T, ExchangeResult[Any] | None]:
+        return await self._drive(run_procedure(steps, self._core.settings(self._options)))
 
     async def _iterate(self, steps: Pages[T]) -> AsyncIterator[T]:
         self._claim_loop()
-        followed = follow(steps, self._core.settings(self._options))
-        async for item in items_async(followed, self._transport, self._core.clock):
+        stepped = iterate_pages(steps, self._core.settings(self._options))
+        async for item in items_async(stepped, self._transport, self._core.clock):
             yield item
 
 
-class AsyncClient(_AsyncBase):
+class AsyncClient(_AsyncBase, AsyncCaller):
     """The async client that :class:`muxi.AsyncFormationClient` and :class:`muxi.AsyncServerClient` are."""
-
-    _colour: ClassVar[str] = "async"
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -354,10 +320,8 @@ class AsyncClient(_AsyncBase):
         await self.close()
 
 
-class AsyncRawClient(_AsyncBase):
-    """What ``with_raw_response`` of an async client gives."""
-
-    _colour: ClassVar[str] = "async_raw"
+class AsyncRawClient(_AsyncBase, AsyncRawCaller):
+    """``with_raw_response`` of an async client: the same methods, each returning the HTTP answer too."""
 
     async def _run(self, call: Call[T]) -> RawResponse[T]:
         return raw_response(await self._exchange(call))
@@ -375,23 +339,8 @@ class AsyncRawClient(_AsyncBase):
         return raw_response(answer, data=data)
 
 
-def options_of(config: FormationConfig | ServerConfig, *, cancel_on_close: bool = False) -> Options:
-    """The part of the settings that may differ from call to call."""
-    return Options(
-        timeout=config.timeout,
-        connect_timeout=config.connect_timeout,
-        max_retries=config.max_retries,
-        deadline=config.deadline,
-        idle_timeout=config.idle_timeout,
-        stall_timeout=config.stall_timeout,
-        headers=tuple(config.headers.items()),
-        cancel_on_close=cancel_on_close,
-        validate_responses=config.validate_responses,
-    )
-
-
-def raw_response(answer: Answer[Any] | None, *, data: Any = _AS_ANSWERED) -> RawResponse[Any]:
-    """A result with its HTTP answer.
+def raw_response(answer: ExchangeResult[Any] | None, *, data: Any = _AS_ANSWERED) -> RawResponse[Any]:
+    """Return a result with its HTTP answer.
 
     Raises:
         TypeError: a procedure made no call at all, so that there is no answer.
@@ -412,7 +361,7 @@ def raw_response(answer: Answer[Any] | None, *, data: Any = _AS_ANSWERED) -> Raw
 
 
 def cancel_of(context: Context) -> Call[Any] | None:
-    """The call that stops the work behind a stream which the caller has left; None where that is not wanted."""
+    """Return the call that cancels the turn of a stream closed early, or None if none is to be sent."""
     call = context.call
     if not (isinstance(call, StreamCall) and call.cancel and context.request_id and context.options.cancel_on_close):
         return None

@@ -1,4 +1,4 @@
-"""What one client and those made of it share: address, plugins, schemas, clock and connections."""
+"""The shared state of one client and its copies: address, plugins, schemas, clock and connections."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import threading
 from functools import partial
 
 from muxi.clock import Clock, SystemClock
-from muxi.config import Address, FormationConfig, ServerConfig
-from muxi.context import Options
+from muxi.config import Address, CallOptions, FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
-from muxi.exchange.life import Settings
+from muxi.exchange.steps import ExchangeSettings
 from muxi.hooks import Hooks
 from muxi.registry import TransportRegistry, chosen_transport
 from muxi.schemas import SchemaRegistry
@@ -19,7 +18,7 @@ __all__ = ["Core"]
 
 
 class Core:
-    """What a client shares with those that ``with_options`` and ``with_raw_response`` make of it."""
+    """State that a client shares with the copies that ``with_options`` and ``with_raw_response`` make."""
 
     def __init__(
         self, config: FormationConfig | ServerConfig, builtin: list[tuple[str, object]], *, asynchronous: bool
@@ -60,19 +59,19 @@ class Core:
                     self.clock = self._transport.clock
             return self._transport
 
-    def settings(self, options: Options) -> Settings:
+    def settings(self, options: CallOptions) -> ExchangeSettings:
         if self._transport is None:
             _ = self.transport  # its clock may be the one to use; and a closed client says that it is
-        return Settings(self.address, options, self.hooks, self.schemas, self.clock)
+        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock)
 
     def begin_closing(self) -> bool:
-        """Whether this is the first to close; the others have nothing to do."""
+        """Return whether the caller is the first to close the client."""
         with self.lock:
             first, self._closing = not self._closing, True
             return first
 
     def take_transport(self) -> Transport | AsyncTransport | None:
-        """What is to be closed, once."""
+        """Mark the client as closed, and return the transport to close, once."""
         with self.lock:
             self.closed = True
             transport, self._transport = self._transport, None

@@ -1,4 +1,4 @@
-"""What else is installed: distributions that put their files where this one has its own."""
+"""Conflicting distributions: others that install files of the same names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SSECLIENT = (
 
 @lru_cache(maxsize=1)
 def conflicts() -> tuple[str, ...]:
-    """What is wrong with the environment, and how to put it right; looked up once per process."""
+    """Return the conflicts of the environment and how to resolve each; looked up once per process."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""Bodies that go straight to disk: a download is there whole or not at all."""
+"""Downloads: bodies written to disk as they arrive. A file is complete or not there."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from muxi.transport import AsyncResponse, BufferedResponse, Response
 
 __all__ = ["Downloaded", "Progress", "check_target", "describe", "save", "save_async"]
 
-#: Called with the bytes written so far, and with how many there will be, or None where nobody said.
+#: Called with the bytes written so far and the total, or None if the total is unknown.
 Progress = Callable[[int, int | None], None]
 
 
 class Downloaded(TypedDict):
-    """A file that has arrived."""
+    """Result of a download."""
 
     #: Where it is.
     path: str
@@ -33,7 +33,7 @@ class Downloaded(TypedDict):
 
 
 class _PartialFile:
-    """A file under another name until it is complete; then it takes the place of what was there."""
+    """A temporary file beside its target, which it replaces once it is complete."""
 
     def __init__(self, into: str, response: Response | AsyncResponse | BufferedResponse, progress: Progress | None):
         self._into = into
@@ -47,13 +47,13 @@ class _PartialFile:
         self._file.write(chunk)
 
     def count(self, chunk: bytes) -> None:
-        """Note what has been written. The caller's function is called here, in the thread that drives the call."""
+        """Count written bytes and report progress, in the thread that drives the call."""
         self._size += len(chunk)
         if self._progress:
             self._progress(self._size, self._expected)
 
     def complete(self) -> int:
-        """Put the file into its place.
+        """Move the file to its target.
 
         Raises:
             ConnectionError: it is shorter or longer than announced.
@@ -68,7 +68,7 @@ class _PartialFile:
         return self._size
 
     def discard(self) -> None:
-        """Leave nothing behind, also where :meth:`complete` was reached."""
+        """Close and delete the temporary file, if there still is one."""
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):
@@ -76,7 +76,7 @@ class _PartialFile:
 
 
 def check_target(into: str | os.PathLike[str]) -> None:
-    """Refuse a place that no file can be put into, before anything is fetched.
+    """Refuse a target that cannot be written, before anything is sent.
 
     Raises:
         ValidationError: it is a folder, or its folder does not exist.
@@ -121,12 +121,12 @@ def save(response: Response | BufferedResponse, into: str | os.PathLike[str], pr
 async def save_async(
     response: AsyncResponse | BufferedResponse, into: str | os.PathLike[str], progress: Progress | None = None
 ) -> int:
-    """As :func:`save`; the disk is written to by a thread, so that a slow one does not hold up the loop."""
+    """As :func:`save`; a thread writes to the disk, so that the event loop is not blocked."""
     from asyncio import to_thread
 
     file = None
     try:
-        # Not in the thread: a cancellation meanwhile would leave a file that nobody knows of.
+        # Not in the thread: a cancellation meanwhile would leave the file behind.
         file = _PartialFile(os.fspath(into), response, progress)
         async for chunk in _pieces_async(response):
             await to_thread(file.write, chunk)
@@ -140,7 +140,7 @@ async def save_async(
 
 
 def describe(response: Response | AsyncResponse | BufferedResponse, path: str, size: int) -> Downloaded:
-    """The result of a download."""
+    """Return the result of a download."""
     return {
         "path": path,
         "size": size,
@@ -155,7 +155,7 @@ _PLAIN_NAME = re.compile(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))', r
 
 
 def _filename(disposition: str) -> str | None:
-    """The name in a ``Content-Disposition``; whoever wrote it may not choose a folder."""
+    """Return the file name in a ``Content-Disposition``, without any folder."""
     if found := _EXTENDED_NAME.search(disposition):
         name = unquote(found[1])
     elif found := _PLAIN_NAME.search(disposition):
@@ -167,7 +167,7 @@ def _filename(disposition: str) -> str | None:
 
 
 def _length(response: Response | AsyncResponse | BufferedResponse) -> int | None:
-    """How long the body will be; unknown where what arrives is not what is handed on."""
+    """Return the length of the body, or None if it is unknown or the body is decoded on the way."""
     headers = response.headers
     if isinstance(response, BufferedResponse) or headers.get("content-encoding", "identity") != "identity":
         return None

@@ -1,19 +1,17 @@
-"""The two drivers: the only code of the core that does I/O. They decide nothing.
-
-A driver takes an exchange, does what it asks for, and sends back the outcome.
-"""
+"""The two drivers, blocking and awaiting: the only code of the core that does I/O. They decide nothing."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing, closing
 from typing import TypeVar, cast
 
 from muxi.call import Item
 from muxi.clock import Clock
 from muxi.exchange.download import save, save_async
-from muxi.exchange.life import Discard, Effect, ItemSteps, Read, Save, Send, Sleep, Steps
+from muxi.exchange.steps import DiscardBody, Effect, ExchangeSteps, ItemSteps, ReadBody, SaveBody, SendRequest, Sleep
 from muxi.transport import AsyncTransport, Transport
+from muxi.transport.stepped import iterate, iterate_async, run, run_async
 
 __all__ = ["drive", "drive_async", "items", "items_async"]
 
@@ -21,34 +19,34 @@ T = TypeVar("T")
 
 
 def perform(effect: Effect, transport: Callable[[], Transport], clock: Clock) -> object:
-    """Do what an exchange asks for, blocking."""
-    if isinstance(effect, Send):
+    """Perform one effect of an exchange, blocking, and return its outcome."""
+    if isinstance(effect, SendRequest):
         return transport().send(effect.request)
-    if isinstance(effect, Read):
+    if isinstance(effect, ReadBody):
         return effect.response.read()
-    if isinstance(effect, Save):
+    if isinstance(effect, SaveBody):
         return save(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         clock.sleep(effect.seconds)
         return None
-    if isinstance(effect, Discard):
+    if isinstance(effect, DiscardBody):
         effect.response.close()
         return None
     raise TypeError(f"a sync client cannot await {effect!r}")
 
 
 async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport], clock: Clock) -> object:
-    """Do what an exchange asks for, awaiting."""
-    if isinstance(effect, Send):
+    """Perform one effect of an exchange, awaiting, and return its outcome."""
+    if isinstance(effect, SendRequest):
         return await transport().send(effect.request)
-    if isinstance(effect, Read):
+    if isinstance(effect, ReadBody):
         return await effect.response.read()
-    if isinstance(effect, Save):
+    if isinstance(effect, SaveBody):
         return await save_async(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         await clock.sleep_async(effect.seconds)
         return None
-    if isinstance(effect, Discard):
+    if isinstance(effect, DiscardBody):
         await effect.response.close()
         return None
     if effect.seconds is None:
@@ -58,65 +56,27 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     return await asyncio.wait_for(effect.awaitable, effect.seconds)
 
 
-def drive(steps: Steps[T], transport: Callable[[], Transport], clock: Clock) -> T:
+def drive(steps: ExchangeSteps[T], transport: Callable[[], Transport], clock: Clock) -> T:
     """Run an exchange to its end, blocking."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                outcome = perform(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-    except StopIteration as stop:
-        return cast(T, stop.value)
+    return run(steps, lambda effect: perform(effect, transport, clock))
 
 
-async def drive_async(steps: Steps[T], transport: Callable[[], AsyncTransport], clock: Clock) -> T:
+async def drive_async(steps: ExchangeSteps[T], transport: Callable[[], AsyncTransport], clock: Clock) -> T:
     """Run an exchange to its end, awaiting."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                outcome = await perform_async(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-    except StopIteration as stop:
-        return cast(T, stop.value)
+    return await run_async(steps, lambda effect: perform_async(effect, transport, clock))
 
 
 def items(steps: ItemSteps[T], transport: Callable[[], Transport], clock: Clock) -> Iterator[T]:
-    """Run an iteration, blocking, and hand on its items."""
-    with suppress(StopIteration), closing(steps):
-        effect = next(steps)
-        while True:
-            if isinstance(effect, Item):
-                yield effect.value
-                effect = steps.send(None)
-                continue
-            try:
-                outcome = perform(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
+    """Run an iteration, blocking, and yield its items."""
+    stepped = iterate(steps, lambda effect: perform(cast(Effect, effect), transport, clock), Item)
+    with closing(cast("Generator[Item[T], None, None]", stepped)) as found:
+        for item in found:
+            yield item.value
 
 
 async def items_async(steps: ItemSteps[T], transport: Callable[[], AsyncTransport], clock: Clock) -> AsyncIterator[T]:
-    """Run an iteration, awaiting, and hand on its items."""
-    with suppress(StopIteration), closing(steps):
-        effect = next(steps)
-        while True:
-            if isinstance(effect, Item):
-                yield effect.value
-                effect = steps.send(None)
-                continue
-            try:
-                outcome = await perform_async(effect, transport, clock)
-            except BaseException as error:
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
+    """Run an iteration, awaiting, and yield its items."""
+    stepped = iterate_async(steps, lambda effect: perform_async(cast(Effect, effect), transport, clock), Item)
+    async with aclosing(cast("AsyncGenerator[Item[T], None]", stepped)) as found:
+        async for item in found:
+            yield item.value

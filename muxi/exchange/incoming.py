@@ -1,4 +1,4 @@
-"""What comes in: the data of an answer and the rest of its envelope, or the error that it stands for."""
+"""Responses: decode the data and the envelope of an answer, or make the error of a refusal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from muxi.call import StreamCall
 from muxi.context import MOMENT, Context
 from muxi.errors import ConfigurationError, MuxiError, ServerError, TimeoutError, error_from_answer
 from muxi.redact import redact_text
 from muxi.result import Meta, Result
+from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import check_turn, reader_for
 from muxi.transport import AnyResponse, BufferedResponse, Request
 
@@ -37,7 +37,7 @@ _HINTS = {
 
 
 def decode(response: BufferedResponse, context: Context) -> Any:
-    """The data of an answer, with the envelope's rest beside it."""
+    """Decode the data of an answer, with the rest of its envelope as :class:`muxi.Meta`."""
     content = response.content
     if context.call.plain_text:
         return _decode_text(response)
@@ -67,7 +67,7 @@ def decode(response: BufferedResponse, context: Context) -> Any:
 
 
 def _decode_text(response: BufferedResponse) -> str:
-    """The text of an answer; a page of something in between is none."""
+    """Return the text of a plain-text answer; refuse the page of a proxy or gateway."""
     if response.content_type == "text/plain":
         return response.content.decode("utf-8", "replace")
     error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), response.content)
@@ -76,7 +76,7 @@ def _decode_text(response: BufferedResponse) -> str:
 
 
 def meta_of(envelope: dict[str, Any], status: int, context: Context) -> Meta:
-    """What is known of an answer beside its data."""
+    """Return the envelope's rest of an answer: ids, timestamp, status, attempts."""
     request = envelope.get("request")
     named = request if isinstance(request, dict) else {}
     return Meta(
@@ -92,14 +92,14 @@ def meta_of(envelope: dict[str, Any], status: int, context: Context) -> Meta:
 
 
 def unexpected(error: MuxiError, message: str) -> ServerError:
-    """The error of an answer that is none of those there can be; nothing of it is lost."""
+    """Return the error for an answer that is not of the expected kind; it keeps the answer."""
     unexpected = ServerError("UNEXPECTED_ANSWER", message, error.status_code, error.details, error.request_id)
     unexpected.answer = error.answer
     return unexpected
 
 
 def error_of(response: BufferedResponse, context: Context) -> MuxiError:
-    """The error that an answer stands for."""
+    """Return the error of an error answer."""
     return error_from_answer(
         response.status,
         response.reason,
@@ -110,20 +110,20 @@ def error_of(response: BufferedResponse, context: Context) -> MuxiError:
 
 
 def answer_behind(error: MuxiError) -> BufferedResponse:
-    """The answer that an error was made of."""
+    """Return the answer behind an error."""
     answer = error.answer
     return BufferedResponse(answer.status, answer.headers, answer.body) if answer else BufferedResponse(404)
 
 
 def complete(error: MuxiError, context: Context) -> None:
-    """Add what is known of the call, once."""
+    """Add call, attempts and request id to an error."""
     error.call = error.call or context.call.label
     error.attempts = context.attempt
     error.request_id = error.request_id or context.request_id
 
 
 def explain_timeout(error: TimeoutError, request: Request, context: Context) -> None:
-    """Name the bound in the caller's words and say how to raise it."""
+    """Name the caller's option in a timeout error, and how to raise it."""
     deadline = context.options.deadline
     if deadline is not None and deadline - context.elapsed <= MOMENT:
         error.bound, error.code = "deadline", "DEADLINE"
@@ -139,7 +139,7 @@ def explain_timeout(error: TimeoutError, request: Request, context: Context) -> 
 
 
 def redirected(url: str, response: AnyResponse) -> str:
-    """Where a redirect leads, if that is the same origin: keys would go along to another one.
+    """Return the target of a redirect within the same origin; keys must not go to another one.
 
     Raises:
         ConfigurationError: it leads elsewhere.

@@ -1,20 +1,16 @@
 """The life of one call, written once and without I/O.
 
-:func:`exchange` is a generator. It yields what it wants done (:class:`Send`, :class:`Read`, :class:`Sleep`,
-:class:`Save`, :class:`Discard`, :class:`muxi.hooks.Await`) and is sent the outcome; a driver of each colour in
-:mod:`muxi.exchange.drivers` does it.
+:func:`exchange` is a generator. It yields effects (:mod:`muxi.exchange.steps`) and is sent the outcome of each; a
+driver of each colour (:mod:`muxi.exchange.drivers`) performs them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
-from muxi.call import Call, Item, Pages, Procedure, StreamCall, Wait
-from muxi.config import Address
-from muxi.context import Context, Options, Outcome, Stop
+from muxi.call import Call
+from muxi.context import Context, Outcome, Stop
 from muxi.errors import (
     ConfigurationError,
     ErrorAnswer,
@@ -38,82 +34,33 @@ from muxi.exchange.incoming import (
 )
 from muxi.exchange.outgoing import body_of, check_events, check_limits, check_user, keep_deadline, new_request
 from muxi.exchange.repeat import is_gone, is_unknown, may_repeat, repeat_of
-from muxi.hooks import Await, Hooks
+from muxi.exchange.steps import (
+    DiscardBody,
+    ExchangeResult,
+    ExchangeSettings,
+    ExchangeSteps,
+    ReadBody,
+    SaveBody,
+    SendRequest,
+    Sleep,
+)
+from muxi.hooks import Hooks
 from muxi.redact import redact_text
 from muxi.result import Result, meta
-from muxi.schemas import SchemaRegistry
+from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, AsyncResponse, Body, BufferedResponse, Request, Response
 
-__all__ = ["Answer", "Discard", "Effect", "ItemSteps", "Read", "Send", "Sleep", "Steps", "exchange", "finish", "follow"]
+__all__ = ["begin", "check_answer", "exchange", "finish", "run_call"]
 
 T = TypeVar("T")
 
 #: Redirects within one origin that are followed before giving up.
 MAX_REDIRECTS = 5
 
-#: What code meets that takes an answer for what it is not.
-_STUMBLES = (AttributeError, LookupError, TypeError)
-
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class Send(NamedTuple):
-    """Send this request; the outcome is a response whose body has not been read."""
-
-    request: Request
-
-
-class Read(NamedTuple):
-    """Read the body of this response to its end; the outcome is the bytes."""
-
-    response: Any
-
-
-class Save(NamedTuple):
-    """Write the body of this response to the call's file as it arrives; the outcome is its size in bytes."""
-
-    response: Any
-    call: Call[Any]
-
-
-class Discard(NamedTuple):
-    """Close this response; nothing of it is wanted."""
-
-    response: Any
-
-
-class Sleep(NamedTuple):
-    """Let that many seconds pass."""
-
-    seconds: float
-
-
-Effect = Send | Read | Save | Discard | Sleep | Await
-Steps = Generator[Effect, Any, T]
-ItemSteps = Generator[Effect | Item[T], Any, Any]
-
-
-class Settings(NamedTuple):
-    """What a client brings to each of its calls."""
-
-    address: Address
-    options: Options
-    hooks: Hooks
-    schemas: SchemaRegistry
-    clock: Any
-
-
-@dataclass(frozen=True)
-class Answer(Generic[T]):
-    """What an exchange ends with."""
-
-    #: The result; for a stream the open response, or the buffered one a plugin answered with.
-    data: T
-    response: AnyResponse
-    context: Context
-
-
-def exchange(call: Call[T], settings: Settings) -> Steps[Answer[T]]:
+def exchange(call: Call[T], settings: ExchangeSettings) -> ExchangeSteps[ExchangeResult[T]]:
     """Run one call: validate, prepare, send, classify, retry, decode, with the hooks in between.
 
     A stream's exchange ends when its head has arrived; its ``muxi_call_finished`` is left to the stream.
@@ -121,16 +68,16 @@ def exchange(call: Call[T], settings: Settings) -> Steps[Answer[T]]:
     Raises:
         MuxiError: the call failed; the error names the call, the status, the code and the request id.
     """
-    return (yield from _run(_begin(call, settings), settings))
+    return (yield from run_call(begin(call, settings), settings))
 
 
-def _run(context: Context, settings: Settings) -> Steps[Answer[Any]]:
-    """The call from its first hook to its last."""
+def run_call(context: Context, settings: ExchangeSettings) -> ExchangeSteps[ExchangeResult[Any]]:
+    """Run a checked call from its first hook to its last."""
     call, hooks = context.call, settings.hooks
     try:
         if hooks.has("muxi_call_started"):
             yield from hooks.observe("muxi_call_started", call=call, context=context)
-        answer = yield from _attempts(context, settings)
+        answer = yield from _run_attempts(context, settings)
     except BaseException as error:
         if isinstance(error, MuxiError):
             complete(error, context)
@@ -142,66 +89,13 @@ def _run(context: Context, settings: Settings) -> Steps[Answer[Any]]:
     return answer
 
 
-def finish(hooks: Hooks, context: Context, outcome: Outcome) -> Steps[None]:
-    """Tell the plugins that the call has ended."""
+def finish(hooks: Hooks, context: Context, outcome: Outcome) -> ExchangeSteps[None]:
+    """Call ``muxi_call_finished``."""
     yield from hooks.observe("muxi_call_finished", call=context.call, outcome=outcome, context=context)
 
 
-@overload
-def follow(steps: Procedure[T], settings: Settings) -> Steps[tuple[T, Answer[Any] | None]]: ...
-@overload
-def follow(steps: Pages[T], settings: Settings) -> ItemSteps[T]: ...
-def follow(steps: Procedure[Any] | Pages[Any], settings: Settings) -> Generator[Any, Any, Any]:
-    """Run a procedure, or an iteration over pages: each of its calls as an exchange, one after the other.
-
-    Returns:
-        What the procedure returned, and the last answer on the way to it.
-    """
-    last: Answer[Any] | None = None
-    began = settings.clock.monotonic()
-    try:
-        step = next(steps)
-        while True:
-            outcome: Any = None
-            try:
-                if isinstance(step, Call):
-                    context = _begin(step, settings)
-                    try:
-                        last = yield from _run(context, settings)
-                    except MuxiError as error:
-                        last = _failed(error, context) or last
-                        raise
-                    outcome = last.data
-                elif isinstance(step, Wait):
-                    yield Sleep(step.seconds)
-                    outcome = settings.clock.monotonic() - began
-                else:
-                    yield step
-            except BaseException as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(outcome)
-    except StopIteration as stop:
-        return stop.value, last
-    except MuxiError as error:
-        error.call = error.call or getattr(steps, "__name__", None)
-        raise
-    except _STUMBLES:
-        # Steps trust the answers they get; where the last one cannot be trusted, that is what has gone wrong.
-        if last is not None and last.data is not None:
-            _check_answer(last, settings, strict=True)
-        raise
-    finally:
-        steps.close()
-
-
-def _failed(error: MuxiError, context: Context) -> Answer[Any] | None:
-    """The answer behind an error, which a procedure may take for a good one."""
-    return Answer(None, answer_behind(error), context) if error.answer else None
-
-
-def _begin(call: Call[Any], settings: Settings) -> Context:
-    """Check the call as far as that is possible without sending it."""
+def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
+    """Check a call before anything is sent, and return its context."""
     address, options, clock = settings.address, settings.options, settings.clock
     try:
         check_user(call)
@@ -231,22 +125,22 @@ def _begin(call: Call[Any], settings: Settings) -> Context:
         raise
 
 
-def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
-    """Attempt after attempt until there is an answer, or an error that stands."""
+def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps[ExchangeResult[Any]]:
+    """Run attempts until one succeeds or may not be repeated."""
     call, hooks = context.call, settings.hooks
     body = body_of(call, context)
     unknown_before = False
     while True:
         context.attempt += 1
         try:
-            answer = yield from _attempt(context, settings, body)
+            answer = yield from _run_attempt(context, settings, body)
         except MuxiError as error:
             complete(error, context)
             if hooks.has("muxi_attempt_failed"):
                 yield from hooks.observe("muxi_attempt_failed", error=error, context=context)
             if unknown_before and is_gone(repeat_of(call), error):
-                return Answer(Result({}, meta=meta_of({}, 404, context)), answer_behind(error), context)
-            delay = yield from _delay(error, context, settings, body)
+                return ExchangeResult(Result({}, meta=meta_of({}, 404, context)), answer_behind(error), context)
+            delay = yield from _retry_delay(error, context, settings, body)
             if delay is None:
                 raise
             unknown_before = unknown_before or is_unknown(error)
@@ -255,13 +149,13 @@ def _attempts(context: Context, settings: Settings) -> Steps[Answer[Any]]:
         else:
             mode = settings.options.validate_responses
             if mode != "off":
-                _check_answer(answer, settings, strict=mode == "strict")
+                check_answer(answer, settings, strict=mode == "strict")
             return answer
         yield Sleep(delay)
 
 
-def _check_answer(answer: Answer[Any], settings: Settings, *, strict: bool) -> None:
-    """Look whether the answer is what the call returns. It has come, so that no repetition would better it.
+def check_answer(answer: ExchangeResult[Any], settings: ExchangeSettings, *, strict: bool) -> None:
+    """Check an answer against the schema of the call's result. A mismatch is never repeated.
 
     Raises:
         ValidationError: it is not, and ``strict`` is wanted; the error has the answer.
@@ -281,8 +175,10 @@ def _check_answer(answer: Answer[Any], settings: Settings, *, strict: bool) -> N
         raise
 
 
-def _delay(error: MuxiError, context: Context, settings: Settings, body: Body | None) -> Steps[float | None]:
-    """Seconds until the next attempt; None where there is none."""
+def _retry_delay(
+    error: MuxiError, context: Context, settings: ExchangeSettings, body: Body | None
+) -> ExchangeSteps[float | None]:
+    """Return the seconds until the next attempt, or None if there is none."""
     if body is not None and not body.repeatable:
         return None
     keyed = context.request is not None and bool(context.request.headers.get("x-muxi-idempotency-key"))
@@ -299,8 +195,8 @@ def _delay(error: MuxiError, context: Context, settings: Settings, body: Body | 
     return max(0.0, float(delay))
 
 
-def _attempt(context: Context, settings: Settings, body: Body | None) -> Steps[Answer[Any]]:
-    """One attempt: prepare, send, read, classify, decode."""
+def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None) -> ExchangeSteps[ExchangeResult[Any]]:
+    """Run one attempt: prepare, send, read, classify, decode."""
     call, hooks = context.call, settings.hooks
     url, method = context.url, call.method
     streaming = isinstance(call, StreamCall)
@@ -310,7 +206,7 @@ def _attempt(context: Context, settings: Settings, body: Body | None) -> Steps[A
         context.request = request
         if hooks.has("muxi_prepare_request"):
             yield from hooks.apply("muxi_prepare_request", request=request, context=context)
-        response = yield from _answer(request, context, hooks)
+        response = yield from _get_answer(request, context, hooks)
         if response.status not in _REDIRECTS or not response.headers.get("location"):
             break
         if redirects == MAX_REDIRECTS:
@@ -328,34 +224,32 @@ def _attempt(context: Context, settings: Settings, body: Body | None) -> Steps[A
         raise error_of(cast(BufferedResponse, response), context)
     if streaming:
         yield from _check_stream(response)
-        return Answer(response, response, context)
+        return ExchangeResult(response, response, context)
     if call.into is not None:
-        return (yield from _saved(response, request, context))
-    return Answer(decode(cast(BufferedResponse, response), context), response, context)
+        return (yield from _save(response, request, context))
+    return ExchangeResult(decode(cast(BufferedResponse, response), context), response, context)
 
 
-def _answer(request: Request, context: Context, hooks: Hooks) -> Steps[AnyResponse]:
-    """The answer to a request, from a plugin or from the transport."""
+def _get_answer(request: Request, context: Context, hooks: Hooks) -> ExchangeSteps[AnyResponse]:
+    """Get the answer to a request, from a plugin or from the transport."""
     response: AnyResponse | None = None
     if hooks.has("muxi_intercept"):
         response = yield from hooks.apply("muxi_intercept", first=True, request=request, context=context)
     if response is None:
         keep_deadline(request, context)
-        response = yield from _sent(request, context)
+        response = yield from _send(request, context)
     if hooks.has("muxi_response_received"):
-        response = yield from _shown(response, context, hooks)
-    if isinstance(response, BufferedResponse) and response.status >= 400:
-        raise error_of(response, context)
+        response = yield from _notify_plugins(response, context, hooks)
     return response
 
 
-def _sent(request: Request, context: Context) -> Steps[AnyResponse]:
-    """The transport's answer; read to its end unless it is a stream."""
+def _send(request: Request, context: Context) -> ExchangeSteps[AnyResponse]:
+    """Send a request by the transport, and read the answer to its end unless it is a stream."""
     try:
-        response: Response | AsyncResponse = yield Send(request)
+        response: Response | AsyncResponse = yield SendRequest(request)
         if request.stream and response.status < 300:
             return response
-        content: bytes = yield Read(response)
+        content: bytes = yield ReadBody(response)
     except TimeoutError as error:
         explain_timeout(error, request, context)
         raise
@@ -364,38 +258,38 @@ def _sent(request: Request, context: Context) -> Steps[AnyResponse]:
     )
 
 
-def _saved(response: AnyResponse, request: Request, context: Context) -> Steps[Answer[Any]]:
-    """The answer's body, on its way to disk."""
+def _save(response: AnyResponse, request: Request, context: Context) -> ExchangeSteps[ExchangeResult[Any]]:
+    """Write the answer's body to the call's file."""
     call = context.call
     try:
-        size: int = yield Save(response, call)
+        size: int = yield SaveBody(response, call)
     except TimeoutError as error:
         explain_timeout(error, request, context)
         raise
-    file = describe(response, os.fspath(call.into or ""), size)
-    return Answer(Result(cast(dict[str, Any], file), meta=meta_of({}, response.status, context)), response, context)
+    file = cast(dict[str, Any], describe(response, os.fspath(call.into or ""), size))
+    return ExchangeResult(Result(file, meta=meta_of({}, response.status, context)), response, context)
 
 
-def _shown(response: AnyResponse, context: Context, hooks: Hooks) -> Steps[AnyResponse]:
-    """The answer after the plugins have seen it: the same, or what one of them has put in its place."""
+def _notify_plugins(response: AnyResponse, context: Context, hooks: Hooks) -> ExchangeSteps[AnyResponse]:
+    """Call ``muxi_response_received``, and return the answer or its replacement."""
     try:
-        replaced = yield from hooks.decide("muxi_response_received", everybody=True, response=response, context=context)
+        replaced = yield from hooks.decide("muxi_response_received", run_all=True, response=response, context=context)
     except BaseException as error:
         if not isinstance(response, BufferedResponse) and not isinstance(error, GeneratorExit):
-            yield Discard(response)
+            yield DiscardBody(response)
         raise
     if replaced is None:
         return response
     if not isinstance(response, BufferedResponse):
-        yield Discard(response)
+        yield DiscardBody(response)
     return cast(BufferedResponse, replaced)
 
 
-def _check_stream(response: AnyResponse) -> Steps[None]:
-    """Refuse an answer that is no event stream: its silence would pass for an empty one."""
+def _check_stream(response: AnyResponse) -> ExchangeSteps[None]:
+    """Refuse an answer that is not an event stream; read as one, it would seem empty."""
     if response.content_type == "text/event-stream":
         return
-    content = response.content if isinstance(response, BufferedResponse) else (yield Read(response))
+    content = response.content if isinstance(response, BufferedResponse) else (yield ReadBody(response))
     error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), content)
     what = response.content_type or "no content type"
     raise unexpected(error, f"the answer is not an event stream ({what}): {error.message}")

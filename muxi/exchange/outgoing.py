@@ -1,13 +1,14 @@
-"""What goes out: the request of an attempt, its content and its bounds, out of a call."""
+"""Requests: build the request of an attempt from a call, with its body and timeouts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from muxi.call import Call, Limit, StreamCall
+from muxi.call import Call, Limit
 from muxi.context import MOMENT, Context
 from muxi.errors import ConfigurationError, TimeoutError, ValidationError
+from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import reader_for
 from muxi.transport import Body, BytesBody, Headers, Request, Timeouts, as_body
 
@@ -15,7 +16,7 @@ __all__ = ["body_of", "check_events", "check_limits", "check_user", "keep_deadli
 
 
 def new_request(method: str, url: str, context: Context, body: Body | None) -> Request:
-    """The request of one attempt, fresh each time, so that plugins never see each other's leftovers."""
+    """Build the request of one attempt; each attempt gets a new one, without changes of plugins."""
     call, options = context.call, context.options
     streaming = isinstance(call, StreamCall)
     headers = Headers()
@@ -31,7 +32,7 @@ def new_request(method: str, url: str, context: Context, body: Body | None) -> R
         headers["X-Muxi-User-ID"] = call.user_id
     for name, value in call.headers.items():
         headers[name] = value
-    for name, value in options.headers:
+    for name, value in options.headers.items():
         headers[name] = value
     return Request(method, url, headers, body, _timeouts(context, streaming), streaming or call.into is not None)
 
@@ -56,10 +57,10 @@ def _timeouts(context: Context, streaming: bool) -> Timeouts:
 
 
 def keep_deadline(request: Request, context: Context) -> None:
-    """Have the bounds of a request end with the deadline: the plugins it has been shown to may have waited.
+    """Shorten the timeouts of a request to the deadline, once plugins have used some of the time.
 
     Raises:
-        TimeoutError: they have waited too long; nothing is sent.
+        TimeoutError: the deadline has passed; nothing is sent.
     """
     deadline = context.options.deadline
     if deadline is None:
@@ -84,7 +85,7 @@ def keep_deadline(request: Request, context: Context) -> None:
 
 
 def body_of(call: Call[Any], context: Context) -> Body | None:
-    """The content of the call's requests, the same over all attempts."""
+    """Return the body of the call's requests, the same for all attempts."""
     if isinstance(call.content, str):
         raise ValidationError("INVALID_BODY", "content= takes bytes, a path or an iterable of bytes, got a text")
     if call.content is not None:
@@ -98,7 +99,7 @@ def body_of(call: Call[Any], context: Context) -> Body | None:
 
 
 def check_user(call: Call[Any]) -> None:
-    """Refuse a call without the user that it needs, or with one that is no text."""
+    """Refuse a call without the user it needs, or with a user id that is not valid text."""
     user: object = call.user_id
     if call.user_required and (user is None or (isinstance(user, str) and not user.strip())):
         raise _bad_user("USER_REQUIRED", "this needs a user: give user_id=")
@@ -117,11 +118,13 @@ def _bad_user(code: str, problem: str) -> ValidationError:
 
 
 def check_events(call: StreamCall[Any]) -> None:
-    """Refuse a stream that nobody could read."""
+    """Refuse a stream for which no reader is registered."""
     try:
         reader_for(call.events)
     except KeyError:
-        raise ConfigurationError(f"nobody knows how to read a stream of {call.events!r}; 'frames' reads any") from None
+        raise ConfigurationError(
+            f"no reader is registered for a stream of {call.events!r}; 'frames' reads any"
+        ) from None
 
 
 def check_limits(limits: Mapping[str, Limit], query: Mapping[str, object]) -> None:

@@ -1,7 +1,7 @@
-"""What may be sent a second time: by what is known about the failed attempt, never by the verb alone.
+"""Retry safety: whether a call may be sent again after a failed attempt.
 
-``REPEATS`` is the one table of how each operation bears repetition, taken from the wire; the
-documentation shows it. :func:`may_repeat` is the decision; when to repeat is for a plugin to say.
+``REPEATS`` is the one table of the safety of each operation, taken from the wire; the documentation shows it.
+:func:`may_repeat` decides whether; a plugin decides when.
 """
 
 from __future__ import annotations
@@ -159,18 +159,16 @@ REPEATS: dict[str, Repeat] = {
 
 
 def repeat_of(call: Call[Any]) -> Repeat:
-    """How a call bears repetition: its own word, else the table's; an operation that is in neither is safe if it
-    only reads.
-    """
+    """Return the retry safety of a call: its own, else the table's; without either, reads are safe."""
     own = call.repeat or REPEATS.get(call.operation)
     return own or (Repeat.SAFE if call.method in ("GET", "HEAD", "OPTIONS") else Repeat.NEVER)
 
 
 def may_repeat(repeat: Repeat, error: MuxiError, *, keyed: bool) -> bool:
-    """Whether the call may be sent again after this failure of an attempt.
+    """Return whether a call may be sent again after a failed attempt.
 
     Args:
-        repeat: how the operation bears repetition.
+        repeat: the retry safety of the operation.
         error: what the attempt ended with.
         keyed: whether the attempt carried an idempotency key.
     """
@@ -185,10 +183,10 @@ def may_repeat(repeat: Repeat, error: MuxiError, *, keyed: bool) -> bool:
 
 
 def is_gone(repeat: Repeat, error: MuxiError) -> bool:
-    """Whether a repeated removal has found that the attempt before it went through after all.
+    """Return whether a repeated removal found nothing because an earlier attempt had succeeded.
 
     Args:
-        repeat: how the operation bears repetition.
+        repeat: the retry safety of the operation.
         error: what the repetition ended with.
     """
     # A proxy that knows no such formation, or no such route, says nothing about what was to be removed.
@@ -202,7 +200,7 @@ def is_gone(repeat: Repeat, error: MuxiError) -> bool:
 
 
 def was_refused(error: MuxiError) -> bool:
-    """Whether it is certain that nothing was done: no connection, or an answer that says so."""
+    """Return whether the request was certainly not carried out: no connection, or an answer that says so."""
     if error.answer is None:
         return isinstance(error, ConnectionError | TimeoutError) and not error.connected
     if isinstance(error, RateLimitError) or error.status_code == 401:
@@ -214,7 +212,7 @@ def was_refused(error: MuxiError) -> bool:
 
 
 def is_unknown(error: MuxiError) -> bool:
-    """Whether the request may or may not have been carried out."""
+    """Return whether it is unknown if the request was carried out."""
     if was_refused(error):
         return False
     if error.answer is None:

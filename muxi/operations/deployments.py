@@ -1,13 +1,13 @@
-"""The same as :mod:`muxi.operations.formations`, told step by step: streams of typed progress events."""
+"""The operations of :mod:`muxi.operations.formations` as streams of progress events."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
-from muxi.call import StreamCall
 from muxi.client.endpoints import stream
 from muxi.operations.formations import about, deploying, updating
+from muxi.streaming.call import StreamCall
 from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
 
@@ -22,7 +22,7 @@ def _streamed(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]
 
 
 class DeploymentsOperations:
-    """Methods that tell what the server does meanwhile.
+    """Methods that stream the steps of the server.
 
     ::
 
@@ -51,7 +51,7 @@ class DeploymentsOperations:
             bundle_path: as for ``deploy_formation``.
             formation_id: as for ``deploy_formation``.
             version: as for ``deploy_formation``.
-            progress: as for ``deploy_formation``; it tells about the upload, which comes before the first event.
+            progress: as for ``deploy_formation``; it reports the upload, which precedes the first event.
 
         Returns:
             An open stream; ``result()`` has what was deployed.

@@ -1,4 +1,4 @@
-"""What the wire allows in a query, so that a wrong value is told before anything is sent."""
+"""The limits of query parameters, which are checked before a request is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Range(NamedTuple):
     most: int | None = None
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with the value, if anything."""
+        """Return the problem of a value; None if it is within the limit."""
         if isinstance(value, bool) or not isinstance(value, int):
             return f"Must be a whole number, not {value!r}."
         if value < self.least:
@@ -31,7 +31,7 @@ class Choice(NamedTuple):
     several: bool = False
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with the value, if anything."""
+        """Return the problem of a value; None if it is within the limit."""
         if isinstance(value, str):
             given = [part.strip().lower() for part in value.split(",")] if self.several else [value]
             if set(given) <= set(self.choices):

@@ -1,4 +1,4 @@
-"""Work that goes on: where it stands, waiting for it, stopping it."""
+"""Requests in progress: list, inspect, await and cancel them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RequestOperations:
 
     @operation
     def get_request_status(self, request_id: str, user_id: str) -> Call[RequestStatus]:
-        """See where a request stands (``GET /requests/{request_id}``).
+        """Get the state of a request (``GET /requests/{request_id}``).
 
         Raises:
             NotFoundError: it is unknown, or finished for more than five minutes.
@@ -39,7 +39,7 @@ class RequestOperations:
     def wait_for_request(
         self, request_id: str, user_id: str, *, timeout: float | None = WAIT_TIMEOUT
     ) -> Procedure[RequestStatus]:
-        """Wait until a request has come to an end, looking at it now and then.
+        """Wait until a request has ended, polling its state.
 
         It is looked at after 0.25 s and then less and less often, every 5 s in the end. Interrupting the wait
         (``KeyboardInterrupt``, a cancelled task) leaves the request alone; :meth:`cancel_request` stops it.
@@ -71,7 +71,7 @@ class RequestOperations:
             try:
                 seen = yield from send(RequestOperations.get_request_status.call(request_id, user_id))
             except NotFoundError as error:
-                # A proxy that knows no such formation says nothing about the request.
+                # A 404 of the proxy is about the formation, not about the request.
                 if seen is None or error.code != "REQUEST_NOT_FOUND":
                     raise
                 raise _forgotten(seen, request_id) from error
@@ -93,7 +93,7 @@ class RequestOperations:
 
     @operation
     def cancel_request(self, request_id: str, user_id: str) -> Call[CancelledRequest]:
-        """Ask for a request to be stopped (``DELETE /requests/{request_id}``).
+        """Cancel a request (``DELETE /requests/{request_id}``).
 
         A turn stops at its next checkpoint and may come to its end all the same; closing its stream is what
         stops it for certain.

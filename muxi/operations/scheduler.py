@@ -1,4 +1,4 @@
-"""Jobs that a formation does at a time, once or again and again."""
+"""Scheduled jobs, one-time and recurring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SchedulerOperations:
 
     @operation
     def get_scheduler_config(self) -> Call[SchedulerConfig]:
-        """See how the scheduler works (``GET /scheduler``, admin key)."""
+        """Get the scheduler's settings (``GET /scheduler``, admin key)."""
         return Call.get("/scheduler", key=Key.ADMIN, returns="SchedulerConfig")
 
     @operation
@@ -40,7 +40,7 @@ class SchedulerOperations:
 
     @operation
     def get_scheduler_job(self, job_id: str) -> Call[ScheduledJob]:
-        """Look at one job (``GET /scheduler/jobs/{job_id}``, admin key).
+        """Get one job (``GET /scheduler/jobs/{job_id}``, admin key).
 
         Raises:
             NotFoundError: there is none of that id.
@@ -51,7 +51,7 @@ class SchedulerOperations:
     def create_scheduler_job(
         self, job_type: JobType | str, schedule: str, message: str, user_id: str = ""
     ) -> Call[ScheduledJob]:
-        """Have the formation do something at a time (``POST /scheduler/jobs``, admin key).
+        """Create a job (``POST /scheduler/jobs``, admin key).
 
         A repetition after a lost connection makes no second job (idempotency key).
 
@@ -59,7 +59,7 @@ class SchedulerOperations:
             job_type: ``one_time`` or ``recurring``.
             schedule: for a one-time job an ISO 8601 time that is yet to come, for a recurring one a cron expression
                 such as ``0 9 * * 1`` (Mondays at nine, in the scheduler's time zone).
-            message: what is to be done, as one would say it in a chat.
+            message: the task, in the words of a chat message.
             user_id: whose job it is; the formation's user ``0`` if empty.
 
         Raises:
@@ -137,7 +137,7 @@ class SchedulerOperations:
 
     @operation
     def pause_scheduler_job(self, job_id: str) -> Call[ScheduledJobState]:
-        """Have a job wait (``POST /scheduler/jobs/{job_id}/pause``, admin key).
+        """Pause a job (``POST /scheduler/jobs/{job_id}/pause``, admin key).
 
         Raises:
             NotFoundError: there is none of that id, or it is not ``ACTIVE``.
@@ -146,7 +146,7 @@ class SchedulerOperations:
 
     @operation
     def resume_scheduler_job(self, job_id: str) -> Call[ScheduledJobState]:
-        """Have a job go on (``POST /scheduler/jobs/{job_id}/resume``, admin key).
+        """Resume a job (``POST /scheduler/jobs/{job_id}/resume``, admin key).
 
         Raises:
             NotFoundError: there is none of that id, or it is not ``PAUSED``.

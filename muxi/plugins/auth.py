@@ -1,4 +1,4 @@
-"""The formation's keys, put on each request last of all."""
+"""Authentication by a formation's keys, and the warning of keys sent in the clear."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _warned: set[str] = set()
 
 
 class KeyAuth:
-    """``muxi.auth`` of a formation client: the client or the admin key, by what the route takes.
+    """``muxi.auth`` of a formation client: adds the client or the admin key, whichever the route takes.
 
-    A function is asked on every attempt, and once more after a 401: where it has another key by then, the call is
-    repeated at once with that, whatever ``max_retries`` says, because a refused call has done nothing.
+    A function is called on every attempt, and again after a 401: if it then returns another key, the call is repeated
+    at once, even with ``max_retries=0``, because a refused call had no effect.
 
     Args:
         client_key: the key, or a function that returns it.
@@ -67,7 +67,7 @@ class KeyAuth:
     def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
         if not isinstance(outcome.error, AuthenticationError):
             return None
-        # A call uses one of the two; the other has nothing to renew.
+        # A call uses one of the two keys; the other has nothing to renew.
         return next((found for it in self._keys.values() if (found := it.renewed(context)) is not None), None)
 
 

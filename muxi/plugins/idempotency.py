@@ -1,4 +1,4 @@
-"""One idempotency key for each logical call, the same over its attempts, where the runtime honours one."""
+"""Idempotency keys: one for each call that the runtime honours it for, the same in all attempts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _HEADER = "X-Muxi-Idempotency-Key"
 
 
 class Idempotency:
-    """``muxi.idempotency``: ``X-Muxi-Idempotency-Key``, the caller's own if given.
+    """``muxi.idempotency``: adds ``X-Muxi-Idempotency-Key``, unless the caller has.
 
     Args:
         make_key: returns a new key for each call; a random UUID if None.
 
     Raises:
-        ConfigurationError: ``make_key`` is no function; when a call is made, it has returned no text.
+        ConfigurationError: ``make_key`` is not a function, or at a call did not return a text.
     """
 
     name = "muxi.idempotency"
@@ -49,8 +49,8 @@ class Idempotency:
         made: object = self._make_key()
         # The platform ignores an empty one.
         if not isinstance(made, str) or not made.strip():
-            what = "an empty text" if isinstance(made, str) else type(made).__name__
-            raise ConfigurationError(f"the function given as make_key= returned {what} instead of a key")
+            kind = "an empty text" if isinstance(made, str) else type(made).__name__
+            raise ConfigurationError(f"the function given as make_key= returned {kind} instead of a key")
         return made
 
 

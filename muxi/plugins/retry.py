@@ -1,4 +1,4 @@
-"""When to try again: exponential backoff with full jitter, ``Retry-After``, and a budget for the whole client."""
+"""Retries: exponential backoff with full jitter, ``Retry-After``, and a budget for the whole client."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from muxi.hookspecs import hookimpl
 
 __all__ = ["MAX_RETRY_AFTER", "Retry", "RetryBudget", "backoff"]
 
-#: The longest ``Retry-After`` that is waited for, in seconds; a longer one raises the error at once.
+#: Longest ``Retry-After`` that is waited for, in seconds; with a longer one the error is raised at once.
 MAX_RETRY_AFTER = 120.0
 
 
 def backoff(attempt: int, *, base: float = 0.5, cap: float = 30.0) -> float:
-    """The longest wait after this attempt, in seconds: the base, doubling, up to the cap.
+    """Return the longest wait after an attempt, in seconds: the base, doubled with each attempt, up to the cap.
 
     Args:
-        attempt: the number of the attempt that failed, from 1.
-        base: the wait after the first.
-        cap: the longest.
+        attempt: number of the failed attempt, from 1.
+        base: longest wait after the first.
+        cap: upper bound.
     """
     return min(cap, base * 2.0 ** min(attempt - 1, 60))
 
 
 class RetryBudget:
-    """Tokens for retries, shared by all calls of a client: a dead server is not hammered by everybody at once.
+    """Tokens for retries, shared by all calls of a client, which bound the load on a failing server.
 
     Args:
-        capacity: tokens at the start, and the most there can be.
-        cost: what a retry takes.
-        refund: what a call that succeeded gives back.
+        capacity: number of tokens at the start, and the largest number.
+        cost: tokens that a retry takes.
+        refund: tokens that a successful call returns.
 
     Raises:
         ConfigurationError: a number is below 0.
@@ -54,26 +54,26 @@ class RetryBudget:
             self._tokens -= self._cost
             return True
 
-    def give_back(self) -> None:
-        """Put back what a success earns."""
+    def refund(self) -> None:
+        """Return the tokens of a successful call."""
         if self._tokens < self._capacity:
             with self._lock:
                 self._tokens = min(self._capacity, self._tokens + self._refund)
 
 
 class Retry:
-    """``muxi.retry``: asked only where a call may be repeated, it says when.
+    """``muxi.retry``: determines the wait before the next attempt of a call that may be repeated.
 
-    It waits as long as ``Retry-After`` asks for, else a random time of up to ``base`` seconds, doubling with each
-    attempt up to ``cap``. It gives up after the client's ``max_retries``, where ``Retry-After`` is longer than
-    ``max_retry_after``, and where the budget is used up.
+    The wait is that of ``Retry-After``, else a random time of up to ``base`` seconds, doubled with each attempt up to
+    ``cap``. There is no further attempt after the client's ``max_retries``, if ``Retry-After`` exceeds
+    ``max_retry_after``, and if the budget is used up.
 
     Args:
-        budget: shared over the calls of the client; one that several clients are given is shared by them.
-        random_source: for the jitter.
-        base: the longest wait after the first attempt, in seconds.
-        cap: the longest wait of all, in seconds.
-        max_retry_after: the longest ``Retry-After`` that is waited for, in seconds; a longer one raises the error.
+        budget: budget of the client's calls; clients that are given the same one share it.
+        random_source: source of the jitter.
+        base: longest wait after the first attempt, in seconds.
+        cap: longest wait, in seconds.
+        max_retry_after: longest ``Retry-After`` that is waited for, in seconds; with a longer one the error is raised.
 
     Raises:
         ConfigurationError: a number is below 0.
@@ -102,7 +102,7 @@ class Retry:
     @hookimpl
     def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Stop | None:
         error = outcome.error
-        # A refused key is as refused a moment later; whoever has another one says so.
+        # Waiting does not make a refused key valid; the auth plugin retries if it has another.
         if not isinstance(error, MuxiError) or error.status_code == 401:
             return None
         if context.attempt > context.options.max_retries:
@@ -119,7 +119,7 @@ class Retry:
     @hookimpl
     def muxi_call_finished(self, outcome: Outcome) -> None:
         if outcome.error is None:
-            self.budget.give_back()
+            self.budget.refund()
 
 
 def _check_numbers(**numbers: float) -> None:

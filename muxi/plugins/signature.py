@@ -1,4 +1,4 @@
-"""The server's HMAC signature, made anew for each attempt and put on last of all."""
+"""Authentication by a server's HMAC signature."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["SignatureAuth", "sign"]
 
 
 class SignatureAuth:
-    """``muxi.auth`` of a server client: the HMAC signature, made anew for each attempt.
+    """``muxi.auth`` of a server client: adds an HMAC signature, a new one for each attempt.
 
-    Where the server says that the timestamp has expired, the clocks differ: the difference to its ``Date``
-    is remembered and the call is signed once more. Where it refuses the signature otherwise, a function is asked once
-    more for the secret, and the call is repeated if it has another by then.
+    If the server reports an expired timestamp, the clocks differ: the difference to its ``Date`` is remembered, and
+    the call is signed again. If it refuses the signature for another reason, a function is called again for the
+    secret, and the call is repeated if it returns another.
 
     Args:
-        key_id: the public half of the pair.
-        secret_key: the secret half, or a function that returns it.
+        key_id: public half of the pair.
+        secret_key: secret half, or a function that returns it.
         asynchronous: whether that function may be a coroutine function.
 
     Raises:
@@ -75,7 +75,7 @@ class SignatureAuth:
         return self._secret.renewed(context)
 
     def _corrected(self, error: AuthenticationError, context: Context) -> float | None:
-        """Take the server's clock for ours, once for each call."""
+        """Adopt the server's clock, once for each call."""
         headers = error.answer.headers if error.answer else ()
         date = next((value for name, value in headers if name.lower() == "date"), None)
         if date is None or self.name in context.state:
@@ -93,7 +93,7 @@ class SignatureAuth:
 
 
 def sign(secret: str, timestamp: int, method: str, path: str) -> str:
-    """The server's signature (recorded in the wire's ``server.md``, section 0).
+    """Return the server's signature of a request.
 
     Args:
         secret: the secret key.

@@ -1,4 +1,4 @@
-"""The files of a chat: from whatever the caller has to what the wire wants.
+"""The files of a chat: their conversion from a caller's forms to the form of the wire.
 
 The wire has ``{"filename", "content", "content_type", "size"}``, the content in base64, the size in bytes.
 """
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_LIMIT", "content_type_of", "encoded_files"]
 
-#: The largest file that the runtime takes, in bytes (52 MB, by the size that is declared).
+#: Largest file that the runtime accepts, in bytes, by its declared size.
 FILE_LIMIT = 52 * 1024 * 1024
 
-#: What is common in chats and not known to every Python, or known to each machine by another name.
+#: Media types that not every Python knows, or that machines name differently.
 _CONTENT_TYPES = {
     ".aac": "audio/aac",
     ".csv": "text/csv",
@@ -47,15 +47,15 @@ _ANYTHING = "application/octet-stream"
 
 
 def encoded_files(files: Sequence[FileInput]) -> list[dict[str, Any]]:
-    """Read files and put them into the form of the wire.
+    """Read files and encode them in the form of the wire.
 
     Args:
         files: each a path, bytes, an open binary file, a pair ``(filename, content)``, a triple
-            ``(filename, content, content_type)``, or a mapping as the wire has it, whose ``content`` may be
-            bytes or an open file as well; text in it is left as it is.
+            ``(filename, content, content_type)``, or a mapping in the form of the wire, whose ``content`` may be
+            bytes or an open file as well; a text is taken as base64.
 
     Raises:
-        ValidationError: one cannot be read, is too large or is none of these; ``validation_errors`` names it as
+        ValidationError: one cannot be read, is too large or of another type; ``validation_errors`` names it as
             ``files.0``.
     """
     given: object = files
@@ -63,36 +63,36 @@ def encoded_files(files: Sequence[FileInput]) -> list[dict[str, Any]]:
         given, Sequence
     ):
         raise _refused("files", f"takes a list, got {type(given).__name__}; put a single file into brackets")
-    return [_encoded(file, f"files.{index}", index) for index, file in enumerate(given)]
+    return [_encode(file, f"files.{index}", index) for index, file in enumerate(given)]
 
 
 def content_type_of(filename: str) -> str:
-    """The media type that a file's name suggests; ``application/octet-stream`` where it suggests none."""
+    """Return the media type for a file's name; ``application/octet-stream`` for an unknown one."""
     known = _CONTENT_TYPES.get(PurePath(filename).suffix.lower())
     if known:
         return known
-    # A name alone, for what looks like a URL is taken for one.
+    # Only the last part of the name: mimetypes takes some paths for URLs.
     guessed, encoding = mimetypes.guess_type(PurePath(filename).name)
     return _COMPRESSED.get(encoding, _ANYTHING) if encoding else guessed or _ANYTHING
 
 
-def _encoded(file: object, field: str, index: int) -> dict[str, Any]:
+def _encode(file: object, field: str, index: int) -> dict[str, Any]:
     if isinstance(file, Mapping):
         content = file.get("content")
-        # Text is base64 already, as the wire has it.
-        return dict(file) if content is None or isinstance(content, str) else _completed(dict(file), field, index)
+        # Text is in base64 already.
+        return dict(file) if content is None or isinstance(content, str) else _read_file(dict(file), field, index)
     if isinstance(file, tuple):
         if len(file) not in (2, 3) or not isinstance(file[0], str):
             raise _refused(field, "is a tuple, which has a filename, the content and maybe the content type")
         named: dict[str, Any] = dict(zip(("filename", "content", "content_type"), file, strict=False))
         if isinstance(named["content"], str):
             named["content"] = named["content"].encode()
-        return _completed(named, field, index)
-    return _completed({"content": file}, field, index)
+        return _read_file(named, field, index)
+    return _read_file({"content": file}, field, index)
 
 
-def _completed(file: dict[str, Any], field: str, index: int) -> dict[str, Any]:
-    """A file whose content is still to be read, with everything that can be told from it."""
+def _read_file(file: dict[str, Any], field: str, index: int) -> dict[str, Any]:
+    """Read the content of a file, and complete its fields."""
     data, source = _read(file["content"], field)
     filename = file.get("filename") or source or f"file-{index + 1}"
     return {
@@ -105,9 +105,9 @@ def _completed(file: dict[str, Any], field: str, index: int) -> dict[str, Any]:
 
 
 def _read(source: object, field: str) -> tuple[bytes, str | None]:
-    """The bytes of a source, and the name that it has."""
+    """Read a source; return its bytes, and its name if it has one."""
     if isinstance(source, bytes | bytearray | memoryview):
-        return _checked(bytes(source), field), None
+        return _check_size(bytes(source), field), None
     try:
         if isinstance(source, str | os.PathLike):
             path = Path(source)
@@ -115,14 +115,14 @@ def _read(source: object, field: str) -> tuple[bytes, str | None]:
             if (size := path.stat().st_size) > FILE_LIMIT:
                 raise _too_large(size, field)
             with path.open("rb") as opened:
-                return _checked(opened.read(FILE_LIMIT + 1), field), path.name
+                return _check_size(opened.read(FILE_LIMIT + 1), field), path.name
         read = getattr(source, "read", None)
         if not callable(read):
             raise _refused(
                 field, f"is a path, bytes, an open file, a tuple or a mapping; this is {type(source).__name__}"
             )
         data = bytearray()
-        # Unbuffered files may give less than they are asked for, and more later.
+        # Unbuffered files may return less than requested.
         while len(data) <= FILE_LIMIT and (piece := read(FILE_LIMIT + 1 - len(data))):
             if not isinstance(piece, bytes | bytearray):
                 raise _refused(field, "is a file opened as text; open it with mode 'rb'")
@@ -130,10 +130,10 @@ def _read(source: object, field: str) -> tuple[bytes, str | None]:
     except (OSError, ValueError) as error:  # ValueError: a closed file, a null character in a path
         raise _refused(field, f"cannot be read: {error}") from error
     name = getattr(source, "name", None)
-    return _checked(bytes(data), field), Path(name).name if isinstance(name, str) else None
+    return _check_size(bytes(data), field), Path(name).name if isinstance(name, str) else None
 
 
-def _checked(data: bytes, field: str) -> bytes:
+def _check_size(data: bytes, field: str) -> bytes:
     if len(data) > FILE_LIMIT:
         raise _too_large(len(data), field)
     return data

@@ -1,7 +1,7 @@
-"""What the frames of a stream mean, without I/O: bytes in, typed events out, and how the stream ended.
+"""Event readers without I/O: bytes in, typed events out, and how the stream ended.
 
-A reader takes the bytes of one stream as they arrive. What it has understood waits in ``ready``; a
-``failure`` counts once those are handed out, so that nothing which came before it is lost.
+A reader takes the bytes of one stream as they arrive. Decoded events wait in ``ready``; a ``failure`` is raised once
+they have been returned, so that no event before it is lost.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, cast
 
 from muxi.errors import MuxiError, ServerError, StreamInterrupted, TurnFailed
-from muxi.streaming.sse import EventTooLarge, Framer, ServerSentEvent, decode
+from muxi.streaming.sse import EventTooLarge, Framer, ServerSentEvent, decode, json_object
 from muxi.types.chat import ChatEvent, ChatMessage, Token, Widget
 
 if TYPE_CHECKING:
-    from muxi.context import Options
+    from muxi.config import Options
 
 __all__ = ["ChatReader", "EventReader", "Frame", "FrameReader", "check_turn", "reader_for", "register_reader"]
 
@@ -47,7 +47,7 @@ class EventReader(ABC, Generic[E]):
 
     @classmethod
     def bounds(cls, options: Options) -> dict[str, float]:
-        """The watchdogs that are on, by name: the caller's choice, or what fits this kind of stream."""
+        """Return the active watchdogs by name: the caller's setting, or the default of this kind of stream."""
         chosen = {
             "idle_timeout": cls.idle_timeout if isinstance(options.idle_timeout, str) else options.idle_timeout,
             "stall_timeout": cls.stall_timeout if isinstance(options.stall_timeout, str) else options.stall_timeout,
@@ -56,21 +56,21 @@ class EventReader(ABC, Generic[E]):
 
     @property
     def over(self) -> bool:
-        """Whether what comes from here on does not count any more."""
+        """Whether the stream has ended or failed; later bytes are ignored."""
         return self.finished or self.failure is not None
 
     @property
     def keepalives(self) -> int:
-        """How many comments have gone by."""
+        """Number of comment lines received."""
         return self._framer.comments
 
     @property
     def partial(self) -> dict[str, Any]:
-        """What has arrived so far, for the error of a stream that ends too soon."""
+        """The incomplete result, for the error of a stream that ends too soon."""
         return {}
 
     def feed(self, chunk: bytes) -> None:
-        """Take what has arrived."""
+        """Decode a chunk of the body."""
         if self.over:
             return
         too_large: EventTooLarge | None = None
@@ -86,21 +86,21 @@ class EventReader(ABC, Generic[E]):
             self.failure = StreamInterrupted("EVENT_TOO_LARGE", str(too_large), partial=self.partial)
 
     def end(self) -> None:
-        """Take it that no more will come. Without a terminator of its own a stream simply ends."""
+        """End the stream: the body is complete. A stream without a terminator ends properly here."""
         if not self.failure:
             self.finished = True
 
     @abstractmethod
     def _read(self, frame: ServerSentEvent) -> None:
-        """Take one frame: append to ``ready``, or set ``finished`` or ``failure``."""
+        """Decode one frame: append to ``ready``, or set ``finished`` or ``failure``."""
 
     def result(self) -> Mapping[str, Any]:
-        """What the whole stream comes to."""
+        """Return the result of the whole stream."""
         raise TypeError(f"a stream read by {type(self).__name__} has no result; iterate over its events")
 
 
 class FrameReader(EventReader[Frame]):
-    """Hands on frames as they are; for routes that the SDK does not know."""
+    """Returns frames unchanged; for routes that the SDK does not know."""
 
     failure: MuxiError | None
 
@@ -145,7 +145,7 @@ class ChatReader(EventReader[ChatEvent]):
             )
 
     def result(self) -> ChatMessage:
-        """The final message.
+        """Return the final message.
 
         Raises:
             TurnFailed: the stream is done, and no ``completed`` event came.
@@ -175,7 +175,7 @@ class ChatReader(EventReader[ChatEvent]):
 
     def _read(self, frame: ServerSentEvent) -> None:
         name, data = frame.event, frame.data
-        payload = _object(data)
+        payload = json_object(data)
         token = payload.get("token") if payload else None
         if name == "message" and isinstance(token, dict):
             self._read_token(frame, cast(Token, token))
@@ -225,7 +225,7 @@ _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if not
 
 
 def remainder(deltas: str, content: str, *, broken: bool) -> str:
-    """What of the completed text the deltas have not said yet, so that both together say it once.
+    """Return the part of the completed text that the deltas lack.
 
     Args:
         deltas: all deltas, joined.
@@ -245,7 +245,7 @@ def remainder(deltas: str, content: str, *, broken: bool) -> str:
 
 
 def check_turn(data: Mapping[str, Any], partial: Mapping[str, Any] | None = None) -> None:
-    """Tell a failed turn from an answer: some come with HTTP 200.
+    """Raise the error of a failed turn; some come with HTTP 200.
 
     Args:
         data: what a chat that is not streamed answered.
@@ -274,25 +274,17 @@ _READERS: dict[str, Callable[[], EventReader[Any]]] = {"chat": ChatReader, "fram
 
 
 def register_reader(events: str, make: Callable[[], EventReader[Any]]) -> None:
-    """Teach :func:`reader_for` another kind of stream."""
+    """Register the reader of another kind of stream."""
     _READERS[events] = make
 
 
 def reader_for(events: str) -> EventReader[Any]:
-    """A fresh reader for the kind of stream that a :class:`muxi.call.StreamCall` names."""
+    """Return a new reader for the kind of stream that a :class:`muxi.StreamCall` names."""
     return _READERS[events]()
 
 
-def _object(data: str) -> dict[str, Any] | None:
-    try:
-        payload = json.loads(data)
-    except (ValueError, RecursionError):  # no JSON, or nested so deeply that nobody means it
-        return None
-    return payload if isinstance(payload, dict) else None
-
-
 def _unknown_event(name: str, data: str, payload: dict[str, Any]) -> ChatEvent:
-    """A frame of a kind that is not known yet, so that newer runtimes can be used."""
+    """Return an event for a frame of an unknown kind, as newer runtimes may send."""
     kind: object = payload.get("type") if name == "message" else None
     event: ChatEvent = {"type": kind if isinstance(kind, str) else name, "event": name, "data": data}
     text = payload.get("text")
@@ -305,8 +297,8 @@ _F = TypeVar("_F", bound=MuxiError)
 
 
 def _frame_error(data: str, cls: type[_F], partial: Mapping[str, Any]) -> _F:
-    """The error of an ``event: error`` frame; data ``{"error", "type"}`` or ``{"error", "message"}``."""
-    payload = _object(data) or {}
+    """Return the error of an ``event: error`` frame; data ``{"error", "type"}`` or ``{"error", "message"}``."""
+    payload = json_object(data) or {}
     reason = payload.get("error")
     message = payload.get("message") or (reason if isinstance(reason, str) else "") or data or "the stream failed"
     code = payload.get("type") or payload.get("code") or (reason if payload.get("message") else None)

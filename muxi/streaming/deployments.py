@@ -1,4 +1,4 @@
-"""What the frames of a server's streams mean: the steps of a deployment, and the lines of a log.
+"""Event readers of a server's streams: the steps of a deployment, and the lines of a log.
 
 The wire has them in ``server.md``, sections 0 and 11. A deployment's stream ends with ``complete`` or with
 ``error``; whatever ends before that is broken, and the deployment itself goes on.
@@ -6,7 +6,6 @@ The wire has them in ``server.md``, sections 0 and 11. A deployment's stream end
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar, cast
 
 from muxi.errors import (
@@ -19,13 +18,13 @@ from muxi.errors import (
     error_from_answer,
 )
 from muxi.streaming.chat import EventReader, register_reader
-from muxi.streaming.sse import ServerSentEvent
+from muxi.streaming.sse import ServerSentEvent, json_object
 from muxi.types.deployments import DeploymentEvent, DeploymentResult
 from muxi.types.server import FormationLogEvent
 
 __all__ = ["DEPLOYMENT", "FORMATION_LOG", "DeploymentReader", "FormationLogReader", "deployment_error"]
 
-#: The names of the two kinds of stream, for :class:`muxi.call.StreamCall`.
+#: The names of the two kinds of stream, for :class:`muxi.StreamCall`.
 DEPLOYMENT = "deployment"
 FORMATION_LOG = "formation_log"
 
@@ -72,7 +71,7 @@ class DeploymentReader(EventReader[DeploymentEvent]):
         return {key: value for key, value in last.items() if key not in ("type", "event", "data")} if last else {}
 
     def feed(self, chunk: bytes) -> None:
-        """Take what has arrived. One refusal comes as plain JSON in the guise of a stream, and is kept apart."""
+        """Decode a chunk of the body. A refusal may come as plain JSON with the content type of a stream."""
         if self._bare is None:
             super().feed(chunk)
             return
@@ -101,7 +100,7 @@ class DeploymentReader(EventReader[DeploymentEvent]):
         self.failure.stage = stage
 
     def result(self) -> DeploymentResult:
-        """The data of ``complete``.
+        """Return the data of ``complete``.
 
         Raises:
             StreamInterrupted: there was none.
@@ -111,7 +110,7 @@ class DeploymentReader(EventReader[DeploymentEvent]):
         return cast(DeploymentResult, self._complete)
 
     def _read(self, frame: ServerSentEvent) -> None:
-        payload = _object(frame.data)
+        payload = json_object(frame.data)
         if frame.event == "error":
             self.failure = deployment_error(payload or {"message": frame.data})
             self.failure.partial = self.partial
@@ -126,21 +125,21 @@ class DeploymentReader(EventReader[DeploymentEvent]):
 
 
 class FormationLogReader(EventReader[FormationLogEvent]):
-    """Reads a log that is followed. It may be silent for hours, and has no end of its own."""
+    """Reads a formation's log. It may be silent for hours, and has no terminator."""
 
     failure: MuxiError | None
 
     def _read(self, frame: ServerSentEvent) -> None:
         if frame.event == "error":
-            self.failure = deployment_error(_object(frame.data) or {"message": frame.data})
+            self.failure = deployment_error(json_object(frame.data) or {"message": frame.data})
             return
-        known = _object(frame.data) or {"line": frame.data}
+        known = json_object(frame.data) or {"line": frame.data}
         event = {**known, "type": frame.event, "event": frame.event, "data": frame.data}
         self.ready.append(cast(FormationLogEvent, event))
 
 
 def deployment_error(payload: dict[str, Any]) -> MuxiError:
-    """The error of an ``event: error``.
+    """Return the error of an ``event: error``.
 
     Args:
         payload: its data, with ``error`` (the code), ``message`` and ``stage``.
@@ -162,8 +161,8 @@ def deployment_error(payload: dict[str, Any]) -> MuxiError:
 
 
 def _refusal(body: bytes) -> MuxiError | None:
-    """The error of a bare JSON answer; None where it is none."""
-    payload = _object(body.decode("utf-8", "replace"))
+    """Return the error of a JSON answer without a frame around it, or None."""
+    payload = json_object(body.decode("utf-8", "replace"))
     if payload is None or payload.get("success") is not False:
         return None
     plain = error_from_answer(409, "", (), body)
@@ -171,14 +170,6 @@ def _refusal(body: bytes) -> MuxiError | None:
     error = _ERRORS.get(code, ServerError)(code or "DEPLOYMENT_FAILED", plain.message, details=plain.details)
     error.from_platform = True
     return error
-
-
-def _object(data: str) -> dict[str, Any] | None:
-    try:
-        payload = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return payload if isinstance(payload, dict) else None
 
 
 register_reader(DEPLOYMENT, DeploymentReader)

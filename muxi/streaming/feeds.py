@@ -5,18 +5,17 @@ Neither has a terminator, and either may be silent for hours: a clean end is an 
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, cast
 
 from muxi.errors import MuxiError, ServerError
 from muxi.streaming.chat import EventReader, register_reader
-from muxi.streaming.sse import ServerSentEvent
+from muxi.streaming.sse import ServerSentEvent, json_object
 from muxi.types.events import FormationEvent, LogEvent
 
 __all__ = ["FEED", "LOG", "EventFeedReader", "LogReader"]
 
-#: The names of these streams in a :class:`muxi.call.StreamCall`.
+#: The names of these streams in a :class:`muxi.StreamCall`.
 LOG, FEED = "log", "feed"
 
 
@@ -26,7 +25,7 @@ class LogReader(EventReader[LogEvent]):
     failure: MuxiError | None
 
     def _read(self, frame: ServerSentEvent) -> None:
-        payload = _object(frame.data)
+        payload = json_object(frame.data)
         if frame.event == "error" or (payload is not None and payload.get("error") is True):
             self.failure = _failure(frame.data, payload)
         elif payload is not None:
@@ -45,13 +44,13 @@ class EventFeedReader(EventReader[FormationEvent]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._mending = _Mending()
+        self._repair = _LineFeedRepair()
 
     def feed(self, chunk: bytes) -> None:
-        super().feed(self._mending.feed(chunk))
+        super().feed(self._repair.feed(chunk))
 
     def _read(self, frame: ServerSentEvent) -> None:
-        payload = _object(frame.data)
+        payload = json_object(frame.data)
         if frame.event == "error" or (payload is not None and "error" in payload and "type" not in payload):
             self.failure = _failure(frame.data, payload)
         elif payload is not None:
@@ -61,8 +60,8 @@ class EventFeedReader(EventReader[FormationEvent]):
             self.ready.append({"type": frame.event, "message": frame.data})
 
 
-class _Mending:
-    """Makes line feeds of those ``\\n`` that stand outside of JSON's texts, where they can mean nothing else."""
+class _LineFeedRepair:
+    """Replaces the text ``\\n`` by a line feed outside of JSON strings, where it can mean nothing else."""
 
     #: What changes where one is: the end of a line, a quote, and whatever a backslash goes before.
     _MARKS = re.compile(rb'\n|"|\\.', re.DOTALL)
@@ -95,14 +94,6 @@ class _Mending:
     @staticmethod
     def _ends_in_backslash(chunk: bytes) -> bool:
         return (len(chunk) - len(chunk.rstrip(b"\\"))) % 2 == 1
-
-
-def _object(data: str) -> dict[str, Any] | None:
-    try:
-        payload = json.loads(data)
-    except (ValueError, RecursionError):  # no JSON, or nested so deeply that nobody means it
-        return None
-    return payload if isinstance(payload, dict) else None
 
 
 def _failure(data: str, payload: dict[str, Any] | None) -> ServerError:

@@ -1,9 +1,8 @@
-"""Streams that are open: how far each has been read, its watchdogs, and its one end."""
+"""The state of open streams: position, watchdogs, and the end, which happens once."""
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -12,6 +11,7 @@ from muxi.context import Context
 from muxi.errors import ConnectionError, MuxiError, StreamInterrupted, TimeoutError
 from muxi.streaming.chat import EventReader
 from muxi.transport import AsyncResponse, Response
+from muxi.transport.once import Once
 
 __all__ = ["AsyncOpened", "Opened", "Progress"]
 
@@ -19,7 +19,7 @@ E = TypeVar("E")
 
 
 class Progress(Generic[E]):
-    """How far an open stream is: its reader, its watchdogs, and how it ended. Without I/O."""
+    """The state of an open stream, without I/O: its reader, its watchdogs, and how it ended."""
 
     def __init__(self, reader: EventReader[E], context: Context) -> None:
         self.reader = reader
@@ -29,34 +29,34 @@ class Progress(Generic[E]):
         self._bounds = reader.bounds(context.options)
         self._stall = self._bounds.get("stall_timeout", math.inf)
         self._waiting_since = 0.0
-        self._end = threading.Lock()
+        self._end = Once()
 
     @property
     def ended(self) -> bool:
-        """Whether the connection has been given up."""
-        return self._end.locked()
+        """Whether the stream has ended and its connection is released."""
+        return self._end.claimed
 
     def claim_end(self) -> bool:
-        """Whether it is for the caller to end the stream: true once, however many threads ask."""
-        return self._end.acquire(blocking=False)
+        """Return whether the caller has to end the stream; true once, whichever thread comes first."""
+        return self._end.claim()
 
     @property
     def waiting(self) -> bool:
-        """Whether there is no event to hand out and more may come."""
+        """Whether no event is ready and more may come."""
         reader = self.reader
-        return not (reader.ready or reader.over or self.left or self._end.locked())
+        return not (reader.ready or reader.over or self.left or self._end.claimed)
 
     @property
     def drained(self) -> bool:
-        """Whether the stream has come to its proper end and all of it has been handed out."""
+        """Whether the stream has ended properly and all its events have been returned."""
         return self.reader.finished and not self.reader.ready
 
     def wait(self) -> None:
-        """Take it that the caller waits for an event from here on; until now the stream waited for the caller."""
+        """Start the stall timer."""
         self._waiting_since = self.context.clock.monotonic()
 
     def arrived(self, chunk: bytes | None) -> None:
-        """Take a chunk; None is the end of the body. A bound that has passed counts after the events before it."""
+        """Decode a chunk, or None for the end of the body. A time limit is checked after the events in it."""
         reader = self.reader
         if chunk is None:
             if not self.left:
@@ -72,10 +72,10 @@ class Progress(Generic[E]):
             reader.failure = _too_late("stall_timeout", self._stall)
 
     def take(self) -> E | None:
-        """The next event; None where the stream is over.
+        """Return the next event, or None at the end of the stream.
 
         Raises:
-            MuxiError: the stream failed, and all events before that have been handed out.
+            MuxiError: the stream failed, and all events before that have been returned.
         """
         reader = self.reader
         if self.left:
@@ -87,7 +87,7 @@ class Progress(Generic[E]):
         return None
 
     def failed(self, error: BaseException) -> BaseException | None:
-        """What an error in reading is for the caller; None where it only comes of the caller's own close()."""
+        """Return the error to raise for a failed read, or None if the caller has closed the stream."""
         if error is self.reader.failure or not isinstance(error, MuxiError):
             return error
         if self.left:
@@ -96,7 +96,7 @@ class Progress(Generic[E]):
         return failure
 
     def result(self) -> Any:
-        """What the whole stream came to."""
+        """Return the result of the whole stream."""
         if not self.reader.finished:
             raise self._failure()
         try:
@@ -105,14 +105,14 @@ class Progress(Generic[E]):
             raise self._complete(error) from None
 
     def _failure(self) -> MuxiError:
-        """Why there is no proper end."""
+        """Return the error of a stream without a proper end."""
         return self._complete(
             self.reader.failure
             or StreamInterrupted("STREAM_CLOSED", "the stream was closed before its end; .partial has what had arrived")
         )
 
     def _complete(self, error: MuxiError) -> MuxiError:
-        """The error with all that is known of the call."""
+        """Add call, attempts, request id and the partial result to an error."""
         error.call = error.call or self.context.call.label
         error.attempts = error.attempts or self.context.attempt
         error.partial = error.partial or self.reader.partial
@@ -121,7 +121,7 @@ class Progress(Generic[E]):
         return error
 
     def _explained(self, error: MuxiError) -> MuxiError:
-        """A transport's error in mid-stream, in the words of streams."""
+        """Return the stream's error for a transport's error in mid-stream."""
         if isinstance(error, TimeoutError):
             deadline = self.context.options.deadline
             if deadline is not None and (error.bound == "timeout" or self.context.elapsed >= deadline):
@@ -151,12 +151,12 @@ def _too_late(bound: str, seconds: float) -> TimeoutError:
 
 @dataclass
 class Opened(Generic[E]):
-    """What a driver hands to a sync stream once its head has arrived."""
+    """An open sync stream: the response, its reader and its callbacks."""
 
     response: Response
     reader: EventReader[E]
     context: Context
-    #: Called with each event before the caller gets it; None where nobody listens.
+    #: Called with each event before the caller gets it; None if no plugin observes events.
     on_event: Callable[[E], None] | None
     #: Called once, with the error or None, and whether the caller left before the end.
     on_end: Callable[[BaseException | None, bool], None]
@@ -168,7 +168,7 @@ class Opened(Generic[E]):
         self.chunks = self.response.chunks()
 
     def end(self, error: BaseException | None) -> None:
-        """Give up the connection and tell who wants to know; only the first call has an effect."""
+        """Release the connection and call ``on_end``; only the first call has an effect."""
         if self.progress.claim_end():
             try:
                 self.response.close()

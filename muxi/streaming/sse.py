@@ -8,13 +8,14 @@ parser reads right: whole blocks, one kind of line end, valid UTF-8, no byte ord
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from sseclient import SSEClient
 
-__all__ = ["MAX_EVENT_BYTES", "EventTooLarge", "Framer", "ServerSentEvent", "decode", "read_blocks"]
+__all__ = ["MAX_EVENT_BYTES", "EventTooLarge", "Framer", "ServerSentEvent", "decode", "json_object", "read_blocks"]
 
 #: The largest block that is accepted, in bytes. An artifact travels inside one event, encoded.
 MAX_EVENT_BYTES = 64 * 1024 * 1024
@@ -37,7 +38,7 @@ class EventTooLarge(ValueError):
 
 
 class ServerSentEvent(NamedTuple):
-    """One event as the stream has it."""
+    """An event as received."""
 
     #: The ``event`` field; ``message`` where the stream gives none.
     event: str
@@ -46,7 +47,7 @@ class ServerSentEvent(NamedTuple):
 
 
 class Framer:
-    """Cuts a byte stream, arriving in any pieces, into whole blocks. How it is cut makes no difference.
+    """Splits a byte stream into whole blocks, however its bytes are split into chunks.
 
     Args:
         limit: the largest block accepted: the bytes of its lines with their ends, comments not counted.
@@ -54,7 +55,7 @@ class Framer:
 
     def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
         self.limit = limit
-        #: How many comment lines (the wire's ``: keepalive``) have gone by.
+        #: Number of comment lines (the wire's ``: keepalive``) received.
         self.comments: int = 0
         #: What may become a byte order mark; None once the stream has begun.
         self._mark: bytes | None = b""
@@ -66,7 +67,7 @@ class Framer:
         self._broken = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take what has arrived; return the blocks it completes, cleaned, as one run of bytes.
+        """Take a chunk; return the blocks that it completes, cleaned, as one run of bytes.
 
         Raises:
             EventTooLarge: a block exceeds the limit; what follows it cannot be read any more.
@@ -82,7 +83,7 @@ class Framer:
         return _clean(good)
 
     def _normalise(self, chunk: bytes) -> bytes:
-        """The chunk with LF as its only line end and without the stream's byte order mark."""
+        """Return the chunk with LF as its only line end and without the stream's byte order mark."""
         if self._mark is not None:
             chunk = self._mark + chunk
             if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
@@ -99,7 +100,7 @@ class Framer:
         return chunk
 
     def _take_lines(self, chunk: bytes) -> bytes:
-        """The lines that are whole now, without comments."""
+        """Return the lines that are complete now, without comments."""
         end = chunk.rfind(b"\n") + 1
         lines, rest = chunk[:end], chunk[end:]
         if lines and self._line:
@@ -115,7 +116,7 @@ class Framer:
         return lines
 
     def _cut(self, lines: bytes) -> bytes:
-        """The blocks that are whole now; the rest is kept."""
+        """Return the blocks that are complete now; keep the rest."""
         block = self._block
         if not block:
             lines = lines.lstrip(b"\n")
@@ -132,7 +133,7 @@ class Framer:
 
 
 def _until_too_large(whole: bytes, limit: int) -> bytes:
-    """The blocks before the first that is too large."""
+    """Return the blocks before the first that is too large."""
     start = 0
     while start < len(whole):
         end = whole.index(b"\n\n", start) + 1
@@ -145,7 +146,7 @@ def _until_too_large(whole: bytes, limit: int) -> bytes:
 
 
 def _clean(whole: bytes) -> bytes:
-    """Whole blocks as sseclient-py reads them right: valid UTF-8, none without data unless it is to be dropped."""
+    """Return blocks in the form that sseclient-py reads correctly: valid UTF-8, and no named block without data."""
     if not whole.isascii():
         whole = whole.decode("utf-8", "replace").encode()
     if whole.startswith(b"data:") and whole.count(b"\n\n") == whole.count(b"\n\ndata:") + 1:
@@ -166,15 +167,24 @@ def _clean_block(block: bytes) -> bytes:
 
 
 def decode(blocks: bytes) -> list[ServerSentEvent]:
-    """The events of a run of whole, clean blocks as :meth:`Framer.feed` returns them."""
+    """Return the events of a run of whole, clean blocks as :meth:`Framer.feed` returns them."""
     if not blocks:
         return []
     client = _client_class()(iter((blocks,)))
     return [ServerSentEvent(event.event, event.data) for event in client.events()]
 
 
+def json_object(data: str) -> dict[str, Any] | None:
+    """Return the JSON object in the data of an event, or None if it is not one."""
+    try:
+        payload = json.loads(data)
+    except (ValueError, RecursionError):  # not JSON, or nested too deeply
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
 def read_blocks(body: bytes, limit: int = MAX_EVENT_BYTES) -> list[ServerSentEvent]:
-    """The events of a whole recorded stream; an unterminated last block is none.
+    """Return the events of a recorded stream; an unterminated last block is dropped.
 
     Raises:
         EventTooLarge: a block exceeds the limit.

@@ -29,38 +29,38 @@ E = TypeVar("E")
 
 
 class _Stream(Generic[E]):
-    """What can be said of a stream in either colour."""
+    """The properties of a stream of either colour."""
 
-    def _known(self) -> Opened[E] | AsyncOpened[E] | None:
-        """What is open."""
+    def _find_open(self) -> Opened[E] | AsyncOpened[E] | None:
+        """Return the open stream, or None before it is opened."""
         raise NotImplementedError
 
     @property
     def headers(self) -> Headers:
         """The headers of the answer; there are none before an async stream is open."""
-        opened = self._known()
+        opened = self._find_open()
         return opened.response.headers if opened else Headers()
 
     @property
     def status_code(self) -> int:
         """The HTTP status of the answer; 0 before an async stream is open."""
-        opened = self._known()
+        opened = self._find_open()
         return opened.response.status if opened else 0
 
     @property
     def keepalives(self) -> int:
-        """How many keepalive comments have come."""
-        opened = self._known()
+        """Number of keepalive comments received."""
+        opened = self._find_open()
         return opened.reader.keepalives if opened else 0
 
     @property
     def closed(self) -> bool:
         """Whether the stream has ended, or has been closed."""
-        opened = self._known()
+        opened = self._find_open()
         return opened is not None and opened.progress.ended
 
     def __repr__(self) -> str:
-        opened = self._known()
+        opened = self._find_open()
         label = f"{opened.context.call.label}, " if opened else ""
         state = "closed" if self.closed else "open" if opened else "not opened yet"
         return f"<{type(self).__name__} {label}{state}>"
@@ -70,7 +70,7 @@ class EventStream(_Stream[E]):
     """A stream of events that is open: an iterator, a context manager, and for a chat its text and its result.
 
     ``with`` and :meth:`close` free the connection at once; a loop that is left in the middle frees it when the
-    stream itself is let go of. ::
+    stream object is garbage-collected. ::
 
         with client.chat_stream({"message": "Hello!"}, user_id="ada") as stream:
             for piece in stream.text():
@@ -80,7 +80,7 @@ class EventStream(_Stream[E]):
     def __init__(self, opened: Opened[E]) -> None:
         self._opened = opened
 
-    def _known(self) -> Opened[E]:
+    def _find_open(self) -> Opened[E]:
         return self._opened
 
     def __iter__(self) -> Iterator[E]:
@@ -130,7 +130,7 @@ class EventStream(_Stream[E]):
     @overload
     def result(self: EventStream[DeploymentEvent]) -> DeploymentResult: ...
     def result(self: EventStream[Any]) -> Any:
-        """Run to the end and return what it came to: the final message of a chat, or what has been deployed.
+        """Read to the end and return the result: the final message of a chat, or the deployed formation.
 
         Raises:
             TurnFailed: the turn failed, or ended without completing.
@@ -181,14 +181,14 @@ class AsyncEventStream(_Stream[E]):
         #: Whether it was closed before it was open.
         self._shut = False
 
-    def _known(self) -> AsyncOpened[E] | None:
+    def _find_open(self) -> AsyncOpened[E] | None:
         return self._opened
 
     def __await__(self) -> Generator[object, None, Self]:
         return self.__aenter__().__await__()
 
     async def _open(self) -> AsyncOpened[E]:
-        """What is open; it is opened first where that has not been tried."""
+        """Return the open stream; open it if that has not been tried."""
         if self._opened is None:
             if self._open_stream is None:
                 raise _not_open()
@@ -285,7 +285,7 @@ class AsyncEventStream(_Stream[E]):
 
 
 def _abandon(loop: asyncio.AbstractEventLoop, opened: AsyncOpened[Any]) -> None:
-    """End a stream that nobody holds any more."""
+    """End a stream whose object is gone."""
 
     def try_again(task: asyncio.Task[None]) -> None:
         # Where the program ends, asyncio.run() cancels this task too, even before it has begun.

@@ -6,13 +6,14 @@ has not been read yet, and turns every failure of its HTTP library into an error
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, TimeoutError
 from muxi.redact import redact_text
 from muxi.transport.bodies import Body
 from muxi.transport.headers import Headers
@@ -24,8 +25,10 @@ __all__ = [
     "BufferedResponse",
     "Request",
     "Response",
+    "ResponseHead",
     "Timeouts",
     "Transport",
+    "UnreadResponse",
     "refuse_wrong_colour",
     "replayed",
     "replayed_async",
@@ -36,7 +39,8 @@ __all__ = [
 class Timeouts:
     """How long a transport may take, in seconds; None is no bound.
 
-    ``read`` bounds the wait for the next bytes, ``total`` everything from connecting to the last byte.
+    ``connect`` bounds making a connection, over all addresses, proxies and handshakes; ``read`` the wait for the next
+    bytes; ``total`` everything from connecting to the last byte.
     """
 
     connect: float | None = None
@@ -44,6 +48,8 @@ class Timeouts:
     total: float | None = None
     #: The longest wait for the head of the answer; None is as ``read``.
     head: float | None = None
+    #: The longest wait for content once the head is there. Framing and empty compressed members are not content.
+    stall: float | None = None
 
 
 @dataclass
@@ -75,8 +81,15 @@ class Request:
         return f"Request({self.method} {redact_text(self.url)}, {self.headers!r})"
 
 
-class _ResponseHead:
-    """What both colours of response have in common."""
+class ResponseHead:
+    """Status, headers and HTTP version of an answer, of either colour.
+
+    Args:
+        status: the HTTP status.
+        headers: names and values.
+        reason: the phrase that came with the status.
+        http_version: such as ``1.1``.
+    """
 
     def __init__(
         self,
@@ -120,7 +133,7 @@ class _ResponseHead:
         return f"<{type(self).__name__} {self.status} {self.reason}>".replace(" >", ">")
 
 
-class Response(_ResponseHead, ABC):
+class Response(ResponseHead, ABC):
     """An answer whose body has not been read yet."""
 
     @abstractmethod
@@ -136,15 +149,23 @@ class Response(_ResponseHead, ABC):
     def close(self) -> None:
         """Free the connection at once, from any thread, also while another one waits in :meth:`chunks`."""
 
-    def read(self) -> bytes:
-        """The whole body."""
+    def read(self, within: float | None = None) -> bytes:
+        """The whole body.
+
+        Args:
+            within: the longest time that it may take, in seconds. A transport over a network bounds each wait by it;
+                here it is checked between two chunks.
+
+        Raises:
+            TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+        """
         try:
-            return b"".join(self.chunks())
+            return b"".join(self.chunks() if within is None else _bounded(self.chunks(), within))
         finally:
             self.close()
 
 
-class AsyncResponse(_ResponseHead, ABC):
+class AsyncResponse(ResponseHead, ABC):
     """An answer whose body has not been read yet, for async clients."""
 
     @abstractmethod
@@ -155,15 +176,37 @@ class AsyncResponse(_ResponseHead, ABC):
     async def close(self) -> None:
         """Free the connection at once."""
 
-    async def read(self) -> bytes:
-        """The whole body."""
+    async def read(self, within: float | None = None) -> bytes:
+        """As :meth:`Response.read`.
+
+        Raises:
+            TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+        """
+        deadline = None if within is None else time.monotonic() + within
+        content: list[bytes] = []
         try:
-            return b"".join([chunk async for chunk in self.chunks()])
+            async for chunk in self.chunks():
+                content.append(chunk)
+                if within is not None and deadline is not None and time.monotonic() > deadline:
+                    raise _too_slow(within)
+            return b"".join(content)
         finally:
             await self.close()
 
 
-class BufferedResponse(_ResponseHead):
+def _bounded(chunks: Iterator[bytes], within: float) -> Iterator[bytes]:
+    deadline = time.monotonic() + within
+    for chunk in chunks:
+        yield chunk
+        if time.monotonic() > deadline:
+            raise _too_slow(within)
+
+
+def _too_slow(within: float) -> TimeoutError:
+    return TimeoutError("TIMEOUT", f"the body of the answer was not complete within {within:g} s", bound="timeout")
+
+
+class BufferedResponse(ResponseHead):
     """An answer whose body is in memory: what plugins see, and what they return to answer by themselves.
 
     Args:
@@ -183,8 +226,10 @@ class BufferedResponse(_ResponseHead):
         self.content = content
 
 
+#: An answer of either colour whose body has not been read yet.
+UnreadResponse = Response | AsyncResponse
 #: An answer of either colour, or one that has been read.
-AnyResponse = BufferedResponse | Response | AsyncResponse
+AnyResponse = BufferedResponse | UnreadResponse
 
 
 class _Replayed(Response):

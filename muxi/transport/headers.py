@@ -104,12 +104,29 @@ class Headers:
         return f"Headers({list(shown)!r})"
 
 
-def _check_header(name: str, value: str) -> None:
-    if not _NAME(name):
+def _check_header(name: object, value: object) -> None:
+    if not isinstance(name, str) or not _NAME(name):
         raise ValidationError("INVALID_HEADER", f"{name!r} is not a header name")
+    if not isinstance(value, str):
+        raise _invalid(name, f"is a {type(value).__name__}, not a text")
     if _BREAKS_OUT(value):
-        raise ValidationError(
-            "INVALID_HEADER",
-            f"the value of the header {name} has a line break or a NUL in it",
-            details={"validation_errors": [{"field": name, "msg": "line breaks are not allowed in a header"}]},
-        )
+        raise _invalid(name, "has a line break or a NUL in it")
+    if not value.isascii() and not _is_encodable(value):
+        # Raised without a cause: UnicodeEncodeError holds the whole value, which may be a key.
+        raise _invalid(name, "has half of a surrogate pair in it, which UTF-8 cannot encode")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _invalid(name: str, problem: str) -> ValidationError:
+    return ValidationError(
+        "INVALID_HEADER",
+        f"the value of the header {name} {problem}",
+        details={"validation_errors": [{"field": name, "msg": problem}]},
+    )

@@ -1,31 +1,31 @@
-"""Transports that hold other transports: what they were given for each, and what they made of it."""
+"""The transports that a wrapping transport holds: what was given for each, and what was made of it."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from muxi.clock import Clock
 from muxi.registry import DEFAULT_TRANSPORT, TransportRegistry
-from muxi.transport import AsyncTransport, Transport
+from muxi.transport import AsyncTransport, Close, CloseSteps, Stepped, Transport
 from muxi.transport.contract import refuse_wrong_colour
 
-__all__ = ["DEFAULT_TRANSPORT", "AsyncChoice", "Choice", "Slot", "async_slot", "common_clock", "sync_slot"]
-
-#: What stands for a transport: a name, a function that makes one, or the transport itself.
-Choice: TypeAlias = str | Transport | Callable[[], Transport]
-AsyncChoice: TypeAlias = str | AsyncTransport | Callable[[], AsyncTransport]
+__all__ = ["DEFAULT_TRANSPORT", "Choice", "Slot", "Wrapping", "common_clock", "make_slot"]
 
 T = TypeVar("T", bound=Transport | AsyncTransport)
+
+#: What stands for a transport: a name, the transport itself, or a function that makes one.
+Choice: TypeAlias = "str | T | Callable[[], T]"
 
 
 class Slot(Generic[T]):
     """One transport, made when it is first needed unless it was given.
 
     Args:
-        make: makes the transport; asked again after :meth:`take`.
-        given: the transport, where it was given; it is then the giver's to close.
+        make: makes the transport; called again after :meth:`take`.
+        given: the transport, where it was given; whoever gave it closes it.
         shown: how it is called in messages.
     """
 
@@ -35,6 +35,7 @@ class Slot(Generic[T]):
         self._make = make
         self._made: T | None = None
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def get(self) -> T:
         """The transport.
@@ -44,42 +45,87 @@ class Slot(Generic[T]):
         """
         if self.given is not None:
             return self.given
-        with self._lock:
+        with self._own_lock():
             if self._made is None:
                 self._made = self._make()
             return self._made
 
     def take(self) -> T | None:
-        """What was made here and is to be closed now."""
-        with self._lock:
+        """Empty the slot; return the transport that was made here and is to be closed now."""
+        with self._own_lock():
             made, self._made = self._made, None
             return made
 
+    def _own_lock(self) -> threading.Lock:
+        # Making a transport imports libraries. A process that is forked meanwhile has a lock that nobody releases.
+        if self._pid != os.getpid():
+            self._lock, self._pid = threading.Lock(), os.getpid()
+        return self._lock
 
-def sync_slot(choice: Choice) -> Slot[Transport]:
+
+class Wrapping(Stepped[T]):
+    """A stepped transport that holds other transports: opens them when they are needed, and closes what it has opened.
+
+    ::
+
+        class Tagged(Wrapping[T]):
+            def __init__(self, transport: Choice[T] = "requests") -> None:
+                self.inner = self.slot(transport)
+
+            def steps(self, request: Request) -> SendSteps:
+                request.headers["X-Tag"] = "blue"
+                return (yield from Forward(self.inner.get(), request))
+    """
+
+    _slots: tuple[Slot[T], ...] = ()
+
+    def slot(self, choice: Choice[T]) -> Slot[T]:
+        """The slot for what a caller gave: a name, a function that makes a transport, or a transport.
+
+        Raises:
+            ConfigurationError: there is no transport of that name, or it is of the other colour.
+        """
+        made = make_slot(choice, cast("type[T]", self.colour))
+        self._slots = (*self._slots, made)
+        return made
+
+    def close_steps(self) -> CloseSteps:
+        """Close the transports that were made here, out of names and functions; each, also where one fails."""
+        failure: Exception | None = None
+        for slot in self._slots:
+            made = slot.take()
+            if made is not None:
+                try:
+                    yield from Close(made)
+                except Exception as error:
+                    failure = failure or error
+        if failure is not None:
+            raise failure
+
+
+def make_slot(choice: Choice[T], colour: type[T]) -> Slot[T]:
     """The slot for what a caller gave.
+
+    Args:
+        choice: a name, a function that makes a transport, or a transport.
+        colour: :class:`~muxi.transport.Transport` or :class:`~muxi.transport.AsyncTransport`.
 
     Raises:
         ConfigurationError: there is no transport of that name, or it is of the other colour.
     """
     registry = TransportRegistry()
-    if not _is_made_later(choice):
-        refuse_wrong_colour(choice, Transport)
-    if isinstance(choice, str):
-        registry.factory(choice, asynchronous=False)  # says so now if there is none
-    given = registry.make_sync(choice)[0] if isinstance(choice, Transport) else None
-    return Slot(lambda: registry.make_sync(choice)[0], given, _shown(choice))
+    asynchronous = issubclass(colour, AsyncTransport)
 
+    def make() -> T:
+        made, _ = registry.make_async(choice) if asynchronous else registry.make_sync(choice)
+        return cast(T, made)
 
-def async_slot(choice: AsyncChoice) -> Slot[AsyncTransport]:
-    """As :func:`sync_slot`, for async clients."""
-    registry = TransportRegistry()
     if not _is_made_later(choice):
-        refuse_wrong_colour(choice, AsyncTransport)
+        refuse_wrong_colour(choice, AsyncTransport if asynchronous else Transport)
     if isinstance(choice, str):
-        registry.factory(choice, asynchronous=True)
-    given = registry.make_async(choice)[0] if isinstance(choice, AsyncTransport) else None
-    return Slot(lambda: registry.make_async(choice)[0], given, _shown(choice))
+        registry.factory(choice, asynchronous=asynchronous)  # an unknown name is an error now, not at the first request
+    given = make() if isinstance(choice, Transport | AsyncTransport) else None
+    return Slot(make, given, _describe(choice))
 
 
 def common_clock(transports: Iterable[Transport | AsyncTransport | None]) -> Clock | None:
@@ -93,7 +139,7 @@ def _is_made_later(choice: object) -> bool:
     return isinstance(choice, str) or (callable(choice) and not isinstance(choice, Transport | AsyncTransport))
 
 
-def _shown(choice: object) -> str:
+def _describe(choice: object) -> str:
     if isinstance(choice, str):
         return choice
     if isinstance(choice, Transport | AsyncTransport):

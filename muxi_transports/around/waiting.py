@@ -1,80 +1,94 @@
-"""Keeping a pause within the bounds of one request, in either colour, and leaving it when the reader leaves."""
+"""Pauses as steps of a transport: kept on its clock, bounded by the request, ended early where it is closed."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import Iterable
 
 from muxi.clock import Clock, SystemClock
-from muxi_transports.memory.patience import Patience
-from muxi_transports.memory.world import Pause
+from muxi.errors import ConnectionError
+from muxi.transport import CloseSteps, Step, Timeouts
+from muxi_transports.around.patience import Patience
+from muxi_transports.around.pause import Pause
 
-__all__ = ["AsyncWaiter", "Waiter", "finished"]
+__all__ = ["KeepPause", "Waiter"]
 
 
 class Waiter:
-    """Keeps pauses within the bounds of one request, and leaves them when it is told to."""
+    """Makes steps of the pauses of one request.
 
-    def __init__(self, clock: Clock, patience: Patience) -> None:
-        self._clock = clock
-        self.patience: Patience = patience
-        self.left: threading.Event = threading.Event()
+    Args:
+        timeouts: the bounds of the request, from now on.
+        clock: the clock of the pauses.
+    """
 
-    def wait(self, pause: Pause) -> None:
-        """Wait; returns early once :attr:`left` is set.
+    def __init__(self, timeouts: Timeouts, clock: Clock) -> None:
+        self.clock: Clock = clock
+        self.patience: Patience = Patience(timeouts, clock)
 
-        Raises:
-            TimeoutError: patience runs out before the pause is over.
-        """
-        wait = self.patience.wait(pause.seconds)
-        if isinstance(self._clock, SystemClock):
+    def keep(self, pause: Pause) -> KeepPause:
+        """The step that keeps a pause."""
+        return KeepPause(self, pause.seconds)
+
+    def keep_all(self, pauses: Iterable[Pause]) -> CloseSteps:
+        """The steps that keep pauses one after the other, each when it is there."""
+        for pause in pauses:
+            yield from self.keep(pause)
+
+
+class KeepPause(Step[None]):
+    """Wait for some seconds on a clock.
+
+    Args:
+        waiter: the waiter of the request.
+        seconds: how long.
+
+    Raises:
+        TimeoutError: a bound of the request passes before.
+        ConnectionError: the response or the transport was closed meanwhile.
+    """
+
+    def __init__(self, waiter: Waiter, seconds: float) -> None:
+        self._waiter = waiter
+        self._seconds = seconds
+        self._interrupted = threading.Event()
+        self._sleeper: asyncio.Task[None] | None = None
+
+    def do(self) -> None:
+        clock = self._waiter.clock
+        wait = self._waiter.patience.wait(self._seconds)
+        if isinstance(clock, SystemClock):
             # The one clock whose sleep can be cut short.
-            self.left.wait(wait.seconds)
+            self._interrupted.wait(wait.seconds)
         else:
-            self._clock.sleep(wait.seconds)
-        if wait.error and not self.left.is_set():
-            raise wait.error
+            clock.sleep(wait.seconds)
+        self._end(wait.error)
 
+    async def do_async(self) -> None:
+        wait = self._waiter.patience.wait(self._seconds)
+        if not self._interrupted.is_set():
+            sleeper = self._sleeper = asyncio.ensure_future(_sleep(self._waiter.clock, wait.seconds))
+            try:
+                await asyncio.wait({sleeper})
+            finally:
+                self._sleeper = None
+                sleeper.cancel()
+            if not sleeper.cancelled():
+                sleeper.result()
+        self._end(wait.error)
 
-class AsyncWaiter:
-    """As :class:`Waiter`, in an event loop."""
+    def _end(self, error: Exception | None) -> None:
+        if self._interrupted.is_set():
+            raise ConnectionError("CONNECTION_LOST", "the connection broke: the transport was closed")
+        if error is not None:
+            raise error
 
-    def __init__(self, clock: Clock, patience: Patience) -> None:
-        self._clock = clock
-        self.patience: Patience = patience
-        #: Whether the reader has left.
-        self.has_left: bool = False
-        self._sleeper: asyncio.Future[None] | None = None
-
-    async def wait(self, pause: Pause) -> None:
-        """As :meth:`Waiter.wait`."""
-        wait = self.patience.wait(pause.seconds)
-        self._sleeper = asyncio.ensure_future(_sleep(self._clock, wait.seconds))
-        try:
-            await self._sleeper
-        except asyncio.CancelledError:
-            if not self.has_left:
-                raise
-            return
-        finally:
-            self._sleeper = None
-        if wait.error:
-            raise wait.error
-
-    def leave(self) -> None:
-        """End the wait."""
-        self.has_left = True
+    def interrupt(self) -> None:
+        self._interrupted.set()
         if self._sleeper is not None:
             self._sleeper.cancel()
 
 
 async def _sleep(clock: Clock, seconds: float) -> None:
     await clock.sleep_async(seconds)
-
-
-async def finished(pieces: AsyncIterator[bytes]) -> None:
-    """End an iteration that may have been left in the middle; the collector would do it in a loop that is gone."""
-    close = getattr(pieces, "aclose", None)
-    if close is not None:
-        await close()

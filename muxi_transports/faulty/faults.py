@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
 from muxi.transport import BufferedResponse, Headers, Request
-from muxi_transports.memory.world import Pause
+from muxi_transports.around.pause import Pause
 
 __all__ = [
     "BadTls",

@@ -11,7 +11,6 @@ The same world is served over real HTTP by :func:`serve`.
 from __future__ import annotations
 
 from muxi_transports.memory.asgi import WorldApp
-from muxi_transports.memory.async_transport import AsyncMemoryTransport
 from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.formation.agents import (
     Agent,
@@ -44,7 +43,7 @@ from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer, ServerDefect
 from muxi_transports.memory.serving import Served, serve
 from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest
-from muxi_transports.memory.transport import MemoryTransport
+from muxi_transports.memory.transport import AsyncMemoryTransport, MemoryTransport
 from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = [

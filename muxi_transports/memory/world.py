@@ -14,20 +14,10 @@ from typing import Protocol, TypeAlias
 
 from muxi.clock import Clock
 from muxi.transport import Request
+from muxi_transports.around.pause import Pause
 from muxi_transports.memory.signal import Signal
 
 __all__ = ["Answer", "AnswerBody", "AnswerStream", "Exchange", "Idle", "Pause", "World", "start_stream"]
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A wait on the world's clock, which is the front's to keep.
-
-    Args:
-        seconds: how long; zero is allowed.
-    """
-
-    seconds: float
 
 
 @dataclass(frozen=True)

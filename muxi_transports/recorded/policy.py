@@ -81,4 +81,4 @@ class Policy:
 
     def playback(self, exchange: Exchange, request: Request, clock: Clock | None) -> Playback:
         """An exchange, about to be played."""
-        return Playback(exchange, self.cassette, self.speed, request.timeouts, clock or SystemClock())
+        return Playback(exchange, self.cassette, self.speed, request, clock or SystemClock())

@@ -165,7 +165,7 @@ def test_files_that_are_not_ours_are_reported_before_they_are_used(
 
 def test_files_that_are_gone_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "muxi", types.ModuleType("muxi"))
-    assert "files of the package 'muxi' are missing" in (cli.damage() or "")
+    assert "files of the package 'muxi' are missing" in (cli.find_damage() or "")
 
 
 @pytest.mark.slow

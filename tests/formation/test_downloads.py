@@ -13,7 +13,7 @@ from muxi.clock import ManualClock
 from muxi.errors import ConnectionError, NotFoundError, ServerError, TimeoutError, ValidationError
 from muxi.exchange.download import describe
 from muxi.transport import BufferedResponse, Headers, Request
-from tests.core.answers import AsyncColour, Colour, Playback, failure
+from tests.answers import AsyncColour, Colour, Playback, failure
 from tests.scripted import HOLD, PATIENCE, Script, ScriptedAsyncTransport, ScriptedTransport, Step
 
 PIECES = (b"artifact ", b"body ", b"line 1")

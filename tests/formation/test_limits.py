@@ -10,7 +10,7 @@ from muxi.call import Limit
 from muxi.errors import ValidationError
 from muxi.exchange.outgoing import check_limits
 from muxi.operations.limits import Choice, Range
-from tests.core.answers import Colour, Playback, answer
+from tests.answers import Colour, Playback, answer
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("get_memories", {"user_id": "u", "limit": 0}, "query.limit"),

@@ -14,7 +14,7 @@ import pytest
 from muxi import FormationClient, meta
 from muxi.clock import ManualClock
 from muxi.errors import ConflictError, MuxiError, NotFoundError, ServerError, ValidationError
-from tests.core.answers import Colour, Playback, answer, died, failure, flat
+from tests.answers import Colour, Playback, answer, died, failure, flat
 from tests.formation.methods import endpoints
 
 #: The methods of the official SDK, and what they take by position.

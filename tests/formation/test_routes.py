@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from inspect import getdoc
 
-from muxi.call import Repeat, StreamCall
+from muxi.call import Repeat
 from muxi.client.endpoints import stream
 from muxi.exchange.repeat import REPEATS, repeat_of
+from muxi.streaming.call import StreamCall
 from tests.formation.methods import calls, endpoints
 from tests.formation.routes import PAGES, Route
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from muxi.errors import JobFailed, NotFoundError, ResultForgotten, TimeoutError, ValidationError
-from tests.core.answers import Colour, Playback, answer, failure, flat
+from tests.answers import Colour, Playback, answer, failure, flat
 
 #: A method, what it is called with, the route it looks at, and the status that is not an end.
 WAITS: list[tuple[str, tuple[Any, ...], str, str]] = [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from muxi import ConfigurationError, MuxiError, RateLimitError
 from muxi.plugins import Retry, RetryBudget
 from muxi.plugins.retry import backoff
-from tests.core.answers import Colour, Playback, answer, failure, refused
+from tests.answers import Colour, Playback, answer, failure, refused
 
 
 class Highest(random.Random):

@@ -37,7 +37,7 @@ from muxi_transports.recorded import (
     RecordedTransport,
     UnrecordedRequest,
 )
-from tests.core.answers import AsyncColour, Colour, Playback, answer, died, failure, plain, refused, timed_out
+from tests.answers import AsyncColour, Colour, Playback, answer, died, failure, plain, refused, timed_out
 
 
 def world(clock: ManualClock | None = None) -> EmbeddedFormation:

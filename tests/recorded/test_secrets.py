@@ -23,7 +23,7 @@ from muxi_transports.recorded import (
     Scrubber,
 )
 from muxi_transports.recorded.literals import literals_of
-from tests.core.answers import (
+from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
     KEY_ID,

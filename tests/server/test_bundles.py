@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import pickle
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -159,8 +160,9 @@ REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
     ({"bot/formation.afs": "id: my-bot-\ndescription: x"}, "id", "lower-case"),
     ({"bot/formation.afs": "id: metrics\ndescription: x"}, "id", "reserved"),
     ({"bot/formation.afs": "id: [a]\ndescription: x"}, "id", "cannot be read here; give formation_id="),
-    ({"bot/formation.afs": "id: my-bot\nversion: &v 1\ndescription: x"}, "version", "give version="),
-    ({"bot/formation.afs": "- a\n"}, "id", "give formation_id= and version="),
+    ({"bot/formation.afs": "id: my-bot\nversion: {a: 1}\ndescription: x"}, "version", "give version="),
+    ({"bot/formation.afs": "- a\n"}, "id", "bot/formation.afs cannot be read: it is not a mapping"),
+    ({"bot/formation.afs": "id: my-bot\na: 'x"}, "id", "it is not YAML: line 2, column 6"),
     ({"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n"}, "secrets", "uses secrets (OPENAI), and secrets.enc"),
     (
         {"bot/formation.afs": AFS + "# ${{ secrets.A }} ${{ secrets.B }} ${{ secrets.A }}", "bot/secrets.enc": "x"},
@@ -223,7 +225,7 @@ def test_what_is_given_must_be_what_the_file_says(bundle: Path) -> None:
 
 
 def test_what_cannot_be_read_here_is_left_to_the_server() -> None:
-    for text in ("id: &x my-bot\nversion: !!str 1\ndescription: *x\n", "{id: my-bot, description: x}"):
+    for text in ("id: [my-bot]\nversion: {a: 1}\ndescription: x\n", "{id: my-bot, description:"):
         prepared = prepare(archive({"b/formation.afs": text}), formation_id="my-bot", version="1")
         assert prepared.identity == Identity("my-bot", "1")
 
@@ -241,6 +243,15 @@ def test_what_cannot_be_read_here_is_left_to_the_server() -> None:
 )
 def test_what_the_server_takes_is_taken(files: dict[str, str | bytes], identity: tuple[str, str]) -> None:
     assert prepare(archive(files)).identity == identity
+
+
+def test_without_pyyaml_plain_lines_are_sent_and_the_rest_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert prepare(archive({"b/formation.afs": AFS})).identity == Identity("my-bot", "1.2.0")
+    assert prepare(archive({"b/formation.afs": "id: my-bot\n"})).identity == Identity("my-bot", "1.0.0")
+    flow = archive({"b/formation.afs": "{id: my-bot, description: x}"})
+    assert problem(flow)[1].endswith("give formation_id=, or pip install 'muxi-client[bundles]'")
+    assert prepare(flow, formation_id="my-bot").identity == Identity("my-bot", "1.0.0")
 
 
 # -- what travels of a folder ------------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ import pytest
 from muxi import AsyncFormationClient, FormationClient
 from muxi.call import Call
 from muxi.clock import ManualClock
-from muxi.config import Address
-from muxi.context import Context, Options
+from muxi.config import Address, CallOptions
+from muxi.context import Context
 from muxi.errors import StreamInterrupted, TurnFailed
 from muxi.streaming.chat import ChatReader, FrameReader
 from muxi.streaming.progress import Opened
@@ -122,7 +122,7 @@ CONTEXT = Context(
     call=Call("POST", "/chat"),
     address=Address("http://localhost"),
     url="http://localhost/chat",
-    options=Options(timeout=30, connect_timeout=10, max_retries=0),
+    options=CallOptions(timeout=30, connect_timeout=10, max_retries=0),
     clock=ManualClock(),
 )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.memory.formation.definition.formation import FormationDefinition
 from muxi_transports.memory.formation.definition.parts import (
     AgentDefinition,
@@ -99,7 +99,7 @@ def _yaml(file: Path) -> object:
     try:
         return load_yaml(file.read_text(encoding="utf-8"))
     except ImportError:
-        raise ConfigurationError("formation files need PyYAML: pip install 'muxi-client[test]'") from None
+        raise MissingExtraError("formation files need PyYAML: pip install 'muxi-client[test]'") from None
     except (BadYaml, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} is no YAML: {error}") from None
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 from muxi_transports.memory.yaml_text import BadYaml, load_yaml
 
 __all__ = ["BadFrontMatter", "MissingData", "TriggerRouting", "TriggerTemplate"]
@@ -129,6 +129,6 @@ def _read_yaml(text: str) -> Any:
     try:
         return load_yaml(text)
     except ImportError:
-        raise ConfigurationError("a trigger with front matter needs PyYAML: pip install 'muxi-client[test]'") from None
+        raise MissingExtraError("a trigger with front matter needs PyYAML: pip install 'muxi-client[test]'") from None
     except BadYaml as error:
         raise BadFrontMatter(f"invalid YAML in trigger frontmatter: {error}") from None
