@@ -13,6 +13,7 @@ from muxi.call import Call, Item
 from muxi.clock import Clock
 from muxi.config import Address, CallOptions
 from muxi.context import Context
+from muxi.exchange.closing import Closing
 from muxi.exchange.fresh import FreshRequests
 from muxi.hooks import Await, Hooks
 from muxi.schemas import SchemaRegistry
@@ -81,6 +82,7 @@ class ExchangeSettings(NamedTuple):
     schemas: SchemaRegistry
     clock: Clock
     fresh: FreshRequests
+    closing: Closing
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from muxi.call import Key
 from muxi.config import Secret
 from muxi.context import Context, Outcome
 from muxi.errors import AuthenticationError, ConfigurationError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.transport import Request
@@ -43,6 +44,7 @@ class SignatureAuth:
         self._secret = KeySource("secret_key", secret_key, asynchronous=asynchronous)
         self._skew = 0.0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     @hookimpl(trylast=True)
     def muxi_prepare_request(self, request: Request, context: Context) -> Coroutine[Any, Any, None] | None:
