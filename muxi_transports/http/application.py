@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import NamedTuple
 
-from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
 from muxi.transport import BytesBody, Request
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.http.wire import Origin, parse_origin, split_url
+from muxi_transports.http.wire import Origin, check_method, parse_origin, split_url
 
 __all__ = ["LIMIT", "WHERE", "Seen", "begin", "failure_of", "log_late", "seen"]
 
@@ -22,7 +20,6 @@ LIMIT = 64 * 1024
 
 logger: logging.Logger = logging.getLogger("muxi.transports")
 
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _FRAMING = ("content-length", "transfer-encoding")
 
 
@@ -47,8 +44,7 @@ def seen(request: Request) -> Seen:
     """
     base, target = split_url(request.url)
     origin = parse_origin(base)
-    if not _METHOD(request.method):
-        raise ConfigurationError(f"{request.method!r} is not an HTTP method")
+    check_method(request.method)
     path, _, query = target.partition("?")
     body = request.body
     headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _FRAMING]
