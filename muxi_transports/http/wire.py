@@ -46,6 +46,10 @@ class Origin(NamedTuple):
     #: The path of the Unix socket that it leads to, in place of host and port.
     socket: str | None = None
 
+    def __repr__(self) -> str:
+        # Without the credentials: an origin is a local variable of frames that fail.
+        return f"Origin({self.scheme}, {self.where})"
+
     @property
     def where(self) -> str:
         """Host and port, or the socket, for messages."""
