@@ -20,7 +20,7 @@ from muxi import (
     TimeoutError,
 )
 from muxi.errors import ConfigurationError, ValidationError
-from muxi.transport import BytesBody, FileBody, IterableBody, Request, Timeouts
+from muxi.transport import BytesBody, FileBody, IterableBody, Request, Response, Timeouts
 from muxi_transports.faulty import AsyncFaultyTransport, Faults, FaultyTransport, ResetAnswer
 from muxi_transports.memory import (
     AsyncMemoryTransport,
@@ -476,3 +476,19 @@ def test_a_large_binary_answer_takes_no_longer_than_it_takes_to_encode(path: Pat
     response = Cassette(path).exchanges[0].response
     assert response is not None
     assert response.content == content
+
+
+def test_a_stream_may_be_dropped_while_another_exchange_is_written(path: Path) -> None:
+    """As a finalizer does, in the thread that writes."""
+    left: list[Response] = []
+
+    def drop(text: str) -> str:
+        while left:
+            left.pop().close()
+        return text
+
+    transport = RecordedTransport(Cassette(path, scrub=Scrubber(functions=(drop,))), MemoryTransport, "all")
+    dropped, read = (transport.send(Request("GET", "http://h/v1/health")) for _ in range(2))
+    left.append(dropped)
+    read.read()
+    assert [bool(one.response and one.response.ended) for one in Cassette(path).exchanges] == [False, True]
