@@ -128,9 +128,13 @@ class _SyncBase(BaseClient):
 
     def _finish_dropped_streams(self) -> None:
         """Call ``muxi_call_finished`` for streams that were garbage-collected before their end."""
+        finishers = []
         with suppress(IndexError):  # another thread may take the last
             while True:
-                self._core.dropped_streams.popleft()()
+                finishers.append(self._core.dropped_streams.popleft())
+        # All are taken first: each makes exchanges, which must not come here again for the next.
+        for finish_stream in finishers:
+            finish_stream()
 
     def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], ExchangeResult[E]]:
         answer = self._exchange(call)
