@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from hypothesis import settings
 from muxi import ManualClock
 from tests.answers import AsyncColour, Colour
 from tests.hello import Diary
+from tests.requirements import REQUIRE_ALL
 
 if TYPE_CHECKING:
     from tests.scripted import Side
@@ -53,6 +54,17 @@ class Capture(NamedTuple):
     pieces: list[bytes]
     #: Whether the recording was stopped before the end.
     stopped: bool
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything must run (``MUXI_REQUIRE_ALL=1``), a test that is skipped has failed."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: MUXI_REQUIRE_ALL=1 allows no skipped test. {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 ``muxi-repeats``: how each operation bears repetition. ``muxi-errors``: which status becomes which error.
 ``muxi-settings``: the settings of a client with their defaults and variables. ``muxi-hooks``: every hook.
 ``muxi-defects``: what an embedded formation can be told to do wrong.
+``muxi-http1``: the rules of one part of an HTTP/1.1 answer.
 ``muxi-rest``: the public names that the page does not document otherwise.
 """
 
@@ -24,6 +25,7 @@ from muxi import config, errors, hookspecs
 from muxi.call import Repeat
 from muxi.exchange.repeat import REPEATS
 from muxi.streaming.chat import ChatReader
+from muxi_transports.http1 import RULES
 from muxi_transports.memory import Defect
 
 #: The variables that supply settings; a test of the configuration holds them to what is read.
@@ -131,6 +133,19 @@ class DefectsTable(Table):
             yield f"``{defect.value}``", comments[defect.name]
 
 
+class Http1Rules(Table):
+    """The rules of one part of an HTTP/1.1 answer."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def rows(self) -> Iterable[Sequence[str]]:
+        yield "received", "decision", "RFC", "reason"
+        for rule in RULES:
+            if rule.part == self.arguments[0]:
+                yield rule.received, rule.decision, rule.section, rule.why
+
+
 class Rest(SphinxDirective):
     """Whatever of the public names the page does not mention otherwise."""
 
@@ -186,6 +201,7 @@ def setup(app: Sphinx) -> dict[str, object]:
         ("muxi-settings", SettingsTable),
         ("muxi-hooks", HooksTable),
         ("muxi-defects", DefectsTable),
+        ("muxi-http1", Http1Rules),
         ("muxi-rest", Rest),
     ):
         app.add_directive(name, directive)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from muxi.call import Call, Key, Repeat
 from muxi.context import Context, Outcome
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi.exchange.repeat import repeat_of
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
@@ -21,7 +21,7 @@ from muxi.transport import AsyncResponse, BufferedResponse, Headers, Request, Re
 try:
     import cachetools
 except ImportError as _missing:
-    raise ConfigurationError(
+    raise MissingExtraError(
         f"the response cache needs cachetools, which cannot be imported ({_missing}): pip install 'muxi-client[cache]'"
     ) from _missing
 

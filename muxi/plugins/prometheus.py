@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from muxi.call import Call
 from muxi.context import Context, Outcome
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_name, check_number
 from muxi.plugins.lease import Lease
@@ -18,7 +18,7 @@ from muxi.transport import AsyncResponse, BufferedResponse, Response
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 except ImportError as _missing:
-    raise ConfigurationError(
+    raise MissingExtraError(
         f"metrics need prometheus-client, which cannot be imported ({_missing}): pip install 'muxi-client[prometheus]'"
     ) from _missing
 

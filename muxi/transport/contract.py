@@ -6,13 +6,15 @@ has not been read yet, and turns every failure of its HTTP library into an error
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timezone
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, TimeoutError
 from muxi.redact import redact_text
 from muxi.transport.bodies import Body
 from muxi.transport.headers import Headers
@@ -38,7 +40,8 @@ __all__ = [
 class Timeouts:
     """How long a transport may take, in seconds; None is no bound.
 
-    ``read`` bounds the wait for the next bytes, ``total`` everything from connecting to the last byte.
+    ``connect`` bounds making a connection, over all addresses, proxies and handshakes; ``read`` the wait for the next
+    bytes; ``total`` everything from connecting to the last byte.
     """
 
     connect: float | None = None
@@ -46,6 +49,8 @@ class Timeouts:
     total: float | None = None
     #: The longest wait for the head of the answer; None is as ``read``.
     head: float | None = None
+    #: The longest wait for content once the head is there. Framing and empty compressed members are not content.
+    stall: float | None = None
 
 
 @dataclass
@@ -77,6 +82,10 @@ class Request:
         return f"Request({self.method} {redact_text(self.url)}, {self.headers!r})"
 
 
+#: The longest wait that ``Retry-After`` can ask for, in seconds (some 30 years): infinity is no number to wait for.
+_LONGEST_WAIT = 1e9
+
+
 class ResponseHead:
     """Status, headers and HTTP version of an answer, of either colour.
 
@@ -106,7 +115,10 @@ class ResponseHead:
         return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
     def retry_after(self, now: float) -> float | None:
-        """Seconds that ``Retry-After`` asks for (RFC 9110: a number or a date), or None.
+        """Seconds that ``Retry-After`` asks for, or None.
+
+        RFC 9110, section 10.2.3, has digits or a date; a fraction, which some gateways send, is taken too. A sign, an
+        exponent, ``inf`` and the like are not.
 
         Args:
             now: seconds since the Unix epoch.
@@ -114,16 +126,17 @@ class ResponseHead:
         value = (self.headers.get("retry-after") or "").strip()
         if not value:
             return None
-        try:
-            seconds = float(value)
-        except ValueError:
-            from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+        if value.isascii() and value.replace(".", "", 1).isdigit():
+            return min(float(value), _LONGEST_WAIT)  # int() refuses thousands of digits, float() gives infinity
+        from email.utils import parsedate_to_datetime  # slow to load and rarely needed
 
-            try:
-                seconds = parsedate_to_datetime(value).timestamp() - now
-            except ValueError:
-                return None
-        return max(0.0, seconds) if seconds < float("inf") else None
+        try:
+            at = parsedate_to_datetime(value)
+            # A date without a zone is in GMT (RFC 9110, section 5.6.7), and not the machine's local time.
+            seconds = (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp() - now
+        except (ValueError, OverflowError, TypeError, IndexError):
+            return None
+        return max(0.0, seconds)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.reason}>".replace(" >", ">")
@@ -145,10 +158,18 @@ class Response(ResponseHead, ABC):
     def close(self) -> None:
         """Free the connection at once, from any thread, also while another one waits in :meth:`chunks`."""
 
-    def read(self) -> bytes:
-        """The whole body."""
+    def read(self, within: float | None = None) -> bytes:
+        """The whole body.
+
+        Args:
+            within: the longest time that it may take, in seconds. A transport over a network bounds each wait by it;
+                here it is checked between two chunks.
+
+        Raises:
+            TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+        """
         try:
-            return b"".join(self.chunks())
+            return b"".join(self.chunks() if within is None else _bounded(self.chunks(), within))
         finally:
             self.close()
 
@@ -164,12 +185,34 @@ class AsyncResponse(ResponseHead, ABC):
     async def close(self) -> None:
         """Free the connection at once."""
 
-    async def read(self) -> bytes:
-        """The whole body."""
+    async def read(self, within: float | None = None) -> bytes:
+        """As :meth:`Response.read`.
+
+        Raises:
+            TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+        """
+        deadline = None if within is None else time.monotonic() + within
+        content: list[bytes] = []
         try:
-            return b"".join([chunk async for chunk in self.chunks()])
+            async for chunk in self.chunks():
+                content.append(chunk)
+                if within is not None and deadline is not None and time.monotonic() > deadline:
+                    raise _too_slow(within)
+            return b"".join(content)
         finally:
             await self.close()
+
+
+def _bounded(chunks: Iterator[bytes], within: float) -> Iterator[bytes]:
+    deadline = time.monotonic() + within
+    for chunk in chunks:
+        yield chunk
+        if time.monotonic() > deadline:
+            raise _too_slow(within)
+
+
+def _too_slow(within: float) -> TimeoutError:
+    return TimeoutError("TIMEOUT", f"the body of the answer was not complete within {within:g} s", bound="timeout")
 
 
 class BufferedResponse(ResponseHead):

@@ -39,7 +39,10 @@ class Attempt:
     """
 
     __slots__ = (
+        "_connect_deadline",
+        "_content_deadline",
         "_head_deadline",
+        "_within",
         "body",
         "body_error",
         "connected",
@@ -58,20 +61,24 @@ class Attempt:
         self.body: Body | None = request.body
         self.timeouts: Timeouts = request.timeouts
         total = self.timeouts.total
-        #: The hour by ``time.monotonic`` at which ``timeouts.total`` has passed.
+        #: Deadline of the attempt on ``time.monotonic()``, or None.
         self.deadline: float | None = None if total is None else time.monotonic() + total
+        #: The seconds between the beginning and that deadline.
+        self._within: float | None = total
         #: Whether there was a connection, so that something can have been received.
         self.connected: bool = False
         #: Whether the request is out and the head of its answer is not there yet.
         self.headless: bool = False
+        self._connect_deadline: float | None = None
         self._head_deadline: float | None = None
+        self._content_deadline: float | None = None
         self.proxy: str | None = proxy
         self.trust: str = trust
         #: Whether it waits for one of the pool's connections to become free.
         self.queued: bool = False
         #: What the body raised while it was being sent.
         self.body_error: BaseException | None = None
-        #: Who closed the answer before its end: the ``caller`` of close(), or the ``transport`` when it was closed.
+        #: ``caller`` or ``transport``: whose close() ended the answer early.
         self.ended_by: str | None = None
 
     def next_wait(self) -> float | None:
@@ -80,21 +87,67 @@ class Attempt:
         Raises:
             builtins.TimeoutError: ``timeouts.total`` has passed.
         """
+        if not self.connected and self._connect_deadline is not None:
+            return self._until(self._connect_deadline)
+        if self.headless and self._head_deadline is not None:
+            return self._until(self._head_deadline)
         wait = self.timeouts.read
-        head_deadline = self._head_deadline if self.headless else None
-        if head_deadline is not None:
-            wait = head_deadline - time.monotonic()
-        if self.deadline is not None:
-            left = self.deadline - time.monotonic()
-            wait = left if wait is None or left < wait else wait
-        elif head_deadline is None:
+        first = self.deadline
+        content = self._content_deadline
+        if content is not None and (first is None or content < first):
+            first = content
+        if first is None:
             return wait
-        if wait is not None and wait <= 0:
+        left = first - time.monotonic()
+        if left <= 0:
             raise builtins.TimeoutError("timed out")
-        return wait
+        return left if wait is None or left < wait else wait
+
+    def _until(self, phase: float) -> float:
+        """Seconds until the deadline of a phase, or that of the attempt."""
+        left = (phase if self.deadline is None or phase < self.deadline else self.deadline) - time.monotonic()
+        if left <= 0:
+            raise builtins.TimeoutError("timed out")
+        return left
+
+    def begin_connecting(self) -> None:
+        """Note that a connection is made from here on: ``timeouts.connect`` bounds all of it."""
+        if self.timeouts.connect is not None:
+            self._connect_deadline = time.monotonic() + self.timeouts.connect
+
+    def await_content(self) -> None:
+        """Note that the reader waits for content from here on: ``timeouts.stall`` bounds it."""
+        if self.timeouts.stall is not None:
+            self._content_deadline = time.monotonic() + self.timeouts.stall
+
+    @property
+    def next_deadline(self) -> float | None:
+        """The deadline of the present wait on ``time.monotonic()``, or None."""
+        phase = self._head_deadline if self.headless else self._content_deadline
+        if phase is None or (self.deadline is not None and self.deadline < phase):
+            return self.deadline
+        return phase
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until that deadline."""
+        deadline = self.next_deadline
+        return None if deadline is None else deadline - time.monotonic()
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether that deadline has passed, or will within the rounding of a timer."""
+        left = self.time_left
+        return left is not None and left <= _ROUNDING
+
+    def finish_within(self, seconds: float) -> None:
+        """Bound what is left of the answer."""
+        deadline = time.monotonic() + seconds
+        if self.deadline is None or deadline < self.deadline:
+            self.deadline, self._within = deadline, seconds
 
     def await_head(self) -> None:
-        """Note that the request is out: from now on ``timeouts.head`` runs."""
+        """Note that the request is out: ``timeouts.head`` bounds the wait for the head from here on."""
         self.headless = True
         if self.timeouts.head is not None:
             self._head_deadline = time.monotonic() + self.timeouts.head
@@ -103,6 +156,8 @@ class Attempt:
     def time_to_connect(self) -> float | None:
         """How long making a connection may take: no longer than what is left of the whole attempt."""
         connect = self.timeouts.connect
+        if self._connect_deadline is not None:
+            connect = max(self._connect_deadline - time.monotonic(), _ROUNDING)
         if self.deadline is None:
             return connect
         left = max(self.deadline - time.monotonic(), _ROUNDING)
@@ -148,13 +203,17 @@ class Attempt:
 
     # -- failures ----------------------------------------------------------------------------------------------
 
+    def closed_by_transport(self) -> ConnectionError:
+        """The error for whoever still waits when the transport is closed."""
+        return self.failed("the transport was closed", code="CONNECTION_LOST")
+
     def timed_out(self) -> MuxiError:
         """The error for a wait that was too long: the bound that it broke."""
         timeouts, where = self.timeouts, self._where_with_proxy()
         if self.deadline is not None and time.monotonic() >= self.deadline - _ROUNDING:
             return TimeoutError(
                 "TIMEOUT",
-                f"{where} did not answer completely within {timeouts.total:g} s",
+                f"{where} did not answer completely within {self._within or 0:g} s",
                 bound="timeout",
                 connected=self.connected,
             )
@@ -173,6 +232,9 @@ class Attempt:
         if self.headless and timeouts.head is not None:
             message = f"{where} did not begin to answer within {timeouts.head:g} s"
             return TimeoutError("READ_TIMEOUT", message, bound="head")
+        if self._content_deadline is not None and time.monotonic() >= self._content_deadline - _ROUNDING:
+            message = f"{where} sent nothing but framing for {timeouts.stall or 0:g} s"
+            return TimeoutError("READ_TIMEOUT", message, bound="stall")
         if timeouts.read is None:
             return self.failed("the system gave up waiting for the peer")
         return TimeoutError("READ_TIMEOUT", f"nothing came from {where} for {timeouts.read:g} s", bound="read")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from muxi.errors import ConfigurationError
@@ -18,6 +18,12 @@ __all__ = ["Proxy", "check_proxies", "parse_proxy", "proxy_for"]
 
 _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _KEYS = ("http", "https", "all")
+
+_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Entries of NO_PROXY: a host with a port, and IPv6 in brackets with or without the length of a network's prefix.
+_WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):(\d+)")
+_BRACKETED = re.compile(r"\[([^\]]*)\](/\d+)?")
 
 
 class Proxy(NamedTuple):
@@ -140,25 +146,52 @@ def parse_proxy(url: str) -> Proxy:
 
 
 def _is_listed(origin: Origin, no_proxy: str) -> bool:
-    """Whether ``no_proxy`` says to go to an origin directly."""
+    """Whether an entry of a ``NO_PROXY`` list matches an origin."""
+    host = origin.host.lower().rstrip(".")
+    addresses = _addresses_of(host)
+    entries = (entry.strip().lower() for entry in no_proxy.split(","))
+    return any(_matches(entry, host, origin.port, addresses) for entry in entries if entry)
+
+
+def _matches(entry: str, host: str, port: int, addresses: Sequence[_Address]) -> bool:
+    """Whether one entry matches: ``*``, an address, a network, or a name and what is below it, perhaps with a port.
+
+    Args:
+        entry: the entry, in lower case.
+        host: the host without a final dot.
+        port: the port of the origin.
+        addresses: the host as an address, in each version of IP that can write it; empty for a name.
+    """
+    if entry == "*":
+        return True
+    network = _network_of(entry)
+    if network is None and (parts := _WITH_PORT.fullmatch(entry)):
+        entry = parts[1]
+        if int(parts[2]) != port:
+            return False
+        network = _network_of(entry)
+    if network is not None:
+        return any(address in network for address in addresses)
+    name = entry.removeprefix("*").removeprefix(".").rstrip(".")
+    return name == host or bool(name and not addresses and host.endswith(f".{name}"))
+
+
+def _addresses_of(host: str) -> list[_Address]:
     try:
-        address = ipaddress.ip_address(origin.host)
+        address = ipaddress.ip_address(host)
     except ValueError:
-        address = None
-    for entry in (entry.strip().lower() for entry in no_proxy.split(",")):
-        if not entry:
-            continue
-        if entry == "*":
-            return True
-        if "/" in entry:
-            with suppress(ValueError):
-                if address is not None and address in ipaddress.ip_network(entry, strict=False):
-                    return True
-        name = entry.removeprefix("*").removeprefix(".")
-        for known in (origin.host, f"{origin.host}:{origin.port}", origin.where):
-            if known == name or (address is None and known.endswith("." + name)):
-                return True
-    return False
+        return []
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return [address] if mapped is None else [address, mapped]
+
+
+def _network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network that an entry names, an address as a network of one; brackets around IPv6 are taken off."""
+    parts = _BRACKETED.fullmatch(entry)
+    try:
+        return ipaddress.ip_network(f"{parts[1]}{parts[2] or ''}" if parts else entry, strict=False)
+    except ValueError:
+        return None
 
 
 def _with_scheme(proxy: str) -> str:

@@ -97,7 +97,17 @@ def tls_context(verify: Verify, cert: Cert | None, trust_env: bool) -> ssl.SSLCo
         raise ConfigurationError(f"the certificate authorities, {source}, cannot be read: {_said(error)}") from error
     if cert is not None:
         _load(context, cert)
+    if trust_env and (path := os.environ.get("SSLKEYLOGFILE")):
+        _log_keys(context, os.path.expandvars(path))
     return context
+
+
+def _log_keys(context: ssl.SSLContext, path: str) -> None:
+    """Write the keys of TLS sessions to a file, with which Wireshark reads what was recorded of them."""
+    try:
+        context.keylog_filename = path
+    except OSError as error:
+        raise ConfigurationError(f"SSLKEYLOGFILE={path} cannot be written: {error.strerror or error}") from error
 
 
 def _load(context: ssl.SSLContext, cert: Cert) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.world import World
 
@@ -73,7 +73,7 @@ def serve(
     except ModuleNotFoundError as error:
         if error.name != "uvicorn":
             raise
-        raise ConfigurationError("serving over HTTP needs uvicorn: pip install 'muxi-client[cli]'") from error
+        raise MissingExtraError("serving over HTTP needs uvicorn: pip install 'muxi-client[cli]'") from error
     world = world or Sandbox()
     at = None if path is None else str(Path(path).absolute())
     listening = _bound(host, port) if at is None else _bound_to_path(at)

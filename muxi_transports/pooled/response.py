@@ -1,196 +1,142 @@
-"""Answers that urllib3 received as the contract of transports wants them: bodies as they arrive, and closing."""
+"""Answers of both lanes by the contract of transports: bodies as they arrive, and closing from any thread."""
 
 from __future__ import annotations
 
 import os
-import socket
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from muxi.errors import MuxiError
 from muxi.transport import Headers, Response
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Codings
-from muxi_transports.http.wire import PIECE, received_headers
-from muxi_transports.pooled.answer import Answer, shut_down
-from muxi_transports.pooled.failures import FAILURES, failure_of
+from muxi_transports.http.wire import received_headers
+from muxi_transports.pooled.answer import Answer
+from muxi_transports.pooled.failures import failure_of
+from muxi_transports.pooled.lease import Lease
 
-if TYPE_CHECKING:
-    from urllib3.response import BaseHTTPResponse
-
-__all__ = ["EndableResponse", "PooledResponse", "SessionResponse"]
+__all__ = ["DirectResponse", "EndableResponse", "undo_codings"]
 
 
 class EndableResponse(Response):
-    """An answer that any thread can end, while another one reads it."""
+    """An answer that any thread can end, while another one reads it.
 
-    def __init__(self, status: int, headers: Headers, reason: str, http_version: str, attempt: Attempt) -> None:
+    Args:
+        lease: the claim on the connection.
+    """
+
+    #: Whether the body is read by code of a library, whose every exception means a broken answer.
+    _foreign = False
+
+    def __init__(self, status: int, headers: Headers, reason: str, http_version: str, lease: Lease) -> None:
         super().__init__(status, headers, reason=reason, http_version=http_version)
-        self._attempt = attempt
-        attempt.headless = False
+        self._lease = lease
+        self.attempt: Attempt = lease.attempt
+        self.attempt.headless = False
         self._pid = os.getpid()
-        self._reading = False
-        self._freed = False
-        self._freeing = threading.Lock()
+        self._has_failed = False
+        lease.pause()
 
     @abstractmethod
     def _read(self) -> bytes:
         """What has arrived; nothing at the end."""
 
-    @abstractmethod
-    def _wake_reader(self) -> None:
-        """End the reader's wait; it frees the connection itself, so that no two threads touch it at once."""
-
-    @abstractmethod
-    def _let_go(self) -> None:
-        """Give the connection back or close it."""
-
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives; see :meth:`muxi.transport.Response.chunks`."""
-        attempt = self._attempt
+        attempt, lease = self.attempt, self._lease
         while True:
-            # Set first and looked at second, the other way round than in end(): one of the two notices the other.
-            self._reading = True
-            if attempt.ended_by is not None:
+            if self._pid != os.getpid():
+                raise attempt.failed(
+                    "this process was forked while the answer was read, and the parent goes on reading it",
+                    code="CONNECTION_LOST",
+                )
+            # Given back already, the connection is not touched any more; what has been received may not all be decoded.
+            if not lease.begin_reading() and (attempt.ended_by is not None or self._has_failed):
                 break
+            failure: BaseException | None = None
+            data = b""
             try:
+                attempt.await_content()
                 data = self._read()
             except BaseException as error:
-                if attempt.ended_by is not None:
-                    break
-                self._reading = False
-                self.close()
-                if isinstance(error, MuxiError):
-                    raise
-                # A ValueError or AttributeError is how a socket or a file says that it is gone.
-                if isinstance(error, (*FAILURES, ValueError, AttributeError)):
-                    raise failure_of(error, attempt) from error
-                raise
-            self._reading = False
+                self._has_failed = True
+                lease.close()
+                if attempt.ended_by is None:
+                    if not isinstance(error, Exception):
+                        raise
+                    failure = error if isinstance(error, MuxiError) else failure_of(error, attempt, body=self._foreign)
+            if failure is not None:
+                raise failure
+            lease.pause()
             if not data or attempt.ended_by is not None:
                 break
             yield data
-        self._reading = False
-        if attempt.ended_by is not None:
-            self._free()
         if attempt.ended_by == "transport":
-            raise attempt.failed("the transport was closed")
+            raise attempt.closed_by_transport()
+
+    def read(self, within: float | None = None) -> bytes:
+        """The whole body; see :meth:`muxi.transport.Response.read`. Each wait is bounded by ``within``."""
+        if within is not None:
+            self.attempt.finish_within(within)
+        return super().read()
 
     def close(self) -> None:
         """Free the connection; see :meth:`muxi.transport.Response.close`."""
         self.end("caller")
 
     def end(self, by: str) -> None:
-        """Free the connection, and note for the reader who did it."""
-        if self._attempt.ended_by is not None:
-            return
-        self._attempt.ended_by = by
+        """End the answer, and note for its reader who did it."""
         if os.getpid() != self._pid:
-            # A child after a fork only lets go of its copy: the stream may go on in the parent.
-            self._free()
-        elif self._reading:
-            self._wake_reader()
-        else:
-            self._free()
+            # A child after a fork closes its copy of the socket: the stream may go on in the parent.
+            self.attempt.ended_by = self.attempt.ended_by or by
+            self._lease.close()
+            return
+        self._lease.end(by)
 
-    def _free(self) -> None:
-        with self._freeing:
-            if self._freed:
-                return
-            self._freed = True
-        with suppress(*FAILURES, ValueError):
-            self._let_go()
+    def __del__(self) -> None:
+        # No lock may be taken here: a thread may be interrupted in the middle of anything.
+        if hasattr(self, "_lease"):
+            self._lease.close()
 
 
-class PooledResponse(EndableResponse):
-    """An answer over a connection of ours.
+class DirectResponse(EndableResponse):
+    """An answer of the direct lane.
 
     Args:
         answer: the answer with its body unread.
-        attempt: the bounds to keep.
     """
 
-    def __init__(self, answer: Answer, attempt: Attempt) -> None:
+    def __init__(self, answer: Answer) -> None:
         head = answer.head
-        super().__init__(head.status, received_headers(head.headers), head.reason, head.version, attempt)
-        self._answer = answer
-        self._read1 = answer.read1
-        codings = self.headers.get("content-encoding")
-        if codings and codings.lower() != "identity":
-            self._read1 = _decoded(answer, Codings(codings, attempt))
+        headers = received_headers(head.headers)
+        self._read_content = undo_codings(answer.read, headers, answer.lease.attempt)
+        super().__init__(head.status, headers, head.reason, head.version, answer.lease)
 
     def _read(self) -> bytes:
-        return self._read1()
-
-    def _wake_reader(self) -> None:
-        self._answer.cut_off()
-
-    def _let_go(self) -> None:
-        self._answer.drop()
-
-    def __del__(self) -> None:
-        if not self._freed:
-            self._answer.abandon()
+        return self._read_content()
 
 
-def _decoded(answer: Answer, codings: Codings) -> Callable[[], bytes]:
-    """Reading an answer whose content is compressed."""
-
-    def read1() -> bytes:
-        while piece := answer.read1():
-            if content := codings.feed(piece):
-                return content
-        codings.finish()
-        return b""
-
-    return read1
-
-
-class SessionResponse(EndableResponse):
-    """An answer over a connection of somebody else's: a session's, an adapter's.
+def undo_codings(read: Callable[[], bytes], headers: Headers, attempt: Attempt) -> Callable[[], bytes]:
+    """A function that reads a body with its content codings undone.
 
     Args:
-        raw: the answer with its body unread.
-        attempt: the bounds to keep.
-        content: the body, if somebody has read it already (a hook of a session).
+        read: reads it as it was sent.
+        headers: of the answer.
+        attempt: what makes the errors.
     """
+    names = headers.get("content-encoding")
+    if not names or names.lower() == "identity":
+        return read
+    codings = Codings(names, attempt)
 
-    def __init__(self, raw: BaseHTTPResponse, attempt: Attempt, content: bytes | None = None) -> None:
-        version = "1.0" if raw.version == 10 else "1.1"
-        super().__init__(raw.status, received_headers(raw.headers.items()), raw.reason or "", version, attempt)
-        self._raw = raw
-        self._content = content
-        self._socket = _socket_of(raw)
+    def read_decoded() -> bytes:
+        while True:
+            if content := codings.take():
+                return content
+            piece = read()
+            if not piece:
+                codings.finish()
+                return b""
+            codings.add(piece)
 
-    def _read(self) -> bytes:
-        if self._content is not None:
-            content, self._content = self._content, b""
-            return content
-        if self._socket is not None:
-            # A connection that is not ours keeps no bounds by itself.
-            wait = self._attempt.next_wait()
-            with suppress(OSError):  # closed: everything was read
-                self._socket.settimeout(wait)
-        return self._raw.read1(PIECE, True)
-
-    def _wake_reader(self) -> None:
-        if self._socket is not None:
-            shut_down(self._socket)
-            return
-        with suppress(OSError, ValueError, RuntimeError, NotImplementedError):
-            self._raw.shutdown()
-
-    def _let_go(self) -> None:
-        self._raw.close()
-        self._raw.release_conn()
-
-
-def _socket_of(raw: BaseHTTPResponse) -> socket.socket | None:
-    """The socket of an answer over a connection that is not ours, as far as urllib3 tells."""
-    sock = getattr(getattr(raw, "connection", None), "sock", None)
-    if sock is None:  # "Connection: close": the connection has let go of its socket, the answer has not
-        sock = getattr(getattr(raw, "_sock_shutdown", None), "__self__", None)
-    return sock if isinstance(sock, socket.socket) else None
+    return read_decoded

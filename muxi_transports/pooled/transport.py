@@ -1,22 +1,29 @@
-"""What the transports over urllib3's connections have in common: routes, threads, forks, closing."""
+"""The two lanes of the transports over urllib3's connections; threads, forks and closing."""
 
 from __future__ import annotations
 
 import os
 import threading
-import weakref
 from abc import abstractmethod
+from typing import Any, NamedTuple, cast
+
+from urllib3.connectionpool import HTTPConnectionPool
 
 from muxi.transport import Request, Response, Transport
 from muxi_transports.http.attempt import invalid_request
-from muxi_transports.http.settings import HttpSettings
+from muxi_transports.http.settings import HttpSettings, Way
 from muxi_transports.http.unix import rebased
 from muxi_transports.http.wire import split_url
-from muxi_transports.pooled.answer import Answer
-from muxi_transports.pooled.connection import Order, refuse_fork
+from muxi_transports.pooled.answer import Answer, exchange
+from muxi_transports.pooled.direct import DIRECT_POOLS
 from muxi_transports.pooled.failures import translated
-from muxi_transports.pooled.response import EndableResponse, PooledResponse
-from muxi_transports.pooled.routes import Route, open_route
+from muxi_transports.pooled.full import FullLease, carrying, full_pools
+from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.order import Order, attempt_on
+from muxi_transports.pooled.pool import Pool, refuse_fork
+from muxi_transports.pooled.response import DirectResponse, EndableResponse
+from muxi_transports.pooled.routes import Route, open_pool, route_of
+from muxi_transports.pooled.watch import Verdict, Watch
 
 __all__ = ["PooledTransport"]
 
@@ -24,23 +31,65 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
 
-class PooledTransport(Transport):
-    """A transport that keeps urllib3's connections and shares them between threads."""
+class _Origin:
+    """How an origin is reached, and the pools that reach it, each opened when its lane is first taken."""
 
-    def __init__(self, settings: HttpSettings) -> None:
+    __slots__ = ("_settings", "_way", "direct", "full", "route")
+
+    def __init__(self, way: Way, settings: HttpSettings) -> None:
+        self._way = way
+        self._settings = settings
+        self.route: Route = route_of(way)
+        self.direct: Pool | None = None
+        self.full: HTTPConnectionPool | None = None
+
+    def open_direct(self) -> Pool:
+        pool = cast(Pool, open_pool(self._way, self._settings, DIRECT_POOLS))
+        pool.keep_alive = self._settings.keep_alive
+        self.direct = pool
+        return pool
+
+    def open_full(self) -> HTTPConnectionPool:
+        pool: Any = open_pool(self._way, self._settings, full_pools())
+        pool.keep_alive = self._settings.keep_alive
+        self.full = pool
+        return cast(HTTPConnectionPool, pool)
+
+    def drop_idle(self) -> None:
+        """Close the idle connections of both lanes; those at work are closed when their answers end."""
+        pools, self.direct, self.full = (self.direct, self.full), None, None
+        for pool in pools:
+            if pool is not None:
+                pool.close()
+
+
+class _State(NamedTuple):
+    """Everything that is made anew after a fork."""
+
+    pid: int
+    lock: threading.Lock
+    origins: dict[str, _Origin]
+    #: The requests that wait for their answers, and the answers that are not read to their end.
+    live: set[Lease]
+
+
+class PooledTransport(Transport):
+    """A transport that keeps urllib3's connections and shares them between threads.
+
+    Args:
+        settings: the options of the transport.
+        watch: looks whether the direct lane may be taken; None never takes it.
+    """
+
+    def __init__(self, settings: HttpSettings, watch: Watch | None) -> None:
         refuse_fork()
         self._settings = settings
+        self._watch = watch
+        self._seen_state: object = None
         self._start()
 
     def _start(self) -> None:
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._routes: dict[str, Route] = {}
-        self._open: weakref.WeakSet[EndableResponse] = weakref.WeakSet()
-
-    @abstractmethod
-    def _carry(self, order: Order) -> Answer:
-        """Send over the pool of the order's route."""
+        self._state = _State(os.getpid(), threading.Lock(), {}, set())
 
     def send(self, request: Request) -> Response:
         """Send and return with the head of the answer; see :meth:`muxi.transport.Transport.send`.
@@ -50,60 +99,127 @@ class PooledTransport(Transport):
                 ``PROXY_AUTHENTICATION`` or ``CONNECTION_FAILED`` where no connection was made, else
                 ``CONNECTION_LOST`` or ``INVALID_RESPONSE``.
             TimeoutError: ``CONNECT_TIMEOUT``, ``POOL_TIMEOUT``, ``READ_TIMEOUT`` or ``TIMEOUT``.
-            ConfigurationError: the URL, the proxy or a certificate is of no use.
+            ConfigurationError: the URL, the proxy or a certificate cannot be used.
         """
-        if self._pid != os.getpid():
+        if self._state.pid != os.getpid():
             self._start_in_child()
-        response = self._send(request)
-        with self._lock:
-            self._open.add(response)
-        return response
-
-    def _send(self, request: Request) -> EndableResponse:
         base, target = split_url(request.url)
-        route = self._routes.get(base) or self._open_route(base)
-        try:
-            order = Order(request, route, target)
-        except ValueError as error:
-            raise invalid_request(error) from error
-        with translated(order.attempt):
-            answer = self._carry(order)
-        response = PooledResponse(answer, order.attempt)
-        if response.status in _REDIRECTS and route.socket is not None and "location" in response.headers:
-            response.headers["Location"] = rebased(response.headers["location"], base, target)
-        elif response.status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
-            response.close()
-            raise order.attempt.refused_by_proxy(f"{response.status} {response.reason}".rstrip())
-        return response
+        if self._reason_against_direct(request.url) is not None:
+            return self._finished(self._send_full(request, base, target), base, target)
+        return self._finished(self._send_direct(request, base, target), base, target)
 
     def explain(self, url: str) -> str:
-        """How a URL is reached: directly or through which proxy, and which certificate authorities are trusted.
+        """How a URL is reached, which certificate authorities are trusted, and which lane the next request takes.
 
         Nothing is sent, and nothing secret is shown::
 
             print(transport.explain("https://formation.example.org"))
 
         Raises:
-            ConfigurationError: the URL, the proxy or a certificate is of no use.
+            ConfigurationError: the URL, the proxy or a certificate cannot be used.
         """
-        return self._settings.explain(url)
+        reason = self._reason_against_direct(url)
+        return f"{self._settings.explain(url)}; lane: {'direct' if reason is None else f'full: {reason}'}"
 
     def close(self) -> None:
-        """Free all connections, those at work too: who reads from one gets a ``ConnectionError``."""
-        with self._lock:
-            routes, self._routes = self._routes, {}
-            responses = list(self._open)
-        for response in responses:
-            response.end("transport")
-        for route in routes.values():
-            route.pool.close()
+        """Free all connections, those at work too: a caller who waits for an answer gets a ``ConnectionError``."""
+        state = self._state
+        with state.lock:
+            origins = list(state.origins.values())
+            state.origins.clear()
+        for lease in list(state.live):
+            lease.end("transport")
+        for origin in origins:
+            origin.drop_idle()
         self._settings.forget()
 
     def _start_in_child(self) -> None:
         """Forget what was inherited by a fork: a connection that two processes use serves neither."""
         self._start()
 
-    def _open_route(self, base: str) -> Route:
-        route = open_route(base, self._settings)
-        with self._lock:
-            return self._routes.setdefault(base, route)
+    # -- lanes -------------------------------------------------------------------------------------------------
+
+    def _reason_against_direct(self, url: str) -> str | None:
+        """Why the next request takes the full lane; None where it takes the direct one."""
+        if self._watch is None:
+            return "direct=False"
+        verdict = self._watch.look()
+        if verdict.state is not self._seen_state:
+            self._note_change(verdict)
+        return verdict.reason
+
+    def _note_change(self, verdict: Verdict) -> None:
+        """Drop the idle connections: they were made by what has been replaced since, or by the replacement."""
+        state = self._state
+        with state.lock:
+            self._seen_state, known = verdict.state, self._seen_state
+            origins = list(state.origins.values()) if known is not None else []
+        for origin in origins:
+            origin.drop_idle()
+
+    def _send_direct(self, request: Request, base: str, target: str) -> EndableResponse:
+        origin = self._state.origins.get(base) or self._find_origin(base)
+        route = origin.route
+        try:
+            order = Order(request, route, target)
+        except ValueError as error:
+            failure = invalid_request(error)
+        else:
+            return self._carry(order, origin)
+        raise failure  # out here it is not chained to the error, whose frames hold the headers
+
+    def _carry(self, order: Order, origin: _Origin) -> EndableResponse:
+        route, live = origin.route, self._state.live
+
+        def carry() -> Answer:
+            pool = origin.direct or origin.open_direct()
+            lease = pool.take(order.attempt, live, is_tunnelled=route.is_tunnelled)
+            return exchange(lease, order.head, order.method)
+
+        return DirectResponse(translated(carry, order.attempt))
+
+    def _send_full(self, request: Request, base: str, target: str) -> EndableResponse:
+        """Send through the library from its outermost function on."""
+        origin = self._state.origins.get(base) or self._find_origin(base)
+        route = origin.route
+        lease = FullLease(attempt_on(request, route), self._state.live, route.prefix + target)
+        token = carrying.set(lease)
+        try:
+            return translated(lambda: self._receive(request, origin.route, lease), lease.attempt)
+        except BaseException:
+            lease.close()
+            raise
+        finally:
+            carrying.reset(token)
+
+    @abstractmethod
+    def _receive(self, request: Request, route: Route, lease: FullLease) -> EndableResponse:
+        """Send a request by the library, and read the head of its answer."""
+
+    def _pool_for(self, url: str) -> HTTPConnectionPool:
+        """The pool of the full lane for a URL."""
+        base, _ = split_url(url)
+        origin = self._state.origins.get(base) or self._find_origin(base)
+        return origin.full or origin.open_full()
+
+    def _find_origin(self, base: str) -> _Origin:
+        origin = _Origin(self._settings.way_to(base), self._settings)
+        with self._state.lock:
+            return self._state.origins.setdefault(base, origin)
+
+    def _finished(self, response: EndableResponse, base: str, target: str) -> EndableResponse:
+        """An answer with the target of its redirect as it is reached; that of a proxy for itself is refused."""
+        status = response.status
+        if status < 300:
+            return response
+        route = self._find_route(base)
+        if status in _REDIRECTS and route.socket is not None and "location" in response.headers:
+            response.headers["Location"] = rebased(response.headers["location"], base, target)
+        elif status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
+            response.close()
+            raise response.attempt.refused_by_proxy(f"{status} {response.reason}".rstrip())
+        return response
+
+    def _find_route(self, base: str) -> Route:
+        origin = self._state.origins.get(base) or self._find_origin(base)
+        return origin.route

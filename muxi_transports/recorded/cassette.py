@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from muxi_transports.recorded.exchange import Exchange, RecordedRequest
 from muxi_transports.recorded.matching import Match, Matcher, nearest
@@ -273,4 +273,4 @@ def _yaml_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise
-        raise ConfigurationError("cassettes need PyYAML: pip install 'muxi-client[test]'") from error
+        raise MissingExtraError("cassettes need PyYAML: pip install 'muxi-client[test]'") from error

@@ -18,6 +18,7 @@ from muxi import ManualClock, MuxiError, __version__
 from muxi.plugins import VersionNotice, version_notice
 from muxi.plugins.version_notice import is_newer
 from tests.answers import Colour, Playback, answer, chat_events, failure
+from tests.requirements import require_module
 
 HOUR = 3600.0
 
@@ -246,7 +247,7 @@ def test_no_text_is_too_strange_to_compare(one: str, other: str) -> None:
 
 
 def test_it_is_what_the_packaging_library_says() -> None:
-    version = pytest.importorskip("packaging.version", reason="not a dependency; here to compare with").Version
+    version = require_module("packaging.version").Version
     for one in IN_ORDER:
         for other in IN_ORDER:
             if version(other).is_prerelease or not version(one).is_prerelease:

@@ -35,6 +35,20 @@ class TestUrllib3(transport_suite.TransportSuite):
         return Urllib3Transport()
 
 
+class TestRequestsFull(transport_suite.TransportSuite):
+    """By the full lane."""
+
+    def make_transport(self) -> Transport:
+        return RequestsTransport(direct=False)
+
+
+class TestUrllib3Full(transport_suite.TransportSuite):
+    """By the full lane."""
+
+    def make_transport(self) -> Transport:
+        return Urllib3Transport(direct=False)
+
+
 class TestAiohttp(transport_suite.AsyncTransportSuite):
     def make_transport(self) -> AsyncTransport:
         return AiohttpTransport()

@@ -18,6 +18,7 @@ from muxi import FormationClient
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
 from muxi.transport import BytesBody, IterableBody, Request, Timeouts
 from muxi_transports.wsgi import WsgiTransport
+from tests.requirements import require_module
 from tests.transports.scripts import failure, get, pieces
 
 PATIENCE = 10.0
@@ -238,7 +239,7 @@ def test_flask_reads_bodies_and_streams(same_thread: bool) -> None:
 
 
 def test_django_answers(same_thread: bool) -> None:
-    pytest.importorskip("django")
+    require_module("django")
     from django.conf import UserSettingsHolder, global_settings, settings
     from django.core.handlers.wsgi import WSGIHandler
     from django.http import HttpResponse

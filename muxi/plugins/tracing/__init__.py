@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from muxi.context import Context, Outcome
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.tracing.genai import CAPTURE_VARIABLE
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
@@ -68,7 +68,7 @@ class Tracing:
         except ImportError as error:
             if not (error.name or "").startswith("opentelemetry"):
                 raise
-            raise ConfigurationError("tracing needs OpenTelemetry: pip install 'muxi-client[tracing]'") from error
+            raise MissingExtraError("tracing needs OpenTelemetry: pip install 'muxi-client[tracing]'") from error
         if capture_content is None:
             capture_content = os.environ.get(CAPTURE_VARIABLE, "").strip().lower() in _ON
         self._recorder: Recorder = Recorder(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -171,7 +171,7 @@ def parse_tree(text: str, problems: Problems) -> TreeNode | None:
     try:
         import yaml
     except ModuleNotFoundError as error:
-        raise ConfigurationError("a script needs PyYAML: pip install 'muxi-client[cli]'") from error
+        raise MissingExtraError("a script needs PyYAML: pip install 'muxi-client[cli]'") from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
@@ -179,7 +179,7 @@ def next_time(cron: str, after: float) -> float:
     try:
         from croniter import croniter  # an extra, and only schedules need it
     except ImportError:
-        raise ConfigurationError("scheduled jobs need croniter: pip install 'muxi-client[test]'") from None
+        raise MissingExtraError("scheduled jobs need croniter: pip install 'muxi-client[test]'") from None
     try:
         found = croniter(cron, after).get_next(float)
     except ValueError as error:
