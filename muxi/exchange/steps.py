@@ -81,6 +81,8 @@ class ExchangeSettings(NamedTuple):
     schemas: SchemaRegistry
     clock: Clock
     fresh: FreshRequests
+    #: Whether requests stay in this process.
+    private: bool = False
 
 
 @dataclass(frozen=True)
