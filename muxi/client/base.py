@@ -105,7 +105,9 @@ class BaseClient:
         )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._core.address.base_url}{' closed' if self._core.closed else ''}>"
+        core = self.__dict__.get("_core")  # there is none while the constructor runs
+        state = f" {core.address.base_url}{' closed' if core.closed else ''}" if core else ""
+        return f"<{type(self).__name__}{state}>"
 
 
 class _SyncBase(BaseClient):

@@ -113,6 +113,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             idempotency_key=options.idempotency_key or None,
             started=clock.monotonic(),
             asynchronous=settings.hooks.asynchronous,
+            private=settings.private,
         )
         if call.limits:
             check_limits(call.limits, call.query)

@@ -46,6 +46,8 @@ class AsgiTransport(AsyncTransport):
         ConfigurationError: ``app`` cannot be called, or there is no such ``lifespan``.
     """
 
+    private: bool = True
+
     def __init__(
         self,
         app: App,

@@ -42,6 +42,8 @@ class WsgiTransport(Transport):
         ConfigurationError: ``app`` cannot be called.
     """
 
+    private: bool = True
+
     def __init__(
         self,
         app: WSGIApplication,
