@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from muxi_transports.http1 import RULES, IncompleteAnswer, MalformedAnswer, NoAnswer, rules
@@ -19,8 +22,16 @@ def test_every_rule_has_its_rows_and_every_row_its_rule() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 
-def test_every_rule_names_its_section() -> None:
+def test_the_documentation_has_every_part_in_the_order_of_the_rules() -> None:
+    page = Path(__file__).parents[2] / "docs/transports/http1.md"
+    documented = re.findall(r"^```\{muxi-http1\} (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert documented == list(dict.fromkeys(rule.part for rule in RULES))
+
+
+def test_every_rule_names_its_section_and_says_why_in_a_sentence() -> None:
     for rule in RULES:
+        assert not rule.why or rule.why.endswith("."), rule.name
         assert rule.section.startswith(("RFC 9110, ", "RFC 9112, ")), rule.name
 
 
