@@ -65,6 +65,12 @@ class Caller:
         raise NotImplementedError
 
 
+def options_of(timeout: float) -> dict[str, Any]:
+    """The settings of a client, every bound of which is the same."""
+    bounds = dict.fromkeys(("timeout", "idle_timeout", "stall_timeout"), timeout)
+    return {"client_key": "key", "max_retries": 0, "headers": HEADERS, **bounds}
+
+
 class Client(Caller):
     """A client of the SDK, and its clones."""
 
@@ -73,7 +79,7 @@ class Client(Caller):
 
         super().__init__(url, timeout)
         self.transport = transport
-        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": timeout, "headers": HEADERS}
+        options = options_of(timeout)
         self.client = FormationClient(url=url, transport=transport, **options)
         self.clone = self.client.with_options(headers=HEADERS)
 
@@ -123,7 +129,7 @@ class AsyncClient(Looped):
         from muxi_transports.aiohttp import AiohttpTransport
 
         self.transport = AiohttpTransport()
-        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": self.timeout, "headers": HEADERS}
+        options = options_of(self.timeout)
         self.client = AsyncFormationClient(url=self.url, transport=self.transport, **options)
         self.clone = self.client.with_options(headers=HEADERS)
 
