@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import logging
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -150,6 +151,7 @@ def _urllib3_parts() -> list[_Part]:
         _Part("socket", socket, "socket"),
         _Part("socket", socket, "create_connection"),
         _Part("HTTPConnection", _HTTP_CONNECTION, "debuglevel"),
+        _Part("ssl", ssl, "SSLContext"),
     ]
     return found
 
@@ -175,6 +177,8 @@ def _inspect(parts: Sequence[_Part]) -> _Inspected:
     values = [_value_of(part) for part in parts]
     reason = None
     for part, value in zip(parts, values, strict=True):
+        if part.name == "SSLContext":
+            continue  # both lanes use it; what was made with another class is dropped, and nothing is hidden
         if part.name == "debuglevel":
             reason = "http.client prints its debug output (debuglevel)" if value else None
         elif not is_genuine(value, _home_of(part)):
