@@ -38,12 +38,16 @@ _HINTS = {
 }
 
 
+#: Statuses whose answers have no content (RFC 9110, sections 15.3.5 and 15.3.6).
+_WITHOUT_CONTENT = frozenset({204, 205})
+
+
 def decode(response: BufferedResponse, context: Context) -> Any:
     """Decode the data of an answer, with the rest of its envelope as :class:`muxi.Meta`."""
     content = response.content
     if context.call.plain_text:
         return _decode_text(response)
-    if not content.strip():
+    if not content and response.status in _WITHOUT_CONTENT:
         return Result({}, meta=meta_of({}, response.status, context))
     try:
         payload = json.loads(content)
