@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -87,30 +86,3 @@ def test_a_session_class_of_a_tool_is_used_as_long_as_its_name_leads_to_it(
     transport.close()
 
     assert seen == ["GET"]
-
-
-def test_another_class_of_tls_contexts_makes_connections_anew_and_keeps_the_lane(
-    serve: ServerFactory, tls: ssl.SSLContext, bundle: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[str] = []
-
-    original = ssl.SSLContext
-
-    class Injected:
-        def __new__(cls, protocol: int) -> Any:  # Any: a context of the original class, which cannot be derived from
-            made.append("context")
-            return original(protocol)
-
-    server = serve(ok, tls)
-    transport = Urllib3Transport(verify=bundle)
-    transport.send(get(server.url)).read()
-    with monkeypatch.context() as changes:
-        changes.setattr(ssl, "SSLContext", Injected)
-        assert lane(transport) == "direct"
-        transport.send(get(server.url)).read()
-        transport.send(get(server.url)).read()
-    transport.send(get(server.url)).read()
-    transport.close()
-
-    assert made == ["context"]
-    assert server.connections == 3
