@@ -97,6 +97,7 @@ class ServerCore(ServerAuthoring):
         hosted.port, hosted.pid = self.ports.take() if port is None else port, pid or self.new_pid()
         hosted.updated_at, hosted.started = self.clock.time(), self.clock.monotonic()
         hosted.alive = hosted.holds_port = True
+        hosted.stopped = False
         hosted.generation += 1
 
     def formation_for(self, formation_id: str, config: Config) -> EmbeddedFormation:
