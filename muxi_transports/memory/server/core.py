@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable
+from typing import ClassVar
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
@@ -30,6 +31,9 @@ class ServerCore(ServerAuthoring):
 
     The parameters are those of :class:`~muxi_transports.memory.EmbeddedServer`.
     """
+
+    #: Stubs over it are for routes of the platform.
+    follows_platform: ClassVar[bool] = True
 
     def __init__(
         self,
