@@ -26,6 +26,7 @@ from muxi.streaming.chat import EventReader, reader_for
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport import AsyncTransport, BufferedResponse, Transport, replayed, replayed_async
+from muxi.transport.causes import seal
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -112,7 +113,11 @@ class _SyncBase(BaseClient):
         return cast(Transport, self._core.transport)
 
     def _drive(self, steps: ExchangeSteps[T]) -> T:
-        return drive(steps, self._transport, self._core.clock)
+        try:
+            return drive(steps, self._transport, self._core.clock)
+        except BaseException as error:
+            seal(error)
+            raise
 
     def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         return self._drive(exchange(call, self._core.settings(self._options)))
@@ -146,7 +151,12 @@ class _SyncBase(BaseClient):
         return self._drive(run_procedure(steps, self._core.settings(self._options)))
 
     def _iterate(self, steps: Pages[T]) -> Iterator[T]:
-        return items(iterate_pages(steps, self._core.settings(self._options)), self._transport, self._core.clock)
+        stepped = iterate_pages(steps, self._core.settings(self._options))
+        try:
+            yield from items(stepped, self._transport, self._core.clock)
+        except BaseException as error:
+            seal(error)
+            raise
 
 
 class Client(_SyncBase, Caller):
@@ -219,7 +229,11 @@ class _AsyncBase(BaseClient):
 
     async def _drive(self, steps: ExchangeSteps[T]) -> T:
         self._claim_loop()
-        return await drive_async(steps, self._transport, self._core.clock)
+        try:
+            return await drive_async(steps, self._transport, self._core.clock)
+        except BaseException as error:
+            seal(error)
+            raise
 
     def _claim_loop(self) -> None:
         import asyncio
@@ -267,8 +281,12 @@ class _AsyncBase(BaseClient):
     async def _iterate(self, steps: Pages[T]) -> AsyncIterator[T]:
         self._claim_loop()
         stepped = iterate_pages(steps, self._core.settings(self._options))
-        async for item in items_async(stepped, self._transport, self._core.clock):
-            yield item
+        try:
+            async for item in items_async(stepped, self._transport, self._core.clock):
+                yield item
+        except BaseException as error:
+            seal(error)
+            raise
 
 
 class AsyncClient(_AsyncBase, AsyncCaller):

@@ -8,6 +8,7 @@ from functools import partial
 from muxi.clock import Clock, SystemClock
 from muxi.config import Address, CallOptions, FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
+from muxi.exchange.fresh import FreshRequests
 from muxi.exchange.steps import ExchangeSettings
 from muxi.hooks import Hooks
 from muxi.registry import TransportRegistry, chosen_transport
@@ -30,6 +31,7 @@ class Core:
         self.schemas: SchemaRegistry = SchemaRegistry(config.logger)
         self.hooks.require("muxi_register_transports", registry=self.transports)
         self.hooks.require("muxi_register_schemas", registry=self.schemas)
+        self.fresh: FreshRequests = FreshRequests()
         self.closed: bool = False
         self._closing = False
         self.lock: threading.Lock = threading.Lock()
@@ -62,7 +64,7 @@ class Core:
     def settings(self, options: CallOptions) -> ExchangeSettings:
         if self._transport is None:
             _ = self.transport  # its clock may be the one to use; and a closed client says that it is
-        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock)
+        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock, self.fresh)
 
     def begin_closing(self) -> bool:
         """Return whether the caller is the first to close the client."""

@@ -10,8 +10,7 @@ from muxi.call import Item
 from muxi.clock import Clock
 from muxi.exchange.download import save, save_async
 from muxi.exchange.steps import DiscardBody, Effect, ExchangeSteps, ItemSteps, ReadBody, SaveBody, SendRequest, Sleep
-from muxi.transport import AsyncTransport, Transport
-from muxi.transport.stepped import iterate, iterate_async, run, run_async
+from muxi.transport import AsyncTransport, Transport, iterate, iterate_async, run, run_async
 
 __all__ = ["drive", "drive_async", "items", "items_async"]
 

@@ -45,10 +45,11 @@ from muxi.exchange.steps import (
     Sleep,
 )
 from muxi.hooks import Hooks
-from muxi.redact import redact_text
+from muxi.redact import keys_in, redact_text
 from muxi.result import Result, meta
 from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, AsyncResponse, Body, BufferedResponse, Request, Response
+from muxi.transport.causes import hide_secrets
 
 __all__ = ["begin", "check_answer", "exchange", "finish", "run_call"]
 
@@ -122,6 +123,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
         return context
     except MuxiError as error:
         error.call = error.call or call.label
+        hide_secrets(error, (*call.secrets, *keys_in(options.headers.items())))
         raise
 
 
@@ -140,7 +142,9 @@ def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps
                 yield from hooks.observe("muxi_attempt_failed", error=error, context=context)
             if unknown_before and is_gone(repeat_of(call), error):
                 return ExchangeResult(Result({}, meta=meta_of({}, 404, context)), answer_behind(error), context)
-            delay = yield from _retry_delay(error, context, settings, body)
+            delay = _fresh_delay(error, context, settings)
+            if delay is None:
+                delay = yield from _retry_delay(error, context, settings, body)
             if delay is None:
                 raise
             unknown_before = unknown_before or is_unknown(error)
@@ -150,6 +154,7 @@ def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps
             mode = settings.options.validate_responses
             if mode != "off":
                 check_answer(answer, settings, strict=mode == "strict")
+            settings.fresh.note(call, answer.data, settings.clock.monotonic())
             return answer
         yield Sleep(delay)
 
@@ -175,6 +180,17 @@ def check_answer(answer: ExchangeResult[Any], settings: ExchangeSettings, *, str
         raise
 
 
+def _fresh_delay(error: MuxiError, context: Context, settings: ExchangeSettings) -> float | None:
+    """Return the seconds until another look at a request that may not be known yet, or None."""
+    delay = settings.fresh.delay(context.call, error, context.attempt, settings.clock.monotonic())
+    return None if delay is None or _outlasts_deadline(delay, context) else delay
+
+
+def _outlasts_deadline(delay: float, context: Context) -> bool:
+    deadline = context.options.deadline
+    return deadline is not None and context.elapsed + delay >= deadline
+
+
 def _retry_delay(
     error: MuxiError, context: Context, settings: ExchangeSettings, body: Body | None
 ) -> ExchangeSteps[float | None]:
@@ -189,10 +205,7 @@ def _retry_delay(
     delay = yield from settings.hooks.decide("muxi_retry_delay", outcome=Outcome(error=error), context=context)
     if delay is None or isinstance(delay, Stop):
         return None
-    deadline = context.options.deadline
-    if deadline is not None and context.elapsed + delay >= deadline:
-        return None
-    return max(0.0, float(delay))
+    return None if _outlasts_deadline(delay, context) else max(0.0, float(delay))
 
 
 def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None) -> ExchangeSteps[ExchangeResult[Any]]:

@@ -13,6 +13,7 @@ from muxi.call import Call, Item
 from muxi.clock import Clock
 from muxi.config import Address, CallOptions
 from muxi.context import Context
+from muxi.exchange.fresh import FreshRequests
 from muxi.hooks import Await, Hooks
 from muxi.schemas import SchemaRegistry
 from muxi.transport import AnyResponse, Request
@@ -79,6 +80,7 @@ class ExchangeSettings(NamedTuple):
     hooks: Hooks
     schemas: SchemaRegistry
     clock: Clock
+    fresh: FreshRequests
 
 
 @dataclass(frozen=True)

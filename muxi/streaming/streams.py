@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from muxi.errors import StreamInterrupted
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.transport import Headers
+from muxi.transport.causes import seal
 from muxi.types.chat import ChatEvent, ChatMessage
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ class EventStream(_Stream[E]):
             if failure is None:
                 raise StopIteration from None
             if failure is error:
+                seal(failure)
                 raise
+            failure.__cause__ = error  # here, so that it is sealed with it
+            seal(failure)
             raise failure from error
         if event is None:
             opened.end(None)
@@ -230,7 +234,10 @@ class AsyncEventStream(_Stream[E]):
             if failure is None:
                 raise StopAsyncIteration from None
             if failure is error:
+                seal(failure)
                 raise
+            failure.__cause__ = error  # here, so that it is sealed with it
+            seal(failure)
             raise failure from error
         if event is None:
             await opened.end(None)

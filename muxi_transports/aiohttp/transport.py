@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.settings import HttpSettings, SourceAddress
@@ -20,9 +20,11 @@ try:
     import aiohttp
     import yarl
 
-    from muxi_transports.aiohttp.body import body_of
-    from muxi_transports.aiohttp.response import AiohttpResponse, translated
-    from muxi_transports.aiohttp.session import dropped_on_failure, open_session
+    from muxi_transports.aiohttp.body import body_of, is_quick
+    from muxi_transports.aiohttp.carriage import Carriage, carrying
+    from muxi_transports.aiohttp.failures import failure_of
+    from muxi_transports.aiohttp.response import AiohttpResponse
+    from muxi_transports.aiohttp.session import open_session
 except ImportError as _missing:
     raise ConfigurationError(
         f"async clients need aiohttp, which cannot be imported ({_missing}): pip install 'muxi-client[async]'"
@@ -108,24 +110,9 @@ class AiohttpTransport(AsyncTransport):
         self._claim_loop()
         route = self._routes.get(base) or self._open_route(base)
         attempt = Attempt(request, route.where, route.proxy_where, route.trust)
-        times = request.timeouts
-        attempt.await_head()
-        with translated(attempt), dropped_on_failure():
-            received = await route.session.request(
-                request.method,
-                yarl.URL(route.base + target, encoded=True),
-                headers=_headers(request, route),
-                data=body_of(attempt),
-                allow_redirects=False,
-                proxy=route.proxy,
-                proxy_headers=_headers_of_tunnel(route),
-                ssl=route.context if route.context is not None else True,
-                timeout=aiohttp.ClientTimeout(
-                    total=times.total, connect=times.connect, sock_connect=None, sock_read=attempt.longest_silence
-                ),
-                trace_request_ctx=attempt,
-            )
-        answer = AiohttpResponse(received, attempt)
+        carriage = Carriage(attempt)
+        received = await self._receive(request, target, route, carriage)
+        answer = AiohttpResponse(received, carriage)
         if answer.status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
             await answer.close()
             raise attempt.refused_by_proxy(f"{answer.status} {answer.reason}".rstrip())
@@ -133,6 +120,44 @@ class AiohttpTransport(AsyncTransport):
             answer.headers["Location"] = rebased(answer.headers["location"], base, target)
         self._open.add(answer)
         return answer
+
+    async def _receive(
+        self, request: Request, target: str, route: _Route, carriage: Carriage
+    ) -> aiohttp.ClientResponse:
+        """Send by aiohttp; the answer with its body unread."""
+        attempt, times = carriage.attempt, request.timeouts
+        # The wait for the head has a timer of its own; until a long body is out, silence is bounded.
+        silence = None if times.head is not None and is_quick(attempt) else times.read
+        failure: BaseException
+        token = carrying.set(carriage)
+        try:
+            return await route.session.request(
+                request.method,
+                yarl.URL(route.base + target, encoded=True),
+                headers=_headers(request, route),
+                data=body_of(carriage),
+                allow_redirects=False,
+                proxy=route.proxy,
+                proxy_headers=_headers_of_tunnel(route),
+                ssl=route.context if route.context is not None else True,
+                timeout=aiohttp.ClientTimeout(
+                    total=times.total, connect=times.connect, sock_connect=None, sock_read=silence
+                ),
+                trace_request_ctx=attempt,
+            )
+        except MuxiError:
+            carriage.abort()
+            raise
+        except Exception as error:
+            carriage.abort()
+            failure = failure_of(error, attempt, carriage.fault)
+        except BaseException:
+            carriage.abort()
+            raise
+        finally:
+            carriage.finish()
+            carrying.reset(token)
+        raise failure
 
     def explain(self, url: str) -> str:
         """How a URL is reached: directly or through which proxy, and which certificate authorities are trusted.

@@ -29,9 +29,11 @@ class BodyReader(Protocol):
 
     def decode(self, data: bytes) -> bytes:
         """The content in the next bytes of the connection."""
+        ...
 
     def finish(self) -> bool:
         """Whether the end of the connection is the end of the body."""
+        ...
 
 
 class LengthBody:

@@ -22,12 +22,13 @@ from urllib3.poolmanager import pool_classes_by_scheme
 from urllib3.util import SKIP_HEADER
 
 from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.polling import wait_for
 from muxi_transports.pooled.checked import CheckedAnswer, CheckedSocket
 from muxi_transports.pooled.lease import Lease
 from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, connect_unix
 from muxi_transports.pooled.routes import PoolClasses
 from muxi_transports.pooled.sending import read_early
-from muxi_transports.pooled.wire import bound, shut_down, wait_for
+from muxi_transports.pooled.wire import bound, shut_down
 
 __all__ = ["FullLease", "carrying", "full_pools"]
 
@@ -64,7 +65,7 @@ class FullLease(Lease):
         with self._lock:
             ended = self._has_ended
             self._mark_ended()
-        if self._disposal.take():
+        if self._disposal.claim():
             self._live.discard(self)
         return not ended and self.early is None and (self.checked is None or self.checked.reusable)
 
