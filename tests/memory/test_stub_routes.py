@@ -58,7 +58,7 @@ def test_a_stub_without_a_route_is_refused(
         *((route.method, route.path) for route in SERVER_ROUTES),
         *((route.method, "/api/my-bot" + route.path) for route in FORMATION_ROUTES[:20]),
         ("*", "*"),
-        ("GET", "**"),
+        ("GET", "/**"),
         ("get", "/v1/agents"),
         ("*", "/v1/**"),
         ("GET", "/v1/*/*"),
