@@ -1,4 +1,4 @@
-"""A request takes the direct lane unless a part of the libraries below has been replaced; then it takes the full one."""
+"""A request takes the direct lane unless a part of the libraries below has been replaced: then the full one."""
 
 from __future__ import annotations
 
