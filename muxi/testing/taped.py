@@ -1,4 +1,4 @@
-"""What the clients of one test say to a real formation, recorded in a cassette and played from it."""
+"""Cassettes of tests: calls to a real formation are recorded, and played from then on."""
 
 from __future__ import annotations
 
@@ -134,12 +134,12 @@ class Taped:
 
     @property
     def records(self) -> bool:
-        """Whether something may be recorded, which takes a network."""
+        """True where requests may be recorded, which takes a network."""
         return self.mode in ("new", "all") or (self.mode == "once" and not self.cassette.existed)
 
     @property
     def refused(self) -> Sequence[Exception]:
-        """What was refused because nothing was recorded for it."""
+        """The requests that were refused because nothing was recorded for them."""
         return self.cassette.refused
 
     @contextmanager
@@ -166,7 +166,7 @@ class Taped:
 
 
 def _fill_in_settings(changes: pytest.MonkeyPatch, *, addressed: bool) -> None:
-    """Set those settings that the environment lacks: what was recorded plays where nobody has any."""
+    """Set the variables that the environment lacks, so that recordings play without any."""
     for name, value in PLACEHOLDERS.items():
         if not (addressed and name in _ADDRESSES) and not os.environ.get(name, "").strip():
             changes.setenv(name, value)

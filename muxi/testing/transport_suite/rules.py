@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import functools
 import unittest
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from muxi.testing.transport_suite.stage import Stage
-
-__all__ = ["PAGE", "Rule", "RuleBroken", "rule", "rules"]
+__all__ = ["PAGE", "Rule", "RuleBroken", "RuleStage", "rule", "rules_of"]
 
 #: The page of the documentation that has an anchor for each rule.
 PAGE = "transports/testing.html"
 
-S = TypeVar("S", bound="Stage")
+
+class RuleStage(Protocol):
+    """The part of a stage that the test of a rule needs."""
+
+    skips: ClassVar[Mapping[str, str]]
+
+    def set_up(self) -> AbstractContextManager[None]:
+        """Run a scenario, and clear up after it."""
+        ...
+
+
+S = TypeVar("S", bound=RuleStage)
 
 
 class RuleBroken(AssertionError):
@@ -95,17 +103,12 @@ def explained(broken: Rule) -> Iterator[None]:
         raise RuleBroken(broken, f"{type(error).__name__} was raised: {error}") from error
 
 
-def rules(suite: type[Stage] | None = None) -> list[Rule]:
+def rules_of(suite: type[RuleStage]) -> list[Rule]:
     """The rules that a suite tests, in the order of the contract.
 
     Args:
-        suite: a suite or a subclass of one; without it, the rules of all suites together.
+        suite: a suite or a subclass of one.
     """
-    from muxi.testing.transport_suite import suites
-
-    if suite is None:
-        every = (suites.TransportSuite, suites.AsyncTransportSuite, suites.InProcessSuite, suites.AsyncInProcessSuite)
-        return list(dict.fromkeys(found for one in every for found in rules(one)))
     found: list[Rule] = []
     for part in reversed(suite.__mro__):
         for value in vars(part).values():

@@ -16,7 +16,7 @@ from unittest import mock
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
 from muxi.testing.transport_suite.facade import FacadeTransport, Loop
 from muxi.testing.transport_suite.handlers import Handler, Received
-from muxi.testing.transport_suite.rules import rules
+from muxi.testing.transport_suite.rules import rules_of
 from muxi.testing.transport_suite.server import Script, Server, script_of
 from muxi.transport import AsyncTransport, Request, Transport
 
@@ -51,7 +51,7 @@ class Stage:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.skips:
-            known = [rule.name for rule in rules(cls)]
+            known = [rule.name for rule in rules_of(cls)]
             for name in cls.skips:
                 if name not in known:
                     near = get_close_matches(name, known, 1)
