@@ -57,7 +57,7 @@ class Slot(Generic[T]):
             return made
 
     def _own_lock(self) -> threading.Lock:
-        # Making a transport imports libraries. A process that is forked meanwhile has a lock that nobody releases.
+        # Making a transport imports libraries. A process forked meanwhile inherits a lock that is never released.
         if self._pid != os.getpid():
             self._lock, self._pid = threading.Lock(), os.getpid()
         return self._lock
