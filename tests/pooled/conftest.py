@@ -1,4 +1,4 @@
-"""Fixtures of the tests of both lanes: the servers of the HTTP transports, and every sync transport and lane in turn."""
+"""Fixtures of the tests of both lanes: servers, and every sync transport and lane in turn."""
 
 from __future__ import annotations
 

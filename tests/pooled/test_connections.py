@@ -1,4 +1,4 @@
-"""Connections of every lane: given back once, dropped with bytes on them, ended from other threads, not shared by forks."""
+"""Connections of every lane: given back once, dropped with bytes on them, ended by other threads, private to a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lane a request takes: direct where nobody can notice, full as soon as a part of the libraries is not their own."""
+"""Which lane a request takes: direct where nobody can notice, full as soon as a part of a library is replaced."""
 
 from __future__ import annotations
 
