@@ -92,6 +92,10 @@ def _reader_of(raw: BaseHTTPResponse) -> Callable[[], bytes]:
 
 def _foreign_reader(raw: Any) -> Callable[[], bytes]:
     """A function that reads what has arrived of an answer of any class, with its codings undone by that class."""
+    if isinstance(raw, BaseHTTPResponse) and type(getattr(raw, "_fp", None)).__module__ != "http.client":
+        # A cache or a recorder reads along, in the way that requests itself reads.
+        pieces = raw.stream(PIECE, True)
+        return lambda: next((piece for piece in pieces if piece), b"")
     read1 = getattr(raw, "read1", None) or raw.read
     state: list[Callable[[], bytes]] = []
 
