@@ -34,7 +34,8 @@ suppress_warnings = ["myst.header"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
+# Off: it reads defaults from the source, and those of the clients' constructors are fields of muxi.config.
+autodoc_preserve_defaults = False
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 

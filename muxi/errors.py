@@ -80,7 +80,7 @@ class MuxiError(Exception):
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(f"{code}: {message}" if code else message)
+        super().__init__(_printable(f"{code}: {message}" if code else message))
         self.code = code
         self.message = message
         self.status_code = status_code
@@ -98,11 +98,17 @@ class MuxiError(Exception):
             facts.append(f"request {self.request_id}")
         if self.attempts > 1:
             facts.append(f"{self.attempts} attempts")
-        return f"{text} [{', '.join(facts)}]" if facts else text
+        # A peer's text may have half of a surrogate pair in it, which no output can encode.
+        return _printable(f"{text} [{', '.join(facts)}]" if facts else text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors of subclasses differ; the state is what has to survive, not the call.
         return _restore, (type(self), self.args, dict(self.__dict__))
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` with what UTF-8 cannot encode escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _wrong_fields(problems: object, message: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from muxi.context import MOMENT, Context
-from muxi.errors import ConfigurationError, MuxiError, ServerError, TimeoutError, error_from_answer
+from muxi.errors import ConfigurationError, ErrorAnswer, MuxiError, ServerError, TimeoutError, error_from_answer
 from muxi.redact import redact_text
 from muxi.result import Meta, Result
 from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import check_turn, reader_for
 from muxi.transport import AnyResponse, BufferedResponse, Request
+from muxi.transport.causes import hide_secrets
 
 __all__ = [
     "answer_behind",
@@ -36,12 +38,16 @@ _HINTS = {
 }
 
 
+#: Statuses whose answers have no content (RFC 9110, sections 15.3.5 and 15.3.6).
+_WITHOUT_CONTENT = frozenset({204, 205})
+
+
 def decode(response: BufferedResponse, context: Context) -> Any:
     """Decode the data of an answer, with the rest of its envelope as :class:`muxi.Meta`."""
     content = response.content
     if context.call.plain_text:
         return _decode_text(response)
-    if not content.strip():
+    if not content and response.status in _WITHOUT_CONTENT:
         return Result({}, meta=meta_of({}, response.status, context))
     try:
         payload = json.loads(content)
@@ -116,7 +122,8 @@ def answer_behind(error: MuxiError) -> BufferedResponse:
 
 
 def complete(error: MuxiError, context: Context) -> None:
-    """Add call, attempts and request id to an error."""
+    """Add call, attempts and request id to an error, and hide the call's secrets."""
+    hide_secrets(error, context.secrets)
     error.call = error.call or context.call.label
     error.attempts = context.attempt
     error.request_id = error.request_id or context.request_id
@@ -138,20 +145,56 @@ def explain_timeout(error: TimeoutError, request: Request, context: Context) -> 
         error.message = f"{error.message}; {hint}"
 
 
+#: Characters of a ``Location`` that stay as they are; all others are percent-encoded, as browsers do.
+_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
+
+
 def redirected(url: str, response: AnyResponse) -> str:
     """Return the target of a redirect within the same origin; keys must not go to another one.
 
+    User name and password in it are dropped, and characters that a URL cannot have are percent-encoded.
+
     Raises:
         ConfigurationError: it leads elsewhere.
+        ServerError: it is not a URL.
     """
-    target = urljoin(url, response.headers.get("location") or "")
-    old, new = urlsplit(url), urlsplit(target)
-    if _origin(old) != _origin(new):
+    old = urlsplit(url)
+    try:
+        new = _join(old, response.headers.get("location") or "")
+        same = _origin(old) == _origin(new)
+    except ValueError:
+        error = MuxiError("", "", response.status)
+        error.answer = _answer_of(response)
+        raise unexpected(error, "the answer redirects to something that is not a URL") from None
+    if not same:
+        host = new.netloc.rpartition("@")[2]
         raise ConfigurationError(
-            f"{old.scheme}://{old.netloc} redirects to {redact_text(f'{new.scheme}://{new.netloc}')}, which is not "
+            f"{old.scheme}://{old.netloc} redirects to {redact_text(f'{new.scheme}://{host}')}, which is not "
             "followed because the keys would go along; give the address it redirects to"
         )
-    return target
+    return urlunsplit(new._replace(netloc=old.netloc, fragment=""))
+
+
+def _join(old: SplitResult, location: str) -> SplitResult:
+    """Return the parts of a ``Location``, relative to the URL it came from.
+
+    Raises:
+        ValueError: it is not a URL.
+    """
+    if not location.isascii():
+        # HTTP libraries decode headers as ISO 8859-1; what servers send is UTF-8.
+        with suppress(UnicodeError):
+            location = location.encode("latin-1").decode()
+    encoded = quote(location.strip(), safe=_URL_CHARACTERS)
+    # urljoin() joins paths of the schemes it knows only; that of a Unix socket is not among them.
+    base = old if old.scheme in ("http", "https") else old._replace(scheme="http")
+    new = urlsplit(urljoin(urlunsplit(base), encoded))
+    return new._replace(scheme=old.scheme) if base is not old and new.netloc == old.netloc else new
+
+
+def _answer_of(response: AnyResponse) -> ErrorAnswer:
+    content = response.content if isinstance(response, BufferedResponse) else b""
+    return ErrorAnswer(response.status, tuple(response.headers.items()), content)
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:

@@ -13,6 +13,7 @@ from muxi.call import Call
 from muxi.context import Context, Outcome, Stop
 from muxi.errors import (
     ConfigurationError,
+    ConnectionError,
     ErrorAnswer,
     MuxiError,
     ServerError,
@@ -45,10 +46,11 @@ from muxi.exchange.steps import (
     Sleep,
 )
 from muxi.hooks import Hooks
-from muxi.redact import redact_text
+from muxi.redact import keys_in, redact_text
 from muxi.result import Result, meta
 from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, AsyncResponse, Body, BufferedResponse, Request, Response
+from muxi.transport.causes import hide_secrets
 
 __all__ = ["begin", "check_answer", "exchange", "finish", "run_call"]
 
@@ -111,6 +113,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             idempotency_key=options.idempotency_key or None,
             started=clock.monotonic(),
             asynchronous=settings.hooks.asynchronous,
+            private=settings.private,
         )
         if call.limits:
             check_limits(call.limits, call.query)
@@ -122,6 +125,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
         return context
     except MuxiError as error:
         error.call = error.call or call.label
+        hide_secrets(error, (*call.secrets, *keys_in(options.headers.items())))
         raise
 
 
@@ -135,12 +139,15 @@ def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps
         try:
             answer = yield from _run_attempt(context, settings, body)
         except MuxiError as error:
+            failure = error
             complete(error, context)
             if hooks.has("muxi_attempt_failed"):
                 yield from hooks.observe("muxi_attempt_failed", error=error, context=context)
             if unknown_before and is_gone(repeat_of(call), error):
                 return ExchangeResult(Result({}, meta=meta_of({}, 404, context)), answer_behind(error), context)
-            delay = yield from _retry_delay(error, context, settings, body)
+            delay = _fresh_delay(error, context, settings)
+            if delay is None:
+                delay = yield from _retry_delay(error, context, settings, body)
             if delay is None:
                 raise
             unknown_before = unknown_before or is_unknown(error)
@@ -150,8 +157,11 @@ def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps
             mode = settings.options.validate_responses
             if mode != "off":
                 check_answer(answer, settings, strict=mode == "strict")
+            settings.fresh.note(call, answer.data, settings.clock.monotonic())
             return answer
         yield Sleep(delay)
+        if settings.closing.begun:
+            raise failure
 
 
 def check_answer(answer: ExchangeResult[Any], settings: ExchangeSettings, *, strict: bool) -> None:
@@ -175,6 +185,17 @@ def check_answer(answer: ExchangeResult[Any], settings: ExchangeSettings, *, str
         raise
 
 
+def _fresh_delay(error: MuxiError, context: Context, settings: ExchangeSettings) -> float | None:
+    """Return the seconds until another look at a request that may not be known yet, or None."""
+    delay = settings.fresh.delay(context.call, error, context.attempt, settings.clock.monotonic())
+    return None if delay is None or _outlasts_deadline(delay, context) else delay
+
+
+def _outlasts_deadline(delay: float, context: Context) -> bool:
+    deadline = context.options.deadline
+    return deadline is not None and context.elapsed + delay >= deadline
+
+
 def _retry_delay(
     error: MuxiError, context: Context, settings: ExchangeSettings, body: Body | None
 ) -> ExchangeSteps[float | None]:
@@ -184,15 +205,12 @@ def _retry_delay(
     keyed = context.request is not None and bool(context.request.headers.get("x-muxi-idempotency-key"))
     if not may_repeat(repeat_of(context.call), error, keyed=keyed):
         return None
-    if not settings.hooks.has("muxi_retry_delay"):
+    if settings.closing.begun or not settings.hooks.has("muxi_retry_delay"):
         return None
     delay = yield from settings.hooks.decide("muxi_retry_delay", outcome=Outcome(error=error), context=context)
     if delay is None or isinstance(delay, Stop):
         return None
-    deadline = context.options.deadline
-    if deadline is not None and context.elapsed + delay >= deadline:
-        return None
-    return max(0.0, float(delay))
+    return None if _outlasts_deadline(delay, context) else max(0.0, float(delay))
 
 
 def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None) -> ExchangeSteps[ExchangeResult[Any]]:
@@ -206,7 +224,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
         context.request = request
         if hooks.has("muxi_prepare_request"):
             yield from hooks.apply("muxi_prepare_request", request=request, context=context)
-        response = yield from _get_answer(request, context, hooks)
+        response = yield from _get_answer(request, context, settings)
         if response.status not in _REDIRECTS or not response.headers.get("location"):
             break
         if redirects == MAX_REDIRECTS:
@@ -230,23 +248,27 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
     return ExchangeResult(decode(cast(BufferedResponse, response), context), response, context)
 
 
-def _get_answer(request: Request, context: Context, hooks: Hooks) -> ExchangeSteps[AnyResponse]:
+def _get_answer(request: Request, context: Context, settings: ExchangeSettings) -> ExchangeSteps[AnyResponse]:
     """Get the answer to a request, from a plugin or from the transport."""
+    hooks = settings.hooks
     response: AnyResponse | None = None
     if hooks.has("muxi_intercept"):
         response = yield from hooks.apply("muxi_intercept", first=True, request=request, context=context)
     if response is None:
         keep_deadline(request, context)
-        response = yield from _send(request, context)
+        response = yield from _send(request, context, settings)
     if hooks.has("muxi_response_received"):
         response = yield from _notify_plugins(response, context, hooks)
     return response
 
 
-def _send(request: Request, context: Context) -> ExchangeSteps[AnyResponse]:
+def _send(request: Request, context: Context, settings: ExchangeSettings) -> ExchangeSteps[AnyResponse]:
     """Send a request by the transport, and read the answer to its end unless it is a stream."""
     try:
         response: Response | AsyncResponse = yield SendRequest(request)
+        if settings.closing.connections_closed:
+            yield DiscardBody(response)
+            raise ConnectionError("CONNECTION_LOST", "the client was closed before the answer arrived")
         if request.stream and response.status < 300:
             return response
         content: bytes = yield ReadBody(response)

@@ -13,6 +13,8 @@ from muxi.call import Call, Item
 from muxi.clock import Clock
 from muxi.config import Address, CallOptions
 from muxi.context import Context
+from muxi.exchange.closing import Closing
+from muxi.exchange.fresh import FreshRequests
 from muxi.hooks import Await, Hooks
 from muxi.schemas import SchemaRegistry
 from muxi.transport import AnyResponse, Request
@@ -79,6 +81,10 @@ class ExchangeSettings(NamedTuple):
     hooks: Hooks
     schemas: SchemaRegistry
     clock: Clock
+    fresh: FreshRequests
+    closing: Closing
+    #: Whether requests stay in this process.
+    private: bool = False
 
 
 @dataclass(frozen=True)

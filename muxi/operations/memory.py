@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from muxi.call import Call, Item, Key, Pages, Procedure, send
 from muxi.client.endpoints import operation, pages, procedure
@@ -16,6 +16,7 @@ from muxi.types import (
     BufferStats,
     CreatedMemory,
     DeletedMemory,
+    IngestedMemory,
     Memory,
     MemoryBuffers,
     MemoryConfig,
@@ -24,6 +25,12 @@ from muxi.types import (
 )
 
 __all__ = ["MemoryOperations"]
+
+if TYPE_CHECKING:
+    # A call with ``source`` has another result, which ``operation`` has no types for.
+    from muxi.operations.adding import AddMemoryEndpoint as _add_memory_operation  # noqa: N813  a decorator
+else:
+    _add_memory_operation = operation
 
 #: The most memories that one page can have.
 MAX_PAGE = 100
@@ -84,7 +91,7 @@ class MemoryOperations:
                 return
             offset += MAX_PAGE
 
-    @operation
+    @_add_memory_operation
     def add_memory(
         self,
         content: Any = None,
@@ -99,7 +106,7 @@ class MemoryOperations:
         source_id: str | None = None,
         timestamp: str | None = None,
         subject: str | None = None,
-    ) -> Call[CreatedMemory]:
+    ) -> Call[CreatedMemory | IngestedMemory]:
         """Add a memory (``POST /memories``).
 
         Without ``source`` it is written at once; with it, it is taken in by way of the background, and the answer is
@@ -145,7 +152,7 @@ class MemoryOperations:
             user_required=True,
             key=Key.EITHER,
             accepts="MemoryCreate",
-            returns="CreatedMemory",
+            returns="IngestedMemory" if source else "CreatedMemory",
         )
 
     @operation

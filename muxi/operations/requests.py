@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi.call import Call, Key, Procedure, Wait, send
 from muxi.client.endpoints import operation, procedure
 from muxi.errors import NotFoundError, ResultForgotten, TimeoutError, TurnFailed
-from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, WAIT_TIMEOUT, check_timeout
+from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, NOT_FOUND_YET, WAIT_TIMEOUT, check_timeout
 from muxi.types import CancelledRequest, RequestList, RequestStatus
 
 __all__ = ["RequestOperations"]
@@ -59,7 +59,7 @@ class RequestOperations:
             TurnFailed: it failed or was cancelled (``REQUEST_FAILED``, ``REQUEST_CANCELLED``); ``details`` has the
                 status.
             ResultForgotten: it was running when last seen and is not known any more.
-            NotFoundError: it was never seen: unknown, or finished for more than five minutes.
+            NotFoundError: it was not found for five seconds: unknown, or finished for more than five minutes.
             AuthorizationError: it is another user's.
             TimeoutError: it is still running; ``details`` has the status.
             ValidationError: ``timeout`` is no number of seconds; nothing has been sent.
@@ -72,9 +72,15 @@ class RequestOperations:
                 seen = yield from send(RequestOperations.get_request_status.call(request_id, user_id))
             except NotFoundError as error:
                 # A 404 of the proxy is about the formation, not about the request.
-                if seen is None or error.code != "REQUEST_NOT_FOUND":
+                if error.code != "REQUEST_NOT_FOUND":
                     raise
-                raise _forgotten(seen, request_id) from error
+                if seen is not None:
+                    raise _forgotten(seen, request_id) from error
+                # The runtime knows a trigger's request only some tenths of a second after it has answered.
+                if waited >= NOT_FOUND_YET or (timeout is not None and waited >= timeout):
+                    raise
+                waited = yield Wait(FIRST_WAIT if timeout is None else min(FIRST_WAIT, timeout - waited))
+                continue
             state = seen["status"]
             if state in ("completed", "awaiting_clarification"):
                 return seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure
+from muxi.errors import ValidationError
 from muxi.operations.fields import given
 from muxi.types import JobType, ScheduledJob, ScheduledJobList, ScheduledJobState, SchedulerConfig, SchedulerMessage
 
@@ -95,18 +96,27 @@ class SchedulerOperations:
             message: what is to be done from now on.
             schedule: when, as for :meth:`create_scheduler_job`.
             title: how it is listed.
-            user_id: whose it is from now on. If not given it stays with its owner: with a new message, the job is
-                looked up first, because the runtime would give it to user ``0``.
+            user_id: the new owner, together with ``message`` only. If not given the owner stays. The job is looked up
+                first unless both are given, because the runtime takes changes from the owner alone.
 
         Returns:
             The job as it is now. Go on with its ``id``.
 
         Raises:
+            ValidationError: ``user_id`` is not the owner and there is no ``message``; nothing has been changed.
             NotFoundError: there is none of that id.
             ServerError: the cron expression is wrong.
         """
-        if user_id is None and message is not None:
-            user_id = (yield from send(SchedulerOperations.get_scheduler_job.call(job_id)))["user_id"]
+        if user_id is None or message is None:
+            owner = str((yield from send(SchedulerOperations.get_scheduler_job.call(job_id)))["user_id"])
+            if user_id is not None and (user_id or "0") != owner:
+                problem = f"gives the job to another user only together with message=; it belongs to {owner!r}"
+                raise ValidationError(
+                    "INVALID_PARAMETER",
+                    f"user_id {problem}",
+                    details={"validation_errors": [{"field": "user_id", "msg": problem}]},
+                )
+            user_id = owner
         return (
             yield from send(
                 Call[ScheduledJob](

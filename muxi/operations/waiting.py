@@ -15,6 +15,9 @@ T = TypeVar("T")
 #: Seconds between two looks: the first, by how much each is longer than the one before, and the longest.
 FIRST_WAIT, GROWTH, LONGEST_WAIT = 0.25, 1.5, 5.0
 
+#: Seconds in which "not found" may mean "not found yet", before anything was seen.
+NOT_FOUND_YET = 5.0
+
 #: Seconds that work in the background may take: the runtime itself gives it up after as many.
 WAIT_TIMEOUT = 600.0
 

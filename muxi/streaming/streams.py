@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from muxi.errors import StreamInterrupted
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.transport import Headers
+from muxi.transport.causes import seal
 from muxi.types.chat import ChatEvent, ChatMessage
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ class EventStream(_Stream[E]):
             if failure is None:
                 raise StopIteration from None
             if failure is error:
+                seal(failure)
                 raise
+            failure.__cause__ = error  # here, so that it is sealed with it
+            seal(failure)
             raise failure from error
         if event is None:
             opened.end(None)
@@ -160,10 +164,11 @@ class EventStream(_Stream[E]):
         self.close()
 
     def __del__(self) -> None:
-        # A loop was left, with the stream in a temporary. Nothing is sent from here: a collector may run
-        # anywhere, in the middle of a transport's own work too.
-        if hasattr(self, "_opened"):
-            self._opened.end(None)
+        # A collector may run anywhere, also where this thread holds a lock. So nothing that takes one is called from
+        # here: the response, dropped with this object, closes its socket, and the client calls the hooks later.
+        opened: Opened[E] | None = getattr(self, "_opened", None)
+        if opened is not None and opened.progress.claim_end():
+            opened.on_drop()
 
 
 class AsyncEventStream(_Stream[E]):
@@ -230,7 +235,10 @@ class AsyncEventStream(_Stream[E]):
             if failure is None:
                 raise StopAsyncIteration from None
             if failure is error:
+                seal(failure)
                 raise
+            failure.__cause__ = error  # here, so that it is sealed with it
+            seal(failure)
             raise failure from error
         if event is None:
             await opened.end(None)

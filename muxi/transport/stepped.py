@@ -49,6 +49,8 @@ R = TypeVar("R", SyncSteppedResponse, AsyncSteppedResponse)
 #: One request, step by step; returns a response of another transport, one in memory, or one whose body has steps too.
 SendSteps: TypeAlias = Generator[Step[Any], Any, "UnreadResponse | BufferedResponse | SteppedResponse"]
 
+S = TypeVar("S", bound="Stepped[Any]")
+
 
 class Stepped(ABC, Generic[T]):
     """A transport for clients of both colours, in one class. Each colour is declared in a class of its own::
@@ -81,7 +83,7 @@ class Stepped(ABC, Generic[T]):
     _open: _OpenWork
 
     # Not in __init__, which a subclass need not call.
-    def __new__(cls, *args: object, **options: object) -> Self:
+    def __new__(cls: type[S], *args: object, **options: object) -> S:
         self = super().__new__(cls)
         self._open = _OpenWork()
         return self

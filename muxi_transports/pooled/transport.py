@@ -149,11 +149,15 @@ class PooledTransport(Transport):
         return verdict.reason
 
     def _note_change(self, verdict: Verdict) -> None:
-        """Drop the idle connections: they were made by what has been replaced since, or by the replacement."""
+        """Drop idle connections and TLS contexts: they were made by what has been replaced, or by what replaced it."""
         state = self._state
         with state.lock:
             self._seen_state, known = verdict.state, self._seen_state
-            origins = list(state.origins.values()) if known is not None else []
+            if known is None:
+                return
+            origins = list(state.origins.values())
+            state.origins.clear()
+            self._settings.forget()
         for origin in origins:
             origin.drop_idle()
 

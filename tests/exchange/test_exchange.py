@@ -26,7 +26,7 @@ from muxi.call import Call, Key, Procedure, Wait
 from muxi.client.endpoints import procedure
 from muxi.exchange.life import MAX_REDIRECTS
 from muxi.streaming.call import StreamCall
-from muxi.transport import AsyncResponse, AsyncTransport, BufferedResponse, BytesBody, Request
+from muxi.transport import AsyncResponse, AsyncTransport, BufferedResponse, BytesBody, Headers, Request
 from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
@@ -151,11 +151,18 @@ def test_data_comes_unwrapped_and_the_envelopes_rest_beside_it(colour: Colour) -
         (json_answer(200, {"success": True, "port": 1}), {"success": True, "port": 1}),
         (json_answer(200, {"success": True, "data": None}), {"success": True, "data": None}),
         (plain(204), {}),
-        (plain(200, b" \n"), {}),
+        (plain(205), {}),
     ],
 )
 def test_other_shapes_are_the_data_themselves(colour: Colour, response: BufferedResponse, data: Any) -> None:
     assert colour.run(colour.formation(response).health) == data
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"], ids=["empty", "blank"])
+def test_an_answer_without_content_is_no_success(colour: Colour, content: bytes) -> None:
+    with pytest.raises(ServerError, match="not a JSON object") as caught:
+        colour.run(colour.formation(Playback(plain(200, content))).health)
+    assert (caught.value.code, caught.value.status_code) == ("UNEXPECTED_ANSWER", 200)
 
 
 def test_a_success_that_says_it_is_none_is_an_error(colour: Colour) -> None:
@@ -252,6 +259,60 @@ def test_a_redirect_to_another_origin_is_refused(colour: Colour, location: str) 
     with pytest.raises(ConfigurationError, match=r"redirects to .* not followed because the keys would go along"):
         colour.run(colour.formation(play).chat, "x")
     assert len(play.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[",
+        "http://h:99999/",
+        "http://h:abc/",
+        "//[",
+        "http://[::1",
+        "\ud800",
+        "http://formation.example:x/",
+        "//:::",
+    ],
+)
+def test_a_redirect_to_what_is_no_url_is_a_typed_error(colour: Colour, location: str) -> None:
+    play = Playback(BufferedResponse(307, _Unchecked([("Location", location)]), b"body"))
+    client = colour.formation(play, url="https://formation.example")
+    with pytest.raises(MuxiError) as caught:
+        colour.run(client.get_memories, "ada")
+    assert caught.value.call == "get_memories (GET /memories)"
+    assert len(play.requests) == 1
+
+
+class _Unchecked(Headers):
+    """Headers as a careless transport may hand them over."""
+
+    def add(self, name: str, value: str) -> None:
+        self._items.setdefault(name.lower(), []).append((name, value))
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/a b", "https://formation.example/a%20b"),
+        ("/ünï?ö=ü", "https://formation.example/%C3%BCn%C3%AF?%C3%B6=%C3%BC"),
+        ("/ünï".encode().decode("latin-1"), "https://formation.example/%C3%BCn%C3%AF"),
+        ("/a%20b%2Fc", "https://formation.example/a%20b%2Fc"),
+        ("https://ada:secret@formation.example/x#part", "https://formation.example/x"),
+        ("//ada@formation.example:443/x", "https://formation.example/x"),
+        ("../x", "https://formation.example/x"),
+        ('/"<x>', "https://formation.example/%22%3Cx%3E"),
+    ],
+)
+def test_a_redirect_is_encoded_and_has_no_user_in_it(colour: Colour, location: str, target: str) -> None:
+    play = Playback(redirect(307, location), answer({}))
+    colour.run(colour.formation(play, url="https://formation.example").get_memories, "ada")
+    assert play.request.url == target
+
+
+def test_a_redirect_on_a_unix_socket_is_followed(colour: Colour) -> None:
+    play = Playback(redirect(307, "/v1/memories/"), answer({}))
+    colour.run(colour.formation(play, url="unix:///run/muxi.sock").get_memories, "ada")
+    assert play.request.url == "http+unix://%2Frun%2Fmuxi.sock/v1/memories/"
 
 
 def test_redirects_in_a_circle_come_to_an_end(colour: Colour) -> None:

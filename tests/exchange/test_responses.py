@@ -30,7 +30,7 @@ from muxi.schemas import SchemaRegistry
 from muxi.schemas.responses import _schema, response_schema
 from muxi.schemas.shapes import KINDS, fits, hints_of, is_record, options_of, origin_of
 from muxi.streaming.call import StreamCall
-from tests.answers import Colour, answer, chat_answer
+from tests.answers import Colour, Playback, answer, chat_answer
 from tests.formation.methods import calls
 
 MEMORY: dict[str, Any] = {
@@ -390,6 +390,24 @@ def test_a_method_of_several_steps_says_which_answer_it_stumbled_over(
     assert (error.code, error.status_code, error.request_id) == ("INVALID_ANSWER", 200, "req_wire")
     assert field in {problem["field"] for problem in error.details["validation_errors"]}
     assert isinstance(error.__context__, AttributeError | KeyError | TypeError)
+
+
+def test_a_memory_with_a_source_is_checked_as_what_it_is(colour: Colour) -> None:
+    stored: dict[str, Any] = {"id": "m", "content": {"type": "t", "detail": "d"}, "created_at": "2026", "metadata": {}}
+    stored |= {"scope": "user", "scope_id": None}
+    taken: dict[str, Any] = {
+        "status": "accepted",
+        "duplicate": False,
+        "event_id": "e",
+        "source": "gmail",
+        "source_id": None,
+    }
+    taken |= {"scope": "user", "scope_id": None, "processing_id": "ing_1", "status_url": "/v1/…"}
+    client = colour.formation(Playback(answer(stored), answer(taken), answer(taken)), validate_responses="strict")
+    assert colour.run(client.add_memory, "tea", user_id="ada") == stored
+    assert colour.run(client.add_memory, "tea", user_id="ada", source="gmail") == taken
+    with pytest.raises(ValidationError, match="INVALID_ANSWER"):
+        colour.run(client.add_memory, "tea", user_id="ada")
 
 
 @pytest.mark.parametrize("mode", ["warn", "off"])

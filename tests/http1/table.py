@@ -403,6 +403,8 @@ ROWS: list[Refused | Accepted] = [
             (b"keep-alive, close", False),
             (b"not-close", True),
             (b"close-not", True),
+            (b"close~", True),
+            (b"~close", True),
             (b"", True),
         )
     ),
@@ -437,6 +439,8 @@ ROWS: list[Refused | Accepted] = [
     Accepted(rules.SURPLUS, answer(b"Content-Length: 2", body=b"hi!"), b"hi", reusable=False),
     Accepted(rules.SURPLUS, answer(_FIELD, body=b"\r\n"), reusable=False),
     Accepted(rules.SURPLUS, CHUNKED + END + b"H", reusable=False),
+    Accepted(rules.SURPLUS, CHUNKED + END + b"HTTP/1.1 204 OK\n\n", reusable=False),
+    Accepted(rules.SURPLUS, answer(_FIELD, body=b"HTTP/1.1 204 OK\n\n"), reusable=False),
     Accepted(rules.SURPLUS, CHUNKED + b"0\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", reusable=False),
     Accepted(rules.SURPLUS, answer(b"Content-Length: 2", body=b"hi"), method="HEAD", reusable=False),
     Accepted(rules.SURPLUS, b"HTTP/1.1 204 OK\r\n\r\nhi", status=204, reusable=False),

@@ -1,4 +1,4 @@
-"""Connections of every lane: given back once, dropped with bytes on them, ended by other threads, private to a process."""
+"""Connections of every lane: returned once, dropped with bytes on them, ended by other threads, not shared by forks."""
 
 from __future__ import annotations
 

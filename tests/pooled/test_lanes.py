@@ -1,4 +1,4 @@
-"""Which lane a request takes: direct where nobody can notice, full as soon as a part of a library is replaced."""
+"""A request takes the direct lane unless a part of the libraries below has been replaced: then the full one."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from tests.soak.answers import head
+from tests.soak.hostile.answers import head
 from tests.soak.recorded import Chat
 
 __all__ = ["ENDS", "FRAMINGS", "Case", "Framed", "case_at", "frame"]

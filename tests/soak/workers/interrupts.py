@@ -1,4 +1,4 @@
-"""Interrupts sync calls: ``python -m tests.soak.interrupt_worker LANE URL SEED COUNT``, prints JSON.
+"""Interrupts sync calls: ``python -m tests.soak.workers.interrupts LANE URL SEED COUNT``, prints JSON.
 
 A signal handler raises an exception in the main thread at a random moment of a call, as the handler of Ctrl-C does,
 while other threads make calls through the same client. After each the next call has to get its own answer.
@@ -21,10 +21,10 @@ from pathlib import Path
 from types import FrameType
 
 from muxi import MuxiError
-from tests.soak.calls import SyncCaller
-from tests.soak.driving import Watch, outcome_of_text
-from tests.soak.lanes import transport_of
 from tests.soak.plan import Plan, plan_of
+from tests.soak.workers.calls import SyncCaller
+from tests.soak.workers.driving import Watch, outcome_of_text
+from tests.soak.workers.lanes import transport_of
 
 #: Threads that make calls meanwhile.
 _OTHERS = 4

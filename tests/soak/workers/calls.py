@@ -19,7 +19,7 @@ from muxi import (
 from muxi.plugins import Retry, RetryBudget
 from tests.soak.judge import Outcome
 from tests.soak.plan import Plan, marker_of
-from tests.soak.results import text_of
+from tests.soak.workers.results import text_of
 
 __all__ = ["AsyncCaller", "SyncCaller", "failure_of", "make_bundle"]
 

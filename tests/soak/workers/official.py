@@ -1,4 +1,4 @@
-"""Calls of each kind through the official SDK (``pip install muxi``), for comparison; see :mod:`tests.soak.calls`."""
+"""Calls of each kind through the official SDK (``pip install muxi``), for comparison with this one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.soak.judge import Outcome
 from tests.soak.plan import Plan, marker_of
-from tests.soak.results import text_of
+from tests.soak.workers.results import text_of
 
 __all__ = ["OfficialCaller", "failure_of"]
 

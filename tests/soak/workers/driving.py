@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.soak.answers import content_of
+from tests.soak.hostile.answers import content_of
 from tests.soak.judge import Outcome
 from tests.soak.plan import Plan, find_marker, marker_of
 
@@ -103,7 +103,7 @@ class Watch:
     """
 
     def __init__(self, calls: int) -> None:
-        self._half = calls // 2
+        self._half = max(1, calls // 2)
         self._done = 0
         self._lock = threading.Lock()
         self._middle = 0
@@ -121,7 +121,7 @@ class Watch:
 
     def start_over(self, calls: int) -> None:
         """Count from 0 again, up to so many calls."""
-        self._half, self._done = calls // 2, 0
+        self._half, self._done = max(1, calls // 2), 0
 
     def count(self) -> None:
         """Count one more call as done."""

@@ -1,4 +1,4 @@
-"""Reads cut streams over one lane: ``python -m tests.soak.stream_worker LANE URL SEED COUNT`` (0: all), prints JSON."""
+"""Reads cut streams over one lane: ``python -m tests.soak.workers.streams LANE URL SEED COUNT`` (0: all)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from muxi import AsyncFormationClient, ConnectionError, FormationClient, MuxiError, StreamInterrupted
-from tests.soak.driving import Watch
-from tests.soak.framings import FRAMINGS, Case, Framed, case_at, frame
-from tests.soak.lanes import transport_of
+from tests.soak.hostile.framings import FRAMINGS, Case, Framed, case_at, frame
 from tests.soak.recorded import recorded_chats
+from tests.soak.workers.driving import Watch
+from tests.soak.workers.lanes import transport_of
 
 _OPTIONS: dict[str, Any] = {"client_key": "k", "max_retries": 0, "timeout": 20.0, "idle_timeout": 20.0}
 

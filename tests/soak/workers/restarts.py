@@ -1,4 +1,4 @@
-"""Calls a server that is gone for 0.3 s: ``python -m tests.soak.restart_worker LANE URL SEED ROUNDS``, prints JSON.
+"""Calls a server that is gone for 0.3 s: ``python -m tests.soak.workers.restarts LANE URL SEED ROUNDS``, prints JSON.
 
 In each round a new client with default settings, its retry budget included, makes 64 calls at once. None may fail
 before it has used up its attempts.
@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from muxi import AsyncFormationClient, FormationClient, MuxiError
-from tests.soak.driving import Watch
-from tests.soak.lanes import transport_of
 from tests.soak.plan import Plan, marker_of, plan_of
+from tests.soak.workers.driving import Watch
+from tests.soak.workers.lanes import transport_of
 
 _AT_ONCE = 64
 _ALLOWED = 4

@@ -1,4 +1,7 @@
-"""Answers each chat with the recorded stream that its message names, cut: ``python -m tests.soak.stream_server``."""
+"""A server that answers each chat with the recorded stream that its message names, cut where it says.
+
+``python -m tests.soak.hostile.stream_server`` prints its port and serves until its standard input closes.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ import socket
 import sys
 from functools import cache
 
-from tests.soak.connection import Connection
-from tests.soak.framings import Case, Framed, frame
+from tests.soak.hostile.connection import Connection
+from tests.soak.hostile.framings import Case, Framed, frame
 from tests.soak.recorded import recorded_chats
 
 

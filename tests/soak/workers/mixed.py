@@ -1,4 +1,4 @@
-"""Drives one lane in a process of its own: ``python -m tests.soak.worker LANE URL SEED FIRST CALLS``, prints JSON."""
+"""Makes mixed calls over one lane: ``python -m tests.soak.workers.mixed LANE URL SEED FIRST CALLS`` prints JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from tests.soak.driving import Watch, drive_tasks, drive_threads
 from tests.soak.judge import Outcome
-from tests.soak.lanes import OFFICIAL, transport_of
 from tests.soak.plan import Plan, plan_of
+from tests.soak.workers.driving import Watch, drive_tasks, drive_threads
+from tests.soak.workers.lanes import OFFICIAL, transport_of
 
 THREADS = 32
 TASKS = 256
@@ -28,11 +28,11 @@ def plans_of(lane: str, seed: int, first: int, calls: int) -> list[Plan]:
 
 def drive_sync(plans: list[Plan], lane: str, url: str, folder: Path) -> dict[str, Any]:
     if lane == OFFICIAL:
-        from tests.soak.official import OfficialCaller as Caller
-        from tests.soak.official import failure_of
+        from tests.soak.workers.official import OfficialCaller as Caller
+        from tests.soak.workers.official import failure_of
     else:
-        from tests.soak.calls import SyncCaller as Caller  # type: ignore[assignment]  # of the same form
-        from tests.soak.calls import failure_of
+        from tests.soak.workers.calls import SyncCaller as Caller  # type: ignore[assignment]  # of the same form
+        from tests.soak.workers.calls import failure_of
     watch = Watch(len(plans))
     with Caller(url, folder, *([] if lane == OFFICIAL else [transport_of(lane)])) as caller:
         outcomes = drive_threads(plans, caller.call, failure_of, THREADS, watch.count)
@@ -40,7 +40,7 @@ def drive_sync(plans: list[Plan], lane: str, url: str, folder: Path) -> dict[str
 
 
 def drive_async(plans: list[Plan], lane: str, url: str, folder: Path) -> dict[str, Any]:
-    from tests.soak.calls import AsyncCaller, failure_of
+    from tests.soak.workers.calls import AsyncCaller, failure_of
 
     watch = Watch(len(plans))
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from tests.soak.answers import GARBAGE, answer, error, frames_of, gzipped, head, page, parts_of
-from tests.soak.connection import Connection
+from tests.soak.hostile.answers import GARBAGE, answer, error, frames_of, gzipped, head, page, parts_of
+from tests.soak.hostile.connection import Connection
 from tests.soak.plan import marker_of
 
 __all__ = ["BEFORE_BODY", "PERFORMANCES", "Attempt"]

@@ -1,4 +1,4 @@
-"""The hostile server, in a process of its own: ``python -m tests.soak.server SEED [--calm] [--faultless]``.
+"""The hostile server, in a process of its own: ``python -m tests.soak.hostile.server SEED [--calm] [--faultless]``.
 
 It prints its port, performs for each attempt of each call the fault that the call's plan has, and breaks some
 connections besides, whoever comes. A line ``ledger`` on its standard input makes it print what it has done, as JSON;
@@ -19,10 +19,10 @@ import time
 from collections.abc import Coroutine
 from dataclasses import astuple
 
-from tests.soak.answers import answer
-from tests.soak.connection import Connection, Head
+from tests.soak.hostile.answers import answer
+from tests.soak.hostile.connection import Connection, Head
+from tests.soak.hostile.performances import BEFORE_BODY, PERFORMANCES, Attempt
 from tests.soak.judge import Ledger, Seen
-from tests.soak.performances import BEFORE_BODY, PERFORMANCES, Attempt
 from tests.soak.plan import marker_of, number_of, plan_of
 
 __all__ = ["HostileServer"]
@@ -82,9 +82,9 @@ class HostileServer:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._calm:
             if self._draw.randrange(_RESETS) == 0:
+                self.ledger.breaks.append(time.monotonic())  # before the client can have noticed
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 sock.close()
-                self.ledger.breaks.append(time.monotonic())
                 return
             if self._draw.randrange(_PAUSES) == 0:
                 self._start(self._pause())
@@ -106,8 +106,8 @@ class HostileServer:
     async def _vanish(self, seconds: float = _GONE) -> None:
         """Be gone for a moment: connections are refused, and those that had not been accepted are reset."""
         self._shut()
-        self._listener.close()
         self.ledger.breaks.append(time.monotonic())
+        self._listener.close()
         await asyncio.sleep(seconds)
         self._listener = self._listen(self.port)
         self.ledger.breaks.append(time.monotonic())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from tests.soak.answers import GARBAGE
+from tests.soak.hostile.answers import GARBAGE
 
 __all__ = ["FAULTS", "SERVED", "Effect", "Fault", "Scope"]
 
@@ -38,7 +38,7 @@ class Fault:
     """One kind of fault.
 
     Args:
-        name: the key of its performance in ``tests/soak/performances.py``.
+        name: the key of its performance in ``tests/soak/hostile/performances.py``.
         effect: what the attempt tells the client.
         runs: whether the work is carried out before the fault; None is drawn for each attempt.
         scope: the calls that it is dealt to.

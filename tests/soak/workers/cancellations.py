@@ -1,4 +1,4 @@
-"""Cancels async calls: ``python -m tests.soak.cancel_worker LANE URL SEED COUNT``, prints JSON.
+"""Cancels async calls: ``python -m tests.soak.workers.cancellations LANE URL SEED COUNT``, prints JSON.
 
 First at every await of each kind of call, over a new connection and over a kept one; then ``COUNT`` calls at random
 moments, many at once. After each the next call over the same client has to get its own answer.
@@ -19,10 +19,10 @@ from collections.abc import Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.soak.calls import AsyncCaller
-from tests.soak.driving import Watch, outcome_of_text
-from tests.soak.lanes import transport_of
 from tests.soak.plan import KINDS, Plan, plan_of
+from tests.soak.workers.calls import AsyncCaller
+from tests.soak.workers.driving import Watch, outcome_of_text
+from tests.soak.workers.lanes import transport_of
 
 #: Calls under way at once.
 _LOAD = 64
