@@ -90,7 +90,7 @@ class Block:
         self._line = line
         end = newline if newline >= 0 else len(content)
         if end - line > rules.MAX_LINE or len(content) > self._limit:
-            raise MalformedAnswer(self._rule, bytes(content[line : line + 40]))
+            raise MalformedAnswer(self._rule, bytes(content[line:]))
 
 
 class HeadBlock(Block):
