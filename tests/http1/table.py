@@ -189,8 +189,8 @@ ROWS: list[Refused | Accepted] = [
     ),
     Accepted(
         rules.FIELD_NAME,
-        answer(_FIELD, b"!#$%&'*+-.^_`|~09azAZ: b", b"A:b:c"),
-        headers=(("!#$%&'*+-.^_`|~09azAZ", "b"), ("A", "b:c")),
+        answer(_FIELD, b"!#$%&'*+-.^_`|~09azAZ: b", b"A:b:c", b"B: \t ~d\t~ \t "),
+        headers=(("!#$%&'*+-.^_`|~09azAZ", "b"), ("A", "b:c"), ("B", "~d\t~")),
     ),
     Refused(rules.SPACE_BEFORE_COLON, answer(_FIELD, b"A : b")),
     Refused(rules.SPACE_BEFORE_COLON, answer(_FIELD, b"A\t: b")),
