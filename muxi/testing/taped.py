@@ -7,15 +7,26 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import pytest
 
 from muxi import registry
 from muxi.errors import ConfigurationError
 from muxi.registry import DEFAULT_TRANSPORT, TransportPair
-from muxi.testing.clients import NAME, PLACEHOLDERS, Clients
+from muxi.testing.clients import NAME, PLACEHOLDERS, URL, Clients
+from muxi.transport import (
+    AsyncSteppedTransport,
+    AsyncTransport,
+    Forward,
+    Request,
+    SendSteps,
+    SteppedTransport,
+    Transport,
+)
+from muxi_transports.around import Choice, Wrapping
 from muxi_transports.recorded import (
     AsyncRecordedTransport,
     Cassette,
@@ -27,11 +38,15 @@ from muxi_transports.recorded import (
 
 __all__ = ["Taped", "cassette_path"]
 
+T = TypeVar("T", bound=Transport | AsyncTransport)
+
 _OF_CASSETTE = frozenset(inspect.signature(Cassette).parameters) - {"path"}
 _OF_TRANSPORT = frozenset({"mode", "speed"})
 
 #: The variables with the address of a formation.
 _ADDRESSES = ("MUXI_FORMATION_URL", "MUXI_SERVER_URL", "MUXI_FORMATION_ID")
+#: The variables whose values travel in headers as they are.
+_KEYS = ("MUXI_CLIENT_KEY", "MUXI_ADMIN_KEY")
 
 
 def cassette_path(file: str | os.PathLike[str] | None, test_file: Path, test_name: str) -> Path:
@@ -51,7 +66,7 @@ def cassette_path(file: str | os.PathLike[str] | None, test_file: Path, test_nam
 class WatchedCassette(Cassette):
     """A cassette that remembers what it had no answer to."""
 
-    refused: Sequence[UnrecordedRequest] = ()
+    refused: Sequence[Exception] = ()
 
     def unrecorded(self, request: RecordedRequest, hint: str) -> UnrecordedRequest:
         error = super().unrecorded(request, hint)
@@ -77,6 +92,7 @@ class Taped:
             raise ConfigurationError(
                 f"@pytest.mark.muxi_cassette takes no {', '.join(sorted(unknown))}; known are {known}"
             )
+        self.path: Path = path
         given = dict(options)
         chosen = mode or given.pop("mode", "once")
         given.pop("mode", None)
@@ -86,6 +102,8 @@ class Taped:
         self._speed = cast(float, given.pop("speed", 0.0))
         self.cassette: WatchedCassette = WatchedCassette(path, **cast("dict[str, Any]", given))
         self.clients: Clients = Clients()
+        # A test without a recording, and without a formation in the environment.
+        self._is_empty = self.records and not self.cassette.existed and not _addressed()
         self._inner = os.environ.get("MUXI_TRANSPORT", "").strip() or DEFAULT_TRANSPORT
 
     @property
@@ -98,23 +116,88 @@ class Taped:
         """The requests refused because they are not recorded."""
         return self.cassette.refused
 
+    def unused(self, allowed: bool) -> Sequence[Exception]:
+        """No errors: there are no stubs."""
+        return ()
+
+    def report(self) -> Sequence[str]:
+        """The sections of the test's report."""
+        return [str(error) for error in self.refused]
+
     @contextmanager
     def in_reach(self) -> Iterator[None]:
         """Make the cassette the default of clients that are made without arguments."""
-        pair = TransportPair(
-            lambda: RecordedTransport(self.cassette, self._inner, self.mode, speed=self._speed),
-            lambda: AsyncRecordedTransport(self.cassette, self._inner, self.mode, speed=self._speed),
-        )
         with pytest.MonkeyPatch.context() as changes:
-            changes.setitem(registry._registered, NAME, pair)
+            changes.setitem(registry._registered, NAME, self._pair())
             changes.setenv("MUXI_TRANSPORT", NAME)
-            if not self.records:
+            if not self.records or self._is_empty:
                 self._fill_in(changes)
             yield
 
+    def refuse(self, request: Request) -> None:
+        """Refuse a request that has neither a recording nor an address or a key of its own.
+
+        Raises:
+            NothingRecorded: says where nothing is recorded, and what to set.
+        """
+        placeholders = {PLACEHOLDERS[name] for name in _KEYS}
+        if request.url.startswith(URL):
+            missing = f"there is no formation to record: set {' or '.join(_ADDRESSES)}"
+        elif placeholders.intersection(value for _, value in request.headers.items()):
+            missing = f"there is no key to record with: set {' or '.join(_KEYS)}"
+        else:
+            return
+        error = NothingRecorded(f"nothing is recorded yet at {self.path}, and {missing}")
+        self.cassette.refused = (*self.cassette.refused, error)
+        raise error
+
+    def _pair(self) -> TransportPair:
+        def recorded() -> Transport:
+            inner = partial(RecordedTransport, self.cassette, self._inner, self.mode, speed=self._speed)
+            return UnrecordedTransport(self, inner) if self._is_empty else inner()
+
+        def async_recorded() -> AsyncTransport:
+            inner = partial(AsyncRecordedTransport, self.cassette, self._inner, self.mode, speed=self._speed)
+            return AsyncUnrecordedTransport(self, inner) if self._is_empty else inner()
+
+        return TransportPair(recorded, async_recorded)
+
     def _fill_in(self, changes: pytest.MonkeyPatch) -> None:
         """Set what the environment lacks, so that a recording is played without keys and addresses."""
-        addressed = any(os.environ.get(name, "").strip() for name in _ADDRESSES)
+        addressed = _addressed()
         for name, value in PLACEHOLDERS.items():
             if not (addressed and name in _ADDRESSES) and not os.environ.get(name, "").strip():
                 changes.setenv(name, value)
+
+
+def _addressed() -> bool:
+    return any(os.environ.get(name, "").strip() for name in _ADDRESSES)
+
+
+class NothingRecorded(AssertionError):
+    """A test with a cassette that does not exist, and without a formation to record."""
+
+
+class Unrecorded(Wrapping[T]):
+    """Records the requests that have an address and keys of their own, and refuses the others.
+
+    Args:
+        taped: decides which are refused.
+        transport: records.
+    """
+
+    def __init__(self, taped: Taped, transport: Choice[T]) -> None:
+        self._taped = taped
+        self._slot = self.slot(transport)
+
+    def steps(self, request: Request) -> SendSteps:
+        self._taped.refuse(request)
+        return (yield from Forward(self._slot.get(), request))
+
+
+class UnrecordedTransport(Unrecorded[Transport], SteppedTransport):
+    """:class:`Unrecorded` for sync clients."""
+
+
+class AsyncUnrecordedTransport(Unrecorded[AsyncTransport], AsyncSteppedTransport):
+    """:class:`Unrecorded` for async clients."""

@@ -162,7 +162,7 @@ def _base_of(connection: type) -> type:
 
 
 def _requests_parts(module: Any) -> list[_Part]:  # Any: the module
-    sessions, adapters = module.sessions, module.adapters
+    sessions, adapters = sys.modules["requests.sessions"], sys.modules["requests.adapters"]
     session = next(kind for kind in sessions.Session.__mro__ if kind.__module__ == "requests.sessions")
     return [
         _Part("requests", module, "Session"),

@@ -91,7 +91,9 @@ def test_a_test_that_fails_records_nothing(run_pytest: Pytest, tmp_path: Path, t
 
 def test_who_has_no_formation_is_told_what_to_set(run_pytest: Pytest) -> None:
     run = run_pytest(SOURCE, "-k", "fixture")
-    assert "MUXI_FORMATION_URL" in run.output
+    assert run.counts["failed"] == 1
+    assert "nothing is recorded yet at " in run.output
+    assert "there is no formation to record: set MUXI_FORMATION_URL or" in run.output
     run = run_pytest(SOURCE, "-k", "fixture", "--muxi-record=none")
     assert "there is no cassette" in run.output
 
