@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from muxi.bundles.fields import FieldValue, Unread, is_pyyaml_installed, read_fields
-from muxi.bundles.identity import Identity, check_id, refused
+from muxi.bundles.identity import Identity, check_id
+from muxi.bundles.refusal import refused
 from muxi.bundles.rules import REFUSED_REASONS, SECRET_FILES, is_private_key, reason_never
 from muxi.errors import ValidationError
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+from typing import IO, Any, BinaryIO, NamedTuple, TypeAlias
 
-from muxi.errors import ValidationError
+from muxi.bundles.planning import BundlePlan
+from muxi.bundles.refusal import refused
 from muxi.transport import Body
 
-if TYPE_CHECKING:
-    from muxi.bundles.planning import BundlePlan
-
-__all__ = ["BundleSource", "Identity", "Prepared", "Progress", "check_id", "refused"]
+__all__ = ["BundleSource", "Identity", "Prepared", "Progress", "check_id"]
 
 #: A ``.tar.gz`` by its path, a folder by its path, the bytes of a ``.tar.gz``, or one as an open binary file.
 BundleSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | IO[bytes]
@@ -56,8 +54,3 @@ def check_id(formation_id: str, where: str = "") -> None:
         )
     if formation_id in RESERVED_IDS:
         raise refused("id", f"{name} is reserved for the server itself")
-
-
-def refused(field: str, problem: str) -> ValidationError:
-    """Return the error for a bundle that must not be sent."""
-    return ValidationError("INVALID_BUNDLE", problem, details={"validation_errors": [{"field": field, "msg": problem}]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from muxi.bundles.identity import refused
+from muxi.bundles.refusal import refused
 from muxi.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from muxi.bundles.identity import refused
 from muxi.bundles.ignoring import IgnoreRules
+from muxi.bundles.refusal import refused
 from muxi.bundles.rules import is_private_key, reason_never
 
 __all__ = ["BundlePlan", "LeftOut", "PlannedFile", "plan"]

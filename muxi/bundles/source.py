@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import IO, BinaryIO, TypeVar, cast
 
 from muxi.bundles.contents import Contents, check, check_format, read_archive
-from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress, refused
+from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress
 from muxi.bundles.packing import pack, read_folder
+from muxi.bundles.refusal import refused
 from muxi.transport import Body, FileBody
 from muxi.transport.bodies import CHUNK_BYTES
 
