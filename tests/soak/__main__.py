@@ -45,8 +45,10 @@ def main() -> int:
             PARTS[name](options, report)
         except RuntimeError as error:
             report.add_part(name, {}, [str(error)])
+        if options.keep:
+            report.keep()
         print(f"{name}: {time.monotonic() - began:.0f} s\n", flush=True)
-    return report.finish(keep=options.keep)
+    return report.finish()
 
 
 PARTS = {

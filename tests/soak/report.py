@@ -90,17 +90,16 @@ class Report:
         if wrong:
             self._wrong.append(f"{name}: {len(wrong)} wrong")
 
-    def finish(self, *, keep: bool) -> int:
-        """Print what is wrong.
+    def keep(self) -> None:
+        """Keep the figures so far for the documentation."""
+        keep_soak({name: {**part, "seed": self._seed} for name, part in self._parts.items()})
 
-        Args:
-            keep: keep the figures for the documentation.
+    def finish(self) -> int:
+        """Print what is wrong.
 
         Returns:
             the exit code.
         """
-        if keep:
-            keep_soak({name: {**part, "seed": self._seed} for name, part in self._parts.items()})
         if self._wrong:
             print(f"{len(self._wrong)} of these have to be 0:")
             for line in self._wrong:
