@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
+from muxi.forks import renew_after_fork
+
 __all__ = ["Clock", "ManualClock", "SystemClock"]
 
 
@@ -76,6 +78,7 @@ class ManualClock(Clock):
         self._origin = float(start)
         self._auto_advance = auto_advance
         self._condition = threading.Condition()
+        renew_after_fork(self, "_condition")
         self._order = itertools.count()
         self._tasks: list[tuple[float, int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._alarms: list[tuple[float, int, Callable[[], object]]] = []

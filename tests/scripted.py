@@ -108,6 +108,10 @@ class _ScriptedResponse(Response):
             self._closed.set()
             self._script.freed += 1
 
+    def __del__(self) -> None:
+        if not self._closed.is_set():
+            self._script.freed += 1
+
 
 class ScriptedAsyncTransport(AsyncTransport):
     def __init__(self, script: Script) -> None:
@@ -207,12 +211,13 @@ class Side(ABC):
 class SyncSide(Side):
     def open(self, script: Script, call: Call[Any] | None = None, **settings: Any) -> Held:
         client = FormationClient(transport=ScriptedTransport(script), **_addressed(settings))
-        return _HeldSync(client.chat_stream("hi", user_id="ada") if call is None else client.send(call))
+        return _HeldSync(client.chat_stream("hi", user_id="ada") if call is None else client.send(call), client)
 
 
 class _HeldSync(Held):
-    def __init__(self, stream: EventStream[Any]) -> None:
+    def __init__(self, stream: EventStream[Any], client: FormationClient) -> None:
         self._streams = [stream]
+        self._client = client
 
     @property
     def stream(self) -> EventStream[Any]:
@@ -240,6 +245,8 @@ class _HeldSync(Held):
     def drop(self) -> None:
         with uncollected():
             self._streams.clear()
+        # A finalizer calls no hooks: they are called by the next call of the client, or when it is closed.
+        self._client.close()
 
 
 class AsyncSide(Side):

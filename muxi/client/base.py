@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -103,7 +105,9 @@ class BaseClient:
         )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._core.address.base_url}{' closed' if self._core.closed else ''}>"
+        core = self.__dict__.get("_core")  # there is none while the constructor runs
+        state = f" {core.address.base_url}{' closed' if core.closed else ''}" if core else ""
+        return f"<{type(self).__name__}{state}>"
 
 
 class _SyncBase(BaseClient):
@@ -113,14 +117,26 @@ class _SyncBase(BaseClient):
         return cast(Transport, self._core.transport)
 
     def _drive(self, steps: ExchangeSteps[T]) -> T:
+        if self._core.dropped_streams:
+            self._finish_dropped_streams()
         try:
-            return drive(steps, self._transport, self._core.clock)
+            return drive(steps, self._transport, self._core)
         except BaseException as error:
             seal(error)
             raise
 
     def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         return self._drive(exchange(call, self._core.settings(self._options)))
+
+    def _finish_dropped_streams(self) -> None:
+        """Call ``muxi_call_finished`` for streams that were garbage-collected before their end."""
+        finishers = []
+        with suppress(IndexError):  # another thread may take the last
+            while True:
+                finishers.append(self._core.dropped_streams.popleft())
+        # All are taken first: each makes exchanges, which must not come here again for the next.
+        for finish_stream in finishers:
+            finish_stream()
 
     def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], ExchangeResult[E]]:
         answer = self._exchange(call)
@@ -133,8 +149,13 @@ class _SyncBase(BaseClient):
         def on_event(event: E) -> None:
             self._drive(hooks.observe("muxi_event_received", event=event, context=context))
 
+        # Without the body: what a dropped stream leaves to be done must not keep its connection.
+        head = BufferedResponse(
+            response.status, response.headers, reason=response.reason, http_version=response.http_version
+        )
+
         def on_end(error: BaseException | None, left: bool) -> None:
-            outcome = Outcome(error=error, response=answer.response, left=error is None and not reader.over)
+            outcome = Outcome(error=error, response=head, left=error is None and not reader.over)
             self._drive(finish(hooks, context, outcome))
             if left and (cancel := cancel_of(context)):
                 try:
@@ -143,7 +164,12 @@ class _SyncBase(BaseClient):
                     logger.info("the turn of a stream closed early could not be cancelled: %s", failed)
 
         opened = Opened(
-            cast(Any, response), reader, context, on_event if hooks.has("muxi_event_received") else None, on_end
+            cast(Any, response),
+            reader,
+            context,
+            on_event if hooks.has("muxi_event_received") else None,
+            on_end,
+            partial(self._core.dropped_streams.append, partial(on_end, None, False)),
         )
         return EventStream(opened), answer
 
@@ -153,7 +179,7 @@ class _SyncBase(BaseClient):
     def _iterate(self, steps: Pages[T]) -> Iterator[T]:
         stepped = iterate_pages(steps, self._core.settings(self._options))
         try:
-            yield from items(stepped, self._transport, self._core.clock)
+            yield from items(stepped, self._transport, self._core)
         except BaseException as error:
             seal(error)
             raise
@@ -180,6 +206,7 @@ class Client(_SyncBase, Caller):
         if not self._core.begin_closing():
             return
         try:
+            self._finish_dropped_streams()
             self._drive(self._core.hooks.observe("muxi_client_closed", client=self))
         finally:
             transport = self._core.take_transport()
@@ -230,7 +257,7 @@ class _AsyncBase(BaseClient):
     async def _drive(self, steps: ExchangeSteps[T]) -> T:
         self._claim_loop()
         try:
-            return await drive_async(steps, self._transport, self._core.clock)
+            return await drive_async(steps, self._transport, self._core)
         except BaseException as error:
             seal(error)
             raise
@@ -282,7 +309,7 @@ class _AsyncBase(BaseClient):
         self._claim_loop()
         stepped = iterate_pages(steps, self._core.settings(self._options))
         try:
-            async for item in items_async(stepped, self._transport, self._core.clock):
+            async for item in items_async(stepped, self._transport, self._core):
                 yield item
         except BaseException as error:
             seal(error)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Callable
 from functools import partial
 
 from muxi.clock import Clock, SystemClock
 from muxi.config import Address, CallOptions, FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
+from muxi.exchange.closing import Closing
 from muxi.exchange.fresh import FreshRequests
 from muxi.exchange.steps import ExchangeSettings
+from muxi.forks import renew_after_fork
 from muxi.hooks import Hooks
 from muxi.registry import TransportRegistry, chosen_transport
 from muxi.schemas import SchemaRegistry
@@ -32,9 +36,12 @@ class Core:
         self.hooks.require("muxi_register_transports", registry=self.transports)
         self.hooks.require("muxi_register_schemas", registry=self.schemas)
         self.fresh: FreshRequests = FreshRequests()
+        #: What is left to do for streams whose objects are gone. Finalizers append to it; they may take no lock.
+        self.dropped_streams: deque[Callable[[], None]] = deque()
         self.closed: bool = False
-        self._closing = False
+        self.closing: Closing = Closing()
         self.lock: threading.Lock = threading.Lock()
+        renew_after_fork(self, "lock")
         self._transport: Transport | AsyncTransport | None = None
         self._owned = False
         make = self.transports.make_async if asynchronous else self.transports.make_sync
@@ -64,17 +71,40 @@ class Core:
     def settings(self, options: CallOptions) -> ExchangeSettings:
         if self._transport is None:
             _ = self.transport  # its clock may be the one to use; and a closed client says that it is
-        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock, self.fresh)
+        return ExchangeSettings(
+            self.address,
+            options,
+            self.hooks,
+            self.schemas,
+            self.clock,
+            self.fresh,
+            self.closing,
+            self._is_private(),
+        )
+
+    def _is_private(self) -> bool:
+        return self._transport is not None and self._transport.private
 
     def begin_closing(self) -> bool:
         """Return whether the caller is the first to close the client."""
         with self.lock:
-            first, self._closing = not self._closing, True
-            return first
+            if self.closing.begun:
+                return False
+            self.closing.begin()
+            return True
 
     def take_transport(self) -> Transport | AsyncTransport | None:
         """Mark the client as closed, and return the transport to close, once."""
         with self.lock:
             self.closed = True
             transport, self._transport = self._transport, None
+            self.closing.connections_closed = self._owned
             return transport if self._owned else None
+
+    def sleep(self, seconds: float) -> None:
+        """Wait on the client's clock; closing the client ends the wait."""
+        self.closing.sleep(seconds, self.clock)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """As :meth:`sleep`, for async clients."""
+        await self.closing.sleep_async(seconds, self.clock)

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from muxi.answers import pending
 from muxi.call import Call
 from muxi.errors import MuxiError, NotFoundError
+from muxi.forks import renew_after_fork
 
 __all__ = ["FRESH_SECONDS", "FreshRequests", "is_unknown_request"]
 
@@ -38,6 +39,7 @@ class FreshRequests:
     def __init__(self) -> None:
         self._begun: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def note(self, call: Call[object], data: object, now: float) -> None:
         """Note the request that an answer says goes on in the background, if it does.

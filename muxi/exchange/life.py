@@ -13,6 +13,7 @@ from muxi.call import Call
 from muxi.context import Context, Outcome, Stop
 from muxi.errors import (
     ConfigurationError,
+    ConnectionError,
     ErrorAnswer,
     MuxiError,
     ServerError,
@@ -112,6 +113,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             idempotency_key=options.idempotency_key or None,
             started=clock.monotonic(),
             asynchronous=settings.hooks.asynchronous,
+            private=settings.private,
         )
         if call.limits:
             check_limits(call.limits, call.query)
@@ -137,6 +139,7 @@ def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps
         try:
             answer = yield from _run_attempt(context, settings, body)
         except MuxiError as error:
+            failure = error
             complete(error, context)
             if hooks.has("muxi_attempt_failed"):
                 yield from hooks.observe("muxi_attempt_failed", error=error, context=context)
@@ -157,6 +160,8 @@ def _run_attempts(context: Context, settings: ExchangeSettings) -> ExchangeSteps
             settings.fresh.note(call, answer.data, settings.clock.monotonic())
             return answer
         yield Sleep(delay)
+        if settings.closing.begun:
+            raise failure
 
 
 def check_answer(answer: ExchangeResult[Any], settings: ExchangeSettings, *, strict: bool) -> None:
@@ -200,7 +205,7 @@ def _retry_delay(
     keyed = context.request is not None and bool(context.request.headers.get("x-muxi-idempotency-key"))
     if not may_repeat(repeat_of(context.call), error, keyed=keyed):
         return None
-    if not settings.hooks.has("muxi_retry_delay"):
+    if settings.closing.begun or not settings.hooks.has("muxi_retry_delay"):
         return None
     delay = yield from settings.hooks.decide("muxi_retry_delay", outcome=Outcome(error=error), context=context)
     if delay is None or isinstance(delay, Stop):
@@ -219,7 +224,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
         context.request = request
         if hooks.has("muxi_prepare_request"):
             yield from hooks.apply("muxi_prepare_request", request=request, context=context)
-        response = yield from _get_answer(request, context, hooks)
+        response = yield from _get_answer(request, context, settings)
         if response.status not in _REDIRECTS or not response.headers.get("location"):
             break
         if redirects == MAX_REDIRECTS:
@@ -243,23 +248,27 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
     return ExchangeResult(decode(cast(BufferedResponse, response), context), response, context)
 
 
-def _get_answer(request: Request, context: Context, hooks: Hooks) -> ExchangeSteps[AnyResponse]:
+def _get_answer(request: Request, context: Context, settings: ExchangeSettings) -> ExchangeSteps[AnyResponse]:
     """Get the answer to a request, from a plugin or from the transport."""
+    hooks = settings.hooks
     response: AnyResponse | None = None
     if hooks.has("muxi_intercept"):
         response = yield from hooks.apply("muxi_intercept", first=True, request=request, context=context)
     if response is None:
         keep_deadline(request, context)
-        response = yield from _send(request, context)
+        response = yield from _send(request, context, settings)
     if hooks.has("muxi_response_received"):
         response = yield from _notify_plugins(response, context, hooks)
     return response
 
 
-def _send(request: Request, context: Context) -> ExchangeSteps[AnyResponse]:
+def _send(request: Request, context: Context, settings: ExchangeSettings) -> ExchangeSteps[AnyResponse]:
     """Send a request by the transport, and read the answer to its end unless it is a stream."""
     try:
         response: Response | AsyncResponse = yield SendRequest(request)
+        if settings.closing.connections_closed:
+            yield DiscardBody(response)
+            raise ConnectionError("CONNECTION_LOST", "the client was closed before the answer arrived")
         if request.stream and response.status < 300:
             return response
         content: bytes = yield ReadBody(response)

@@ -13,6 +13,7 @@ from muxi.call import Call, Item
 from muxi.clock import Clock
 from muxi.config import Address, CallOptions
 from muxi.context import Context
+from muxi.exchange.closing import Closing
 from muxi.exchange.fresh import FreshRequests
 from muxi.hooks import Await, Hooks
 from muxi.schemas import SchemaRegistry
@@ -81,6 +82,9 @@ class ExchangeSettings(NamedTuple):
     schemas: SchemaRegistry
     clock: Clock
     fresh: FreshRequests
+    closing: Closing
+    #: Whether requests stay in this process.
+    private: bool = False
 
 
 @dataclass(frozen=True)

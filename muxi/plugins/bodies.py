@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from muxi.context import Context
-from muxi.redact import redact_data, redact_text
+from muxi.redact import mask_forms, redact_data, redact_text, secret_forms
 from muxi.transport import AsyncResponse, Body, BufferedResponse, BytesBody, FileBody, Headers, Request, Response
 
 __all__ = ["format_body", "format_request", "format_response"]
@@ -29,7 +29,8 @@ def format_request(request: Request, context: Context, limit: int) -> str:
         limit: number of characters of the body; 0 leaves it out.
     """
     body = _format_content(request.body, request.headers, context, limit)
-    return f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
+    line = f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
+    return mask_forms(line, secret_forms(context.secrets))
 
 
 def format_response(response: Response | AsyncResponse | BufferedResponse, context: Context, limit: int) -> str:
@@ -37,7 +38,8 @@ def format_response(response: Response | AsyncResponse | BufferedResponse, conte
     body = " <stream>"
     if isinstance(response, BufferedResponse):
         body = _format_content(BytesBody(response.content), response.headers, context, limit)
-    return f"{response.status} {response.headers!r}{body}"
+    # A header of an answer may repeat a key, such as Location in its query.
+    return mask_forms(redact_text(f"{response.status} {response.headers!r}{body}"), secret_forms(context.secrets))
 
 
 def _format_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:

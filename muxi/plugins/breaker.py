@@ -9,6 +9,7 @@ from typing import Literal
 
 from muxi.context import STOP, Context, Outcome, Stop
 from muxi.errors import ConnectionError, MuxiError, TimeoutError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_function, check_name, check_number
 from muxi.plugins.lease import Lease
@@ -68,6 +69,7 @@ class CircuitBreaker:
         self._recovery = recovery
         self._on_change = on_change
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._circuits: dict[str, _Circuit] = {}
 
     @property

@@ -13,6 +13,7 @@ from muxi.call import Call, Key, Repeat
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MissingExtraError
 from muxi.exchange.repeat import repeat_of
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
 from muxi.streaming.call import StreamCall
@@ -100,6 +101,7 @@ class ResponseCache:
         self._routes = None if routes is None else frozenset(routes)
         self._salt = os.urandom(32)
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         #: The time of the current operation, on the client's clock.
         self._now = 0.0
         self._entries: cachetools.TLRUCache[bytes, _Entry] = cachetools.TLRUCache(

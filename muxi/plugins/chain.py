@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from muxi.forks import renew_after_fork
+
 __all__ = ["START", "Chain", "Verdict", "verify"]
 
 #: Hash that precedes the first line.
@@ -60,6 +62,7 @@ class Chain:
         self._key = key
         self._fsync = fsync
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         #: Hash of the last line written by this instance; empty before the first.
         self.head: str = ""
         #: Inode, size and last line of the file after this instance's last write; saves reading it again.

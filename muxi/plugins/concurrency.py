@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from muxi.clock import Clock, SystemClock
 from muxi.context import Context
 from muxi.errors import RateLimitError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
 from muxi.plugins.lease import Lease
@@ -59,6 +60,7 @@ class ConcurrencyLimit:
         self._limit = limit
         self._max_wait = math.inf if max_wait is None else max_wait
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._taken = 0
         self._queue: deque[_Waiter] = deque()
         #: Released places that are not yet subtracted from ``_taken``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from weakref import WeakKeyDictionary
 from muxi.call import Call
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MissingExtraError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_name, check_number
 from muxi.plugins.lease import Lease
@@ -173,6 +175,7 @@ _CUSTOM = "custom"
 #: Registered metrics, shared by the plugins of one registry.
 _registered: WeakKeyDictionary[CollectorRegistry, dict[str, _Metrics]] = WeakKeyDictionary()
 _registering = threading.Lock()
+renew_after_fork(sys.modules[__name__], "_registering")
 
 
 def _metrics_of(registry: CollectorRegistry, namespace: str, buckets: tuple[float, ...]) -> _Metrics:

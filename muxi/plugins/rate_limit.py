@@ -11,6 +11,7 @@ from typing import Any
 
 from muxi.context import Context
 from muxi.errors import RateLimitError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_function, check_name, check_number
 
@@ -68,6 +69,7 @@ class RateLimit:
         self._max_wait = math.inf if max_wait is None else max_wait
         self._key = key
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._buckets: dict[Hashable, _Bucket] = {}
         self._crowded = _MANY
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 
 from muxi.context import STOP, Context, Outcome, Stop
-from muxi.errors import ConfigurationError, MuxiError
+from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 
 __all__ = ["MAX_RETRY_AFTER", "Retry", "RetryBudget", "backoff"]
+
+logger: logging.Logger = logging.getLogger("muxi")
+
+#: Key in the context's state of a call that is counted as waiting to be connected.
+_WAITING = "muxi.retry.waiting"
 
 #: Longest ``Retry-After`` that is waited for, in seconds; with a longer one the error is raised at once.
 MAX_RETRY_AFTER = 120.0
@@ -29,6 +36,10 @@ def backoff(attempt: int, *, base: float = 0.5, cap: float = 30.0) -> float:
 class RetryBudget:
     """Tokens for retries, shared by all calls of a client, which bound the load on a failing server.
 
+    Retries of attempts that were never connected are counted apart, because they cost a server nothing: as many as the
+    tokens allow, and more where many calls wait at the same time, so that each of them can outlast a restart. A call
+    that succeeds clears that count; as long as none does, a dead server is asked once by each further call.
+
     Args:
         capacity: number of tokens at the start, and the largest number.
         cost: tokens that a retry takes.
@@ -44,7 +55,13 @@ class RetryBudget:
         self._cost = cost
         self._refund = refund
         self._tokens = capacity
+        #: Tokens spent on attempts that were never connected, since a call last succeeded.
+        self._unconnected = 0.0
+        #: Calls that wait to be connected: now, and the most since a call last succeeded.
+        self._waiting = 0
+        self._most_waiting = 0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def take(self) -> bool:
         """Take a retry's tokens, if there are enough."""
@@ -54,19 +71,44 @@ class RetryBudget:
             self._tokens -= self._cost
             return True
 
+    def take_unconnected(self, retries: int) -> bool:
+        """Take the tokens of a retry of an attempt that was never connected, if there are enough.
+
+        Args:
+            retries: the most retries of the call.
+        """
+        with self._lock:
+            allowed = self._capacity + self._cost * retries * max(0, self._most_waiting - 1)
+            if self._unconnected + self._cost > allowed:
+                return False
+            self._unconnected += self._cost
+            return True
+
+    def begin_waiting(self) -> None:
+        """Count a call that was not connected."""
+        with self._lock:
+            self._waiting += 1
+            self._most_waiting = max(self._most_waiting, self._waiting)
+
+    def end_waiting(self) -> None:
+        """Count down a call for which :meth:`begin_waiting` was called, once it has ended."""
+        with self._lock:
+            self._waiting -= 1
+
     def refund(self) -> None:
         """Return the tokens of a successful call."""
-        if self._tokens < self._capacity:
+        if self._tokens < self._capacity or self._unconnected:
             with self._lock:
                 self._tokens = min(self._capacity, self._tokens + self._refund)
+                self._unconnected, self._most_waiting = 0.0, self._waiting
 
 
 class Retry:
     """``muxi.retry``: determines the wait before the next attempt of a call that may be repeated.
 
     The wait is that of ``Retry-After``, else a random time of up to ``base`` seconds, doubled with each attempt up to
-    ``cap``. There is no further attempt after the client's ``max_retries``, if ``Retry-After`` exceeds
-    ``max_retry_after``, and if the budget is used up.
+    ``cap``; after an attempt that was never connected at least half of that. There is no further attempt after the
+    client's ``max_retries``, if ``Retry-After`` exceeds ``max_retry_after``, and if the budget is used up.
 
     Args:
         budget: budget of the client's calls; clients that are given the same one share it.
@@ -98,6 +140,7 @@ class Retry:
         self._base = base
         self._cap = cap
         self._max_retry_after = max_retry_after
+        self._exhausted = False
 
     @hookimpl
     def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Stop | None:
@@ -110,16 +153,36 @@ class Retry:
         wait = error.retry_after
         if wait is not None and wait > self._max_retry_after:
             return STOP
-        if not self.budget.take():
+        unconnected = isinstance(error, ConnectionError | TimeoutError) and not error.connected
+        if unconnected and _WAITING not in context.state:
+            context.state[_WAITING] = True
+            self.budget.begin_waiting()
+        if not (self.budget.take_unconnected(context.options.max_retries) if unconnected else self.budget.take()):
+            self._report_exhausted(error, context)
             return STOP
+        self._exhausted = False
         if wait is not None:
             return wait
-        return self._random.uniform(0, backoff(context.attempt, base=self._base, cap=self._cap))
+        longest = backoff(context.attempt, base=self._base, cap=self._cap)
+        # At least half of that after a refused connection: three waits outlast a restart that takes 1.7 s.
+        return self._random.uniform(longest / 2 if unconnected else 0, longest)
 
     @hookimpl
-    def muxi_call_finished(self, outcome: Outcome) -> None:
+    def muxi_call_finished(self, outcome: Outcome, context: Context) -> None:
+        if context.state.pop(_WAITING, False):
+            self.budget.end_waiting()
         if outcome.error is None:
             self.budget.refund()
+
+    def _report_exhausted(self, error: MuxiError, context: Context) -> None:
+        """Name the budget in the error, and log it, once until there are tokens again."""
+        error.message = f"{error.message}; not sent again because the retry budget of the client is used up"
+        if not self._exhausted:
+            self._exhausted = True
+            logger.warning(
+                "the retry budget of the client is used up; %s and others are not sent again until calls succeed",
+                context.call.label,
+            )
 
 
 def _check_numbers(**numbers: float) -> None:

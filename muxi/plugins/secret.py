@@ -12,6 +12,7 @@ from muxi.clock import Clock, SystemClock
 from muxi.config import Secret
 from muxi.context import Context
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 
 if TYPE_CHECKING:
     import asyncio
@@ -183,6 +184,7 @@ class CachedKey(Generic[R]):
         self._key: str | None = None
         self._until = 0.0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._asking: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     def __call__(self, refused: str | None = None) -> R:

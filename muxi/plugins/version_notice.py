@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from muxi.clock import Clock, SystemClock
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.transport import AsyncResponse, BufferedResponse, Response
 from muxi.version import __version__
@@ -105,6 +106,7 @@ class VersionNotice:
 #: Versions noticed in this process.
 _seen: set[str] = set()
 _lock = threading.Lock()
+renew_after_fork(sys.modules[__name__], "_lock")
 
 
 def is_newer(latest: str, current: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi import types
 from muxi.errors import ValidationError
+from muxi.forks import renew_after_fork
 from muxi.schemas.payloads import payload_type
 from muxi.schemas.shapes import fits, is_record
 
@@ -77,6 +78,7 @@ class SchemaRegistry:
         #: The mismatches logged so far, by call.
         self._reported: dict[str, set[str]] = {}
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def replace_request(self, operation: str, schema: Schema | type[Schema]) -> None:
         """Replace the schema that checks the requests of an operation.

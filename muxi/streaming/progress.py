@@ -162,6 +162,8 @@ class Opened(Generic[E]):
     on_event: Callable[[E], None] | None
     #: Called once, with the error or None, and whether the caller left before the end.
     on_end: Callable[[BaseException | None, bool], None]
+    #: Called in place of ``on_end`` by the finalizer of a stream that was dropped; takes no lock and sends nothing.
+    on_drop: Callable[[], None]
     progress: Progress[E] = field(init=False)
     chunks: Iterator[bytes] = field(init=False)
 

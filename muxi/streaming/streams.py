@@ -164,10 +164,11 @@ class EventStream(_Stream[E]):
         self.close()
 
     def __del__(self) -> None:
-        # A loop was left, with the stream in a temporary. Nothing is sent from here: a collector may run
-        # anywhere, in the middle of a transport's own work too.
-        if hasattr(self, "_opened"):
-            self._opened.end(None)
+        # A collector may run anywhere, also where this thread holds a lock. So nothing that takes one is called from
+        # here: the response, dropped with this object, closes its socket, and the client calls the hooks later.
+        opened: Opened[E] | None = getattr(self, "_opened", None)
+        if opened is not None and opened.progress.claim_end():
+            opened.on_drop()
 
 
 class AsyncEventStream(_Stream[E]):

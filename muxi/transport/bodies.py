@@ -49,17 +49,34 @@ class FileBody(Body):
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
         self.path: str = os.fspath(path)
         self.progress = progress
-        self.length: int | None = os.stat(self.path).st_size
+        try:
+            self.length: int | None = os.stat(self.path).st_size
+        except OSError as error:
+            raise _unreadable(self.path, f"cannot be read: {error.strerror}") from None
 
     def chunks(self) -> Iterator[bytes]:
         sent = 0
         length = self.length or 0
-        with open(self.path, "rb") as file:
-            while sent < length and (chunk := file.read(min(CHUNK_BYTES, length - sent))):
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115  closed below; only its opening is tried
+        except OSError as error:
+            raise _unreadable(self.path, f"cannot be read: {error.strerror}") from None
+        with file:
+            while sent < length:
+                try:
+                    chunk = file.read(min(CHUNK_BYTES, length - sent))
+                except OSError as error:
+                    raise _unreadable(self.path, f"cannot be read: {error.strerror}") from None
+                if not chunk:
+                    raise _unreadable(self.path, f"became shorter while it was sent: it has {sent} of {length} bytes")
                 yield chunk
                 sent += len(chunk)
                 if self.progress:
                     self.progress(sent, length)
+
+
+def _unreadable(path: str, problem: str) -> ValidationError:
+    return ValidationError("BODY_UNREADABLE", f"the file {path} {problem}")
 
 
 class IterableBody(Body):

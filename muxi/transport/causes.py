@@ -44,7 +44,20 @@ _MAX_DEPTH = 4
 _CLEARED = frozenset(
     {
         *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
-        *("http", "ssl", "socket", "asyncio", "json", "marshmallow", "codecs", "encodings", "concurrent", "contextlib"),
+        *(
+            "http",
+            "ssl",
+            "socket",
+            "asyncio",
+            "json",
+            "urllib",
+            "dataclasses",
+            "marshmallow",
+            "codecs",
+            "encodings",
+            "concurrent",
+            "contextlib",
+        ),
         *("socks", "aiohttp_socks", "python_socks"),
     }
 )

@@ -281,6 +281,11 @@ class Transport(ABC):
     #: The clock of the world this transport lives in; None is the machine's own time.
     clock: Clock | None = None
 
+    @property
+    def private(self) -> bool:
+        """Whether requests stay in this process, so that nobody else can read a key on its way."""
+        return False
+
     @abstractmethod
     def send(self, request: Request) -> Response:
         """Send and return as soon as the head of the answer is there. Redirects are not followed.
@@ -299,6 +304,11 @@ class AsyncTransport(ABC):
 
     #: The clock of the world this transport lives in; None is the machine's own time.
     clock: Clock | None = None
+
+    @property
+    def private(self) -> bool:
+        """Whether requests stay in this process, so that nobody else can read a key on its way."""
+        return False
 
     @abstractmethod
     async def send(self, request: Request) -> AsyncResponse:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 
 __all__ = ["Guard", "ReplayGuard"]
 
@@ -56,6 +57,7 @@ class ReplayGuard:
         self._capacity = capacity
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._seen: set[tuple[int, str]] = set()
         self._oldest: list[tuple[int, str]] = []
         #: Deliveries signed up to this time may have been dropped. Holds also after the clock was set back.

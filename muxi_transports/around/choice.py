@@ -79,6 +79,11 @@ class Wrapping(Stepped[T]):
 
     _slots: tuple[Slot[T], ...] = ()
 
+    @property
+    def private(self) -> bool:
+        """Whether all transports that it was given keep requests in this process."""
+        return bool(self._slots) and all(slot.given is not None and slot.given.private for slot in self._slots)
+
     def slot(self, choice: Choice[T]) -> Slot[T]:
         """The slot for what a caller gave: a name, a function that makes a transport, or a transport.
 

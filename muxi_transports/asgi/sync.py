@@ -42,6 +42,8 @@ class SyncAsgiTransport(Transport):
         ConfigurationError: ``app`` cannot be called, or there is no such ``lifespan``.
     """
 
+    private: bool = True
+
     def __init__(
         self,
         app: App,

@@ -14,7 +14,7 @@ from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.asgi.lifespan import Lifespan
 from muxi_transports.asgi.visit import App, Head, Visit, http_scope
-from muxi_transports.http.application import WHERE, begin, seen
+from muxi_transports.http.application import WHERE, begin, describe_request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Content
 from muxi_transports.http.wire import received_headers
@@ -45,6 +45,8 @@ class AsgiTransport(AsyncTransport):
     Raises:
         ConfigurationError: ``app`` cannot be called, or there is no such ``lifespan``.
     """
+
+    private: bool = True
 
     def __init__(
         self,
@@ -78,12 +80,13 @@ class AsgiTransport(AsyncTransport):
             TimeoutError: ``READ_TIMEOUT`` or ``TIMEOUT``.
             ConfigurationError: the URL or the method is of no use, or this transport belongs to another loop.
         """
-        described, attempt = seen(request), Attempt(request, WHERE)
+        described, attempt = describe_request(request), Attempt(request, WHERE)
         lifespan = await self._started(attempt)
         begin(attempt)
         visit = Visit(request, attempt, as_it_is=self._raise_app_exceptions)
-        scope = http_scope(described, None if lifespan is None else lifespan.state)
-        task = asyncio.ensure_future(visit.run(self._app, scope))
+        # The scope has the keys in it: no frame that can fail later has it among its locals.
+        state = None if lifespan is None else lifespan.state
+        task = asyncio.ensure_future(visit.run(self._app, http_scope(described, state)))
         self._visits[task] = visit
         task.add_done_callback(self._forget)
         try:

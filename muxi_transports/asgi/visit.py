@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote
 
 from muxi.transport import BytesBody, Request
-from muxi_transports.http.application import LIMIT, Seen, failure_of, log_late
+from muxi_transports.http.application import LIMIT, DescribedRequest, failure_of, log_late
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.wire import PIECE
 
@@ -35,28 +35,28 @@ class Head(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-def http_scope(seen: Seen, state: MutableMapping[str, Any] | None) -> dict[str, Any]:
+def http_scope(request: DescribedRequest, state: MutableMapping[str, Any] | None) -> dict[str, Any]:
     """The scope of a request (ASGI 3, HTTP).
 
     Args:
-        seen: the request.
+        request: the request.
         state: what the application keeps of its lifespan, if it has one.
     """
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
-        "method": seen.method,
-        "scheme": seen.origin.scheme,
-        "path": unquote(seen.path),
-        "raw_path": seen.path.encode("ascii"),
-        "query_string": seen.query.encode("ascii"),
+        "method": request.method,
+        "scheme": request.origin.scheme,
+        "path": unquote(request.path),
+        "raw_path": request.path.encode("ascii"),
+        "query_string": request.query.encode("ascii"),
         "root_path": "",
         "headers": [
-            (name.lower().encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in seen.headers
+            (name.lower().encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in request.headers
         ],
         "client": ("127.0.0.1", 0),
-        "server": (seen.origin.host, seen.origin.port),
+        "server": (request.origin.host, request.origin.port),
     }
     if state is not None:
         scope["state"] = dict(state)

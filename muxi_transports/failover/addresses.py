@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -47,8 +47,8 @@ class AddressStatus:
 class Address(Generic[T]):
     """One address and what sends to it."""
 
-    #: The origin as requests go to it.
-    base: str
+    #: The origin as requests go to it; there may be a password in it.
+    base: str = field(repr=False)
     #: The same as it may be shown.
     url: str
     slot: Slot[T]

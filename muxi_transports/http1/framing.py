@@ -177,7 +177,7 @@ class ChunkedBody:
             raise MalformedAnswer(rules.CHUNK_LINE_END, line)
         found = _CHUNK_LINE.fullmatch(line, 0, len(line) - 1)
         if found is None:
-            before = line.partition(b";")[0].removesuffix(b"\r")
+            before = line.partition(b";")[0]
             raise MalformedAnswer(rules.CHUNK_EXTENSION if _CHUNK_LINE.fullmatch(before) else rules.CHUNK_SIZE, line)
         size = int(found[1], 16)
         self._credit -= len(line) - 1 - len(found[1])

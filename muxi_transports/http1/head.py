@@ -12,10 +12,10 @@ __all__ = ["Block", "Head", "HeadBlock", "find_end", "parse_fields", "parse_head
 
 _START = b"HTTP/1."
 # No two repetitions that can match the same characters stand side by side: nothing is tried twice.
-_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?\n")
-_FIELD_LINE = re.compile(r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\0\r\n]*)\r?\n", re.MULTILINE)
-_FOLD = re.compile(r"\r?\n[ \t]+")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?\n")
+_FIELD_LINE = re.compile(rf"^({_TOKEN.pattern}):([^\0\r\n]*)\r?\n", re.MULTILINE)
+_FOLD = re.compile(r"\r?\n[ \t]+")
 
 
 class Head(NamedTuple):

@@ -44,7 +44,7 @@ from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer, ServerDefect
 from muxi_transports.memory.serving import Served, serve
 from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest, UnusedStub
-from muxi_transports.memory.transport import AsyncMemoryTransport, MemoryTransport
+from muxi_transports.memory.transport import AsyncMemoryTransport, Memory, MemoryTransport
 from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "KnowledgeSource",
     "Later",
     "McpServerDefinition",
+    "Memory",
     "MemoryTransport",
     "Part",
     "Pause",

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 from muxi import errors
 from muxi.errors import MuxiError
+from muxi.redact import redact_text
 from muxi.transport import Headers
 
 __all__ = ["FACTS", "Chunk", "Exchange", "RecordedError", "RecordedRequest", "RecordedResponse"]
@@ -22,6 +23,9 @@ class Chunk(NamedTuple):
     #: Seconds since the request was sent.
     at: float
     content: bytes
+
+    def __repr__(self) -> str:
+        return f"Chunk({self.at:g}, {len(self.content)} bytes)"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class RecordedRequest:
     headers: Headers = field(default_factory=Headers)
     content: bytes | None = None
     digest: str | None = None
+
+    def __repr__(self) -> str:
+        # Before it is scrubbed, the body may hold secrets, and frames that fail have it among their locals.
+        length = "" if self.content is None else f", {len(self.content)} bytes"
+        return f"RecordedRequest({self.method} {redact_text(self.url)}, {self.headers!r}{length})"
 
 
 @dataclass(frozen=True)

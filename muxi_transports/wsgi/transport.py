@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import Request, Response, Transport
-from muxi_transports.http.application import WHERE, begin, seen
+from muxi_transports.http.application import WHERE, begin, describe_request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Content
 from muxi_transports.http.wire import received_headers
@@ -42,6 +42,8 @@ class WsgiTransport(Transport):
         ConfigurationError: ``app`` cannot be called.
     """
 
+    private: bool = True
+
     def __init__(
         self,
         app: WSGIApplication,
@@ -68,14 +70,8 @@ class WsgiTransport(Transport):
             TimeoutError: ``READ_TIMEOUT`` or ``TIMEOUT``.
             ConfigurationError: the URL or the method is of no use.
         """
-        described, attempt = seen(request), Attempt(request, WHERE)
-        body = RequestBody(attempt)
-        environ = environ_of(described, body, multithread=not self._same_thread)
-        make = HereSource if self._same_thread else ThreadSource
-        begin(attempt)
-        with self._lock:  # before the application is at work, so that close() knows of it
-            source = make(self._app, environ, body, attempt, as_it_is=self._raise_app_exceptions)
-            self._headless.add(source)
+        attempt = Attempt(request, WHERE)
+        source = self._start(request, attempt)
         try:
             response = WsgiResponse(request, _head_of(source, attempt), source, attempt)
             with self._lock:
@@ -87,6 +83,17 @@ class WsgiTransport(Transport):
             with self._lock:
                 self._headless.discard(source)
         return response
+
+    def _start(self, request: Request, attempt: Attempt) -> Source:
+        """Call the application. Its environ has keys in it, and is no local variable of a frame that can fail later."""
+        body = RequestBody(attempt)
+        environ = environ_of(describe_request(request), body, multithread=not self._same_thread)
+        make = HereSource if self._same_thread else ThreadSource
+        begin(attempt)
+        with self._lock:  # before the application is at work, so that close() knows of it
+            source = make(self._app, environ, body, attempt, as_it_is=self._raise_app_exceptions)
+            self._headless.add(source)
+        return source
 
     def close(self) -> None:
         """End all answers that are awaited or being read: who does gets a ``ConnectionError``."""

@@ -320,7 +320,7 @@ def test_the_wait_is_jittered_below_a_bound_that_doubles_up_to_a_cap() -> None:
     retry = Retry(random_source=random.Random(7))
     Colour().formation(play, plugins=[retry]).get_memories("ada")
     dice = random.Random(7)
-    assert play.waits == [round(dice.uniform(0, bound), 3) for bound in (0.5, 1, 2)]
+    assert play.waits == [round(dice.uniform(bound / 2, bound), 3) for bound in (0.5, 1, 2)]
 
 
 def test_a_dead_server_is_not_hammered_once_the_budget_is_spent(colour: Colour) -> None:

@@ -403,6 +403,8 @@ ROWS: list[Refused | Accepted] = [
             (b"keep-alive, close", False),
             (b"not-close", True),
             (b"close-not", True),
+            (b"close~", True),
+            (b"~close", True),
             (b"", True),
         )
     ),

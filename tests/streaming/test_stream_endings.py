@@ -128,8 +128,24 @@ def test_a_loop_that_breaks_over_a_temporary_leaves_nothing_open(diary: Diary) -
     with uncollected():
         for _ in client.chat_stream("hi"):
             break
-    assert script.freed == 1
+    assert (script.freed, diary.ends) == (1, 0)
+    client.close()
     assert diary.ends == 1
+
+
+def test_the_next_call_tells_plugins_of_a_stream_that_was_dropped(diary: Diary) -> None:
+    script = Script(HELLO, HOLD)
+    client = FormationClient(
+        url="http://localhost", client_key="k", transport=ScriptedTransport(script), plugins=[diary]
+    )
+    stream = client.chat_stream("hi")
+    next(stream)
+    with uncollected():
+        del stream
+    assert diary.ends == 0
+    with client.with_options(timeout=1).chat_stream("hi"):
+        assert [outcome.left for outcome in diary.outcomes] == [True]
+    assert diary.ends == 2
 
 
 def test_an_async_loop_that_breaks_over_a_temporary_leaves_nothing_open(diary: Diary) -> None:

@@ -128,7 +128,7 @@ CONTEXT = Context(
 
 
 def stream_of(*pieces: bytes) -> EventStream[ChatEvent]:
-    return EventStream(Opened(_Pieces(pieces), ChatReader(), CONTEXT, None, lambda error, left: None))
+    return EventStream(Opened(_Pieces(pieces), ChatReader(), CONTEXT, None, lambda error, left: None, lambda: None))
 
 
 def printed_by(stream: Iterator[ChatEvent], printed: list[str]) -> None:

@@ -1,4 +1,7 @@
-"""Answers each chat with the recorded stream that its message names, cut: ``python -m tests.soak.hostile.stream_server``."""
+"""A server that answers each chat with the recorded stream that its message names, cut where it says.
+
+``python -m tests.soak.hostile.stream_server`` prints its port and serves until its standard input closes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drives one lane in a process of its own: ``python -m tests.soak.workers.mixed LANE URL SEED FIRST CALLS``, prints JSON."""
+"""Makes mixed calls over one lane: ``python -m tests.soak.workers.mixed LANE URL SEED FIRST CALLS`` prints JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of each kind through the official SDK (``pip install muxi``), for comparison; see :mod:`tests.soak.workers.calls`."""
+"""Calls of each kind through the official SDK (``pip install muxi``), for comparison with this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads cut streams over one lane: ``python -m tests.soak.workers.streams LANE URL SEED COUNT`` (0: all), prints JSON."""
+"""Reads cut streams over one lane: ``python -m tests.soak.workers.streams LANE URL SEED COUNT`` (0: all)."""
 
 from __future__ import annotations
 

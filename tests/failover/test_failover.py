@@ -571,3 +571,23 @@ class Choosing(RuleBasedStateMachine):
 
 
 TestChoosing = Choosing.TestCase
+
+
+class Refused(Transport):
+    """Connects to nothing."""
+
+    def send(self, request: Request) -> Response:
+        raise ConnectionError("CONNECTION_REFUSED", "nothing listens", connected=False)
+
+
+def test_no_password_is_among_the_locals_of_a_request_that_fails() -> None:
+    transport = FailoverTransport({"http://ada:hush@127.0.0.1:1": Refused, "http://ada:hush@127.0.0.1:2": Refused})
+    with pytest.raises(ConnectionError) as caught:
+        transport.send(Request("GET", "http://bob:hush@h/"))
+    trace, shown = caught.value.__traceback__, []
+    while trace is not None:
+        if trace.tb_frame.f_globals["__name__"].startswith(("muxi.", "muxi_transports.")):
+            shown += [repr(value) for value in trace.tb_frame.f_locals.values()]
+        trace = trace.tb_next
+    assert shown
+    assert not [text for text in shown if "hush" in text]
