@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 from muxi.errors import ValidationError
+from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data
 
 __all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "send"]
 
@@ -52,7 +53,15 @@ class Key(str, Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True)
+#: Routes whose bodies are secrets, whatever the names of their fields, except the names of what they hold.
+_SECRET_ROUTES = ("/secrets", "/credentials")
+_PUBLIC_FIELDS = frozenset({"key", "name", "service"})
+
+#: Levels of a body that are searched for secrets.
+_MAX_DEPTH = 20
+
+
+@dataclass(frozen=True, repr=False)
 class Call(Generic[T]):
     """A call, which can be compared, pickled, stored, and run by ``client.send(call)``.
 
@@ -131,6 +140,31 @@ class Call(Generic[T]):
         """Name of the call in errors and logs: ``chat (POST /chat)``."""
         route = f"{self.method} {self.path}"
         return f"{self.operation} ({route})" if self.operation else route
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values in this call that errors and logs mask: in secret headers, parameters and fields of the body."""
+        found = [value for name, value in self.query.items() if isinstance(value, str) and is_secret_field(name)]
+        if isinstance(self.body, dict | list):
+            secret = self.path.startswith(_SECRET_ROUTES)
+            for name, value in self.body.items() if isinstance(self.body, dict) else [("", self.body)]:
+                found += _secrets_in(value, (secret and name not in _PUBLIC_FIELDS) or is_secret_field(str(name)))
+        return (*keys_in(self.headers.items()), *(value for value in found if len(value) >= SHORTEST_SECRET))
+
+    def __repr__(self) -> str:
+        shown = [self.label]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not item.repr or item.name in ("method", "path", "operation") or value in (None, "", False, (), {}):
+                continue
+            if item.name == "body" and self.path.startswith(_SECRET_ROUTES):
+                value = REDACTED
+            elif item.name == "content":
+                value = f"<{type(value).__name__}>"
+            elif item.name in ("body", "query", "params"):
+                value = redact_data(dict(value) if isinstance(value, Mapping) else value)
+            shown.append(f"{item.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def target(self, *, proxied: bool = False) -> str:
         """Return the path with its parameters and the query, percent-encoded.
@@ -230,6 +264,19 @@ def _encode_segment(name: str, value: object, proxied: bool) -> str:
         return quote(value, safe="")
     except UnicodeEncodeError as error:
         raise _invalid_parameter(name, f"is not valid text: {error}") from error
+
+
+def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterator[str]:
+    """Yield the texts of a body that are secret."""
+    if isinstance(value, str):
+        if secret:
+            yield value
+    elif depth > 0 and isinstance(value, dict):
+        for name, item in value.items():
+            yield from _secrets_in(item, secret or is_secret_field(str(name)), depth - 1)
+    elif depth > 0 and isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets_in(item, secret, depth - 1)
 
 
 def _invalid_parameter(field: str, problem: str) -> ValidationError:

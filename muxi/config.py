@@ -211,6 +211,7 @@ class FormationConfig(ClientConfig, _FormationAccess):
             if not found.url:
                 found.server_url = _environment("MUXI_SERVER_URL")
                 found.formation_id = _environment("MUXI_FORMATION_ID")
+        found.formation_id = _text_key("formation_id", found.formation_id, None)
         found.client_key = _key("client_key", self.client_key, "MUXI_CLIENT_KEY")
         found.admin_key = _key("admin_key", self.admin_key, "MUXI_ADMIN_KEY")
         found.debug = self._debugging()
@@ -263,12 +264,20 @@ class _ServerAccess:
 class ServerConfig(ClientConfig, _ServerAccess):
     """All settings of a server client; the same names as its constructor takes."""
 
+    #: Path prefix of ``url`` that a proxy removes before the server sees the request, such as ``/muxi``. The signature
+    #: covers the path without it.
+    unsigned_prefix: str = field(default="", kw_only=True)
+
     def resolved(self) -> ServerConfig:
         """As :meth:`FormationConfig.resolved`."""
         self.check()
         found = replace(self)
         found.url = self.url or _environment("MUXI_SERVER_URL")
-        found.key_id = self.key_id or _environment("MUXI_KEY_ID")
+        found.key_id = _text_key("key_id", self.key_id, "MUXI_KEY_ID")
+        prefix: object = self.unsigned_prefix
+        if not isinstance(prefix, str) or (prefix and not prefix.startswith("/")):
+            raise ConfigurationError(f"unsigned_prefix= takes the beginning of a path, such as '/muxi', got {prefix!r}")
+        found.unsigned_prefix = prefix.rstrip("/")
         found.secret_key = _key("secret_key", self.secret_key, "MUXI_SECRET_KEY")
         found.debug = self._debugging()
         return found
@@ -333,12 +342,34 @@ def _environment(name: str) -> str | None:
     return os.environ.get(name, "").strip() or None
 
 
+def _text_key(argument: str, given: str | None, variable: str | None) -> str | None:
+    """Return a key or an id without white space around it, or that of the environment.
+
+    Raises:
+        ConfigurationError: it is not a text, or cannot be sent in a header; the message does not contain it.
+    """
+    value: object = given
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{argument}= takes a text, got {type(value).__name__}")
+    found = (given or "").strip() or (_environment(variable) if variable else None)
+    if found is None:
+        return None
+    source = f"{argument}= (or {variable})" if variable else f"{argument}="
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{source} is not valid text; it has bytes that are not UTF-8") from None
+    if not found.isprintable():
+        raise ConfigurationError(f"{source} has a line break or a control character in it")
+    return found
+
+
 def _key(argument: str, given: Secret | None, variable: str) -> Secret | None:
     """Return a key without white space around it, or that of the environment."""
     if given is None or (isinstance(given, str) and not given.strip()):
-        return _environment(variable)
+        return _text_key(argument, None, variable)
     if isinstance(given, str):
-        return given.strip()
+        return _text_key(argument, given, variable)
     if not callable(given):
         raise ConfigurationError(f"{argument}= takes a text or a function that returns one, got {type(given).__name__}")
     return given

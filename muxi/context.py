@@ -10,6 +10,7 @@ from muxi.call import Call
 from muxi.clock import Clock
 from muxi.config import Address, CallOptions
 from muxi.errors import MuxiError
+from muxi.redact import keys_in, redact_text
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
 __all__ = ["STOP", "Context", "Outcome", "Stop"]
@@ -52,15 +53,27 @@ class Context:
     started: float = 0.0
     #: Whether the client is an async one, so that a hook may return something to await.
     asynchronous: bool = False
+    #: Whether the transport keeps requests in this process, so that nobody else can read a key on its way.
+    private: bool = False
     #: The request of the current attempt.
     request: Request | None = None
     #: Values that plugins keep between the hooks of one call; use keys of your own.
     state: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that errors and logs of this call mask: keys of its current request, and secrets in the call."""
+        headers = self.options.headers if self.request is None else self.request.headers
+        return tuple(dict.fromkeys((*keys_in(headers.items()), *self.call.secrets)))
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the call began."""
         return self.clock.monotonic() - self.started
+
+    def __repr__(self) -> str:
+        url = redact_text(self.url, self.secrets)
+        return f"<{type(self).__name__} of {self.call.label}, {url}, attempt {self.attempt}>"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ __all__ = [
     "ConflictError",
     "ConnectionError",
     "ErrorAnswer",
-    "FileError",
     "ForeignError",
     "JobFailed",
     "ListTruncated",
@@ -101,7 +100,8 @@ class MuxiError(Exception):
             facts.append(f"request {self.request_id}")
         if self.attempts > 1:
             facts.append(f"{self.attempts} attempts")
-        return f"{text} [{', '.join(facts)}]" if facts else text
+        # A peer's text may have half of a surrogate pair in it, which no output can encode.
+        return _printable(f"{text} [{', '.join(facts)}]" if facts else text)
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -160,6 +160,11 @@ def plain_cause(cause: BaseException | None, depth: int = 0) -> BaseException | 
         plain = ForeignError(redact_text(f"{type(cause).__module__}.{type(cause).__qualname__}: {cause}"))
     plain.__cause__ = plain_cause(cause.__cause__, depth + 1)
     return plain
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` with what UTF-8 cannot encode escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _wrong_fields(problems: object, message: str) -> str:
@@ -331,23 +336,6 @@ class TimeoutError(MuxiError, builtins.TimeoutError):
 
     def _arguments(self) -> tuple[Any, ...]:
         return (*super()._arguments(), self.bound, self.connected)
-
-
-class FileError(MuxiError, OSError):
-    """A local file cannot be read or written; the message names it. Also a built-in ``OSError``.
-
-    Args:
-        message: what was tried, with the file's name.
-        cause: the error of the file system, which is added to the message.
-    """
-
-    def __init__(self, message: str, cause: OSError | None = None) -> None:
-        reason = "" if cause is None else f": {cause.strerror or cause}"
-        super().__init__("FILE_ERROR", f"{message}{reason}")
-        self.errno: int | None = None if cause is None else cause.errno
-
-    def _arguments(self) -> tuple[Any, ...]:
-        return (self.message,)
 
 
 class StreamInterrupted(MuxiError):

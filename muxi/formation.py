@@ -27,6 +27,7 @@ from muxi.operations.status import StatusOperations
 from muxi.operations.triggers import TriggerOperations
 from muxi.operations.tuning import TuningOperations
 from muxi.operations.users import UserOperations
+from muxi.transport.causes import seal
 from muxi.widgets import parse_ui_widgets
 
 if TYPE_CHECKING:
@@ -93,7 +94,13 @@ class FormationClient(FormationOperations, Client):
 
     @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
     @property
     def with_raw_response(self) -> RawFormationClient:
@@ -106,7 +113,13 @@ class AsyncFormationClient(FormationOperations, AsyncClient):
 
     @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
     @property
     def with_raw_response(self) -> AsyncRawFormationClient:

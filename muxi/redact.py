@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import overload
 
 __all__ = [
     "REDACTED",
     "SECRET_HEADERS",
-    "find_secret",
     "is_secret_field",
     "is_secret_header",
     "keep_secret",
+    "keys_in",
     "mask",
-    "redact_bytes",
+    "mask_forms",
     "redact_data",
     "redact_text",
     "secret_forms",
@@ -51,10 +52,9 @@ _kept_secret: set[str] = set()
 #: Parts of the names of other headers that hold secrets.
 _SECRET_WORDS = re.compile(r"api[-_]?key|auth|cookie|credential|passw|secret|signature|token", re.IGNORECASE)
 
-#: Parts of the names of fields of a payload that hold secrets.
-_SECRET_FIELD = re.compile(
-    r"api[-_]?key|^auth$|authorization|cookie|credential|passw|passphrase|private[-_]?key|secret|signature|token",
-    re.IGNORECASE,
+#: Parts of the names of fields of a payload that hold secrets. Compiled at its first use, which importing is not.
+_TELLTALE_FIELD = (
+    r"api[-_]?key|^auth$|authorization|cookie|credential|passw|passphrase|private[-_]?key|secret|signature|token"
 )
 
 #: Keys of the platform by their prefixes (formation keys, server keys, webhook keys).
@@ -76,7 +76,7 @@ def is_secret_header(name: str) -> bool:
 
 def is_secret_field(name: str) -> bool:
     """Tell whether a field of a payload holds secrets, by its name."""
-    return _SECRET_FIELD.search(name) is not None
+    return re.search(_TELLTALE_FIELD, name, re.IGNORECASE) is not None
 
 
 def keep_secret(header: str) -> None:
@@ -84,15 +84,21 @@ def keep_secret(header: str) -> None:
     _kept_secret.add(header.lower())
 
 
+def keys_in(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the values of secret headers, with and without the scheme before them."""
+    found = (part for name, value in headers if is_secret_header(name) for part in (value, value.split(" ", 1)[-1]))
+    return tuple(dict.fromkeys(part for part in found if len(part) >= SHORTEST_SECRET))
+
+
 def mask(secret: str | None) -> str | None:
     """Return the replacement of a secret; None for None."""
     return None if secret is None else REDACTED
 
 
-def secret_forms(secret: str) -> tuple[str, ...]:
-    """Return the forms in which a secret can occur in a text, the longest first.
+def secret_forms(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return the forms in which secrets can occur in a text, the longest first.
 
-    These are the secret itself, with the escapes of JSON, ``repr``, HTML and URLs, as base64 at any offset, misread as
+    These are a secret itself, with the escapes of JSON, ``repr``, HTML and URLs, as base64 at any offset, misread as
     Latin-1, and line by line. Forms that are too short to be told from other words are left out.
     """
     import base64
@@ -100,7 +106,7 @@ def secret_forms(secret: str) -> tuple[str, ...]:
     import json
     from urllib.parse import quote, quote_plus
 
-    found = {secret, secret.strip(), *(line.strip() for line in secret.splitlines())}
+    found = {text.strip() for secret in secrets for text in (secret, *secret.splitlines())}
     for text in tuple(found):
         raw = text.encode("utf-8", "surrogatepass")
         quoted = {quote(raw, safe=""), quote(raw, safe="/"), quote_plus(raw)}
@@ -116,17 +122,10 @@ def secret_forms(secret: str) -> tuple[str, ...]:
     return tuple(sorted((form for form in found if len(form) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
-def find_secret(text: str, secrets: Iterable[str]) -> bool:
-    """Tell whether a text contains one of some secrets, in any form."""
-    return any(form in text for secret in secrets if secret for form in secret_forms(secret))
-
-
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     """Mask key-shaped words, signatures, passwords and secret parameters of URLs, and the given secrets in any form."""
-    for secret in secrets:
-        for form in secret_forms(secret) if secret else ():
-            if form in text:
-                text = text.replace(form, REDACTED)
+    if secrets:
+        text = mask_forms(text, secret_forms(secrets))
     text = _KEY.sub(lambda found: found[1] + REDACTED, text)
     text = _SIGNATURE.sub(lambda found: found[1] + REDACTED, text)
     text = _PARAMETER.sub(lambda found: found[1] + REDACTED, text)
@@ -152,14 +151,22 @@ def _redact_userinfo(text: str) -> str:
     return "".join([*pieces, text[kept:]]) if pieces else text
 
 
-def redact_bytes(content: bytes, secrets: Iterable[str]) -> bytes:
-    """Mask the given secrets in bytes, in any form."""
-    for secret in secrets:
-        for form in secret_forms(secret) if secret else ():
-            for encoded in {form.encode("utf-8", "surrogatepass"), form.encode("latin-1", "ignore")}:
-                if len(encoded) >= SHORTEST_SECRET and encoded in content:
-                    content = content.replace(encoded, REDACTED.encode())
-    return content
+@overload
+def mask_forms(text: str, forms: tuple[str, ...]) -> str: ...
+@overload
+def mask_forms(text: bytes, forms: tuple[str, ...]) -> bytes: ...
+def mask_forms(text: str | bytes, forms: tuple[str, ...]) -> str | bytes:
+    """Mask the forms of secrets (:func:`secret_forms`) in a text or in bytes; the same object if it has none."""
+    if isinstance(text, bytes):
+        for form in forms:
+            for encoded in {form.encode("utf-8", "surrogatepass"), form.encode("latin-1", "replace")}:
+                if encoded in text:
+                    text = text.replace(encoded, REDACTED.encode())
+        return text
+    for form in forms:
+        if form in text:
+            text = text.replace(form, REDACTED)
+    return text
 
 
 def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
@@ -167,21 +174,21 @@ def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
 
     Numbers stay, whatever their field: ``total_tokens`` is not a secret.
     """
-    return _redact_data(value, secrets, _MAX_DEPTH)
+    return _redact_data(value, secret_forms(secrets) if secrets else (), _MAX_DEPTH)
 
 
-def _redact_data(value: object, secrets: tuple[str, ...], depth: int) -> object:
+def _redact_data(value: object, forms: tuple[str, ...], depth: int) -> object:
     if isinstance(value, str):
-        return redact_text(value, secrets)
+        return redact_text(mask_forms(value, forms))
     if isinstance(value, list | dict) and depth == 0:
         return REDACTED
     if isinstance(value, list):
-        return [_redact_data(item, secrets, depth - 1) for item in value]
+        return [_redact_data(item, forms, depth - 1) for item in value]
     if isinstance(value, dict):
         return {
-            _redact_data(name, secrets, depth): REDACTED
+            _redact_data(name, forms, depth): REDACTED
             if _holds_secret(name, item)
-            else _redact_data(item, secrets, depth - 1)
+            else _redact_data(item, forms, depth - 1)
             for name, item in value.items()
         }
     return value

@@ -13,6 +13,7 @@ from muxi.operations.deployments import DeploymentsOperations
 from muxi.operations.drafts import DraftsOperations
 from muxi.operations.formations import FormationsOperations
 from muxi.operations.server import ServerStatusOperations
+from muxi.transport.causes import seal
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -31,7 +32,12 @@ def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettin
     from muxi.plugins.signature import SignatureAuth
 
     config = settings_of(ServerConfig, cfg, settings).resolved()
-    auth = SignatureAuth(config.key_id, config.secret_key, asynchronous=client._asynchronous)
+    auth = SignatureAuth(
+        config.key_id,
+        config.secret_key,
+        asynchronous=client._asynchronous,
+        unsigned_prefix=config.unsigned_prefix,
+    )
     client._set_up(config, builtin_plugins(config, auth), CallOptions.of(config))
 
 
@@ -70,7 +76,13 @@ class ServerClient(ServerOperations, Client):
 
     @takes_fields_of(ServerConfig)
     def __init__(self, cfg: ServerConfig | None = None, **settings: Unpack[ServerSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> FormationClient:
@@ -101,7 +113,13 @@ class AsyncServerClient(ServerOperations, AsyncClient):
 
     @takes_fields_of(ServerConfig)
     def __init__(self, cfg: ServerConfig | None = None, **settings: Unpack[ServerSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> AsyncFormationClient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import posixpath
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from typing import IO
 
 from muxi.bundles.fields import FieldValue, Unread, is_pyyaml_installed, read_fields
-from muxi.bundles.identity import Identity, check_id, refused
+from muxi.bundles.identity import Identity, check_id
+from muxi.bundles.refusal import refused
+from muxi.bundles.rules import REFUSED_REASONS, SECRET_FILES, is_private_key, reason_never
 from muxi.errors import ValidationError
 
 __all__ = ["FORMATION_FILES", "SECRET_FILES", "Contents", "check", "decoded", "read_archive"]
@@ -27,10 +30,24 @@ MAX_FORMATION_FILE = 16 * 1024 * 1024
 
 _PIECE = 1024 * 1024
 
+#: Largest size of an entry's extended headers (pax, GNU), in bytes.
+_MAX_EXTENSIONS = 1024 * 1024
+
+#: Bytes of a file that are searched for the head of a private key.
+_HEAD = 128
+
+#: Formats that are mistaken for a bundle, by their first bytes.
+_FORMATS = (
+    (b"PK\x03\x04", "a zip"),
+    (b"PK\x05\x06", "an empty zip"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ\x00", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file"),
+    (b"7z\xbc\xaf", "a 7z file"),
+)
+
 #: Delimiters of a reference to a secret; the server looks for them in comments too.
 _SECRET_START, _SECRET_END = "${{ secrets.", "}}"
-#: Files of the top directory that the server requires of a formation that uses secrets.
-SECRET_FILES = ("secrets.enc", ".key")
 
 
 @dataclass(frozen=True)
@@ -47,36 +64,64 @@ class Contents:
     secret_files: frozenset[str]
 
 
+class _BoundedTarInfo(tarfile.TarInfo):
+    """A header of an archive, with bounded extensions, which :mod:`tarfile` reads into memory whatever their size."""
+
+    _EXTENSIONS = (
+        *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+        *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    )
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in self._EXTENSIONS:
+            archive.extension_bytes = getattr(archive, "extension_bytes", 0) + self.size  # type: ignore[attr-defined]
+            if archive.extension_bytes > _MAX_EXTENSIONS:  # type: ignore[attr-defined]  # an attribute of our own
+                raise tarfile.ReadError(f"its extended headers have more than {_MAX_EXTENSIONS} bytes")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # typeshed leaves it out
+        return member
+
+
 def read_archive(file: IO[bytes], where: str) -> Contents:
-    """Read a gzip tar to its end, keeping nothing but its formation file.
+    """Read a gzip tar to its end, and keep its formation file.
 
     Args:
         file: positioned at its beginning.
-        where: what errors call it.
+        where: name of the bundle in messages.
 
     Raises:
-        ValidationError: it is no gzip tar, leads out of its directory, or has no formation file in its top one.
+        ValidationError: it is not a gzip tar, has an entry that the server would refuse or that must not travel, or has
+            no formation file in its top directory.
     """
     top: str | None = None
     texts: dict[str, bytes] = {}
     present: set[str] = set()
     try:
-        with gzip.GzipFile(fileobj=file) as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as archive:
+        with (
+            gzip.GzipFile(fileobj=file) as unzipped,
+            tarfile.open(fileobj=unzipped, mode="r|", tarinfo=_BoundedTarInfo) as archive,
+        ):
             for member in archive:
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep every name of a large bundle
+                archive.extension_bytes = 0  # type: ignore[attr-defined]  # of this entry, not of all
                 _check_name(member, where)
+                path = posixpath.normpath(member.name)
                 if top is None:
                     top = member.name.split("/", 1)[0]
-                path = posixpath.normpath(member.name)
-                if member.isreg() and posixpath.dirname(path) in (top, ""):
+                _check_entry(member, path, where, top)
+                content = archive.extractfile(member) if member.isreg() else None
+                head = content.read(_HEAD) if content else b""
+                if is_private_key(head) and posixpath.relpath(path, top) not in SECRET_FILES:
+                    raise _must_not_travel(where, member.name, "private key")
+                if content is not None and posixpath.dirname(path) in (top, ""):
                     present.add(path)
                     if posixpath.basename(path) in FORMATION_FILES:
-                        opened = archive.extractfile(member)
-                        texts[path] = opened.read(MAX_FORMATION_FILE) if opened else b""
+                        texts[path] = head + content.read(MAX_FORMATION_FILE)
             while unzipped.read(_PIECE):
-                pass  # up to the checksum, so that a bundle which was cut off is found out
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise refused("bundle_path", f"{where} is not a readable .tar.gz: {error}") from error
+                pass  # up to the checksum, which reveals a bundle that was cut off
+    except (tarfile.TarError, EOFError, OSError, zlib.error, RecursionError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            raise
+        raise refused("bundle_path", f"{where} is not a readable .tar.gz: {_explain(error)}") from None
     for name in FORMATION_FILES:
         path = posixpath.normpath(posixpath.join(top or "", name))
         if top and path in texts and (top == "." or "/" in path):
@@ -85,8 +130,27 @@ def read_archive(file: IO[bytes], where: str) -> Contents:
     raise _no_formation_file(where, top, texts)
 
 
+def check_format(head: bytes, where: str) -> None:
+    """Refuse a file that is not gzip by its first bytes, and name what it is.
+
+    Raises:
+        ValidationError: it is empty, or of another format.
+    """
+    if head.startswith(b"\x1f\x8b"):
+        return
+    known = next((name for magic, name in _FORMATS if head.startswith(magic)), None)
+    if known is None and head[257:262] == b"ustar":
+        known = "a tar that is not compressed"
+    kind = known or ("a file of another kind" if head else "an empty file")
+    raise refused(
+        "bundle_path", f"{where} is {kind}; a bundle is a .tar.gz (tar -czf my-bot.tar.gz my-bot), or give the folder"
+    )
+
+
 def _check_name(member: tarfile.TarInfo, where: str) -> None:
     parts = member.name.split("/")
+    if member.name.startswith("/") or "\0" in member.name or re.match(r"[A-Za-z]:", member.name):
+        raise refused("bundle_path", f"{where} has the entry {member.name!r}, which is not relative to its directory")
     if ".." in parts:
         raise refused("bundle_path", f"{where} has the entry {member.name!r}, which leads out of its directory")
     if posixpath.normpath(member.name) == ".":
@@ -95,6 +159,42 @@ def _check_name(member: tarfile.TarInfo, where: str) -> None:
             f"{where} has an entry './', which the server refuses; pack the directory by its name (tar -czf … my-bot) "
             "or give its path here",
         )
+
+
+def _check_entry(member: tarfile.TarInfo, path: str, where: str, top: str) -> None:
+    """Refuse an entry that a folder would not have packed either."""
+    if member.issym() or member.islnk():
+        raise refused(
+            "bundle_path",
+            f"{where} has the link {member.name!r} to {member.linkname!r}, which the server would leave out; pack the "
+            "file itself (tar --dereference --hard-dereference)",
+        )
+    if not member.isreg() and not member.isdir():
+        raise refused("bundle_path", f"{where} has the entry {member.name!r}, which is neither a file nor a directory")
+    parts = path.split("/")
+    if top != ".":
+        if parts[0] != top:
+            raise refused(
+                "bundle_path",
+                f"{where} has {member.name!r} beside its top directory {top!r}; everything must be under one",
+            )
+        parts = parts[1:]
+    for level, part in enumerate(parts):
+        reason = reason_never(part, at_top=level == 0)
+        if reason in REFUSED_REASONS:
+            raise _must_not_travel(where, member.name, reason or "")
+
+
+def _must_not_travel(where: str, name: str, reason: str) -> ValidationError:
+    return refused(
+        "bundle_path",
+        f"{where} has the entry {name!r} ({reason}), which must not travel to a server; give the folder, of which such "
+        "files are left out, or pack it without (tar --exclude)",
+    )
+
+
+def _explain(error: BaseException) -> str:
+    return "its headers are nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _no_formation_file(where: str, top: str | None, texts: dict[str, bytes]) -> ValidationError:
@@ -108,7 +208,7 @@ def _no_formation_file(where: str, top: str | None, texts: dict[str, bytes]) -> 
 
 
 def decoded(content: bytes, where: str, path: str) -> str:
-    """The text of a formation file.
+    """Decode the text of a formation file.
 
     Raises:
         ValidationError: it is not UTF-8, or too large.

@@ -73,3 +73,4 @@ class ServerSettings(ClientSettings, total=False):
     url: str | None
     key_id: str | None
     secret_key: Secret | None
+    unsigned_prefix: str

@@ -28,6 +28,7 @@ from muxi.streaming.chat import EventReader, reader_for
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport import AsyncTransport, BufferedResponse, Transport, replayed, replayed_async
+from muxi.transport.causes import seal
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -104,7 +105,9 @@ class BaseClient:
         )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._core.address.base_url}{' closed' if self._core.closed else ''}>"
+        core = self.__dict__.get("_core")  # there is none while the constructor runs
+        state = f" {core.address.base_url}{' closed' if core.closed else ''}" if core else ""
+        return f"<{type(self).__name__}{state}>"
 
 
 class _SyncBase(BaseClient):
@@ -116,16 +119,24 @@ class _SyncBase(BaseClient):
     def _drive(self, steps: ExchangeSteps[T]) -> T:
         if self._core.dropped_streams:
             self._finish_dropped_streams()
-        return drive(steps, self._transport, self._core)
+        try:
+            return drive(steps, self._transport, self._core)
+        except BaseException as error:
+            seal(error)
+            raise
 
     def _exchange(self, call: Call[T]) -> ExchangeResult[T]:
         return self._drive(exchange(call, self._core.settings(self._options)))
 
     def _finish_dropped_streams(self) -> None:
         """Call ``muxi_call_finished`` for streams that were garbage-collected before their end."""
+        finishers = []
         with suppress(IndexError):  # another thread may take the last
             while True:
-                self._core.dropped_streams.popleft()()
+                finishers.append(self._core.dropped_streams.popleft())
+        # All are taken first: each makes exchanges, which must not come here again for the next.
+        for finish_stream in finishers:
+            finish_stream()
 
     def _open_stream(self, call: StreamCall[E]) -> tuple[EventStream[E], ExchangeResult[E]]:
         answer = self._exchange(call)
@@ -166,7 +177,12 @@ class _SyncBase(BaseClient):
         return self._drive(run_procedure(steps, self._core.settings(self._options)))
 
     def _iterate(self, steps: Pages[T]) -> Iterator[T]:
-        return items(iterate_pages(steps, self._core.settings(self._options)), self._transport, self._core)
+        stepped = iterate_pages(steps, self._core.settings(self._options))
+        try:
+            yield from items(stepped, self._transport, self._core)
+        except BaseException as error:
+            seal(error)
+            raise
 
 
 class Client(_SyncBase, Caller):
@@ -240,7 +256,11 @@ class _AsyncBase(BaseClient):
 
     async def _drive(self, steps: ExchangeSteps[T]) -> T:
         self._claim_loop()
-        return await drive_async(steps, self._transport, self._core)
+        try:
+            return await drive_async(steps, self._transport, self._core)
+        except BaseException as error:
+            seal(error)
+            raise
 
     def _claim_loop(self) -> None:
         import asyncio
@@ -288,8 +308,12 @@ class _AsyncBase(BaseClient):
     async def _iterate(self, steps: Pages[T]) -> AsyncIterator[T]:
         self._claim_loop()
         stepped = iterate_pages(steps, self._core.settings(self._options))
-        async for item in items_async(stepped, self._transport, self._core):
-            yield item
+        try:
+            async for item in items_async(stepped, self._transport, self._core):
+                yield item
+        except BaseException as error:
+            seal(error)
+            raise
 
 
 class AsyncClient(_AsyncBase, AsyncCaller):

@@ -71,7 +71,19 @@ class Core:
     def settings(self, options: CallOptions) -> ExchangeSettings:
         if self._transport is None:
             _ = self.transport  # its clock may be the one to use; and a closed client says that it is
-        return ExchangeSettings(self.address, options, self.hooks, self.schemas, self.clock, self.fresh, self.closing)
+        return ExchangeSettings(
+            self.address,
+            options,
+            self.hooks,
+            self.schemas,
+            self.clock,
+            self.fresh,
+            self.closing,
+            self._is_private(),
+        )
+
+    def _is_private(self) -> bool:
+        return self._transport is not None and self._transport.private
 
     def begin_closing(self) -> bool:
         """Return whether the caller is the first to close the client."""

@@ -18,6 +18,7 @@ from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
 from muxi.result import RawResponse
 from muxi.streaming.call import StreamCall
 from muxi.streaming.streams import AsyncEventStream, EventStream
+from muxi.transport.causes import clear_frames
 
 __all__ = ["AnyEndpoint", "Endpoint", "install", "operation", "pages", "procedure", "stream"]
 
@@ -113,11 +114,28 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
     def _make_function(self, colour: str) -> Callable[..., Any]:
         describe, caller = self._named if self._is_call else self._describe, self._caller
 
+        # The arguments are dropped before the call is sent: these frames still run when an error passes through them,
+        # and tools that record the locals of a traceback would find a secret among the arguments.
+
         def method(client: Any, /, *args: Any, **kwargs: Any) -> Any:
-            return getattr(client, caller)(describe(client, *args, **kwargs))
+            try:
+                described = describe(client, *args, **kwargs)
+            except BaseException as error:
+                clear_frames(error)
+                raise
+            finally:
+                del args, kwargs
+            return getattr(client, caller)(described)
 
         async def coroutine(client: Any, /, *args: Any, **kwargs: Any) -> Any:
-            return await getattr(client, caller)(describe(client, *args, **kwargs))
+            try:
+                described = describe(client, *args, **kwargs)
+            except BaseException as error:
+                clear_frames(error)
+                raise
+            finally:
+                del args, kwargs
+            return await getattr(client, caller)(described)
 
         return coroutine if colour in self._coroutines else method
 

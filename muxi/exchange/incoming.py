@@ -14,6 +14,7 @@ from muxi.result import Meta, Result
 from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import check_turn, reader_for
 from muxi.transport import AnyResponse, BufferedResponse, Request
+from muxi.transport.causes import hide_secrets
 
 __all__ = [
     "answer_behind",
@@ -37,12 +38,16 @@ _HINTS = {
 }
 
 
+#: Statuses whose answers have no content (RFC 9110, sections 15.3.5 and 15.3.6).
+_WITHOUT_CONTENT = frozenset({204, 205})
+
+
 def decode(response: BufferedResponse, context: Context) -> Any:
     """Decode the data of an answer, with the rest of its envelope as :class:`muxi.Meta`."""
     content = response.content
     if context.call.plain_text:
         return _decode_text(response)
-    if not content.strip():
+    if not content and response.status in _WITHOUT_CONTENT:
         return Result({}, meta=meta_of({}, response.status, context))
     try:
         payload = json.loads(content)
@@ -117,7 +122,8 @@ def answer_behind(error: MuxiError) -> BufferedResponse:
 
 
 def complete(error: MuxiError, context: Context) -> None:
-    """Add call, attempts and request id to an error."""
+    """Add call, attempts and request id to an error, and hide the call's secrets."""
+    hide_secrets(error, context.secrets)
     error.call = error.call or context.call.label
     error.attempts = context.attempt
     error.request_id = error.request_id or context.request_id

@@ -54,10 +54,11 @@ from muxi.exchange.steps import (
     Sleep,
 )
 from muxi.hooks import Hooks
-from muxi.redact import redact_text
+from muxi.redact import keys_in, redact_text
 from muxi.result import Result, meta
 from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, AsyncResponse, Body, BufferedResponse, Request, Response
+from muxi.transport.causes import hide_secrets
 
 __all__ = ["begin", "check_answer", "exchange", "finish", "run_call"]
 
@@ -120,6 +121,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             idempotency_key=options.idempotency_key or None,
             started=clock.monotonic(),
             asynchronous=settings.hooks.asynchronous,
+            private=settings.private,
         )
         if call.limits:
             check_limits(call.limits, call.query)
@@ -131,6 +133,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
         return context
     except MuxiError as error:
         error.call = error.call or call.label
+        hide_secrets(error, (*call.secrets, *keys_in(options.headers.items())))
         raise
     except RecursionError:
         too_deep = ValidationError("INVALID_BODY", "the payload is nested too deeply, or contains itself")

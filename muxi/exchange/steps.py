@@ -85,6 +85,8 @@ class ExchangeSettings(NamedTuple):
     clock: Clock
     fresh: FreshRequests
     closing: Closing
+    #: Whether requests stay in this process.
+    private: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure
 from muxi.errors import ServerError
-from muxi.exchange.download import Downloaded, check_target
+from muxi.exchange.download import Downloaded, copy_mode, name_errors, resolve_target
 from muxi.exchange.download import Progress as DownloadProgress
 from muxi.exchange.identifiers import random_id
 from muxi.types import (
@@ -268,13 +268,14 @@ class FormationsOperations:
     ) -> Procedure[Downloaded]:
         """Download a formation's files as a zip (``GET /rpc/formations/{formation_id}/download``).
 
-        Written to disk as it arrives. The file is there whole or not at all, and readable by its owner only: it
-        may have a ``.env`` in it. Other hidden files, ``.key`` among them, are never in it, and the formation file
-        is as the server has re-written it.
+        Written to disk as it arrives. The file is complete or not there. A new one is readable by its owner only,
+        because it may have a ``.env`` in it; one that is replaced keeps its mode. Links are followed.
+        Other hidden files, ``.key`` among them, are never in it, and the formation file is as the server has
+        rewritten it.
 
         Args:
             formation_id: its id.
-            path: the file; a folder gets ``<formation_id>.zip``. One that is there is replaced.
+            path: the file; a folder gets ``<formation_id>.zip``. A file that is there is replaced.
             db: whether to take ``memory.db`` along, what the formation remembers.
             progress: called with the bytes so far and the bytes in all (None if the length is unknown).
 
@@ -288,8 +289,8 @@ class FormationsOperations:
         target = os.fspath(path)
         if os.path.isdir(target):
             target = os.path.join(target, f"{formation_id}.zip")
-        check_target(target)
-        arriving = os.path.join(os.path.dirname(target), f".{random_id('')}.zip")
+        final = resolve_target(target)
+        arriving = os.path.join(os.path.dirname(final), f".{random_id('')}.zip")
         call: Call[Downloaded] = Call.get(
             f"{_ONE}/download",
             **waiting(formation_id),
@@ -300,10 +301,14 @@ class FormationsOperations:
             returns="Downloaded",
         )
         try:
+            with name_errors(target):
+                os.close(os.open(arriving, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             found = yield from send(call)
             _check_zip(arriving, found["size"])
-            os.chmod(arriving, 0o600)
-            os.replace(arriving, target)
+            resolve_target(target)
+            with name_errors(target):
+                copy_mode(final, arriving)
+                os.replace(arriving, final)
         finally:
             if os.path.exists(arriving):
                 os.unlink(arriving)

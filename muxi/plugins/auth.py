@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import warnings
 from collections.abc import Coroutine
 from functools import partial
@@ -16,12 +17,9 @@ from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.transport import Request
 
-__all__ = ["KeyAuth", "warn_in_the_clear"]
+__all__ = ["KeyAuth", "is_loopback", "warn_in_the_clear"]
 
 _HEADERS = {Key.CLIENT: "X-Muxi-Client-Key", Key.ADMIN: "X-Muxi-Admin-Key"}
-
-#: ``memory`` is the host of the in-memory world.
-_LOOPBACK = frozenset({"localhost", "::1", "memory"})
 
 #: Hosts that a key has been sent to in the clear, each warned about once.
 _warned: set[str] = set()
@@ -60,7 +58,7 @@ class KeyAuth:
         source = self._keys[kind]
         if not source.given:
             raise ConfigurationError(_missing(context.call.key))
-        warn_in_the_clear(request)
+        warn_in_the_clear(request, context)
         return source.use(context, partial(request.headers.__setitem__, _HEADERS[kind]))
 
     @hookimpl(tryfirst=True)
@@ -79,12 +77,24 @@ def _missing(kind: Key) -> str:
     return "this call takes a key; give client_key= (or set MUXI_CLIENT_KEY), or admin_key= (or set MUXI_ADMIN_KEY)"
 
 
-def warn_in_the_clear(request: Request) -> None:
-    """Warn of a key that others can read on its way, once for each host."""
-    if not request.url.startswith("http://"):
-        return
-    host = urlsplit(request.url).hostname or ""
-    if host in _LOOPBACK or host in _warned or host.startswith("127.") or host.endswith(".localhost"):
+def warn_in_the_clear(request: Request, context: Context) -> None:
+    """Warn of a key that is sent unencrypted over a network, once for each host."""
+    parts = urlsplit(request.url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or context.private or host in _warned or is_loopback(host):
         return
     _warned.add(host)
     warnings.warn(f"a key is sent to {host} over plain http, readable on the way; use https", stacklevel=2)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine: ``localhost``, a name below it, or a loopback address."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False  # a name, whatever it begins with
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

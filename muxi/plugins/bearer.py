@@ -75,7 +75,7 @@ class BearerAuth:
                 f"the plugin {self.name!r} puts its token into {self.header}, where another plugin has put something; "
                 "give one of them another header"
             )
-        warn_in_the_clear(request)
+        warn_in_the_clear(request, context)
         return self._token.use(context, lambda token: self._put(request, token))
 
     def _put(self, request: Request, token: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from muxi.context import Context
-from muxi.redact import is_secret_header, redact_data, redact_text
+from muxi.redact import mask_forms, redact_data, redact_text, secret_forms
 from muxi.transport import AsyncResponse, Body, BufferedResponse, BytesBody, FileBody, Headers, Request, Response
 
 __all__ = ["format_body", "format_request", "format_response"]
@@ -15,9 +15,6 @@ LARGEST = 1024 * 1024
 
 #: Length in characters from which a text without white space at its beginning counts as a file in base64.
 _FILE_LIKE = 256
-
-#: Shortest key, in characters.
-_SHORTEST_SECRET = 6
 
 #: Routes whose payloads are secrets, whatever the names of their fields.
 _WITHHELD = ("/secrets", "/credentials")
@@ -32,7 +29,8 @@ def format_request(request: Request, context: Context, limit: int) -> str:
         limit: number of characters of the body; 0 leaves it out.
     """
     body = _format_content(request.body, request.headers, context, limit)
-    return f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
+    line = f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
+    return mask_forms(line, secret_forms(context.secrets))
 
 
 def format_response(response: Response | AsyncResponse | BufferedResponse, context: Context, limit: int) -> str:
@@ -40,7 +38,8 @@ def format_response(response: Response | AsyncResponse | BufferedResponse, conte
     body = " <stream>"
     if isinstance(response, BufferedResponse):
         body = _format_content(BytesBody(response.content), response.headers, context, limit)
-    return f"{response.status} {response.headers!r}{body}"
+    # A header of an answer may repeat a key, such as Location in its query.
+    return mask_forms(redact_text(f"{response.status} {response.headers!r}{body}"), secret_forms(context.secrets))
 
 
 def _format_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:
@@ -54,7 +53,7 @@ def _format_content(body: Body | None, headers: Headers, context: Context, limit
         return ""
     if context.call.path.startswith(_WITHHELD):
         return f" <{len(body.content)} bytes that may be secret>"
-    return f" {format_body(body.content, headers.get('content-type') or '', limit, _keys_of(context))}"
+    return f" {format_body(body.content, headers.get('content-type') or '', limit, context.secrets)}"
 
 
 def format_body(content: bytes, content_type: str, limit: int, secrets: tuple[str, ...] = ()) -> str:
@@ -91,13 +90,3 @@ def _shorten_files(value: object) -> object:
     if isinstance(value, dict):
         return {name: _shorten_files(item) for name, item in value.items()}
     return value
-
-
-def _keys_of(context: Context) -> tuple[str, ...]:
-    """Return the keys in the headers of a request, which an answer may repeat."""
-    headers = context.request.headers if context.request else Headers()
-    # With and without the scheme in front of it. What is as short as a word is found in other words too.
-    found = (
-        part for name, value in headers.items() if is_secret_header(name) for part in (value, value.split(" ", 1)[-1])
-    )
-    return tuple(part for part in found if len(part) >= _SHORTEST_SECRET)

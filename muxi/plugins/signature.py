@@ -32,6 +32,7 @@ class SignatureAuth:
         key_id: public half of the pair.
         secret_key: secret half, or a function that returns it.
         asynchronous: whether that function may be a coroutine function.
+        unsigned_prefix: path prefix that a proxy removes before the server sees the request.
 
     Raises:
         ConfigurationError: it is, and the client is a sync one.
@@ -39,8 +40,16 @@ class SignatureAuth:
 
     name = "muxi.auth"
 
-    def __init__(self, key_id: str | None, secret_key: Secret | None, *, asynchronous: bool = False) -> None:
+    def __init__(
+        self,
+        key_id: str | None,
+        secret_key: Secret | None,
+        *,
+        asynchronous: bool = False,
+        unsigned_prefix: str = "",
+    ) -> None:
         self._key_id = key_id
+        self._unsigned_prefix = unsigned_prefix
         self._secret = KeySource("secret_key", secret_key, asynchronous=asynchronous)
         self._skew = 0.0
         self._lock = threading.Lock()
@@ -64,7 +73,11 @@ class SignatureAuth:
 
     def _sign(self, request: Request, secret: str, context: Context) -> None:
         timestamp = int(context.clock.time() + self._skew)
-        signature = sign(secret, timestamp, request.method, request.path)
+        # What the server sees: a proxy may remove a prefix of the path.
+        path = request.path
+        if self._unsigned_prefix and path.startswith(f"{self._unsigned_prefix}/"):
+            path = path.removeprefix(self._unsigned_prefix)
+        signature = sign(secret, timestamp, request.method, path)
         request.headers["Authorization"] = f"MUXI-HMAC key={self._key_id}, timestamp={timestamp}, signature={signature}"
 
     @hookimpl(tryfirst=True)

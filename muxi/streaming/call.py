@@ -30,7 +30,7 @@ class AsyncSendable(Protocol[T_co]):
     def _async(self) -> T_co: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StreamCall(Call[E]):
     """A call that is answered by a stream of events of type ``E``."""
 

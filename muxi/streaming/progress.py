@@ -11,6 +11,7 @@ from muxi.context import Context
 from muxi.errors import ConnectionError, MuxiError, StreamInterrupted, TimeoutError
 from muxi.streaming.chat import EventReader
 from muxi.transport import AsyncResponse, Response
+from muxi.transport.causes import hide_secrets
 from muxi.transport.once import Once
 
 __all__ = ["AsyncOpened", "Opened", "Progress"]
@@ -118,6 +119,7 @@ class Progress(Generic[E]):
         error.partial = error.partial or self.reader.partial
         known = error.partial.get("metadata") or {}
         error.request_id = error.request_id or known.get("request_id") or self.context.request_id
+        hide_secrets(error, self.context.secrets)
         return error
 
     def _explained(self, error: MuxiError) -> MuxiError:

@@ -15,24 +15,37 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sseclient import SSEClient
 
-__all__ = ["MAX_EVENT_BYTES", "EventTooLarge", "Framer", "ServerSentEvent", "decode", "json_object", "read_blocks"]
+__all__ = [
+    "MAX_EVENT_BYTES",
+    "MAX_EVENT_LINES",
+    "EventTooLarge",
+    "Framer",
+    "ServerSentEvent",
+    "decode",
+    "json_object",
+    "read_blocks",
+]
 
 #: The largest block that is accepted, in bytes. An artifact travels inside one event, encoded.
 MAX_EVENT_BYTES = 64 * 1024 * 1024
+#: The most lines that a block may have: sseclient-py adds line to line, which takes quadratic time.
+MAX_EVENT_LINES = 10_000
 
 _BOM = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(ValueError):
-    """One event is larger than the limit; the message says which limit.
+    """One event is larger than a limit; the message says which limit.
 
     Args:
         limit: in bytes.
         blocks: those that were whole before it, as :meth:`Framer.feed` would have returned them.
+        lines: the most lines, where the event has more than these.
     """
 
-    def __init__(self, limit: int, blocks: bytes = b"") -> None:
-        super().__init__(f"an event of the stream is larger than {limit} bytes")
+    def __init__(self, limit: int, blocks: bytes = b"", lines: int | None = None) -> None:
+        large = f"is larger than {limit} bytes" if lines is None else f"has more than {lines} lines"
+        super().__init__(f"an event of the stream {large}")
         self.limit = limit
         self.blocks = blocks
 
@@ -75,11 +88,13 @@ class Framer:
         if self._broken:
             raise EventTooLarge(self.limit)
         whole = self._cut(self._take_lines(self._normalise(chunk)))
-        good = whole if len(whole) <= self.limit else _until_too_large(whole, self.limit)
+        good, lines = whole, None
+        if len(whole) > self.limit or whole.count(b"\n") > MAX_EVENT_LINES:
+            good, lines = _until_too_large(whole, self.limit)
         unfinished = len(self._block) + (0 if self._line.startswith(b":") else len(self._line))
         if len(good) < len(whole) or unfinished > self.limit:
             self._broken = True
-            raise EventTooLarge(self.limit, _clean(good))
+            raise EventTooLarge(self.limit, _clean(good), lines)
         return _clean(good)
 
     def _normalise(self, chunk: bytes) -> bytes:
@@ -132,17 +147,19 @@ class Framer:
         return whole
 
 
-def _until_too_large(whole: bytes, limit: int) -> bytes:
-    """Return the blocks before the first that is too large."""
+def _until_too_large(whole: bytes, limit: int) -> tuple[bytes, int | None]:
+    """Return the blocks before the first that is too large, and the most lines where that one has more."""
     start = 0
     while start < len(whole):
         end = whole.index(b"\n\n", start) + 1
         if end - start > limit:
-            return whole[:start]
+            return whole[:start], None
+        if whole.count(b"\n", start, end) > MAX_EVENT_LINES:
+            return whole[:start], MAX_EVENT_LINES
         start = end + 1
         while whole.startswith(b"\n", start):
             start += 1
-    return whole
+    return whole, None
 
 
 def _clean(whole: bytes) -> bytes:

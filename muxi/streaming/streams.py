@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from muxi.errors import MuxiError, StreamInterrupted
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.transport import Headers
+from muxi.transport.causes import seal
 from muxi.types.chat import ChatEvent, ChatMessage
 
 if TYPE_CHECKING:
@@ -112,7 +113,10 @@ class EventStream(_Stream[E]):
             if failure is None:
                 raise StopIteration from None
             if failure is error:
+                seal(failure)
                 raise
+            failure.__cause__ = error  # here, so that it is sealed with it
+            seal(failure)
             raise failure from error
         if event is None:
             opened.end(None)
@@ -251,7 +255,10 @@ class AsyncEventStream(_Stream[E]):
             if failure is None:
                 raise StopAsyncIteration from None
             if failure is error:
+                seal(failure)
                 raise
+            failure.__cause__ = error  # here, so that it is sealed with it
+            seal(failure)
             raise failure from error
         if event is None:
             await opened.end(None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
 
     from muxi import AsyncFormationClient, AsyncServerClient, FormationClient, ManualClock, ServerClient
     from muxi.testing.clients import Clients
@@ -27,7 +27,7 @@ __all__: list[str] = []
 
 _MARKERS = (
     "muxi(**options): how the embedded formation and server of a test are made: client_key, admin_key, formation_id, "
-    "imitate, seed, strict, …",
+    "imitate, seed, strict, allow_unused_stubs, …",
     "muxi_cassette(file=None, mode='once', **options): the cassette of a test, beside its file; modes are none, once, "
     "new and all",
     "muxi_network(*hosts): let the clients of this test reach these hosts, or any where none is named",
@@ -42,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "muxi_block_network",
         "whether clients of muxi are kept off the network in all tests, and not only in those that use its fixtures",
+        type="bool",
+        default=False,
+    )
+    parser.addini(
+        "muxi_allow_unused_stubs",
+        "whether tests may leave stubs unused; otherwise each is an error at the end of its test",
         type="bool",
         default=False,
     )
@@ -69,22 +75,25 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Show what was refused for want of a stub or a recording, and fail a test whose code went on after it."""
+    """Fail a test whose code went on after an error that only the world saw, and report what the world saw.
+
+    Such errors are requests that were refused for want of a stub or a recording, assertions that failed in agents and
+    other functions, and stubs that no request was for.
+    """
+    shared = item.stash.get(_SHARED, None)
     try:
         result = yield
-    except BaseException:
-        for error in _refused_requests(item):
-            item.add_report_section("call", "muxi", str(error))
+        if shared is not None:
+            for error in (*shared.refused, *shared.unused(item.config.getini("muxi_allow_unused_stubs"))):
+                raise error
+    except BaseException as error:
+        for text in shared.report() if shared is not None else ():
+            # The error itself is in the report already.
+            if text != str(error):
+                item.add_report_section("call", "muxi", text)
         raise
-    if refused := _refused_requests(item):
-        raise refused[0]
     item.stash[_PASSED] = True
     return result
-
-
-def _refused_requests(item: pytest.Item) -> Sequence[Exception]:
-    shared = item.stash.get(_SHARED, None)
-    return shared.refused if shared is not None else ()
 
 
 @contextmanager

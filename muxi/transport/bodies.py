@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 
-from muxi.errors import FileError, ValidationError
+from muxi.errors import ValidationError
 
 __all__ = ["Body", "BytesBody", "FileBody", "IterableBody", "as_body"]
 
@@ -50,33 +49,34 @@ class FileBody(Body):
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
         self.path: str = os.fspath(path)
         self.progress = progress
-        with _named(self.path):
+        try:
             self.length: int | None = os.stat(self.path).st_size
+        except OSError as error:
+            raise _unreadable(self.path, f"cannot be read: {error.strerror}") from None
 
     def chunks(self) -> Iterator[bytes]:
         sent = 0
         length = self.length or 0
-        with _named(self.path):
-            file = open(self.path, "rb")  # noqa: SIM115  closed below; only what belongs to the file is named after it
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115  closed below; only its opening is tried
+        except OSError as error:
+            raise _unreadable(self.path, f"cannot be read: {error.strerror}") from None
         with file:
             while sent < length:
-                with _named(self.path):
+                try:
                     chunk = file.read(min(CHUNK_BYTES, length - sent))
+                except OSError as error:
+                    raise _unreadable(self.path, f"cannot be read: {error.strerror}") from None
                 if not chunk:
-                    raise FileError(f"{self.path!r} has {sent} bytes, and had {length} when its sending began")
+                    raise _unreadable(self.path, f"became shorter while it was sent: it has {sent} of {length} bytes")
                 yield chunk
                 sent += len(chunk)
                 if self.progress:
                     self.progress(sent, length)
 
 
-@contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Turn errors of the file system into those of the SDK, which name the file."""
-    try:
-        yield
-    except OSError as error:
-        raise FileError(f"cannot read {path!r}", error) from error
+def _unreadable(path: str, problem: str) -> ValidationError:
+    return ValidationError("BODY_UNREADABLE", f"the file {path} {problem}")
 
 
 class IterableBody(Body):

@@ -10,6 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timezone
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock
@@ -37,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long a transport may take, in seconds; None is no bound.
+    """The bounds of one attempt, in seconds; None is no bound.
 
     ``connect`` bounds making a connection, over all addresses, proxies and handshakes; ``read`` the wait for the next
     bytes; ``total`` everything from connecting to the last byte.
@@ -81,6 +82,10 @@ class Request:
         return f"Request({self.method} {redact_text(self.url)}, {self.headers!r})"
 
 
+#: The longest wait that ``Retry-After`` can ask for, in seconds (some 30 years): infinity is no number to wait for.
+_LONGEST_WAIT = 1e9
+
+
 class ResponseHead:
     """Status, headers and HTTP version of an answer, of either colour.
 
@@ -110,7 +115,10 @@ class ResponseHead:
         return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
     def retry_after(self, now: float) -> float | None:
-        """Seconds that ``Retry-After`` asks for (RFC 9110: a number or a date), or None.
+        """Seconds that ``Retry-After`` asks for, or None.
+
+        RFC 9110, section 10.2.3, has digits or a date; a fraction, which some gateways send, is taken too. A sign, an
+        exponent, ``inf`` and the like are not.
 
         Args:
             now: seconds since the Unix epoch.
@@ -118,16 +126,17 @@ class ResponseHead:
         value = (self.headers.get("retry-after") or "").strip()
         if not value:
             return None
-        try:
-            seconds = float(value)
-        except ValueError:
-            from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+        if value.isascii() and value.replace(".", "", 1).isdigit():
+            return min(float(value), _LONGEST_WAIT)  # int() refuses thousands of digits, float() gives infinity
+        from email.utils import parsedate_to_datetime  # slow to load and rarely needed
 
-            try:
-                seconds = parsedate_to_datetime(value).timestamp() - now
-            except ValueError:
-                return None
-        return max(0.0, seconds) if seconds < float("inf") else None
+        try:
+            at = parsedate_to_datetime(value)
+            # A date without a zone is in GMT (RFC 9110, section 5.6.7), and not the machine's local time.
+            seconds = (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp() - now
+        except (ValueError, OverflowError, TypeError, IndexError):
+            return None
+        return max(0.0, seconds)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.reason}>".replace(" >", ">")
@@ -272,6 +281,11 @@ class Transport(ABC):
     #: The clock of the world this transport lives in; None is the machine's own time.
     clock: Clock | None = None
 
+    @property
+    def private(self) -> bool:
+        """Whether requests stay in this process, so that nobody else can read a key on its way."""
+        return False
+
     @abstractmethod
     def send(self, request: Request) -> Response:
         """Send and return as soon as the head of the answer is there. Redirects are not followed.
@@ -290,6 +304,11 @@ class AsyncTransport(ABC):
 
     #: The clock of the world this transport lives in; None is the machine's own time.
     clock: Clock | None = None
+
+    @property
+    def private(self) -> bool:
+        """Whether requests stay in this process, so that nobody else can read a key on its way."""
+        return False
 
     @abstractmethod
     async def send(self, request: Request) -> AsyncResponse:

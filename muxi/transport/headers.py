@@ -83,6 +83,10 @@ class Headers:
     def __len__(self) -> int:
         return len(self._items)
 
+    def keys(self) -> list[str]:
+        """Return each name once, so that ``dict(headers)`` has them all."""
+        return list(self)
+
     def items(self) -> Iterator[tuple[str, str]]:
         """Every name and value, duplicates one by one."""
         for pairs in self._items.values():

@@ -1,26 +1,21 @@
-"""Answers that aiohttp received as the contract of transports wants them, and its exceptions as errors of our own."""
+"""Answers that aiohttp received, by the contract of transports."""
 
 from __future__ import annotations
 
 import asyncio
-import http.client
-import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import aiohttp
-from aiohttp import http_exceptions
 
 from muxi.errors import MuxiError
 from muxi.transport import AsyncResponse
-from muxi_transports.http.attempt import Attempt, invalid_request
+from muxi_transports.aiohttp.carriage import Carriage
+from muxi_transports.aiohttp.failures import failure_of
+from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Codings
 from muxi_transports.http.wire import received_headers
 
-__all__ = ["AiohttpResponse", "translated"]
-
-# What means an answer that is no HTTP.
-_INVALID = (http_exceptions.HttpProcessingError, aiohttp.ClientResponseError)
+__all__ = ["AiohttpResponse"]
 
 
 class AiohttpResponse(AsyncResponse):
@@ -28,10 +23,13 @@ class AiohttpResponse(AsyncResponse):
 
     Args:
         received: the answer with its body unread.
-        attempt: the bounds to keep.
+        carriage: the request and the connections that carried it.
+
+    Raises:
+        ConnectionError: the status is none that an answer has.
     """
 
-    def __init__(self, received: aiohttp.ClientResponse, attempt: Attempt) -> None:
+    def __init__(self, received: aiohttp.ClientResponse, carriage: Carriage) -> None:
         version = received.version
         super().__init__(
             received.status,
@@ -40,37 +38,78 @@ class AiohttpResponse(AsyncResponse):
             http_version="1.1" if version is None else f"{version.major}.{version.minor}",
         )
         self._received = received
-        self._attempt = attempt
-        self._codings = Codings(self.headers.get("content-encoding") or "", attempt)
+        self._carriage = carriage
+        self._attempt = attempt = carriage.attempt
         attempt.headless = False
+        self._watchdog = _Watchdog(attempt, self._drop)
+        if not 200 <= received.status <= 999:
+            self.end("failure")
+            raise attempt.failed(f"{received.status} is no status of an answer", code="INVALID_RESPONSE")
+        self._codings = Codings(self.headers.get("content-encoding") or "", attempt)
         if attempt.timeouts.head is not None:
             _bound_silence(received, attempt.timeouts.read)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives; see :meth:`muxi.transport.AsyncResponse.chunks`."""
-        attempt, content = self._attempt, self._received.content
+        attempt, content, codings = self._attempt, self._received.content, self._codings
         while not self._is_ended():
+            failure: BaseException | None = None
+            data = b""
+            self._watchdog.start_waiting()
             try:
-                with translated(attempt):
-                    data = await content.readany()
-            except MuxiError:
+                while not self._is_ended() and (data := await content.readany()):
+                    codings.add(data)
+                    if data := codings.take():
+                        break
+            except MuxiError as error:
+                failure = error
+            except Exception as error:
+                failure = failure_of(error, attempt, self._carriage.fault)
+            except BaseException:
+                self.end("caller")
+                raise
+            finally:
+                self._watchdog.stop_waiting()
+            if failure is None and not data and not self._is_ended():
+                failure = self._failure_at_end()
+                if failure is None:
+                    self._watchdog.cancel()
+                    break
+            if failure is not None:
                 if self._is_ended():
                     break
                 self.end("failure")
                 # aiohttp prefers an error to what had arrived before it.
-                if left := self._codings.feed(_unread(content)):
-                    yield left
-                raise
-            except BaseException:
-                self.end("caller")
-                raise
-            if not data:
-                self._codings.finish()
-                break
-            if data := self._codings.feed(data):
+                if not isinstance(failure, MuxiError) or failure.code != "INVALID_RESPONSE" or self._carriage.fault:
+                    codings.add(_unread(content))
+                    while left := codings.take():
+                        yield left
+                raise failure
+            while data and not self._is_ended():
                 yield data
+                data = codings.take()
         if attempt.ended_by == "transport":
-            raise attempt.failed("the transport was closed")
+            raise attempt.closed_by_transport()
+
+    def _failure_at_end(self) -> MuxiError | None:
+        """What is wrong with a body that has come to an end; None where nothing is."""
+        attempt, fault = self._attempt, self._carriage.fault
+        if fault is not None:
+            return attempt.failed(str(fault), code="INVALID_RESPONSE")
+        if attempt.is_overdue:
+            return attempt.timed_out()
+        try:
+            self._codings.finish()
+        except MuxiError as error:
+            return error
+        return None
+
+    async def read(self, within: float | None = None) -> bytes:
+        """The whole body; see :meth:`muxi.transport.AsyncResponse.read`. Each wait is bounded by ``within``."""
+        if within is not None:
+            self._attempt.finish_within(within)
+            self._watchdog.cancel()
+        return await super().read()
 
     async def close(self) -> None:
         """Free the connection at once; see :meth:`muxi.transport.AsyncResponse.close`."""
@@ -79,17 +118,74 @@ class AiohttpResponse(AsyncResponse):
             # The loop closes the socket in its next round.
             await asyncio.sleep(0)
 
+    def end(self, by: str) -> None:
+        """End the answer, and note for its reader who did it."""
+        if self._attempt.ended_by is None:
+            self._attempt.ended_by = by
+            self._watchdog.cancel()
+            self._drop()
+            self._received.close()
+
+    def _drop(self) -> None:
+        """Drop the connection: close() alone would wait until the peer has read a body on its way."""
+        connection = self._received.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+
     def _is_ended(self) -> bool:
         return self._attempt.ended_by is not None
 
-    def end(self, by: str) -> None:
-        """Let go of the connection, and note for the reader who did it."""
-        if self._attempt.ended_by is None:
-            self._attempt.ended_by = by
-            connection = self._received.connection
-            if connection is not None and connection.transport is not None:
-                connection.transport.abort()  # close() alone would wait until the peer has read a body on its way
-            self._received.close()
+    def __del__(self) -> None:
+        # A loop that is closed can take nothing back; aiohttp would try, and complain.
+        received = getattr(self, "_received", None)
+        if received is not None:
+            received.close()
+
+
+class _Watchdog:
+    """Ends an answer whose next content is overdue. One timer serves many waits.
+
+    Args:
+        attempt: has the deadlines.
+        drop: drops the connection, which wakes the reader.
+    """
+
+    def __init__(self, attempt: Attempt, drop: Callable[[], None]) -> None:
+        self._attempt = attempt
+        self._drop = drop
+        self._waiting = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start_waiting(self) -> None:
+        """Note that the reader waits for content from here on."""
+        self._attempt.await_content()
+        self._waiting = True
+        if self._timer is None and self._attempt.next_deadline is not None:
+            self._schedule()
+
+    def stop_waiting(self) -> None:
+        """Note that content has come."""
+        self._waiting = False
+
+    def cancel(self) -> None:
+        """Stop the timer; the next wait starts it again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule(self) -> None:
+        left = self._attempt.time_left
+        if left is not None:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, left), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._waiting:
+            return
+        if self._attempt.is_overdue:
+            self._drop()
+        else:
+            self._schedule()
 
 
 def _bound_silence(received: aiohttp.ClientResponse, seconds: float | None) -> None:
@@ -104,55 +200,3 @@ def _unread(content: aiohttp.StreamReader) -> bytes:
     """What has arrived and will not be handed over any more, for there is no public way to it after an error."""
     buffered: Iterable[bytes] = getattr(content, "_buffer", ())
     return b"".join(buffered)[getattr(content, "_buffer_offset", 0) :]
-
-
-@contextmanager
-def translated(attempt: Attempt) -> Iterator[None]:
-    """Every exception of aiohttp, ssl and the socket as an error of :mod:`muxi.errors`."""
-    try:
-        yield
-    except MuxiError:
-        raise
-    except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, asyncio.TimeoutError) as error:
-        raise _failure_of(error, attempt) from error
-    except ValueError as error:
-        raise attempt.body_error or invalid_request(error) from error
-
-
-def _failure_of(error: BaseException, attempt: Attempt) -> BaseException:
-    if attempt.body_error is not None:
-        return attempt.body_error
-    if isinstance(error, aiohttp.InvalidURL):
-        return invalid_request(error)
-    if isinstance(error, asyncio.TimeoutError):
-        return attempt.timed_out()
-    if isinstance(error, aiohttp.ClientConnectorError):
-        attempt.connected = False
-    found = [_as_builtin(cause) for cause in _causes(error)]
-    return attempt.failed_by(found, invalid=any(isinstance(cause, _INVALID) for cause in found))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions behind an exception, outermost first."""
-    seen: set[int] = set()
-    behind: BaseException | None = error
-    while behind is not None and id(behind) not in seen:
-        seen.add(id(behind))
-        yield behind
-        if isinstance(behind, aiohttp.ClientConnectorCertificateError):
-            behind = behind.certificate_error
-        elif isinstance(behind, aiohttp.ClientConnectorError):
-            behind = behind.os_error
-        else:
-            behind = behind.__cause__
-
-
-def _as_builtin(error: BaseException) -> BaseException:
-    """An exception of aiohttp as the one of Python that means the same, where there is one."""
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return OSError(f"Tunnel connection failed: {error.status} {error.message}")
-    if isinstance(error, http_exceptions.PayloadEncodingError) and "Not enough data" in str(error):
-        return http.client.IncompleteRead(b"")
-    if isinstance(error, aiohttp.ClientConnectorError) and type(error).__name__ == "ClientConnectorDNSError":
-        return socket.gaierror(str(error.os_error))  # whatever resolver it came from; aiohttp 3.10 has no such class
-    return error

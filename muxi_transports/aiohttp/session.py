@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +12,9 @@ import aiohttp
 from aiohttp.client_exceptions import UnixClientConnectorError
 
 from muxi.errors import ConfigurationError
+from muxi_transports.aiohttp.body import is_quick
+from muxi_transports.aiohttp.carriage import carrying
+from muxi_transports.aiohttp.protocol import check_answers
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.proxies import Proxy
 from muxi_transports.http.settings import HttpSettings, Way
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
     from typing_extensions import Buffer
 
-__all__ = ["dropped_on_failure", "open_session"]
+__all__ = ["open_session"]
 
 # A line of a head may be as long as http.client lets it be.
 _LINE = 64 * 1024
@@ -46,8 +47,10 @@ def open_session(way: Way, settings: HttpSettings) -> aiohttp.ClientSession:
     trace.on_connection_create_end.append(_note_connected)
     trace.on_connection_reuseconn.append(_refuse_repetition)
     trace.on_connection_reuseconn.append(_note_connected)
+    connector = _connector(way, settings)
+    check_answers(connector, asyncio.get_running_loop())
     session = aiohttp.ClientSession(
-        connector=_connector(way, settings),
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         # With trust_env aiohttp would read .netrc too; the environment's proxies are looked up here.
         trust_env=False,
@@ -119,32 +122,18 @@ class _UnixConnector(aiohttp.UnixConnector):
         return protocol
 
 
-# The connections that carry the request which this task is sending.
-_carriers: ContextVar[list[asyncio.Transport]] = ContextVar("_carriers")
-
-
 class _Request(aiohttp.ClientRequest):
-    """A request that tells which connection carries it."""
+    """A request that notes which connection carries it."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        if conn.transport is not None:
-            _carriers.get([]).append(conn.transport)
-        return await super().send(conn)
-
-
-@contextmanager
-def dropped_on_failure() -> Iterator[None]:
-    """Drop the connection of a request that fails: merely closed, it would wait until the peer has read the rest."""
-    carriers: list[asyncio.Transport] = []
-    token = _carriers.set(carriers)
-    try:
-        yield
-    except BaseException:
-        for transport in carriers:
-            transport.abort()
-        raise
-    finally:
-        _carriers.reset(token)
+        carriage = carrying.get(None)
+        if carriage is None or self.method == "CONNECT":
+            return await super().send(conn)
+        carriage.add(conn.protocol)
+        response = await super().send(conn)
+        if is_quick(carriage.attempt):
+            carriage.await_head()
+        return response
 
 
 class _PatientSocket(socket.socket):

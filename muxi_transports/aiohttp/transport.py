@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 import weakref
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.settings import HttpSettings, SourceAddress
@@ -20,9 +21,11 @@ try:
     import aiohttp
     import yarl
 
-    from muxi_transports.aiohttp.body import body_of
-    from muxi_transports.aiohttp.response import AiohttpResponse, translated
-    from muxi_transports.aiohttp.session import dropped_on_failure, open_session
+    from muxi_transports.aiohttp.body import body_of, is_quick
+    from muxi_transports.aiohttp.carriage import Carriage, carrying
+    from muxi_transports.aiohttp.failures import failure_of
+    from muxi_transports.aiohttp.response import AiohttpResponse
+    from muxi_transports.aiohttp.session import open_session
 except ImportError as _missing:
     raise ConfigurationError(
         f"async clients need aiohttp, which cannot be imported ({_missing}): pip install 'muxi-client[async]'"
@@ -108,24 +111,9 @@ class AiohttpTransport(AsyncTransport):
         self._claim_loop()
         route = self._routes.get(base) or self._open_route(base)
         attempt = Attempt(request, route.where, route.proxy_where, route.trust)
-        times = request.timeouts
-        attempt.await_head()
-        with translated(attempt), dropped_on_failure():
-            received = await route.session.request(
-                request.method,
-                yarl.URL(route.base + target, encoded=True),
-                headers=_headers(request, route),
-                data=body_of(attempt),
-                allow_redirects=False,
-                proxy=route.proxy,
-                proxy_headers=_headers_of_tunnel(route),
-                ssl=route.context if route.context is not None else True,
-                timeout=aiohttp.ClientTimeout(
-                    total=times.total, connect=times.connect, sock_connect=None, sock_read=attempt.longest_silence
-                ),
-                trace_request_ctx=attempt,
-            )
-        answer = AiohttpResponse(received, attempt)
+        carriage = Carriage(attempt)
+        received = await self._receive(request, target, route, carriage)
+        answer = AiohttpResponse(received, carriage)
         if answer.status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
             await answer.close()
             raise attempt.refused_by_proxy(f"{answer.status} {answer.reason}".rstrip())
@@ -133,6 +121,44 @@ class AiohttpTransport(AsyncTransport):
             answer.headers["Location"] = rebased(answer.headers["location"], base, target)
         self._open.add(answer)
         return answer
+
+    async def _receive(
+        self, request: Request, target: str, route: _Route, carriage: Carriage
+    ) -> aiohttp.ClientResponse:
+        """Send by aiohttp; the answer with its body unread."""
+        attempt, times = carriage.attempt, request.timeouts
+        # The wait for the head has a timer of its own; until a long body is out, silence is bounded.
+        silence = None if times.head is not None and is_quick(attempt) else times.read
+        failure: BaseException
+        token = carrying.set(carriage)
+        try:
+            return await route.session.request(
+                request.method,
+                yarl.URL(route.base + target, encoded=True),
+                headers=_headers(request, route),
+                data=body_of(carriage),
+                allow_redirects=False,
+                proxy=route.proxy,
+                proxy_headers=_headers_of_tunnel(route),
+                ssl=route.context if route.context is not None else True,
+                timeout=aiohttp.ClientTimeout(
+                    total=times.total, connect=times.connect, sock_connect=None, sock_read=silence
+                ),
+                trace_request_ctx=attempt,
+            )
+        except MuxiError:
+            carriage.abort()
+            raise
+        except Exception as error:
+            carriage.abort()
+            failure = failure_of(error, attempt, carriage.fault)
+        except BaseException:
+            carriage.abort()
+            raise
+        finally:
+            carriage.finish()
+            carrying.reset(token)
+        raise failure
 
     def explain(self, url: str) -> str:
         """How a URL is reached: directly or through which proxy, and which certificate authorities are trusted.
@@ -159,6 +185,20 @@ class AiohttpTransport(AsyncTransport):
         if sessions:
             # A closed connection lets go of its socket in the loop's next round.
             await asyncio.sleep(0)
+
+    def __del__(self) -> None:
+        sessions = getattr(self, "_sessions", None)
+        if not sessions:
+            return
+        warnings.warn(
+            "an AiohttpTransport was not closed; await its close(), or that of its client, or use 'async with'",
+            ResourceWarning,
+            source=self,
+        )
+        for answer in list(self._open):
+            answer.end("transport")
+        for session in sessions.values():
+            _abandon(session, self._loop)
 
     def _claim_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -192,6 +232,22 @@ class AiohttpTransport(AsyncTransport):
             trust=way.trust,
         )
         return route
+
+
+def _abandon(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop | None) -> None:
+    """Close a session that nobody can close any more; aiohttp would complain of it and of each connection."""
+    connector = session.connector
+    session.detach()
+    if connector is None or loop is None:
+        return
+    if loop.is_closed():
+        connector.close()  # nothing is left to wait for
+    else:
+
+        async def close() -> None:
+            await connector.close()
+
+        loop.call_soon_threadsafe(lambda: loop.create_task(close()))
 
 
 class _Route(NamedTuple):

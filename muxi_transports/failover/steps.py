@@ -21,7 +21,7 @@ from muxi.transport import (
     Timeouts,
     Transport,
 )
-from muxi_transports.failover.addresses import Addresses
+from muxi_transports.failover.addresses import Address, Addresses
 from muxi_transports.failover.health import was_not_connected
 from muxi_transports.http.wire import parse_origin, split_url
 
@@ -31,7 +31,7 @@ T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
 class Policy(NamedTuple):
-    """How a failover transport judges its addresses."""
+    """The settings by which a failover transport judges its addresses."""
 
     health_path: str | None
     health_timeout: float
@@ -59,8 +59,7 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: Policy) ->
     Raises:
         MuxiError: the first error after a connection was made, or one error about all the addresses.
     """
-    base, target = split_url(request.url)
-    parse_origin(base)
+    target, host = _split_target(request.url)
     body = request.body
     once = _WatchedBody(body) if body is not None and not body.repeatable else None
     clock = addresses.clock
@@ -76,7 +75,7 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: Policy) ->
         settled = False
         try:
             if policy.health_path is not None and (claimed or addresses.is_doubtful(index)):
-                error = yield from _check_health(transport, address.base, policy, left)
+                error = yield from _check_health(address, transport, policy, left)
                 if error is not None:
                     settled = True
                     addresses.failed(index, error.message)
@@ -86,7 +85,7 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: Policy) ->
             moved = replace(
                 request,
                 url=address.base + target,
-                headers=_drop_old_host(request.headers, base),
+                headers=_drop_old_host(request.headers, host),
                 body=once or body,
                 timeouts=left,
             )
@@ -115,12 +114,12 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: Policy) ->
 
 
 def _check_health(
-    transport: Transport | AsyncTransport, base: str, policy: Policy, left: Timeouts
+    address: Address[T], transport: T, policy: Policy, left: Timeouts
 ) -> Generator[Step[Any], Any, MuxiError | None]:
     """Request the health path of an address; return what is wrong with it, or None."""
     seconds = min(policy.health_timeout, policy.health_timeout if left.total is None else left.total)
     bounds = Timeouts(connect=seconds, read=seconds, total=seconds)
-    request = Request("GET", f"{base}{policy.health_path}", timeouts=bounds)
+    request = Request("GET", f"{address.base}{policy.health_path}", timeouts=bounds)
     try:
         response = yield from Forward(transport, request)
         yield from Close(response)
@@ -133,10 +132,21 @@ def _check_health(
     )
 
 
-def _drop_old_host(headers: Headers, base: str) -> Headers:
+def _split_target(url: str) -> tuple[str, str]:
+    """The request target of a URL, and the host and port that it names, without a user and password.
+
+    Raises:
+        ConfigurationError: it cannot be sent.
+    """
+    base, target = split_url(url)
+    parse_origin(base)
+    return target, base.rpartition("//")[2].rpartition("@")[2]
+
+
+def _drop_old_host(headers: Headers, replaced: str) -> Headers:
     """The headers without a ``Host`` that names the origin which is replaced."""
     host = headers.get("host")
-    if host is None or host.lower() != base.rpartition("//")[2].rpartition("@")[2].lower():
+    if host is None or host.lower() != replaced.lower():
         return headers
     moved = headers.copy()
     del moved["host"]

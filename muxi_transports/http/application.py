@@ -1,18 +1,16 @@
-"""What the in-process transports share: how an application sees a request, and what its failures become."""
+"""Requests as applications in this process get them, and failures of applications as errors."""
 
 from __future__ import annotations
 
 import logging
-import re
 from typing import NamedTuple
 
-from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
 from muxi.transport import BytesBody, Request
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.http.wire import Origin, parse_origin, split_url
+from muxi_transports.http.wire import Origin, check_method, parse_origin, split_url
 
-__all__ = ["LIMIT", "WHERE", "Seen", "begin", "failure_of", "log_late", "seen"]
+__all__ = ["LIMIT", "WHERE", "DescribedRequest", "begin", "describe_request", "failure_of", "log_late"]
 
 #: What the messages of errors call the other side.
 WHERE = "the application"
@@ -22,11 +20,10 @@ LIMIT = 64 * 1024
 
 logger: logging.Logger = logging.getLogger("muxi.transports")
 
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _FRAMING = ("content-length", "transfer-encoding")
 
 
-class Seen(NamedTuple):
+class DescribedRequest(NamedTuple):
     """A request as a server would hand it to its application."""
 
     method: str
@@ -38,17 +35,20 @@ class Seen(NamedTuple):
     #: Every name and value, with those that HTTP libraries add.
     headers: list[tuple[str, str]]
 
+    def __repr__(self) -> str:
+        # Without the headers: a request is a local variable of frames that fail.
+        return f"DescribedRequest({self.method} {redact_text(self.target)})"
 
-def seen(request: Request) -> Seen:
-    """How an application sees a request.
+
+def describe_request(request: Request) -> DescribedRequest:
+    """A request as an application gets it.
 
     Raises:
-        ConfigurationError: the URL or the method is of no use.
+        ConfigurationError: the URL or the method cannot be sent.
     """
     base, target = split_url(request.url)
     origin = parse_origin(base)
-    if not _METHOD(request.method):
-        raise ConfigurationError(f"{request.method!r} is not an HTTP method")
+    check_method(request.method)
     path, _, query = target.partition("?")
     body = request.body
     headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _FRAMING]
@@ -61,7 +61,7 @@ def seen(request: Request) -> Seen:
         headers.append(framing)
     elif request.method in ("POST", "PUT", "PATCH"):
         headers.append(("Content-Length", "0"))
-    return Seen(request.method, origin, target, path, query, headers)
+    return DescribedRequest(request.method, origin, target, path, query, headers)
 
 
 def begin(attempt: Attempt) -> None:
@@ -73,7 +73,7 @@ def begin(attempt: Attempt) -> None:
 
 
 def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> BaseException:
-    """What the caller gets for an exception of the application.
+    """The error that the caller gets for an exception of the application.
 
     Args:
         error: the exception.

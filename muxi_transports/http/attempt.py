@@ -120,6 +120,26 @@ class Attempt:
         if self.timeouts.stall is not None:
             self._content_deadline = time.monotonic() + self.timeouts.stall
 
+    @property
+    def next_deadline(self) -> float | None:
+        """The deadline of the present wait on ``time.monotonic()``, or None."""
+        phase = self._head_deadline if self.headless else self._content_deadline
+        if phase is None or (self.deadline is not None and self.deadline < phase):
+            return self.deadline
+        return phase
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until that deadline."""
+        deadline = self.next_deadline
+        return None if deadline is None else deadline - time.monotonic()
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether that deadline has passed, or will within the rounding of a timer."""
+        left = self.time_left
+        return left is not None and left <= _ROUNDING
+
     def finish_within(self, seconds: float) -> None:
         """Bound what is left of the answer."""
         deadline = time.monotonic() + seconds

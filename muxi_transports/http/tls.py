@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 from collections.abc import Sequence
 
 from muxi.errors import ConfigurationError
@@ -47,6 +48,12 @@ def check_trust(verify: Verify, cert: Cert | None) -> None:
     if given == "":
         raise ConfigurationError(
             "verify='' names no CA bundle; to verify nothing, which is dangerous, give verify=False"
+        )
+    if verify is False or (isinstance(verify, ssl.SSLContext) and verify.verify_mode is ssl.CERT_NONE):
+        warnings.warn(
+            "TLS certificates are not verified, so that anybody on the way can read the keys; give verify= the path of "
+            "the authority to trust instead of False",
+            stacklevel=4,  # the line that makes the transport
         )
     if cert is None:
         return

@@ -1,4 +1,4 @@
-"""What the HTTP transports share about the wire: URLs, and header text both ways."""
+"""URLs, methods and headers on their way out, and headers on their way in, as every HTTP transport needs them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,30 @@ from muxi.redact import redact_text
 from muxi.transport import Body, Headers
 from muxi_transports.http.unix import SCHEME, socket_in
 
-__all__ = ["Origin", "basic_credentials", "parse_origin", "received_headers", "sendable_headers", "split_url"]
+__all__ = [
+    "ACCEPT_ENCODING",
+    "PIECE",
+    "Origin",
+    "basic_credentials",
+    "check_method",
+    "parse_origin",
+    "received_headers",
+    "sendable_headers",
+    "split_url",
+]
 
-#: What is asked for unless the request says otherwise: what the transports can decode as it arrives.
+#: The content codings that are asked for where a request names none; the transports undo them as the body arrives.
 ACCEPT_ENCODING = "gzip, deflate"
-#: How much is read or written at a time, in bytes.
+#: Size of a read or a write, in bytes.
 PIECE = 64 * 1024
 
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 _ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*://[^/?#]*")
 
 
 class Origin(NamedTuple):
-    """Where a URL leads."""
+    """The scheme, host and port of a URL, or the Unix socket that it names."""
 
     scheme: str
     host: str
@@ -34,6 +45,10 @@ class Origin(NamedTuple):
     authorization: str | None
     #: The path of the Unix socket that it leads to, in place of host and port.
     socket: str | None = None
+
+    def __repr__(self) -> str:
+        # Without the credentials: an origin is a local variable of frames that fail.
+        return f"Origin({self.scheme}, {self.where})"
 
     @property
     def where(self) -> str:
@@ -50,6 +65,16 @@ class Origin(NamedTuple):
 
 
 _PORTS = {"http": 80, "https": 443}
+
+
+def check_method(method: str) -> None:
+    """Refuse what is no method, such as one that would break out of the request line (RFC 9110, section 9.1).
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not _METHOD(method):
+        raise ConfigurationError(f"{method!r} is not an HTTP method")
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -96,9 +121,15 @@ def basic_credentials(parts: SplitResult) -> str | None:
 
 
 def sendable_headers(headers: Headers, body: Body | None, authorization: str | None = None) -> dict[str, str]:
-    """The headers of a request with those added that every request has; the body's framing is stated truthfully.
+    """The headers of a request as HTTP libraries take them: ``Accept-Encoding`` and ``Content-Length`` are set.
 
-    Values of one name are joined by commas.
+    Values of one name are joined by commas. ``Host`` and ``Transfer-Encoding`` are left to the library.
+
+    Args:
+        headers: the headers of the request. A ``Content-Length`` or ``Transfer-Encoding`` among them is left out where
+            there is a body: its own ``length`` counts.
+        body: the body of the request.
+        authorization: an ``Authorization`` header out of the URL, used where the request has none.
     """
     sendable: dict[str, str] = {}
     kept = ""
@@ -120,7 +151,7 @@ def sendable_headers(headers: Headers, body: Body | None, authorization: str | N
 
 
 def received_headers(pairs: Iterable[tuple[str, str]]) -> Headers:
-    """The headers of an answer; what a sloppy server folded over lines or broke is mended or left out.
+    """The headers of an answer. UTF-8 is decoded; folded lines are joined, and a name that is none is left out.
 
     Args:
         pairs: names, and values decoded as ISO 8859-1 (as HTTP libraries do).

@@ -29,9 +29,11 @@ class BodyReader(Protocol):
 
     def decode(self, data: bytes) -> bytes:
         """The content in the next bytes of the connection."""
+        ...
 
     def finish(self) -> bool:
         """Whether the end of the connection is the end of the body."""
+        ...
 
 
 class LengthBody:
@@ -175,7 +177,7 @@ class ChunkedBody:
             raise MalformedAnswer(rules.CHUNK_LINE_END, line)
         found = _CHUNK_LINE.fullmatch(line, 0, len(line) - 1)
         if found is None:
-            before = line.partition(b";")[0].removesuffix(b"\r")
+            before = line.partition(b";")[0]
             raise MalformedAnswer(rules.CHUNK_EXTENSION if _CHUNK_LINE.fullmatch(before) else rules.CHUNK_SIZE, line)
         size = int(found[1], 16)
         self._credit -= len(line) - 1 - len(found[1])
@@ -229,9 +231,8 @@ def find_framing(head: Head, method: str) -> tuple[BodyReader, bool]:
 
 
 def _parse_length(values: list[str]) -> int:
-    found = ",".join(values).split(",") if len(values) > 1 or "," in values[0] else values
     lengths = set()
-    for value in found:
+    for value in ",".join(values).split(","):
         digits = value.strip(" \t")
         if not _LENGTH.fullmatch(digits):
             raise MalformedAnswer(rules.CONTENT_LENGTH, digits)

@@ -12,10 +12,10 @@ __all__ = ["Block", "Head", "HeadBlock", "find_end", "parse_fields", "parse_head
 
 _START = b"HTTP/1."
 # No two repetitions that can match the same characters stand side by side: nothing is tried twice.
-_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?\n")
-_FIELD_LINE = re.compile(r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\0\r\n]*)\r?\n", re.MULTILINE)
-_FOLD = re.compile(r"\r?\n[ \t]+")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?\n")
+_FIELD_LINE = re.compile(rf"^({_TOKEN.pattern}):([^\0\r\n]*)\r?\n", re.MULTILINE)
+_FOLD = re.compile(r"\r?\n[ \t]+")
 
 
 class Head(NamedTuple):
@@ -90,7 +90,7 @@ class Block:
         self._line = line
         end = newline if newline >= 0 else len(content)
         if end - line > rules.MAX_LINE or len(content) > self._limit:
-            raise MalformedAnswer(self._rule, bytes(content[line : line + 40]))
+            raise MalformedAnswer(self._rule, bytes(content[line:]))
 
 
 class HeadBlock(Block):
@@ -144,7 +144,7 @@ def _unsupported(start: bytes) -> MalformedAnswer:
     return MalformedAnswer(rules.VERSION if start.startswith(_START[:5]) else rules.NOT_HTTP, start)
 
 
-def parse_fields(text: str, start: int = 0) -> list[tuple[str, str]]:
+def parse_fields(text: str, start: int) -> list[tuple[str, str]]:
     """The fields in lines up to an empty one: names, and values without the white space around them.
 
     Args:

@@ -37,13 +37,14 @@ from muxi_transports.memory.formation.definition import (
     SopDefinition,
     read_formation,
 )
-from muxi_transports.memory.formation.scripts import Replies
+from muxi_transports.memory.formation.scripts import Replies, ScriptExhausted
 from muxi_transports.memory.formation.webhooks import Delivery, Receiver
+from muxi_transports.memory.incidents import Incident, Incidents
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer, ServerDefect
 from muxi_transports.memory.serving import Served, serve
-from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest
-from muxi_transports.memory.transport import AsyncMemoryTransport, MemoryTransport
+from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest, UnusedStub
+from muxi_transports.memory.transport import AsyncMemoryTransport, Memory, MemoryTransport
 from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = [
@@ -63,9 +64,12 @@ __all__ = [
     "Failure",
     "FormationDefinition",
     "Idle",
+    "Incident",
+    "Incidents",
     "KnowledgeSource",
     "Later",
     "McpServerDefinition",
+    "Memory",
     "MemoryTransport",
     "Part",
     "Pause",
@@ -73,6 +77,7 @@ __all__ = [
     "Replies",
     "Reply",
     "Sandbox",
+    "ScriptExhausted",
     "SentRequest",
     "Served",
     "ServerDefect",
@@ -84,6 +89,7 @@ __all__ = [
     "Stubbing",
     "Turn",
     "UnexpectedRequest",
+    "UnusedStub",
     "Widgets",
     "World",
     "WorldApp",

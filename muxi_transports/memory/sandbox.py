@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock, SystemClock
@@ -30,6 +31,9 @@ class Sandbox:
     Raises:
         ConfigurationError: they do not live in the same time.
     """
+
+    #: Stubs over it are for routes of the platform.
+    follows_platform: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -52,6 +52,8 @@ class Memory(Stubbing, Stepped[T]):
         ConfigurationError: a world and a clock that is not the world's were given.
     """
 
+    private: bool = True
+
     def __init__(self, world: World | None = None, *, clock: Clock | None = None, strict: bool = False) -> None:
         #: The world with what is stubbed over it; give it to another transport to share it.
         self.stubbed: StubbedWorld = _stub_world(world, clock, strict=strict)

@@ -6,20 +6,15 @@ import io
 from typing import Any
 
 from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.reframing import Reframer
 from muxi_transports.http.wire import PIECE
-from muxi_transports.http1 import AnswerReader, Head
 from muxi_transports.pooled.wire import receive
 
 __all__ = ["CheckedAnswer", "CheckedSocket"]
 
-_CHUNKED, _PLAIN, _NONE = "chunked", "plain", "none"
-
 
 class CheckedAnswer(io.RawIOBase):
-    """One answer as http.client can read it without a mistake: one head, plain fields, one chunk for each read.
-
-    The bytes of the connection go through the reader of HTTP/1.1, which refuses what breaks its rules, and are framed
-    anew. Each read is bounded by the attempt, whatever trickles in.
+    """One answer as a file that http.client cannot misread. Each read is bounded by the attempt, whatever trickles in.
 
     Args:
         sock: the socket of a connection, of any kind that has ``makefile()``.
@@ -30,25 +25,19 @@ class CheckedAnswer(io.RawIOBase):
 
     def __init__(self, sock: Any, attempt: Attempt, method: str, early: bytes = b"") -> None:
         super().__init__()
-        self._sock = sock
+        #: The socket that is read.
+        self.socket: Any = sock
         # As long as this file is open the socket is not closed, though http.client closes the connection.
         self._file = sock.makefile("rb", 0)
         self._attempt = attempt
-        self._reader = AnswerReader(method)
-        self._framing = _NONE
+        self._reframer = Reframer(method)
         self._ready = memoryview(b"")
-        self._complete = False
         self._early = early
-
-    @property
-    def socket(self) -> Any:
-        """The socket that is read."""
-        return self._sock
 
     @property
     def reusable(self) -> bool:
         """Whether another request may follow on the connection."""
-        return self._reader.reusable
+        return self._reframer.reusable
 
     def readable(self) -> bool:
         return True
@@ -59,10 +48,17 @@ class CheckedAnswer(io.RawIOBase):
         Raises:
             http1.AnswerError: the answer breaks a rule, or the connection ended before it.
         """
+        reframer = self._reframer
         while not self._ready:
-            if self._complete:
+            if reframer.fault is not None:
+                raise reframer.fault
+            if reframer.ended:
                 return 0
-            self._fill()
+            data, self._early = self._early or receive(self.socket, self._attempt), b""
+            if data:
+                self._ready = memoryview(reframer.feed(data))
+            else:
+                reframer.eof()
         count = min(len(buffer), len(self._ready))
         buffer[:count] = self._ready[:count]
         self._ready = self._ready[count:]
@@ -74,54 +70,9 @@ class CheckedAnswer(io.RawIOBase):
             self._file.close()
         super().close()
 
-    def _fill(self) -> None:
-        reader = self._reader
-        if reader.fault is not None:
-            raise reader.fault
-        headless = reader.head is None
-        data, self._early = self._early or receive(self._sock, self._attempt), b""
-        content = b""
-        if data:
-            content = reader.feed(data)
-        else:
-            reader.eof()
-        ready = b""
-        if headless:
-            if reader.head is None:
-                return
-            self._framing = _framing_of(reader.head, ended=reader.ended and not content)
-            ready = _render(reader.head)
-        if content:
-            ready += content if self._framing == _PLAIN else b"%x\r\n%b\r\n" % (len(content), content)
-        if reader.ended:
-            self._complete = True
-            if self._framing == _CHUNKED:
-                ready += b"0\r\n\r\n"
-        self._ready = memoryview(ready)
-
-
-def _framing_of(head: Head, *, ended: bool) -> str:
-    names = {name.lower() for name, _ in head.headers}
-    if "transfer-encoding" in names:
-        return _CHUNKED
-    return _NONE if ended else _PLAIN
-
-
-def _render(head: Head) -> bytes:
-    """A head in the form that leaves nothing to interpret: no folded lines, and a length once."""
-    lines = [f"HTTP/{head.version} {head.status} {head.reason}"]
-    has_length = False
-    for name, value in head.headers:
-        if name.lower() == "content-length":
-            if has_length:
-                continue
-            has_length, value = True, value.partition(",")[0].strip()
-        lines.append(f"{name}: {value}")
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
-
 
 class CheckedSocket:
-    """As much of a socket as http.client's answers want: the file that they are read from.
+    """The part of a socket that an answer of http.client uses: the file that it is read from.
 
     Args:
         answer: the checked answer.

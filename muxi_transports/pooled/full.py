@@ -18,16 +18,18 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ClosedPoolError, EmptyPoolError
 from urllib3.poolmanager import pool_classes_by_scheme
 from urllib3.util import SKIP_HEADER
 
 from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.polling import wait_for
 from muxi_transports.pooled.checked import CheckedAnswer, CheckedSocket
 from muxi_transports.pooled.lease import Lease
 from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, connect_unix
 from muxi_transports.pooled.routes import PoolClasses
 from muxi_transports.pooled.sending import read_early
-from muxi_transports.pooled.wire import bound, shut_down, wait_for
+from muxi_transports.pooled.wire import bound, shut_down
 
 __all__ = ["FullLease", "carrying", "full_pools"]
 
@@ -64,7 +66,7 @@ class FullLease(Lease):
         with self._lock:
             ended = self._has_ended
             self._mark_ended()
-        if self._disposal.take():
+        if self._disposal.claim():
             self._live.discard(self)
         return not ended and self.early is None and (self.checked is None or self.checked.reusable)
 
@@ -116,7 +118,12 @@ class _FullPool(HTTPConnectionPool):
         if timeout is None and lease is not None and self.block:
             timeout = lease.attempt.time_to_connect
             lease.attempt.queued = True
-        connection: Any = super()._get_conn(timeout)
+        try:
+            connection: Any = super()._get_conn(timeout)
+        except EmptyPoolError:
+            if self.pool is None:
+                raise ClosedPoolError(self, "the transport was closed") from None
+            raise
         if lease is not None:
             lease.attempt.queued = False
             lease.attempt.begin_connecting()
@@ -124,6 +131,13 @@ class _FullPool(HTTPConnectionPool):
         if idle_since is not None and self.keep_alive is not None and time.monotonic() - idle_since > self.keep_alive:
             connection.close()
         return connection
+
+    def close(self) -> None:
+        """Close the idle connections, and end all waits for one."""
+        idle: Any = self.pool
+        super().close()
+        if idle is not None:
+            idle.wake_waiters()
 
     def _put_conn(self, conn: Any) -> None:
         lease = getattr(conn, "lease", None)

@@ -6,8 +6,8 @@ import enum
 import threading
 from abc import ABC, abstractmethod
 
+from muxi.transport.once import Once
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.pooled.wire import Once
 
 __all__ = ["Lease"]
 
@@ -96,7 +96,7 @@ class Lease(ABC):
     def close(self) -> None:
         """Close the connection. Only for the thread that reads, and for finalizers: no lock is taken."""
         self._turn = _Turn.ENDED
-        if self._disposal.take():
+        if self._disposal.claim():
             self._live.discard(self)
             self._dispose()
 
@@ -106,6 +106,6 @@ class Lease(ABC):
             ended, self._turn = self._turn is _Turn.ENDED, _Turn.ENDED
         if ended:
             self.close()
-        elif self._disposal.take():
+        elif self._disposal.claim():
             self._live.discard(self)
             self._keep()

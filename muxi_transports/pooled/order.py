@@ -8,7 +8,7 @@ from muxi_transports.http.wire import sendable_headers
 from muxi_transports.http1 import framing_field, request_head
 from muxi_transports.pooled.routes import Route
 
-__all__ = ["Order", "attempt_on", "headers_on"]
+__all__ = ["Order", "headers_on"]
 
 
 class Order:
@@ -30,7 +30,7 @@ class Order:
         if route.proxy_authorization is not None:
             headers.setdefault("Proxy-Authorization", route.proxy_authorization)
         self.method = request.method
-        self.attempt = attempt_on(request, route)
+        self.attempt = Attempt(request, route.where, route.proxy, route.trust)
         self.head: bytes = request_head(request.method, route.prefix + target, route.host_header, headers)
 
 
@@ -42,8 +42,3 @@ def headers_on(request: Request, route: Route) -> dict[str, str]:
     if framing is not None:
         headers.setdefault(*framing)
     return headers
-
-
-def attempt_on(request: Request, route: Route) -> Attempt:
-    """The attempt to send a request."""
-    return Attempt(request, route.where, route.proxy, route.trust)

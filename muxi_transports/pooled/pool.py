@@ -9,6 +9,7 @@ import time
 from typing import Any, cast
 
 import urllib3
+import urllib3.util.connection
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ClosedPoolError, ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -18,6 +19,7 @@ from muxi_transports.http.attempt import Attempt
 from muxi_transports.http1 import AnswerReader
 from muxi_transports.pooled.connecting import Target, open_connection, open_unix
 from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.tools import is_genuine
 from muxi_transports.pooled.wire import Wire, bound, has_arrived, receive, shut_down
 
 __all__ = [
@@ -205,7 +207,12 @@ def connect_tcp(connection: HTTPConnection, seconds: float | None) -> socket.soc
         connection._dns_host, connection.port or 0, connection.source_address, tuple(connection.socket_options or ())
     )
     try:
-        return open_connection(target, seconds)
+        if is_genuine(socket.socket, "socket"):
+            return open_connection(target, seconds)
+        # A mock in the place of sockets knows the functions that urllib3 calls.
+        return urllib3.util.connection.create_connection(
+            (target.host, target.port), seconds, target.source_address, connection.socket_options
+        )
     except socket.gaierror as error:
         raise NameResolutionError(connection.host, connection, error) from error
     except TimeoutError as error:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 from muxi.transport import BytesBody
 from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.polling import wait_for
 from muxi_transports.http.wire import PIECE
 from muxi_transports.http1 import LAST_CHUNK, chunk
-from muxi_transports.pooled.wire import Wire, bound, wait_for
+from muxi_transports.pooled.wire import Wire, bound
 
 __all__ = ["ANSWERED_EARLY", "read_early", "send_request"]
 

@@ -51,7 +51,8 @@ def tool_behind(value: object) -> str:
     wrapper = getattr(value, "_self_wrapper", None)  # of wrapt: the proxy itself bears the names of what it wraps
     if wrapper is not None:
         kind = type(value).__module__
-        return kind if not kind.startswith("wrapt") and kind != "builtins" else _module_of(wrapper)
+        # Some tools have classes of their own; those of wrapt itself are in "wrapt…" or in its compiled "_wrappers".
+        return _module_of(wrapper) if kind == "_wrappers" or kind.startswith("wrapt") else kind
     return _module_of(value)
 
 

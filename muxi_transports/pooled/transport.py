@@ -19,7 +19,7 @@ from muxi_transports.pooled.direct import DIRECT_POOLS
 from muxi_transports.pooled.failures import translated
 from muxi_transports.pooled.full import FullLease, carrying, full_pools
 from muxi_transports.pooled.lease import Lease
-from muxi_transports.pooled.order import Order, attempt_on
+from muxi_transports.pooled.order import Order
 from muxi_transports.pooled.pool import Pool, refuse_fork
 from muxi_transports.pooled.response import DirectResponse, EndableResponse
 from muxi_transports.pooled.routes import Route, open_pool, route_of
@@ -149,31 +149,26 @@ class PooledTransport(Transport):
         return verdict.reason
 
     def _note_change(self, verdict: Verdict) -> None:
-        """Drop the idle connections: they were made by what has been replaced since, or by the replacement."""
+        """Drop idle connections and TLS contexts: they were made by what has been replaced, or by what replaced it."""
         state = self._state
         with state.lock:
             self._seen_state, known = verdict.state, self._seen_state
-            origins = list(state.origins.values()) if known is not None else []
+            if known is None:
+                return
+            origins = list(state.origins.values())
+            state.origins.clear()
+            self._settings.forget()
         for origin in origins:
             origin.drop_idle()
 
     def _send_direct(self, request: Request, base: str, target: str) -> EndableResponse:
         origin = self._state.origins.get(base) or self._find_origin(base)
-        route = origin.route
-        try:
-            order = Order(request, route, target)
-        except ValueError as error:
-            failure = invalid_request(error)
-        else:
-            return self._carry(order, origin)
-        raise failure  # out here it is not chained to the error, whose frames hold the headers
-
-    def _carry(self, order: Order, origin: _Origin) -> EndableResponse:
-        route, live = origin.route, self._state.live
+        live = self._state.live
+        order = _prepared(request, origin.route, target)
 
         def carry() -> Answer:
             pool = origin.direct or origin.open_direct()
-            lease = pool.take(order.attempt, live, is_tunnelled=route.is_tunnelled)
+            lease = pool.take(order.attempt, live, is_tunnelled=origin.route.is_tunnelled)
             return exchange(lease, order.head, order.method)
 
         return DirectResponse(translated(carry, order.attempt))
@@ -182,10 +177,11 @@ class PooledTransport(Transport):
         """Send through the library from its outermost function on."""
         origin = self._state.origins.get(base) or self._find_origin(base)
         route = origin.route
-        lease = FullLease(attempt_on(request, route), self._state.live, route.prefix + target)
+        order = _prepared(request, route, target)  # refuses what the direct lane refuses
+        lease = FullLease(order.attempt, self._state.live, route.prefix + target)
         token = carrying.set(lease)
         try:
-            return translated(lambda: self._receive(request, origin.route, lease), lease.attempt)
+            return translated(lambda: self._receive(request, route, lease), lease.attempt)
         except BaseException:
             lease.close()
             raise
@@ -223,3 +219,16 @@ class PooledTransport(Transport):
     def _find_route(self, base: str) -> Route:
         origin = self._state.origins.get(base) or self._find_origin(base)
         return origin.route
+
+
+def _prepared(request: Request, route: Route, target: str) -> Order:
+    """A request ready to be sent.
+
+    Raises:
+        ConfigurationError: the method, the target or a header cannot be sent.
+    """
+    try:
+        return Order(request, route, target)
+    except ValueError as error:
+        failure = invalid_request(error)
+    raise failure  # out here it is not chained to the other, whose frames hold the headers

@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import logging
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -150,6 +151,7 @@ def _urllib3_parts() -> list[_Part]:
         _Part("socket", socket, "socket"),
         _Part("socket", socket, "create_connection"),
         _Part("HTTPConnection", _HTTP_CONNECTION, "debuglevel"),
+        _Part("ssl", ssl, "SSLContext"),
     ]
     return found
 
@@ -160,7 +162,7 @@ def _base_of(connection: type) -> type:
 
 
 def _requests_parts(module: Any) -> list[_Part]:  # Any: the module
-    sessions, adapters = module.sessions, module.adapters
+    sessions, adapters = sys.modules["requests.sessions"], sys.modules["requests.adapters"]
     session = next(kind for kind in sessions.Session.__mro__ if kind.__module__ == "requests.sessions")
     return [
         _Part("requests", module, "Session"),
@@ -172,9 +174,11 @@ def _requests_parts(module: Any) -> list[_Part]:  # Any: the module
 
 def _inspect(parts: Sequence[_Part]) -> _Inspected:
     """Look at each attribute closely: whether it is the library's own."""
-    values = [getattr(part.owner, part.name) for part in parts]
+    values = [_value_of(part) for part in parts]
     reason = None
     for part, value in zip(parts, values, strict=True):
+        if part.name == "SSLContext":
+            continue  # both lanes use it; what was made with another class is dropped, and nothing is hidden
         if part.name == "debuglevel":
             reason = "http.client prints its debug output (debuglevel)" if value else None
         elif not is_genuine(value, _home_of(part)):
@@ -184,13 +188,24 @@ def _inspect(parts: Sequence[_Part]) -> _Inspected:
     return _Inspected(_comparison(parts, values), Verdict(reason, object()))
 
 
+def _holder_of(part: _Part) -> Any:  # Any: a class or a module
+    """The class or module in whose namespace an attribute is."""
+    if isinstance(part.owner, type):
+        return next((kind for kind in part.owner.__mro__ if part.name in vars(kind)), part.owner)
+    return part.owner
+
+
+def _value_of(part: _Part) -> Any:
+    """What a namespace holds under the name of an attribute: wrappers of wrapt make a new object for each access."""
+    return vars(_holder_of(part)).get(part.name)
+
+
 def _home_of(part: _Part) -> str:
     """The module that defines an attribute."""
     if part.name == "ConnectionCls":
         return "urllib3.connection"
     if isinstance(part.owner, type):
-        owners = [kind for kind in part.owner.__mro__ if part.name in vars(kind)]
-        return next((kind.__module__ for kind in owners), part.owner.__module__)
+        return str(_holder_of(part).__module__)
     if part.label == "requests":
         return "requests.sessions"
     return str(part.owner.__name__)
@@ -210,7 +225,11 @@ def _comparison(parts: Sequence[_Part], values: Sequence[Any]) -> Callable[[], b
             owner = f"owner{index}"
             names[owner] = part.owner
         names[f"value{index}"] = value
-        terms.append(f"{owner}.{part.name} is value{index}")
+        if getattr(part.owner, part.name) is value:
+            terms.append(f"{owner}.{part.name} is value{index}")
+        else:
+            names[f"held{index}"] = vars(_holder_of(part))
+            terms.append(f"held{index}.get('{part.name}') is value{index}")
         if hasattr(value, "__code__") and not any(value is earlier for earlier in values[:index]):
             names[f"code{index}"] = value.__code__
             terms.append(f"value{index}.__code__ is code{index}")

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import builtins
-import select
 import socket
 from contextlib import suppress
 from typing import Protocol
 
 from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.polling import wait_for
 from muxi_transports.http.wire import PIECE
 
-__all__ = ["Once", "Wire", "bound", "has_arrived", "receive", "shut_down", "wait_for"]
+__all__ = ["Wire", "bound", "has_arrived", "receive", "shut_down"]
 
 # A timeout that is set already may be longer than the bound by this, in seconds: setting it anew is a system call.
 _SLACK = 0.005
-
-
-class Once:
-    """A permission that is given once. No lock is involved, so that finalizers and signal handlers may ask for it."""
-
-    __slots__ = ("_tokens",)
-
-    def __init__(self) -> None:
-        self._tokens = [None]
-
-    def take(self) -> bool:
-        """Whether this is the first call."""
-        try:
-            self._tokens.pop()
-        except IndexError:
-            return False
-        return True
-
-    @property
-    def is_taken(self) -> bool:
-        return not self._tokens
 
 
 class Wire(Protocol):
@@ -70,20 +49,6 @@ def receive(wire: Wire, attempt: Attempt) -> bytes:
     """
     bound(wire, attempt)
     return wire.recv(PIECE)
-
-
-def wait_for(sock: socket.socket, seconds: float | None, *, write: bool) -> bool:
-    """Wait until something can be read from a socket, or also until something can be written to it.
-
-    Returns:
-        Whether one of the two is so; False after that many seconds.
-    """
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(sock, select.POLLIN | select.POLLOUT if write else select.POLLIN)
-        return bool(poll.poll(None if seconds is None else max(0, seconds) * 1000))
-    found = select.select([sock], [sock] if write else [], [], seconds)
-    return bool(found[0] or found[1])
 
 
 def has_arrived(wire: object) -> bool:

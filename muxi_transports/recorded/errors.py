@@ -1,4 +1,4 @@
-"""What can be wrong with a recording. Nothing of it gets better by trying again."""
+"""Errors of cassettes. They are permanent: none is retried."""
 
 from __future__ import annotations
 

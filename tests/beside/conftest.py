@@ -36,6 +36,8 @@ class Run:
 
     phases: dict[str, dict[str, Any]]
     formation: Formation
+    #: How many connections the formation has accepted.
+    connections: int
 
     def answers(self, phase: str) -> list[str]:
         """What the calls of a phase got: three calls, and the text of a stream."""
@@ -123,7 +125,7 @@ def run_program(serve: Serve, tmp_path: Path) -> RunProgram:
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         shown = done.stdout.splitlines()[-1].replace(f"127.0.0.1:{server.port}", "formation")
         phases = json.loads(shown)
-        return Run({phase["phase"]: phase for phase in phases}, formation)
+        return Run({phase["phase"]: phase for phase in phases}, formation, server.connections)
 
     return run
 

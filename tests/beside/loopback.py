@@ -94,4 +94,7 @@ class Reports:
         for request in self.received:
             if part in request.target and request.body:
                 encoding = (request.values("content-encoding") or [b""])[0]
-                yield {b"gzip": gzip.decompress, b"deflate": zlib.decompress}.get(encoding, bytes)(request.body)
+                if encoding == b"gzip":
+                    yield gzip.decompress(request.body)
+                else:
+                    yield zlib.decompress(request.body) if encoding == b"deflate" else request.body

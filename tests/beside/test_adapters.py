@@ -66,7 +66,7 @@ def _is_digest(request: Received) -> bool:
 
     who, what = digest("ada", "gateway", "secret"), digest(request.method, request.target)
     expected = digest(who, "nonce", fields["nc"], fields["cnonce"], "auth", what)
-    return fields["response"] == expected
+    return bool(fields["response"] == expected)
 
 
 @pytest.mark.parametrize(

@@ -20,21 +20,27 @@ pytestmark = pytest.mark.slow
 # -- truststore ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("caller", ["requests", "session", "urllib3"])
-def test_truststore_adds_the_authorities_of_the_system(
-    run_program: RunProgram, serve: Serve, tmp_path: Path, caller: str, late: bool
-) -> None:
+@pytest.fixture
+def variables(tmp_path: Path, tls: ssl.SSLContext) -> dict[str, str]:
     """The system's authorities are those of SSL_CERT_FILE here; REQUESTS_CA_BUNDLE, which goes before, has others."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "others.pem"))
+    return {"SSL_CERT_FILE": str(tmp_path / "system.pem"), "REQUESTS_CA_BUNDLE": str(tmp_path / "others.pem")}
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> ssl.SSLContext:
+    """What a server of the system's authority needs."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "system.pem"))
-    trustme.CA().cert_pem.write_to_path(str(tmp_path / "others.pem"))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    variables = {
-        "SSL_CERT_FILE": str(tmp_path / "system.pem"),
-        "REQUESTS_CA_BUNDLE": str(tmp_path / "others.pem"),
-    }
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
 
+
+@pytest.mark.parametrize("caller", ["requests", "session", "urllib3"])
+def test_truststore_adds_the_authorities_of_the_system(
+    run_program: RunProgram, serve: Serve, tls: ssl.SSLContext, variables: dict[str, str], caller: str, late: bool
+) -> None:
     def run(caller: str) -> dict[str, object]:
         # Each request has a connection of its own, so that each is a question of trust.
         formation = Formation(("Connection: close",))
@@ -47,6 +53,15 @@ def test_truststore_adds_the_authorities_of_the_system(
     assert ours["during"] == ["server"] * 4
     assert ours["after"] == ["failed:"] * 4
     assert ours == run("plain requests")
+
+
+@pytest.mark.parametrize("caller", ["requests", "urllib3", "aiohttp"])
+def test_a_context_of_truststore_serves(
+    run_program: RunProgram, serve: Serve, tls: ssl.SSLContext, variables: dict[str, str], caller: str
+) -> None:
+    run = run_program("tools", "trust_context", caller, server=serve(Formation(), tls=tls), variables=variables)
+    assert [answer.partition(" ")[0] for answer in run.answers("during")] == ["server"] * 4
+    run.assert_direct("during")
 
 
 # -- freezegun -----------------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ def test_opentelemetry_has_one_span_of_each_call(
     expected = [[scope, method, "200"] for method in ("GET", "GET", "GET", "POST")]
     assert run.seen("during") == expected
     assert run.seen("after") == []
+    assert run.connections <= 3, "a lane keeps its connection"
     if caller != "session":
         run.assert_full("during", "opentelemetry.instrumentation")
         run.assert_direct("after")

@@ -206,3 +206,10 @@ def test_the_reader_of_a_pipe_may_leave() -> None:
         err = running.stderr.read()
     assert running.returncode == 1
     assert err == ""
+
+
+@pytest.mark.parametrize("option", ["--client-key", "--admin-key", "--key-id", "--secret-key"])
+@pytest.mark.parametrize("key", ["", " "])
+def test_serving_with_an_empty_key_is_refused(option: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--server", option, key]) == 2
+    assert "the key is empty" in capsys.readouterr().err

@@ -383,3 +383,10 @@ def test_errors_come_back_from_worker_processes() -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, pytest.raises(StreamInterrupted) as caught:
         pool.submit(fails).result(timeout=60)
     assert caught.value.text == "Hel"
+
+
+@pytest.mark.parametrize("half", ["\ud800", "x\udcfe"])
+def test_an_error_whose_text_has_half_a_surrogate_pair_can_be_printed(half: str) -> None:
+    error = MuxiError(half, half, 400, request_id=half)
+    assert str(error).encode("utf-8")
+    assert (error.code, error.message, error.request_id) == (half, half, half)

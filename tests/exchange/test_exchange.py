@@ -163,11 +163,18 @@ def test_data_comes_unwrapped_and_the_envelopes_rest_beside_it(colour: Colour) -
         (json_answer(200, {"success": True, "port": 1}), {"success": True, "port": 1}),
         (json_answer(200, {"success": True, "data": None}), {"success": True, "data": None}),
         (plain(204), {}),
-        (plain(200, b" \n"), {}),
+        (plain(205), {}),
     ],
 )
 def test_other_shapes_are_the_data_themselves(colour: Colour, response: BufferedResponse, data: Any) -> None:
     assert colour.run(colour.formation(response).health) == data
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"], ids=["empty", "blank"])
+def test_an_answer_without_content_is_no_success(colour: Colour, content: bytes) -> None:
+    with pytest.raises(ServerError, match="not a JSON object") as caught:
+        colour.run(colour.formation(Playback(plain(200, content))).health)
+    assert (caught.value.code, caught.value.status_code) == ("UNEXPECTED_ANSWER", 200)
 
 
 def test_a_success_that_says_it_is_none_is_an_error(colour: Colour) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from muxi import ConfigurationError, MuxiError, ServerError, ValidationError
+from muxi import ConfigurationError, ServerError, ValidationError
 from muxi.call import Call
-from muxi.errors import FileError
 from muxi.exchange import download
-from muxi.transport import BufferedResponse, FileBody
+from muxi.transport import BufferedResponse
 from tests.answers import Colour, Playback, plain
 
 
@@ -84,63 +80,3 @@ def test_a_time_limit_that_is_none_is_refused_when_the_client_is_made(
         colour.server(**{option: timeout})
     with pytest.raises(ConfigurationError, match=f"{option}= takes a number of seconds"):
         colour.formation().with_options(**{option: timeout})
-
-
-class Full:
-    """A file on a disk that is full."""
-
-    def __init__(self, fails_at: str) -> None:
-        self._fails_at = fails_at
-
-    def write(self, chunk: bytes) -> None:
-        if self._fails_at == "write":
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    def close(self) -> None:
-        if self._fails_at == "close":
-            raise OSError(errno.EIO, "Input/output error")
-
-
-@pytest.mark.parametrize("fails_at", ["open", "write", "close"])
-def test_a_file_that_cannot_be_written_is_named(
-    colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: str
-) -> None:
-    def open_file(path: str, mode: str) -> Full:
-        if fails_at == "open":
-            raise PermissionError(errno.EACCES, "Permission denied", path)
-        return Full(fails_at)
-
-    monkeypatch.setattr(download, "open", open_file, raising=False)
-    target = tmp_path / "artifact.bin"
-    client = colour.formation(Playback(BufferedResponse(200, (), b"abc")))
-    with pytest.raises(FileError, match=r"cannot write '.*artifact\.bin': ") as caught:
-        colour.run(client.send, Call.get("/x", into=target))
-    assert isinstance(caught.value, OSError)
-    assert caught.value.errno in (errno.ENOSPC, errno.EACCES, errno.EIO)
-    assert caught.value.call == "GET /x"
-    assert not target.exists()
-
-
-def shrink(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [(shrink, "has 0 bytes, and had 3 when its sending began"), (os.unlink, "cannot read .*: No such file")],
-)
-def test_a_file_that_changes_before_it_is_sent_is_named(
-    tmp_path: Path, change: Callable[[Path], None], said: str
-) -> None:
-    path = tmp_path / "bundle.tar.gz"
-    path.write_bytes(b"abc")
-    body = FileBody(path)
-    change(path)
-    with pytest.raises(FileError, match=said) as caught:
-        b"".join(body.chunks())
-    assert "bundle.tar.gz" in caught.value.message
-
-
-def test_a_file_that_is_not_there_is_named(colour: Colour, tmp_path: Path) -> None:
-    with pytest.raises(MuxiError, match=r"cannot read '.*nothing'"):
-        colour.run(colour.formation().send, Call.post("/x", content=tmp_path / "nothing"))

@@ -189,14 +189,14 @@ def test_a_download_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     assert script.freed == 1
 
 
-def test_a_disk_that_fails_is_told_as_it_is(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_is_named(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     script = Download(PIECES)
     client = client_of(colour, script)
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ValidationError, match=r"a' cannot be written: No space left"):
         colour.run(client.download_artifact, "art", tmp_path / "a", "ada")
     assert names(tmp_path) == []
     assert script.freed == 1

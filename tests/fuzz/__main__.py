@@ -17,10 +17,12 @@ import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from tests.fuzz.engine import fuzz, keep
 from tests.fuzz.guided import follow_imports, fuzz_guided, is_there
 from tests.fuzz.registry import TARGETS, run_once
+from tests.soak.figures import keep_fuzz
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".fuzz"
@@ -35,7 +37,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=None, help="so many inputs for each target, instead of seconds")
     parser.add_argument("--engine", choices=["auto", "atheris", "mutator"], default="auto")
     parser.add_argument("--input", type=Path, default=None, help="run the one target on this file alone")
-    parser.add_argument("--report", type=Path, default=None, help="write the figures to this file, as JSON")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the figures, from which docs/reliability.md takes them"
+    )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     logging.getLogger("muxi").setLevel(logging.CRITICAL + 1)
@@ -59,20 +63,24 @@ def main() -> int:
         return _run_one(options.targets[0], seed, options)
     print(f"seed {seed}", flush=True)
     results = {name: _run_in_process(name, seed, options) for name in options.targets or TARGETS}
-    if options.report:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        options.report.write_text(json.dumps({"seed": seed, "targets": results}, indent=2) + "\n")
+    if options.keep:
+        keep_fuzz(results, seed)
     return int(any(result["broken"] for result in results.values()))
 
 
-def _run_in_process(name: str, seed: int, options: argparse.Namespace) -> dict[str, object]:
+def _run_in_process(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Run a target in a process of its own, and print what came of it."""
     command = [sys.executable, "-m", "tests.fuzz", name, "--child", "--seed", str(seed), "--engine", options.engine]
     command += ["--count", str(options.count)] if options.count else ["--seconds", str(options.seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    # Making faulty inputs smaller takes some time after the run; a loop in C is not interrupted at all.
+    limit = None if options.count else options.seconds + 300
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=limit)
+    except subprocess.TimeoutExpired:
+        done = subprocess.CompletedProcess(command, 1, "", f"it was still running after {limit} s")
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
-        result: dict[str, object] = {
+        result: dict[str, Any] = {
             "engine": "",
             "inputs": 0,
             "seconds": 0,
@@ -82,7 +90,7 @@ def _run_in_process(name: str, seed: int, options: argparse.Namespace) -> dict[s
         result = json.loads(lines[-1])
     broken = result["broken"]
     print(f"{name:20} {result['inputs']:>10} inputs {result['seconds']:>6} s  {result['engine']}", flush=True)
-    for line in broken if isinstance(broken, list) else []:
+    for line in broken:
         print(f"    {line}", flush=True)
     return result
 

@@ -44,7 +44,7 @@ def _keys(body: bytes) -> set[str]:
 @cache
 def recorded_streams() -> list[bytes]:
     """The bodies of chat streams."""
-    return [chat.body for chat in recorded_chats() if len(chat.body) <= _LONGEST]
+    return [chat.body for chat in recorded_chats() if len(chat.body) <= 2 * _LONGEST]
 
 
 def recorded_webhooks() -> Iterator[bytes]:

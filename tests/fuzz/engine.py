@@ -14,6 +14,10 @@ from tests.fuzz.registry import Target, run_once
 __all__ = ["Broken", "Result", "fuzz", "keep", "smallest"]
 
 
+#: Seconds to look for a smaller input.
+_SHRINKING = 10.0
+
+
 @dataclass(frozen=True)
 class Broken:
     """An input and what came out of it."""
@@ -79,10 +83,10 @@ def _try(it: Target, data: bytes) -> Broken | None:
 
 def smallest(it: Target, found: Broken, tries: int = 400) -> Broken:
     """A smaller input that breaks the target in the same place, as far as that can be found in so many tries."""
-    size = len(found.data) // 2
+    size, ends = len(found.data) // 2, time.monotonic() + _SHRINKING
     while size and tries > 0:
         at = 0
-        while at < len(found.data) and tries > 0:
+        while at < len(found.data) and tries > 0 and time.monotonic() < ends:
             tries -= 1
             data = found.data[:at] + found.data[at + size :]
             if len(data) < len(found.data) and (smaller := _try(it, data)) and smaller.where == found.where:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.fuzz.engine import Broken, keep, smallest
+from tests.fuzz.engine import Broken, fuzz, keep, smallest
 from tests.fuzz.registry import Target, run_once
 
 __all__ = ["follow_imports", "fuzz_guided", "is_there"]
@@ -31,12 +31,14 @@ def follow_imports() -> None:
 def fuzz_guided(it: Target, seed: int, seconds: float, folder: Path) -> int:
     """Run the target for that time, print the figures as JSON, and end the process, as atheris would.
 
-    What breaks the target is kept and does not end the run: it goes on for other places.
+    The mutator of this project has the first third of the time: it knows the words of each target, and finds quickly
+    what coverage alone finds slowly. What breaks the target is kept and does not end the run.
     """
     import atheris
 
-    broken: dict[str, Broken] = {}
-    count, began = 0, time.monotonic()
+    first = fuzz(it, seed, seconds=seconds / 3)
+    broken = dict(first.broken or {})
+    count, began = first.inputs, time.monotonic() - first.seconds
 
     def finish() -> None:
         lines = []
@@ -46,7 +48,12 @@ def fuzz_guided(it: Target, seed: int, seconds: float, folder: Path) -> int:
             lines.append(
                 f"{where}: {small.error!r:.300}\n      again with: python -m tests.fuzz {it.name} --input {path}"
             )
-        figures = {"engine": "atheris", "inputs": count, "seconds": round(time.monotonic() - began), "broken": lines}
+        figures = {
+            "engine": "mutator, atheris",
+            "inputs": count,
+            "seconds": round(time.monotonic() - began),
+            "broken": lines,
+        }
         print(json.dumps(figures), flush=True)
         os._exit(int(bool(broken)))
 

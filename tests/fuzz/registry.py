@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
 __all__ = ["SLOW", "TARGETS", "Target", "TooSlow", "run_once", "target"]
 
@@ -51,6 +55,25 @@ def target(name: str, seeds: Callable[[], Iterable[bytes]], *tokens: bytes) -> C
     return register
 
 
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Interrupt what takes that long, where signals allow it."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TooSlow(f"it was still running after {seconds:.0f} s of CPU")
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 def run_once(it: Target, data: bytes) -> None:
     """Run a target on one input.
 
@@ -59,6 +82,7 @@ def run_once(it: Target, data: bytes) -> None:
         Exception: whatever came out and is no error of the SDK.
     """
     began = time.process_time()
-    it.run(data)
+    with _alarm(SLOW * 2):
+        it.run(data)
     if (took := time.process_time() - began) > SLOW:
         raise TooSlow(f"{len(data)} bytes took {took:.1f} s of CPU")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from muxi_transports.http1 import RULES, IncompleteAnswer, MalformedAnswer, NoAnswer, rules
 from tests.http1.reading import cut, every_byte, read
-from tests.http1.table import ROWS, Accepted, Refused
+from tests.http1.table import CHUNKED, ROWS, Accepted, Refused, answer, starting
 
 
 def _name(row: Refused | Accepted) -> str:
@@ -19,8 +22,16 @@ def test_every_rule_has_its_rows_and_every_row_its_rule() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 
-def test_every_rule_names_its_section() -> None:
+def test_the_documentation_has_every_part_in_the_order_of_the_rules() -> None:
+    page = Path(__file__).parents[2] / "docs/transports/http1.md"
+    documented = re.findall(r"^```\{muxi-http1\} (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert documented == list(dict.fromkeys(rule.part for rule in RULES))
+
+
+def test_every_rule_names_its_section_and_says_why_in_a_sentence() -> None:
     for rule in RULES:
+        assert not rule.why or rule.why.endswith("."), rule.name
         assert rule.section.startswith(("RFC 9110, ", "RFC 9112, ")), rule.name
 
 
@@ -90,6 +101,7 @@ def test_the_end_of_an_answer_is_seen_without_the_end_of_the_connection(row: Acc
         (b"HTTP/11", 7),
         (b"HTTP/1.1 abc\r\nA", 14),
         (b"HTTP/1.1 000\r\nA", 14),
+        (b"HTTP/1.1 abc".ljust(rules.MAX_LINE, b"x") + b"\nA", rules.MAX_LINE + 1),
         (b"HTTP/1.1 200 " + b"x" * 70_000, rules.MAX_LINE + 1),
         (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000, 17 + rules.MAX_LINE + 1),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\nhi", 49),
@@ -103,6 +115,65 @@ def test_the_end_of_an_answer_is_seen_without_the_end_of_the_connection(row: Acc
 def test_a_fault_is_raised_at_the_byte_that_decides_it(wire: bytes, refused_at: int) -> None:
     assert read(every_byte(wire[: refused_at - 1]), close=False).error is None
     assert read(every_byte(wire[:refused_at]), close=False).error is not None
+
+
+_BYTES = [bytes([byte]) for byte in range(256)]
+_DIGITS = [b"%c" % digit for digit in b"0123456789abcdefABCDEF"]
+_CONTROLS = [byte for byte in _BYTES if (byte < b" " and byte != b"\t") or byte == b"\x7f"]
+_PUNCTUATION = [b"%c" % mark for mark in b"!#$%&'*+-.^_`|~"]
+
+
+@pytest.mark.parametrize("extension", [b"", b";e"])
+def test_a_size_has_hexadecimal_digits_and_after_them_padding_or_an_extension(extension: bytes) -> None:
+    def is_read(size: bytes) -> bool:
+        error = read([CHUNKED + size + extension + b"\r\n" + b"x" * 1000]).error
+        return error == (MalformedAnswer, "chunk-end")
+
+    assert [byte for byte in _BYTES if is_read(byte + b"2")] == sorted(_DIGITS)
+    assert [byte for byte in _BYTES if is_read(b"2" + byte)] == sorted([*_DIGITS, b" ", b"\t", b";"])
+
+
+def test_an_extension_has_any_characters_but_controls() -> None:
+    refused = [byte for byte in _BYTES if read([CHUNKED + b"1;" + byte + b"\r\nx\r\n0\r\n\r\n"]).error is not None]
+
+    assert refused == _CONTROLS
+
+
+def test_each_byte_in_a_name_a_value_and_a_reason_is_read_or_refused() -> None:
+    def is_read(wire: bytes) -> bool:
+        return read([wire]).error is None
+
+    names = [byte for byte in _BYTES if is_read(answer(b"Content-Length: 0", b"a" + byte + b"b: c"))]
+    values = [byte for byte in _BYTES if is_read(answer(b"Content-Length: 0", b"A: b" + byte + b"c"))]
+    reasons = [byte for byte in _BYTES if is_read(starting(b"HTTP/1.1 200 a" + byte + b"b"))]
+
+    assert names == sorted([*(byte for byte in _BYTES if byte.isalnum()), *_PUNCTUATION, b":"])
+    # A line feed begins another line, which has no colon.
+    assert [byte for byte in _BYTES if byte not in values] == [b"\0", b"\n", b"\r"]
+    assert [byte for byte in _BYTES if byte not in reasons] == _CONTROLS
+
+
+@pytest.mark.parametrize("name", [b"a", b"z", b"A", b"Z", b"0", b"9", *_PUNCTUATION])
+def test_a_fault_in_a_value_is_one_whatever_the_name(name: bytes) -> None:
+    assert read([answer(name + b": \0")]).error == (MalformedAnswer, "field-value")
+    assert read([answer(name + b" : b")]).error == (MalformedAnswer, "space-before-colon")
+
+
+def test_the_limits_are_those_of_the_documentation() -> None:
+    limits = {name: value for name, value in vars(rules).items() if name.startswith("MAX_")}
+
+    assert limits == {
+        "MAX_LINE": 65_536,
+        "MAX_HEAD": 262_144,
+        "MAX_FIELDS": 500,
+        "MAX_INTERIM": 100,
+        "MAX_CHUNK_LINE": 1024,
+        "MAX_EXTENSIONS": 16_384,
+        "MAX_TRAILERS": 65_536,
+    }
+    assert "a line of more than 64 KiB; a head of more than 256 KiB" in rules.HEAD_SIZE.received
+    assert "than 16 KiB and" in rules.EXTENSION_FLOOD.received
+    assert "more than 64 KiB" in rules.TRAILER_SIZE.received
 
 
 def test_no_byte_of_an_answer_is_told_from_some() -> None:

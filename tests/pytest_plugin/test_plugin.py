@@ -228,7 +228,7 @@ def ask(formation):
         return None
 
 def test_swallowed(muxi_formation, muxi_transport):
-    muxi_transport.stub("GET", "/v1/session", json={})
+    muxi_transport.stub("GET", "/v1/agents", json={})
     assert ask(muxi_formation) is None
 
 def test_shown_beside_another_failure(muxi_formation):
@@ -244,7 +244,7 @@ def test_expected_to_fail(muxi_formation):
 """
     run = run_pytest(source)
     assert run.counts == {"failed": 2, "passed": 1, "xfailed": 1}, run.output
-    assert "the nearest stub is GET /v1/session, but" in run.output
+    assert "the nearest stub is GET /v1/agents, but" in run.output
     assert "there are no stubs" in run.output.partition("Captured muxi call")[2]
 
 

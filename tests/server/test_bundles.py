@@ -145,7 +145,12 @@ NO_CONFIG = {"bot/readme": "x"}
 REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
     ({}, "bundle_path", "is empty"),
     ({"formation.afs": AFS}, "bundle_path", "formation.afs outside of any directory"),
-    ({"bot/readme": "", "other/formation.afs": AFS}, "bundle_path", "no formation file in its top directory 'bot'"),
+    (
+        {"bot/readme": "", "other/formation.afs": AFS},
+        "bundle_path",
+        "'other/formation.afs' beside its top directory 'bot'",
+    ),
+    ({"bot/readme": ""}, "bundle_path", "no formation file in its top directory 'bot'"),
     ({"bot/sub/formation.afs": AFS}, "bundle_path", "no formation file"),
     ({"./": "", "./formation.afs": AFS}, "bundle_path", "an entry './'"),
     ({"bot/formation.afs": AFS, "../evil": "x"}, "bundle_path", "'../evil', which leads out"),
@@ -163,6 +168,7 @@ REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
     ({"bot/formation.afs": "id: my-bot\nversion: {a: 1}\ndescription: x"}, "version", "give version="),
     ({"bot/formation.afs": "- a\n"}, "id", "bot/formation.afs cannot be read: it is not a mapping"),
     ({"bot/formation.afs": "id: my-bot\na: 'x"}, "id", "it is not YAML: line 2, column 6"),
+    ({"bot/formation.afs": "id: my-bot\na: " + "[" * 20_000}, "id", "nested more than 100 levels deep"),
     ({"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n"}, "secrets", "uses secrets (OPENAI), and secrets.enc"),
     (
         {"bot/formation.afs": AFS + "# ${{ secrets.A }} ${{ secrets.B }} ${{ secrets.A }}", "bot/secrets.enc": "x"},
@@ -170,7 +176,7 @@ REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
         "uses secrets (A, B), and .key is not beside it",
     ),
     (
-        {"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n", "bot/x/secrets.enc": "x", "bot/x/.key": "x"},
+        {"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n", "bot/x/secrets.enc": "x"},
         "secrets",
         "secrets.enc and .key are not beside it",
     ),

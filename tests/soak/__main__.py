@@ -1,6 +1,9 @@
 """The soak: a hostile server against every transport, streams cut at every byte, cancellations, interrupts.
 
-``make soak`` runs it. It ends with 1 if one of this SDK's counts is not 0.
+``make soak`` runs it. The exit code is 1 if one of this SDK's counts is not 0.
+
+The servers are in ``hostile/``, the processes that make calls in ``workers/``. ``plan.py`` decides what is to happen to
+each call, ``judge.py`` what became of it; ``mixed.py``, ``cuts.py`` and ``breaks.py`` run the parts.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ def main() -> int:
     parser.add_argument("--lane", action="append", help="only this lane; may be given several times")
     parser.add_argument("--without-official", action="store_true", help="leave the official SDK out")
     parser.add_argument("--official", default=str(ROOT / ".bench" / "official"), help="environment of the official SDK")
-    parser.add_argument("--report", type=Path, default=ROOT / "docs" / "_figures", help="folder for the figures")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the figures, from which docs/reliability.md takes them"
+    )
     options = parser.parse_args()
     options.seed = random.randrange(1 << 31) if options.seed is None else options.seed
     report = Report(options.seed)
@@ -40,8 +45,10 @@ def main() -> int:
             PARTS[name](options, report)
         except RuntimeError as error:
             report.add_part(name, {}, [str(error)])
+        if options.keep:
+            report.keep()
         print(f"{name}: {time.monotonic() - began:.0f} s\n", flush=True)
-    return report.finish(options.report)
+    return report.finish()
 
 
 PARTS = {

@@ -6,11 +6,10 @@ import argparse
 import os
 import time
 from collections import Counter
-from typing import Any
 
-from tests.soak.lanes import lanes
 from tests.soak.processes import run_worker, serving
 from tests.soak.report import Report, problems_of_left
+from tests.soak.workers.lanes import lanes
 
 __all__ = ["run"]
 
@@ -24,9 +23,10 @@ def run(options: argparse.Namespace, report: Report) -> None:
     wrong: list[str] = []
     began = time.monotonic()
     for place, lane in enumerate(ours):
-        with serving("stream_server") as server:
+        with serving("hostile.stream_server") as server:
             arguments = (lane, server.url, options.seed + place, share)
-            result: dict[str, Any] = run_worker("tests.soak.stream_worker", arguments, limit=24 * 3600 if full else 600)
+            limit = 24 * 3600 if full else 600
+            result = run_worker("tests.soak.workers.streams", arguments, limit=limit)
         counts.update(result["counts"])
         wrong += [f"{lane}: {line}" for line in result["wrong"] + problems_of_left(result["left"])]
     figures = {"cut streams": sum(counts.values()), **counts, "wrong": len(wrong)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tests.soak.faults import Effect
+from tests.soak.hostile.faults import Effect
 from tests.soak.plan import Plan
 
 __all__ = ["Ledger", "Outcome", "Seen", "Verdict", "judge", "was_lost"]

@@ -8,10 +8,10 @@ from collections import Counter
 from typing import Any
 
 from tests.soak.judge import Ledger, Outcome, Verdict, judge
-from tests.soak.lanes import OFFICIAL, lanes
 from tests.soak.plan import plan_of
 from tests.soak.processes import run_worker, serving
 from tests.soak.report import Report
+from tests.soak.workers.lanes import OFFICIAL, lanes
 
 __all__ = ["Judged", "judge_lane", "run"]
 
@@ -53,9 +53,9 @@ def run(options: argparse.Namespace, report: Report) -> None:
     share = options.calls // max(1, len(ours))
     for place, lane in enumerate([*ours, *([OFFICIAL] if options.python else [])]):
         began = time.monotonic()
-        with serving("server", options.seed) as server:
+        with serving("hostile.server", options.seed) as server:
             python = {"python": options.python} if lane == OFFICIAL else {}
             arguments = (lane, server.url, options.seed, place * share, share)
-            result = run_worker("tests.soak.worker", arguments, **python)
+            result = run_worker("tests.soak.workers.mixed", arguments, **python)
             judged = judge_lane(options.seed, result, server.ask("ledger"))
         report.add_lane(lane, judged, result["left"], time.monotonic() - began, ours=lane != OFFICIAL)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 
-from tests.soak.faults import FAULTS, SERVED, Effect, Fault, Scope
+from tests.soak.hostile.faults import FAULTS, SERVED, Effect, Fault, Scope
 
 __all__ = ["KINDS", "Kind", "Plan", "find_marker", "marker_of", "number_of", "plan_of"]
 

@@ -82,6 +82,7 @@ def official_python(root: Path) -> str | None:
     python = root / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(root)], check=True)
-    if subprocess.run([str(python), "-m", "pip", "install", "-q", "muxi"], check=False).returncode:
-        return None
+    if subprocess.run([str(python), "-c", "import httpx, muxi"], check=False, capture_output=True).returncode:
+        done = subprocess.run([str(python), "-m", "pip", "install", "--quiet", "muxi"], check=False)
+        return None if done.returncode else str(python)
     return str(python)

@@ -1,12 +1,10 @@
-"""The table of a run: printed as it is known, and kept as JSON and Markdown for the documentation."""
+"""The table of a run, printed as it becomes known."""
 
 from __future__ import annotations
 
-import json
-import platform
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.soak.figures import keep_soak
 from tests.soak.judge import Verdict
 
 if TYPE_CHECKING:
@@ -61,7 +59,8 @@ class Report:
     """
 
     def __init__(self, seed: int) -> None:
-        self._figures: dict[str, Any] = {"seed": seed, "python": platform.python_version(), "lanes": {}, "parts": {}}
+        self._seed = seed
+        self._parts: dict[str, dict[str, Any]] = {}
         self._wrong: list[str] = []
 
     def add_lane(self, lane: str, judged: Judged, left: dict[str, Any], seconds: float, *, ours: bool) -> None:
@@ -69,9 +68,10 @@ class Report:
         row = {"calls": judged.calls, "failed": judged.failed}
         row |= {verdict.value: judged.counts[verdict] for verdict in Verdict}
         row |= {**left, "uncaught": len(left["uncaught"]), "seconds": round(seconds)}
-        if not self._figures["lanes"]:
+        lanes = self._parts.setdefault("calls", {"lanes": {}})["lanes"]
+        if not lanes:
             print(f"{'':20}" + "".join(f"{title:>10}" for _, title in _COLUMNS))
-        self._figures["lanes"][lane] = row
+        lanes[lane] = row
         print(f"{lane:20}" + "".join(f"{row[name]:10}" for name, _ in _COLUMNS), flush=True)
         for line in (*judged.examples, *left["uncaught"][:5]):
             print(f"    {line}")
@@ -83,21 +83,23 @@ class Report:
 
     def add_part(self, name: str, figures: dict[str, Any], wrong: list[str]) -> None:
         """Add the figures of a part that is no lane, and print them."""
-        self._figures["parts"][name] = figures
+        self._parts[name] = {"wrong": len(wrong), **figures}
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in figures.items()), flush=True)
         for line in wrong[:10]:
             print(f"    {line[:4000]}")
         if wrong:
             self._wrong.append(f"{name}: {len(wrong)} wrong")
 
-    def finish(self, folder: Path) -> int:
-        """Write the figures, and print what is wrong.
+    def keep(self) -> None:
+        """Keep the figures so far for the documentation."""
+        keep_soak({name: {**part, "seed": self._seed} for name, part in self._parts.items()})
+
+    def finish(self) -> int:
+        """Print what is wrong.
 
         Returns:
             the exit code.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "soak.json").write_text(json.dumps(self._figures, indent=2) + "\n")
         if self._wrong:
             print(f"{len(self._wrong)} of these have to be 0:")
             for line in self._wrong:

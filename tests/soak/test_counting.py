@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from muxi import ConnectionError
-from tests.soak.answers import content_of
-from tests.soak.calls import failure_of
-from tests.soak.driving import drive_threads, outcome_of_text
-from tests.soak.faults import FAULTS, SERVED
-from tests.soak.framings import FRAMINGS, Case, case_at, frame
+from tests.soak.hostile.answers import content_of
+from tests.soak.hostile.faults import FAULTS, SERVED
+from tests.soak.hostile.framings import FRAMINGS, Case, case_at, frame
+from tests.soak.hostile.performances import PERFORMANCES
 from tests.soak.judge import Ledger, Outcome, Seen, Verdict, judge
-from tests.soak.performances import PERFORMANCES
 from tests.soak.plan import KINDS, Plan, marker_of, plan_of
 from tests.soak.processes import serving
 from tests.soak.recorded import Chat, read_chat
-from tests.soak.results import text_of
-from tests.soak.stream_worker import Checker
+from tests.soak.workers.calls import failure_of
+from tests.soak.workers.driving import drive_threads, outcome_of_text
+from tests.soak.workers.results import text_of
+from tests.soak.workers.streams import Checker
 
 _SEED = 11
 _ALLOWED = 4
@@ -177,7 +177,7 @@ class Client:
 )
 def test_a_wrong_client_is_caught(wrong: Callable[[Client, Plan], str], verdict: Verdict) -> None:
     plans = [plan for plan in (plan_of(_SEED, number) for number in range(400)) if _is_quick(plan)]
-    with serving("server", _SEED, "--calm") as server:
+    with serving("hostile.server", _SEED, "--calm") as server:
         client = Client(server.url)
         outcomes = drive_threads(plans, lambda plan: wrong(client, plan), failure_of, 1, lambda: None)
         ledger = Ledger.from_json(server.ask("ledger"))

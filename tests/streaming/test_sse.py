@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muxi.streaming import sse
-from muxi.streaming.sse import EventTooLarge, Framer, ServerSentEvent, decode, read_blocks
+from muxi.streaming.sse import MAX_EVENT_LINES, EventTooLarge, Framer, ServerSentEvent, decode, read_blocks
 
 
 class Reading(NamedTuple):
@@ -187,6 +187,15 @@ def test_comments_and_line_ends_of_any_kind_are_no_part_of_an_event_s_size() -> 
     stream = b": " + b"k" * 500 + b"\r\ndata: 345\r\n: keepalive\r\n\r\n"
     assert read_in_pieces([stream], 10) == Reading([("message", "345")], 2)
     assert read_in_pieces(singly(stream), 10) == Reading([("message", "345")], 2)
+
+
+def test_an_event_of_too_many_lines_is_refused_and_one_of_the_most_is_read() -> None:
+    most = b"data: x\n" * MAX_EVENT_LINES + b"\n"
+    assert [event.data for event in read_blocks(most)] == ["\n".join(["x"] * MAX_EVENT_LINES)]
+
+    with pytest.raises(EventTooLarge, match=f"has more than {MAX_EVENT_LINES} lines") as caught:
+        Framer().feed(b"data: before\n\n" + b"data: x\n" * 200_000 + b"\n")
+    assert [event.data for event in decode(caught.value.blocks)] == ["before"]
 
 
 def test_events_before_one_that_is_too_large_are_not_lost() -> None:

@@ -6,6 +6,7 @@ import hmac
 import re
 from enum import Enum
 
+from muxi.errors import ConfigurationError
 from muxi.transport import Headers
 from muxi_transports.memory.formation.envelope import ApiError
 
@@ -40,9 +41,15 @@ class Keys:
     Args:
         client: the client key; None accepts any that is not empty.
         admin: the admin key, likewise.
+
+    Raises:
+        ConfigurationError: a key is empty.
     """
 
     def __init__(self, client: str | None = None, admin: str | None = None) -> None:
+        for name, key in (("client_key", client), ("admin_key", admin)):
+            if key is not None and not key.strip():
+                raise ConfigurationError(f"{name}= is empty; None accepts any key")
         self._client = client
         self._admin = admin
 

@@ -37,6 +37,7 @@ __all__ = [
     "Later",
     "Part",
     "Reply",
+    "Report",
     "Silence",
     "Turn",
     "Widgets",
@@ -232,6 +233,8 @@ class Discontinuity:
 Part: TypeAlias = "str | Pause | Artifact | Clarification | Widgets | Approval | Silence | Failure | Discontinuity"
 Reply: TypeAlias = "Part | Later | Escalation | Iterable[Part]"
 Agent: TypeAlias = Callable[[Turn], Reply]
+#: Takes an error of an agent, for the report of the test.
+Report: TypeAlias = Callable[[Exception], object]
 
 _VALUES = (str, Pause, Artifact, Clarification, Widgets, Approval, Silence, Failure, Discontinuity)
 
@@ -241,16 +244,17 @@ def echo(turn: Turn) -> Reply:
     return f"You said: {turn.message}"
 
 
-def ask(agent: Agent, turn: Turn) -> Reply:
-    """Call an agent; what it raises is its failure."""
+def ask(agent: Agent, turn: Turn, report: Report) -> Reply:
+    """Call an agent. An error that it raises fails the turn, and is reported."""
     try:
         return agent(turn)
     except Exception as error:
+        report(error)
         return Failure(_text_of(error), type=type(error).__name__)
 
 
-def parts_of(reply: Reply) -> Generator[Part, None, None]:
-    """The parts of a reply, one by one; what an agent raises on the way is a failure.
+def parts_of(reply: Reply, report: Report) -> Generator[Part, None, None]:
+    """Yield the parts of a reply. An error that an agent raises on the way fails the turn, and is reported.
 
     Closing it closes the agent's own generator.
 
@@ -264,7 +268,7 @@ def parts_of(reply: Reply) -> Generator[Part, None, None]:
         yield reply
         return
     if not isinstance(reply, Iterable):
-        raise _no_reply(reply)
+        raise _no_reply(reply, report)
     parts = iter(reply)
     try:
         while True:
@@ -273,9 +277,10 @@ def parts_of(reply: Reply) -> Generator[Part, None, None]:
             except StopIteration:
                 return
             except Exception as error:
+                report(error)
                 part = Failure(_text_of(error), type=type(error).__name__)
             if not isinstance(part, _VALUES):
-                raise _no_reply(part)
+                raise _no_reply(part, report)
             yield part
     finally:
         if isinstance(parts, Generator):
@@ -307,8 +312,10 @@ def _text_of(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _no_reply(value: object) -> TypeError:
+def _no_reply(value: object, report: Report) -> TypeError:
     kinds = ", ".join(kind.__name__ for kind in _VALUES[1:])
-    return TypeError(
+    error = TypeError(
         f"an agent replied with {type(value).__name__}; a reply is a text, an iterable of texts, or one of {kinds}"
     )
+    report(error)
+    return error

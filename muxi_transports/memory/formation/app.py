@@ -67,7 +67,7 @@ class EmbeddedFormation(FormationCore):
         transcribe: makes a text of voice notes; by default they say what they are called.
 
     Raises:
-        ConfigurationError: something to imitate is no defect, or the definition is none.
+        ConfigurationError: a key is empty, something to imitate is no defect, or the definition is none.
     """
 
     def respond(self, request: Request) -> Exchange:

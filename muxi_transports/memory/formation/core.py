@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping
+from typing import ClassVar
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
@@ -28,6 +29,7 @@ from muxi_transports.memory.formation.state.triggers import TriggerTemplate
 from muxi_transports.memory.formation.state.whole import State
 from muxi_transports.memory.formation.voice import Transcribe, transcribe_name
 from muxi_transports.memory.formation.webhooks import Webhooks
+from muxi_transports.memory.incidents import Incidents
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Answer, Pause
 
@@ -39,6 +41,9 @@ class FormationCore(FormationAuthoring, ABC):
 
     The parameters are those of :class:`~muxi_transports.memory.EmbeddedFormation`.
     """
+
+    #: Stubs over it are for routes of the platform.
+    follows_platform: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -59,6 +64,8 @@ class FormationCore(FormationAuthoring, ABC):
         transcribe: Transcribe = transcribe_name,
     ) -> None:
         self._imitated = defects(imitate)
+        #: Errors of agents and other functions that a test gave the formation.
+        self.incidents: Incidents = Incidents()
         #: The definition of the formation; a test may change it while the formation runs.
         self.definition: FormationDefinition = FormationDefinition() if definition is None else definition
         if not isinstance(self.definition, FormationDefinition):
@@ -87,7 +94,7 @@ class FormationCore(FormationAuthoring, ABC):
         self.lock: threading.RLock = threading.RLock()
         #: Users, memories, secrets, jobs and the rest of the state.
         self.state: State = State(
-            self.definition, self.keys.as_secrets(), self.clock, self.ids, self.background, self.lock
+            self.definition, self.keys.as_secrets(), self.clock, self.ids, self.background, self.lock, self.incidents
         )
         self.memories: Memories = self.state.memories
         self.buffer: Buffer = Buffer(self.state.users)

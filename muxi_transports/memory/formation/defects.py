@@ -63,6 +63,12 @@ class Defect(str, Enum):
     CHANGES_ARE_NOT_AUDITED = "changes_are_not_audited"
     #: ``stats.requests`` of ``GET /v1/status`` stays 0.
     REQUESTS_ARE_NOT_COUNTED = "requests_are_not_counted"
+    #: ``PUT /v1/scheduler/jobs/{id}`` without a user and without a new message answers 500 for a job that has an owner.
+    OWNED_JOBS_NEED_THEIR_USER = "owned_jobs_need_their_user"
+    #: The request of an asynchronous trigger is unknown (404) for half a second after the answer that names it.
+    FRESH_REQUESTS_ARE_UNKNOWN = "fresh_requests_are_unknown"
+    #: The request of a chat that was promised for later stays ``running`` after its webhook, and fails after 600 s.
+    PROMISED_CHATS_STAY_RUNNING = "promised_chats_stay_running"
 
 
 def defects(names: Iterable[Defect | str]) -> frozenset[Defect]:

@@ -44,14 +44,33 @@ class Dialogue:
         """Call the agent."""
         agent = self.formation.agents.find(self.turn.agent_id)
         if agent is None:
+            there = ", ".join(map(repr, self.formation.agents.given or ["assistant"]))
+            self.formation.incidents.note(self._place, f"there is no such agent; there are {there}")
             return Failure(f"No agent with ID '{self.turn.agent_id}' exists")
         self.note("agent.selected", f"{self.turn.agent_id} answers", level="debug")
-        return ask(agent, self.turn)
+        return ask(agent, self.turn, self._report)
 
     def steps(self, reply: Reply) -> TurnSteps:
         """Run the turn and yield its tokens."""
         formation = self.formation
-        return run(self.turn, reply, self.tracked, clock=formation.clock, ids=formation.ids, pace=formation.pace)
+        return run(
+            self.turn,
+            reply,
+            self.tracked,
+            clock=formation.clock,
+            ids=formation.ids,
+            pace=formation.pace,
+            report=self._report,
+        )
+
+    @property
+    def _place(self) -> str:
+        """The agent and the message, for reports."""
+        message = self.turn.message if len(self.turn.message) <= 80 else f"{self.turn.message[:80]}…"
+        return f"the agent {self.turn.agent_id!r} of {self.formation.formation_id!r}, asked {message!r}"
+
+    def _report(self, error: Exception) -> None:
+        self.formation.incidents.record(self._place, error)
 
     def unheard(self, reply: Reply) -> Generator[Pause, None, TurnOutcome]:
         """Run the turn without its tokens, and record its end."""

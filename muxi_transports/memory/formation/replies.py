@@ -180,6 +180,7 @@ def _answer_later(dialogue: Dialogue, asked: AnswerOptions, reply: Later | Escal
 
 def _finished_later(dialogue: Dialogue, reply: Later, url: str | None) -> Generator[Pause, None, None]:
     started = dialogue.formation.clock.monotonic()
+    dialogue.tracked.stuck = dialogue.formation.imitates(Defect.PROMISED_CHATS_STAY_RUNNING)
     outcome = yield from dialogue.in_background(reply)
     send_webhook(dialogue, outcome, url, seconds=dialogue.formation.clock.monotonic() - started)
 

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from muxi_transports.memory.formation.agents import Agent, Failure, Reply, Turn, echo
+from muxi_transports.memory.formation.agents import Agent, Reply, Turn, echo
 
-__all__ = ["Line", "Replies", "ReplyScript"]
+__all__ = ["Line", "Replies", "ReplyScript", "ScriptExhausted"]
 
 #: One line of a script: a reply, an agent that makes one, or an exception to raise.
 Line: TypeAlias = "Reply | Agent | Exception"
@@ -51,7 +51,7 @@ class Replies:
 
         Args:
             lines: the replies.
-            then: the reply once they are used up; without it the turn fails and says so.
+            then: the reply once they are used up; without it the turn fails with :class:`ScriptExhausted`.
         """
         return cls(otherwise=_Lines(lines, then))
 
@@ -74,6 +74,10 @@ class Replies:
         return self._otherwise, turn
 
 
+class ScriptExhausted(LookupError):
+    """A script without further replies was asked for one."""
+
+
 class _Lines:
     """An agent with a fixed number of lines."""
 
@@ -90,7 +94,9 @@ class _Lines:
             return evaluate_line(self._lines[index], turn)
         if self._then is not None:
             return evaluate_line(self._then, turn)
-        return Failure(f"the script has {len(self._lines)} replies, and this is message {index + 1}: {turn.message!r}")
+        raise ScriptExhausted(
+            f"the script has {len(self._lines)} replies, and this is message {index + 1}: {turn.message!r}"
+        )
 
 
 def evaluate_line(line: Line, turn: Turn) -> Reply:

@@ -18,6 +18,7 @@ from muxi_transports.memory.formation.agents import (
     Later,
     Part,
     Reply,
+    Report,
     Silence,
     Turn,
     Widgets,
@@ -81,7 +82,9 @@ class _Progress:
     discontinuity: bool = False
 
 
-def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, pace: float) -> TurnSteps:
+def run(
+    turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, pace: float, report: Report
+) -> TurnSteps:
     """Run a turn.
 
     Args:
@@ -92,6 +95,7 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
         clock: the time of the formation.
         ids: where the ids of widgets come from.
         pace: seconds between two deltas.
+        report: takes the errors of the agent.
 
     Returns:
         The outcome. Its last token is in it and not sent yet, so that what it says is true when it is read.
@@ -106,7 +110,7 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
         # A streamed turn runs to its end.
         yield Pause(reply.seconds)
         reply = reply.reply
-    with closing(parts_of(reply)) as parts:
+    with closing(parts_of(reply, report)) as parts:
         outcome = yield from _answer(turn, parts, tracked, progress, ids=ids, pace=pace)
     if outcome.kind in ("silent", "cancelled", "approval"):
         return outcome

@@ -225,7 +225,7 @@ def parse_json(body: Body | None, content_type: str) -> object:
         parsed: object = json.loads(content)
     except json.JSONDecodeError as error:
         raise _invalid([_problem(str(error.pos), "JSON decode error", "invalid_json")]) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _invalid([_problem("0", "JSON decode error", "invalid_json")]) from None
     return [] if parsed is None else parsed
 

@@ -14,6 +14,7 @@ from muxi.transport import BytesBody, Headers, Request, Transport
 from muxi.webhook import SIGNATURE_HEADER, sign
 from muxi_transports.memory.formation.access import Keys
 from muxi_transports.memory.formation.ids import Ids
+from muxi_transports.memory.incidents import Incidents
 from muxi_transports.memory.world import Pause
 
 __all__ = ["Delivery", "Receiver", "Webhooks"]
@@ -76,6 +77,7 @@ class Origin(Protocol):
     clock: Clock
     keys: Keys
     ids: Ids
+    incidents: Incidents
 
     def note(self, kind: str, message: str, *, level: str = "info", data: Mapping[str, object] | None = None) -> None:
         """Publish an event about a delivery."""
@@ -220,7 +222,7 @@ class Webhooks:
         delivery = Delivery(webhook.kind, webhook.url, self._headers(webhook), webhook.body, attempt)
         self.sent.append(delivery)
         if not isinstance(receiver, Transport):
-            self._end_attempt(webhook, attempt, _hand_over(receiver, delivery))
+            self._end_attempt(webhook, attempt, self._hand_over(receiver, delivery))
             return
         with self._landed:
             self._flying += 1
@@ -228,7 +230,7 @@ class Webhooks:
 
     def _deliver_by_transport(self, transport: Transport, webhook: _Webhook, delivery: Delivery) -> None:
         try:
-            self._end_attempt(webhook, delivery.attempt, _hand_over(lambda sent: _post(transport, sent), delivery))
+            self._end_attempt(webhook, delivery.attempt, _try_post(transport, delivery))
         finally:
             with self._landed:
                 self._flying -= 1
@@ -244,6 +246,14 @@ class Webhooks:
         if attempt <= len(_RETRIES):
             formation.work(self._retry_later(webhook, attempt))
 
+    def _hand_over(self, receiver: Receiver | None, delivery: Delivery) -> str | None:
+        """Call the receiver. Returns the error, or None."""
+        try:
+            return _problem(receiver(delivery) if receiver else None)
+        except Exception as error:
+            self._formation.incidents.record("the receiver of webhooks", error)
+            return type(error).__name__
+
     def _retry_later(self, webhook: _Webhook, attempt: int) -> Generator[Pause, None, None]:
         yield Pause(_RETRIES[attempt - 1])
         self._send(webhook, attempt + 1)
@@ -258,12 +268,15 @@ class Webhooks:
         return headers
 
 
-def _hand_over(receiver: Receiver | None, delivery: Delivery) -> str | None:
-    """Deliver to a receiver. Returns the error, or None."""
+def _try_post(transport: Transport, delivery: Delivery) -> str | None:
+    """Post a delivery. Returns the error, or None."""
     try:
-        status = receiver(delivery) if receiver else None
+        return _problem(_post(transport, delivery))
     except Exception as error:
         return type(error).__name__
+
+
+def _problem(status: int | None) -> str | None:
     return None if status is None or 200 <= status < 300 else f"status {status}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable
+from typing import ClassVar
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
@@ -31,6 +32,9 @@ class ServerCore(ServerAuthoring):
     The parameters are those of :class:`~muxi_transports.memory.EmbeddedServer`.
     """
 
+    #: Stubs over it are for routes of the platform.
+    follows_platform: ClassVar[bool] = True
+
     def __init__(
         self,
         *,
@@ -48,6 +52,9 @@ class ServerCore(ServerAuthoring):
     ) -> None:
         if (key_id is None) != (secret_key is None):
             raise ConfigurationError("give key_id= and secret_key= together, or neither")
+        for name, value in (("key_id", key_id), ("secret_key", secret_key)):
+            if value is not None and not value.strip():
+                raise ConfigurationError(f"{name}= is empty; without both, any key is accepted")
         self._imitated = server_defects(imitate)
         self.clock: Clock = clock or SystemClock()
         self.started: float = self.clock.monotonic()
@@ -97,6 +104,7 @@ class ServerCore(ServerAuthoring):
         hosted.port, hosted.pid = self.ports.take() if port is None else port, pid or self.new_pid()
         hosted.updated_at, hosted.started = self.clock.time(), self.clock.monotonic()
         hosted.alive = hosted.holds_port = True
+        hosted.stopped = False
         hosted.generation += 1
 
     def formation_for(self, formation_id: str, config: Config) -> EmbeddedFormation:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 from muxi_transports.memory.server import process
 from muxi_transports.memory.server.bundle import Bundle, BundleError, read_bundle
@@ -27,23 +28,37 @@ def deploy(server: ServerCore, formation_id: str, version: str, content: bytes) 
     """Run a bundle as a new formation."""
     yield Step("extracting", "Extracting bundle...")
     bundle = _extract_bundle(content)
-    config = process.load_config(bundle.files)
+    return (yield from launch(server, formation_id, process.load_config(bundle.files), bundle, version=version))
+
+
+def launch(
+    server: ServerCore,
+    formation_id: str,
+    config: Config,
+    bundle: Bundle,
+    *,
+    version: str | None,
+    from_draft: bool = False,
+) -> DeploymentSteps:
+    """Run a new formation, and remove it if it fails.
+
+    Args:
+        server: where.
+        formation_id: the id that it is deployed under.
+        config: its formation file.
+        bundle: its files.
+        version: the version that the formation file must have; None for any.
+        from_draft: whether it was edited on the server.
+    """
     if config.id != formation_id:
         message = f"Formation ID mismatch: expected '{formation_id}' but config contains '{config.id}'"
         raise StepFailed(400, message, "IDMismatch", "validating")
     _check_version(config, version)
-    return (yield from launch(server, formation_id, config, bundle))
-
-
-def launch(
-    server: ServerCore, formation_id: str, config: Config, bundle: Bundle, *, from_draft: bool = False
-) -> DeploymentSteps:
-    """Run a new formation, and remove it if it fails."""
     hosted: Hosted | None = None
     try:
         port = _take_port(server)
         with server.ports.held(port):
-            yield from process.resolve(server, config, new=True)
+            yield from process.resolve(server, config, process.RESOLVE_NEW)
             yield Step("spawning", "Starting formation. It might take 1-2 minutes.")
             release = _make_release(server, formation_id, config, bundle, None)
             hosted = Hosted(release, server.clock.time(), Output(formation_id), from_draft=from_draft)
@@ -69,40 +84,39 @@ def launch(
 
 
 def update(server: ServerCore, hosted: Hosted, version: str, content: bytes) -> DeploymentSteps:
-    """Put a bundle in the place of what runs."""
+    """Replace the running version by a bundle."""
     yield Step("extracting", "Extracting bundle to staging...")
     bundle = _extract_bundle(content)
     return (yield from replace(server, hosted, bundle, version=version))
 
 
 def replace(server: ServerCore, hosted: Hosted, bundle: Bundle, *, version: str | None) -> DeploymentSteps:
-    """Try a new version out beside the one that runs, and swap them once it is healthy.
+    """Start a new version beside the running one, and swap them once it is healthy.
 
     Args:
         server: where.
         hosted: the formation.
         bundle: the new version.
-        version: what its formation file has to say; None for anything.
+        version: the version that the formation file must have; None for any.
     """
-    yield Step("validating", "Validating formation configuration...")
     if bundle.digest == hosted.release.digest:
         message = "Source is identical to current version - nothing to update"
         raise StepFailed(409, message, "NoChange", "validating")
-    config = process.load_config(bundle.files)
-    if version is not None:
+    staging = Staging(_take_staging_port(server, "staging deployment"), server.new_pid())
+    hosted.staging = staging
+    with server.ports.held(staging.port), _clearing_staging(server, hosted):
+        yield Step("validating", "Validating formation config...")
+        config = process.load_config(bundle.files)
         _check_version(config, version)
-    yield from process.resolve(server, config)
-    staging = _start_staging(server, hosted)
-    with server.ports.held(staging.port):
-        message = f"Starting new version on staging port {staging.port}..."
+        yield from process.resolve(server, config, process.RESOLVE_RUNNING)
+        message = f"Starting staging version on port {staging.port}"
         yield Step("spawning_staging", message, {"staging_port": staging.port})
-        problem = yield from process.await_health(server, hosted.id, lambda: staging.cancelled)
+        _check_staging(server, hosted)
+        problem = yield from process.await_health(server, hosted.id, lambda: staging.cancelled, subject="staging")
         if problem:
-            if not server.imitates(ServerDefect.FAILED_UPDATE_KEEPS_STAGING):
-                hosted.staging = None
             message = f"New version failed health check: {problem}. Old version still running - "
             raise StepFailed(400, message + "zero downtime maintained.", "HealthCheckFailed", "health_check")
-    yield Step("swapping", "Swapping to new version...")
+    yield Step("swapping", "Switching traffic to new version...")
     old_port, old = hosted.port, hosted.release
     hosted.staging, hosted.updated = None, True
     release = _make_release(server, hosted.id, config, bundle, hosted)
@@ -123,23 +137,25 @@ def replace(server: ServerCore, hosted: Hosted, bundle: Bundle, *, version: str 
 
 def rollback(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Go back to the version before."""
-    hosted = _find_hosted(server, formation_id, "validating")
     yield Step("validating", "Validating rollback request...")
+    hosted = _find_hosted(server, formation_id, "validating")
     old, release = hosted.release, hosted.previous
     if release is None:
         message = "No previous version available for rollback"
         raise StepFailed(400, message, "NoPreviousVersion", "validating")
-    yield from process.resolve(server, release.config)
-    port = _staging_port(server, "spawning_previous")
+    port = _take_staging_port(server, "rollback")
     with server.ports.held(port):
-        yield Step("spawning_previous", "Starting previous version...")
+        yield from process.resolve(server, release.config, process.RESOLVE_PREVIOUS)
+        yield Step("spawning_previous", f"Starting previous version on staging port {port}...")
         generation = hosted.generation
-        problem = yield from process.await_health(server, formation_id, lambda: hosted.generation != generation)
+        problem = yield from process.await_health(
+            server, formation_id, lambda: hosted.generation != generation, subject="previous version"
+        )
         if problem:
             message = f"Previous version failed health check: {problem}. Current version still running."
             raise StepFailed(500, message, "HealthCheckFailed", "health_check")
     yield Step("stopping_current", "Stopping current version...")
-    yield Step("swapping", "Swapping to previous version...")
+    yield Step("swapping", "Swapping versions...")
     _swap(server, hosted, release, port, None)
     data = {
         "id": formation_id,
@@ -149,10 +165,10 @@ def rollback(server: ServerCore, formation_id: str) -> DeploymentSteps:
         "status": "running",
         "version": release.number,
     }
-    told = _swap_data(server, hosted, old, release)
+    streamed = _swap_data(server, hosted, old, release)
     if server.imitates(ServerDefect.ROLLBACK_LEAVES_STARTING):
         hosted.status = "starting"
-    return Done(data, told)
+    return Done(data, streamed)
 
 
 def start(server: ServerCore, formation_id: str) -> DeploymentSteps:
@@ -160,7 +176,6 @@ def start(server: ServerCore, formation_id: str) -> DeploymentSteps:
     hosted = _find_hosted(server, formation_id, "validating")
     if hosted.alive or hosted.status == "starting":
         raise StepFailed(409, "Formation is already running", "AlreadyRunning", "validating")
-    yield Step("validating", "Loading formation configuration...")
     server.ports.free(hosted)
     yield from _start_process(server, hosted)
     data = {"id": hosted.id, "message": "Formation started", "port": hosted.port, "status": hosted.status}
@@ -173,12 +188,12 @@ def restart(server: ServerCore, formation_id: str) -> DeploymentSteps:
     yield Step("stopping", "Stopping current process...")
     if server.imitates(ServerDefect.START_FAILS):
         # The status does not yet show that the process has ended.
-        hosted.alive = False
+        hosted.alive, hosted.stopped = False, True
     else:
         yield from process.stopping(server, hosted)
-    hosted.restart_count += 1
     yield from _start_process(server, hosted)
-    told = {
+    hosted.restart_count += 1
+    streamed = {
         "formation_id": hosted.id,
         "port": hosted.port,
         "status": hosted.status,
@@ -191,7 +206,7 @@ def restart(server: ServerCore, formation_id: str) -> DeploymentSteps:
         "restart_count": hosted.restart_count,
         "status": hosted.status,
     }
-    return Done(data, told)
+    return Done(data, streamed)
 
 
 def stop(server: ServerCore, hosted: Hosted) -> DeploymentSteps:
@@ -202,10 +217,11 @@ def stop(server: ServerCore, hosted: Hosted) -> DeploymentSteps:
 
 
 def _start_process(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause, None, None]:
+    yield Step("validating", "Loading formation configuration...")
     if server.imitates(ServerDefect.START_FAILS):
         tried = f"no formation config file found (tried: [{' '.join(CONFIG_FILES)}])"
         raise StepFailed(500, f"Failed to find formation config: {tried}", "ParseError", "validating")
-    yield from process.resolve(server, hosted.release.config)
+    yield from process.resolve(server, hosted.release.config, process.RESOLVE_RUNNING)
     port = _take_port(server)
     with server.ports.held(port):
         yield Step("spawning", _STARTING)
@@ -215,7 +231,7 @@ def _start_process(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause
         if problem:
             if hosted.status == "starting":
                 process.end(server, hosted, "stopped")
-            raise StepFailed(500, f"Formation failed health check: {problem}", "HealthCheckFailed", "health_check")
+            raise StepFailed(500, problem, "HealthCheckFailed", "health_check")
     hosted.status = "running"
 
 
@@ -235,9 +251,10 @@ def _extract_bundle(content: bytes) -> Bundle:
         raise StepFailed(400, f"Failed to extract bundle: {error}", "ExtractError", "extracting") from error
 
 
-def _check_version(config: Config, version: str) -> None:
-    if config.version != version:
-        message = f"Formation version mismatch: expected '{version}' but config contains '{config.version}'"
+def _check_version(config: Config, version: str | None) -> None:
+    if version not in (None, config.expected_version):
+        found = config.expected_version
+        message = f"Formation version mismatch: expected '{version}' but config contains '{found}'"
         raise StepFailed(400, message, "VersionMismatch", "validating")
 
 
@@ -252,25 +269,33 @@ def _take_port(server: ServerCore) -> int:
     try:
         return server.ports.take()
     except PortsUsedUp as error:
-        raise StepFailed(500, error.message, "PortAllocationError", "spawning") from error
+        raise StepFailed(500, error.message, "PortAllocationError", "validating") from error
 
 
-def _staging_port(server: ServerCore, stage: str) -> int:
+def _take_staging_port(server: ServerCore, purpose: str) -> int:
     try:
         return server.ports.take()
     except PortsUsedUp as error:
-        message = "No available ports for staging deployment"
-        raise StepFailed(507, message, "PortAllocationError", stage) from error
+        raise StepFailed(507, f"No available ports for {purpose}", "PortAllocationError", "validating") from error
 
 
-def _start_staging(server: ServerCore, hosted: Hosted) -> Staging:
-    """The process that tries out a new version."""
+@contextmanager
+def _clearing_staging(server: ServerCore, hosted: Hosted) -> Iterator[None]:
+    """Remove the staging version of an update that fails."""
+    try:
+        yield
+    except BaseException:
+        if not server.imitates(ServerDefect.FAILED_UPDATE_KEEPS_STAGING):
+            hosted.staging = None
+        raise
+
+
+def _check_staging(server: ServerCore, hosted: Hosted) -> None:
+    """Refuse a second process under the id of the staging version, if that defect is imitated."""
     if server.imitates(ServerDefect.SECOND_UPDATE_FAILS) and hosted.id in server.staged:
         message = f"Failed to start staging formation: process with ID {hosted.id}-staging already exists"
         raise StepFailed(500, message, "SpawnError", "spawning_staging")
-    hosted.staging = Staging(_staging_port(server, "spawning_staging"), server.new_pid())
     server.staged.add(hosted.id)
-    return hosted.staging
 
 
 def _make_release(

@@ -55,8 +55,8 @@ def forward(
     if hosted is None:
         noun = kind[0].lower() + kind[1:]
         return proxy_error(404, f"{kind} not found", f"No {noun} with id '{target.formation_id}'")
-    if hosted.status != "running":
-        message = f"Formation '{hosted.id}' is not running (status: {hosted.status})"
+    if hosted.process_status != "running":
+        message = f"Formation '{hosted.id}' is not running (status: {hosted.process_status})"
         return proxy_error(503, f"{kind} unavailable", message)
     if not hosted.alive:
         return proxy_error(502, "Bad gateway", f"{kind} did not respond")

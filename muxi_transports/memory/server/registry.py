@@ -35,7 +35,8 @@ class Release:
         """Have the formation be what this release says."""
         self.formation.name = self.config.name
         self.formation.description = self.config.description
-        self.formation.version = self.config.version
+        if self.config.version:
+            self.formation.version = self.config.version
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Hosted:
         previous: the version that a rollback goes back to.
         staging: the update that is going on.
         updating: whether one is.
+        stopped: whether the process was stopped although the status does not show it yet.
     """
 
     release: Release
@@ -80,6 +82,7 @@ class Hosted:
     previous: Release | None = None
     staging: Staging | None = None
     updating: bool = False
+    stopped: bool = False
     #: The history that some defects depend on.
     from_draft: bool = False
     updated: bool = False
@@ -95,6 +98,13 @@ class Hosted:
     def formation(self) -> EmbeddedFormation:
         """The formation that answers."""
         return self.release.formation
+
+    @property
+    def process_status(self) -> str:
+        """The status that the proxy goes by: that of the process, whatever its last health check found."""
+        if self.status in ("running", "unhealthy"):
+            return "stopped" if self.stopped else "running"
+        return self.status
 
     @property
     def healthy(self) -> bool | None:

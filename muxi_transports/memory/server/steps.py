@@ -42,7 +42,7 @@ class Done:
     """
 
     data: Mapping[str, object]
-    told: Mapping[str, object]
+    streamed: Mapping[str, object]
     status: int = 200
 
 
@@ -128,7 +128,7 @@ def _stream_frames(work: Work[Done], frames: deque[bytes]) -> AnswerStream:
         next(joined)
     except StopIteration as end:
         done: Done = end.value
-        yield _frame("complete", done.told)
+        yield _frame("complete", done.streamed)
     except StepFailed as error:
         yield _frame("error", {"error": error.code, "message": error.message, "stage": error.stage})
 

@@ -7,7 +7,7 @@ import copy
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
 
-__all__ = ["UnexpectedRequest", "check_error", "make_exception"]
+__all__ = ["UnexpectedRequest", "UnusedStub", "check_error", "make_exception"]
 
 
 class UnexpectedRequest(AssertionError):
@@ -16,6 +16,10 @@ class UnexpectedRequest(AssertionError):
     It is no :class:`~muxi.MuxiError`: the SDK does not repeat the call, and code that handles the SDK's errors does not
     take it for one of them.
     """
+
+
+class UnusedStub(AssertionError):
+    """A stub that no request was for."""
 
 
 def check_error(error: object) -> None:

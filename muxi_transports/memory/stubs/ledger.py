@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from difflib import SequenceMatcher
 
-from muxi_transports.memory.stubs.failures import UnexpectedRequest
+from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stub import Expectation, Stub, count_text
 
@@ -26,22 +26,45 @@ class Ledger:
         self.requests: deque[SentRequest] = deque(maxlen=KEPT)
         #: The requests that were refused because no stub was for them.
         self.unexpected: list[UnexpectedRequest] = []
+        #: Assertions that failed in functions of stubs, or elsewhere in the world.
+        self.assertions: list[AssertionError] = []
+        #: Every stub since the last :meth:`clear`, those of ended ``with`` blocks too.
+        self.made: list[Stub] = []
+        #: Whether stubs are for routes of the platform alone.
+        self.follows_platform: bool = False
         self.strict: bool = False
         self._lock = threading.Lock()
 
     def add(self, stub: Stub) -> None:
+        """Add a stub, which is tried before the earlier ones."""
         with self._lock:
             self.stubs.insert(0, stub)
+            self.made.append(stub)
 
-    def remove(self, stub: Stub) -> None:
+    def end(self, stub: Stub) -> None:
+        """Remove a stub whose block has ended; it still counts among the unused."""
         with self._lock:
             self.stubs = [other for other in self.stubs if other is not stub]
 
+    def remove(self, stub: Stub) -> None:
+        """Remove a stub; it counts no more."""
+        self.end(stub)
+        with self._lock:
+            self.made = [other for other in self.made if other is not stub]
+
     def clear(self) -> None:
+        """Remove all stubs, and forget the requests and errors."""
         with self._lock:
             self.stubs = []
+            self.made = []
             self.requests.clear()
             self.unexpected.clear()
+            self.assertions.clear()
+
+    @property
+    def unused(self) -> list[UnusedStub]:
+        """An error for each stub that no request was for."""
+        return [UnusedStub(self.missing(stub.expectation, None)) for stub in self.made if not stub.requests]
 
     def fitting(self, expectation: Expectation) -> list[SentRequest]:
         """The requests that are meant."""

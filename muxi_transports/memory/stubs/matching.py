@@ -52,6 +52,10 @@ class PathPattern:
             found = _match(self._parts, tuple(segments[2:]))
         return found
 
+    def overlaps(self, other: PathPattern) -> bool:
+        """True if some path matches both patterns."""
+        return _overlap(self._parts, other._parts)
+
     def __repr__(self) -> str:
         return repr(self.text)
 
@@ -69,6 +73,17 @@ def _match(parts: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] 
     if found is None or not part.startswith("{"):
         return found
     return {part[1:-1]: segments[0], **found}
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    if one[:1] == ("**",):
+        return _overlap(one[1:], other) or (bool(other) and _overlap(one, other[1:]))
+    if other[:1] == ("**",):
+        return _overlap(other, one)
+    if not one or not other:
+        return one == other
+    free = any(part == "*" or part.startswith("{") for part in (one[0], other[0])) and "" not in (one[0], other[0])
+    return (free or one[0] == other[0]) and _overlap(one[1:], other[1:])
 
 
 def differences(expected: object, actual: object, where: str) -> Iterator[str]:

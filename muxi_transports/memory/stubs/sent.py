@@ -94,7 +94,7 @@ class SentRequest:
         """The body as JSON; None where it is something else."""
         try:
             return json.loads(self.content or b"")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def drain(self) -> None:

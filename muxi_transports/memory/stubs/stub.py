@@ -112,6 +112,7 @@ class Stub:
         delay: float,
         times: int | None,
         remove: Callable[[Stub], None],
+        end: Callable[[Stub], None],
     ) -> None:
         if delay < 0 or (times is not None and times < 1):
             raise ConfigurationError("a stub takes a delay of 0 or more seconds, and times of 1 or more")
@@ -134,6 +135,7 @@ class Stub:
         self._error = error
         self._times = times
         self._remove = remove
+        self._end = end
         self._lock = threading.Lock()
 
     @property
@@ -211,7 +213,7 @@ class Stub:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.remove()
+        self._end(self)
 
     def __repr__(self) -> str:
         return f"<Stub {self.expectation}, called {count_text(len(self.requests))}>"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, StreamItem
-from muxi_transports.memory.stubs.failures import UnexpectedRequest
+from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.ledger import Ledger
+from muxi_transports.memory.stubs.routes import check_route
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stub import Expectation, Respond, Stub, count_text
 
@@ -38,6 +39,7 @@ class Stubbing:
         body: object = NOTHING,
         user: str | None = None,
         when: Callable[[SentRequest], bool] | None = None,
+        unlisted: bool = False,
     ) -> Stub:
         """Answer some requests in place of the world. Of several matching stubs the latest one answers.
 
@@ -72,13 +74,16 @@ class Stubbing:
             query: only for requests whose query has at least this.
             body: only for requests whose JSON has at least this; patterns of :mod:`re` are searched for in texts.
             user: only for requests of this user.
-            when: only for requests of which this function says yes.
+            when: only for requests for which this function returns True.
+            unlisted: whether the route may be one that the platform does not have. Without it such a stub is refused,
+                for no client would ever call it.
 
         Returns:
             The stub, which knows its requests and can be removed.
 
         Raises:
-            ConfigurationError: the path is no pattern, there is more than one answer, or a number is invalid.
+            ConfigurationError: the path is no pattern, no route of the platform has this method and path (the message
+                has the nearest one), there is more than one answer, or a number is invalid.
         """
         stub = Stub(
             Expectation(method, path, query, body, user, when),
@@ -88,7 +93,10 @@ class Stubbing:
             delay=delay,
             times=times,
             remove=self._ledger.remove,
+            end=self._ledger.end,
         )
+        if self._ledger.follows_platform and not unlisted:
+            check_route(method, path)
         self._ledger.add(stub)
         return stub
 
@@ -168,6 +176,20 @@ class Stubbing:
     def unexpected(self) -> tuple[UnexpectedRequest, ...]:
         """The refused requests, for which there was no stub."""
         return tuple(self._ledger.unexpected)
+
+    @property
+    def unused(self) -> tuple[UnusedStub, ...]:
+        """An error for each stub that no request was for; it names the nearest request."""
+        return tuple(self._ledger.unused)
+
+    def assert_all_used(self) -> None:
+        """Check that every stub was used.
+
+        Raises:
+            UnusedStub: the first that was not.
+        """
+        for error in self._ledger.unused:
+            raise error
 
     def assert_all_expected(self) -> None:
         """Check that no request was refused for want of a stub, also where the code under test went on after it.

@@ -15,8 +15,9 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 __all__ = ["MOCKED_HEALTH", "MOCKED_STREAM", "Stage", "staged"]
@@ -65,6 +66,12 @@ class Caller:
         raise NotImplementedError
 
 
+def options_of(timeout: float) -> dict[str, Any]:
+    """The settings of a client, every bound of which is the same."""
+    bounds = dict.fromkeys(("timeout", "idle_timeout", "stall_timeout"), timeout)
+    return {"client_key": "key", "max_retries": 0, "headers": HEADERS, **bounds}
+
+
 class Client(Caller):
     """A client of the SDK, and its clones."""
 
@@ -73,7 +80,7 @@ class Client(Caller):
 
         super().__init__(url, timeout)
         self.transport = transport
-        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": timeout, "headers": HEADERS}
+        options = options_of(timeout)
         self.client = FormationClient(url=url, transport=transport, **options)
         self.clone = self.client.with_options(headers=HEADERS)
 
@@ -114,16 +121,16 @@ class Looped(Caller):
 class AsyncClient(Looped):
     """An async client of the SDK, and its clones."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, settings: Mapping[str, Any]) -> None:
         super().__init__(url, timeout)
-        self.run(self._open())
+        self.run(self._open(settings))
 
-    async def _open(self) -> None:
+    async def _open(self, settings: Mapping[str, Any]) -> None:
         from muxi import AsyncFormationClient
         from muxi_transports.aiohttp import AiohttpTransport
 
-        self.transport = AiohttpTransport()
-        options: dict[str, Any] = {"client_key": "key", "max_retries": 0, "timeout": self.timeout, "headers": HEADERS}
+        self.transport = AiohttpTransport(**settings)
+        options = options_of(self.timeout)
         self.client = AsyncFormationClient(url=self.url, transport=self.transport, **options)
         self.clone = self.client.with_options(headers=HEADERS)
 
@@ -268,7 +275,10 @@ class PlainAiohttp(Looped):
 
 
 def make_caller(
-    options: dict[str, Any], make_session: Callable[[], Any] | None, make_adapter: Callable[[], Any] | None
+    options: dict[str, Any],
+    make_session: Callable[[], Any] | None,
+    make_adapter: Callable[[], Any] | None,
+    settings: Mapping[str, Any],
 ) -> Caller:
     """The caller that a program was asked to be."""
     kind, url, timeout = options["caller"], options["url"], options.get("timeout", 20)
@@ -281,11 +291,11 @@ def make_caller(
     if kind in plain:
         return plain[kind](url, timeout)
     if kind == "aiohttp":
-        return AsyncClient(url, timeout)
+        return AsyncClient(url, timeout, settings)
     if kind == "urllib3":
         from muxi_transports.urllib3 import Urllib3Transport
 
-        return Client(url, timeout, Urllib3Transport())
+        return Client(url, timeout, Urllib3Transport(**settings))
     import requests
 
     session = make_session() if make_session is not None else requests.Session()
@@ -302,7 +312,7 @@ def make_caller(
         assert make_adapter is not None
         return Client(url, timeout, RequestsTransport(adapters={"http://": make_adapter(), "https://": make_adapter()}))
     assert kind == "requests"
-    return Client(url, timeout, RequestsTransport())
+    return Client(url, timeout, RequestsTransport(**settings))
 
 
 @dataclass
@@ -327,16 +337,19 @@ class Stage:
 
 @contextlib.contextmanager
 def staged(
-    make_session: Callable[[], Any] | None = None, make_adapter: Callable[[], Any] | None = None
+    make_session: Callable[[], Any] | None = None,
+    make_adapter: Callable[[], Any] | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Stage]:
     """The stage of this program; its notes are printed at the end.
 
     Args:
         make_session: makes the session of callers that have one.
         make_adapter: makes the adapter that is mounted on it, or given to the transport.
+        settings: of the transport that is made.
     """
     options = json.loads(sys.argv[1])
-    caller = make_caller(options, make_session, make_adapter)
+    caller = make_caller(options, make_session, make_adapter, settings)
     stage = Stage(options, caller)
     yield stage
     caller.close()

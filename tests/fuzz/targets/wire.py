@@ -14,10 +14,11 @@ from muxi import AsyncFormationClient, FormationClient, MuxiError
 from tests.fuzz.corpus import recorded_answers, recorded_streams
 from tests.fuzz.registry import target
 from tests.fuzz.targets.scripted import check_error, only_errors
-from tests.soak.answers import GARBAGE, answer, gzipped, head
-from tests.soak.lanes import lanes, transport_of
+from tests.soak.hostile.answers import GARBAGE, answer, gzipped, head
+from tests.soak.workers.lanes import lanes, transport_of
 
-_TOKENS = (
+#: Pieces of answers.
+TOKENS = (
     b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0", b"HTTP/2", b"100 Continue\r\n\r\n", b"103 Early Hints\r\n\r\n", b"\r\n\r\n",
     b"Content-Length: ", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n",
     b"Content-Encoding: gzip\r\n", b"Content-Encoding: deflate\r\n", b"Content-Encoding: br, gzip\r\n",
@@ -63,7 +64,8 @@ def _server() -> Server:
     return Server()
 
 
-def _wire() -> Iterator[bytes]:
+def wire_answers() -> Iterator[bytes]:
+    """Whole answers as they go over the wire, and some that are none."""
     for status, headers, body in recorded_answers()[:40]:
         lines = [f"{name}: {value}" for name, value in headers if name.lower() != "transfer-encoding"]
         yield head(f"{status} Some", *lines) + body
@@ -97,19 +99,19 @@ def _run_sync(lane: str, data: bytes) -> None:
     only_errors(lambda: client.get_memories("u"), lambda: client.chat_stream("hi").result())
 
 
-@target("wire-requests", _wire, *_TOKENS)
+@target("wire-requests", wire_answers, *TOKENS)
 def wire_requests(data: bytes) -> None:
     _run_sync("requests", data)
 
 
 if "requests, full lane" in lanes():
 
-    @target("wire-full", _wire, *_TOKENS)
+    @target("wire-full", wire_answers, *TOKENS)
     def wire_full(data: bytes) -> None:
         _run_sync("requests, full lane", data)
 
 
-@target("wire-urllib3", _wire, *_TOKENS)
+@target("wire-urllib3", wire_answers, *TOKENS)
 def wire_urllib3(data: bytes) -> None:
     _run_sync("urllib3", data)
 
@@ -119,7 +121,7 @@ def _async() -> tuple[asyncio.AbstractEventLoop, Any]:
     return asyncio.new_event_loop(), AsyncFormationClient(**_settings("aiohttp"))
 
 
-@target("wire-aiohttp", _wire, *_TOKENS)
+@target("wire-aiohttp", wire_answers, *TOKENS)
 def wire_aiohttp(data: bytes) -> None:
     _server().data = data
     loop, client = _async()

@@ -17,6 +17,7 @@ from muxi_transports.memory.formation.definition.parts import (
     SkillDefinition,
     SopDefinition,
 )
+from muxi_transports.memory.yaml_text import BadYaml, load_yaml
 
 __all__ = ["read_formation"]
 
@@ -43,7 +44,7 @@ def read_formation(path: str | os.PathLike[str]) -> FormationDefinition:
     """Read a formation file and the folders beside it.
 
     The folders are ``agents``, ``mcp``, ``skills``, ``sops`` and ``triggers``; ``MUXI.md`` is read too.
-    Secrets are not: set :attr:`~muxi_transports.memory.FormationDefinition.secrets`.
+    Secrets are not: set ``definition.secrets``.
 
     Args:
         path: ``formation.yaml`` (or ``.afs``, ``.yml``), or its folder.
@@ -96,14 +97,11 @@ def _file(path: Path) -> Path:
 
 def _yaml(file: Path) -> object:
     try:
-        import yaml  # here, because only who has a file needs it
+        return load_yaml(file.read_text(encoding="utf-8"))
     except ImportError:
         raise MissingExtraError("formation files need PyYAML: pip install 'muxi-client[test]'") from None
-    try:
-        document: object = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (BadYaml, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} is no YAML: {error}") from None
-    return document
 
 
 def _parts(make: Callable[[dict[str, object], str], P], listed: object, folder: Path, where: str) -> Iterator[P]:

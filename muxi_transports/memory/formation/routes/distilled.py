@@ -148,7 +148,7 @@ def _batch(content: bytes) -> tuple[str, list[object], str]:
     """The id, the events and the mode of a batch."""
     try:
         batch: object = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ApiError(400, "INVALID_REQUEST", "Request body is not valid JSON") from None
     if not isinstance(batch, dict):
         raise ApiError(400, "INVALID_REQUEST", "Request body must be a JSON object")

@@ -75,6 +75,10 @@ def update_job(incoming: Incoming) -> Success:
     """Change a job. A new message makes another job of it, with an id of its own (the wire)."""
     formation, body, job = incoming.formation, incoming.body, _find(incoming)
     now = formation.clock.time()
+    speaks_for_nobody = incoming.user is None and job.user_id != "0" and not body.text("message")
+    if speaks_for_nobody and formation.imitates(Defect.OWNED_JOBS_NEED_THEIR_USER):
+        refusal = f"User 0 does not have permission to update job {job.id}"
+        raise ApiError(500, "INTERNAL_ERROR", f"Failed to update scheduled job: {refusal}")
     if schedule := body.text("schedule"):
         try:
             _schedule(job, schedule, now, recurring=job.cron is not None)

@@ -30,6 +30,9 @@ def resolve(incoming: Incoming) -> Success:
         raise _complaint("identifier", "Input should be a valid string", "string_type", identifier)
     if kind is not None and not isinstance(kind, str):
         raise _complaint("identifier_type", "Input should be a valid string", "string_type", kind)
+    if not identifier.strip():
+        problem = f"identifier must be a non-empty string, got: str = {identifier!r}"
+        raise ApiError(400, "INVALID_REQUEST", repr(ValueError(problem)))
     user = incoming.formation.state.users.resolve(identifier, kind)
     return _user_result(identifier, user)
 

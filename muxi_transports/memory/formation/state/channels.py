@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from muxi_transports.memory.formation.state.users import Users
+from muxi_transports.memory.incidents import Incidents
 
 __all__ = ["Channels", "Notice", "Preferences"]
 
-logger: logging.Logger = logging.getLogger("muxi.memory")
 
 #: The channel that every formation has.
 WEBHOOK = "webhook"
@@ -58,7 +57,8 @@ class Preferences:
 class Channels:
     """Preferences by user, and the notices that were delivered."""
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: Users, incidents: Incidents) -> None:
+        self._incidents = incidents
         self._users = users
         self._preferences: dict[int, Preferences] = {}
         #: The function that carries a notice, by channel; one that raises has failed. Without one, a channel delivers
@@ -97,9 +97,9 @@ class Channels:
         if carrier is not None:
             try:
                 carrier(notice)
-            except Exception:
-                # As the runtime has it: the next channel is tried. Who wrote the carrier wants to know why.
-                logger.exception("the carrier of the channel %r failed", notice.channel)
+            except Exception as error:
+                # As the runtime has it: the next channel is tried.
+                self._incidents.record(f"the carrier of the channel {notice.channel!r}", error)
                 return False
         self.sent.append(notice)
         self.change(notice.user_id).last = notice.channel

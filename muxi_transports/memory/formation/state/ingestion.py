@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from muxi_transports.memory.formation.state.events import FACT, INGESTED, Events, MemoryEvent
 from muxi_transports.memory.formation.state.projections import Projections
 from muxi_transports.memory.formation.state.users import Users
+from muxi_transports.memory.incidents import Incidents
 
 __all__ = ["Extract", "Ingestion", "Intake"]
 
@@ -52,7 +53,8 @@ def as_it_is(intake: Intake) -> Iterable[str]:
 class Ingestion:
     """Takes things in, and finds facts in them later."""
 
-    def __init__(self, users: Users, events: Events, projections: Projections) -> None:
+    def __init__(self, users: Users, events: Events, projections: Projections, incidents: Incidents) -> None:
+        self._incidents = incidents
         self._users = users
         self._events = events
         self._projections = projections
@@ -108,6 +110,7 @@ class Ingestion:
                     facts = [] if found is None else list(found)
                     disposition = "filtered" if found is None else "stored"
                 except Exception as error:
+                    self._incidents.record("the function that extracts facts", error)
                     disposition = "failed"
                     item["error"] = str(error) or type(error).__name__
             for fact in facts:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
 from muxi.clock import Clock
+from muxi_transports.memory.incidents import Incidents
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
@@ -48,7 +49,8 @@ class MemoryJobs:
         lock: held while they change the formation.
     """
 
-    def __init__(self, clock: Clock, background: Background, lock: threading.RLock) -> None:
+    def __init__(self, clock: Clock, background: Background, lock: threading.RLock, incidents: Incidents) -> None:
+        self._incidents = incidents
         self._clock = clock
         self._background = background
         self._lock = lock
@@ -97,6 +99,7 @@ class MemoryJobs:
                 job.result = work()
                 job.status = "completed"
             except Exception as error:
+                self._incidents.record(f"the job {job.id!r} ({job.kind})", error)
                 job.result = {"error": str(error) or type(error).__name__}
                 job.status = "failed"
             # The look-up may be late; the job ended on time.

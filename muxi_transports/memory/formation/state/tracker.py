@@ -29,6 +29,10 @@ class Tracked:
     cancel_requested: bool = False
     #: It failed once and is tried again in the background.
     escalated: bool = False
+    #: Before this time it is unknown to look-ups.
+    visible_at: float = 0.0
+    #: It stays ``running`` whatever happens, until it is stale.
+    stuck: bool = False
 
     @property
     def ended(self) -> bool:
@@ -53,7 +57,10 @@ class Tracker:
         return tracked
 
     def end(self, tracked: Tracked, status: str, *, result: str | None = None, error: str | None = None) -> None:
-        """Note how a request ended."""
+        """Record the end of a request."""
+        if tracked.stuck:
+            tracked.status = "running"
+            return
         tracked.status = status
         tracked.completed_at = self._clock.time()
         tracked.result = result
@@ -62,17 +69,20 @@ class Tracker:
     def get(self, request_id: str) -> Tracked | None:
         """A request that is in progress or ended lately."""
         self._tidy()
-        return self._requests.get(request_id)
+        tracked = self._requests.get(request_id)
+        return None if tracked is not None and self._clock.time() < tracked.visible_at else tracked
 
     def listed(self) -> list[Tracked]:
         """All requests, oldest first."""
         self._tidy()
-        return list(self._requests.values())
+        now = self._clock.time()
+        return [tracked for tracked in self._requests.values() if tracked.visible_at <= now]
 
     def _tidy(self) -> None:
         now = self._clock.time()
         for tracked in list(self._requests.values()):
             if not tracked.ended and now - tracked.created_at > STALE_SECONDS:
+                tracked.stuck = False
                 self.end(tracked, "failed", error="Request timed out (stale request reaper)")
             elif tracked.completed_at is not None and now - tracked.completed_at > KEPT_SECONDS:
                 del self._requests[tracked.request_id]

@@ -39,7 +39,7 @@ def list_all(visit: ServerVisit) -> Answer:
                 "uptime": _uptime(visit, hosted),
                 "restart_count": hosted.restart_count,
                 "healthy": healthy,
-                "version": {"semantic": hosted.release.config.version, **_version(hosted)},
+                "version": {**_semantic(hosted), **_version(hosted)},
             }
         )
     return success({"formations": items, "total": len(items)})
@@ -87,7 +87,8 @@ def cancel_update(visit: ServerVisit) -> Answer:
         raise RpcError(400, "No update in progress for this formation")
     if not hosted.updating and hosted.updated:
         # An update that failed long ago has left it behind; what runs under its name by now is the formation.
-        hosted.alive = not visit.server.imitates(ServerDefect.FAILED_UPDATE_KEEPS_STAGING)
+        hosted.stopped = visit.server.imitates(ServerDefect.FAILED_UPDATE_KEEPS_STAGING)
+        hosted.alive = not hosted.stopped
     staging.cancelled = True
     data = {
         "current_port": hosted.port,
@@ -101,6 +102,12 @@ def cancel_update(visit: ServerVisit) -> Answer:
 
 def _uptime(visit: ServerVisit, hosted: Hosted) -> int:
     return int(visit.server.clock.monotonic() - hosted.started) if hosted.pid else 0
+
+
+def _semantic(hosted: Hosted) -> dict[str, object]:
+    """The version of the formation file, which lists alone have; a file without one has none."""
+    version = hosted.release.config.version
+    return {"semantic": version} if version else {}
 
 
 def _version(hosted: Hosted) -> dict[str, object]:
