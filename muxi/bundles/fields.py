@@ -33,11 +33,11 @@ UNREAD = Unread.UNREAD
 
 FieldValue = str | Unread
 
-#: Levels that a document may be nested; the time that PyYAML takes grows with their square.
-_DEEPEST = 100
-
 #: The plain scalars that YAML 1.1 and 1.2 both read as null.
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+#: Levels of nesting of a formation file.
+_MAX_DEPTH = 200
 
 #: ``id: text`` at the left margin, the text with or without quotes, and perhaps a comment.
 _LINE = re.compile(
@@ -136,8 +136,8 @@ def _read_events(events: Iterator[Event]) -> dict[str, FieldValue]:
             key = None
         if isinstance(event, CollectionStartEvent):
             depth += 1
-            if depth > _DEEPEST:
-                raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+            if depth > _MAX_DEPTH:  # PyYAML takes time in proportion to the square of the depth
+                raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
     if "<<" in fields:  # a merge key may supply any field
         fields = {"id": UNREAD, "version": UNREAD, "description": UNREAD, **fields}
     return fields

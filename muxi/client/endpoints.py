@@ -20,7 +20,7 @@ from muxi.streaming.call import StreamCall
 from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport.causes import clear_frames
 
-__all__ = ["AnyEndpoint", "Endpoint", "install", "operation", "pages", "procedure", "stream"]
+__all__ = ["AnyEndpoint", "Endpoint", "install", "operation", "pages", "procedure", "reads_files", "stream"]
 
 #: The names in the annotations of results, for callers who evaluate them.
 _RESULT_NAMES = {
@@ -127,9 +127,16 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 del args, kwargs
             return getattr(client, caller)(described)
 
+        in_thread = getattr(self._describe, "reads_files", False)
+
         async def coroutine(client: Any, /, *args: Any, **kwargs: Any) -> Any:
             try:
-                described = describe(client, *args, **kwargs)
+                if in_thread:
+                    from asyncio import to_thread
+
+                    described = await to_thread(describe, client, *args, **kwargs)
+                else:
+                    described = describe(client, *args, **kwargs)
             except BaseException as error:
                 clear_frames(error)
                 raise
@@ -171,6 +178,12 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
         annotation: object = self._describe.__annotations__.get("return", "")
         text = annotation if isinstance(annotation, str) else formatannotation(annotation)
         return text.partition("[")[2].removesuffix("]") or "Any"
+
+
+def reads_files(describe: Callable[P, T]) -> Callable[P, T]:
+    """Mark a description that reads files: on an async client a thread runs it, so that the loop goes on."""
+    describe.reads_files = True  # type: ignore[attr-defined]  # an attribute of functions of our own
+    return describe
 
 
 #: An endpoint of any kind.

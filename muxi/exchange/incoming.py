@@ -42,6 +42,14 @@ _HINTS = {
 _WITHOUT_CONTENT = frozenset({204, 205})
 
 
+#: Messages of a server whose time for an upload has passed, and what its user can do.
+_UPLOAD_TOO_SLOW = frozenset({"Failed to save bundle", "Failed to read bundle"})
+_UPLOAD_LIMIT = (
+    "the server reads a request for 15 s and no longer, so that a slow line limits the size of a bundle: make it "
+    "smaller (.muxiignore, see muxi.bundles.plan()) or send it from a place nearer to the server"
+)
+
+
 def decode(response: BufferedResponse, context: Context) -> Any:
     """Decode the data of an answer, with the rest of its envelope as :class:`muxi.Meta`."""
     content = response.content
@@ -106,13 +114,17 @@ def unexpected(error: MuxiError, message: str) -> ServerError:
 
 def error_of(response: BufferedResponse, context: Context) -> MuxiError:
     """Return the error of an error answer."""
-    return error_from_answer(
+    error = error_from_answer(
         response.status,
         response.reason,
         tuple(response.headers.items()),
         response.content,
         response.retry_after(context.clock.time()),
     )
+    if error.message in _UPLOAD_TOO_SLOW:
+        error.message = f"{error.message}; {_UPLOAD_LIMIT}"
+        error.args = (f"{error.code}: {error.message}",)
+    return error
 
 
 def answer_behind(error: MuxiError) -> BufferedResponse:

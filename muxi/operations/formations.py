@@ -8,7 +8,7 @@ from typing import Any
 from muxi import bundles
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.call import Call, Key, Procedure, send
-from muxi.client.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure, reads_files
 from muxi.errors import ServerError
 from muxi.exchange.download import Downloaded, copy_mode, name_errors, resolve_target
 from muxi.exchange.download import Progress as DownloadProgress
@@ -110,6 +110,7 @@ class FormationsOperations:
         return Call.get(_ONE, **about(formation_id), returns="FormationDetail")
 
     @operation
+    @reads_files
     def deploy_formation(
         self,
         bundle_path: BundleSource | Prepared,
@@ -143,6 +144,7 @@ class FormationsOperations:
         return Call.post(**parts, returns="Deployment")
 
     @operation
+    @reads_files
     def update_formation(
         self,
         formation_id: str,

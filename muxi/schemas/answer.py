@@ -19,12 +19,9 @@ __all__ = ["load_answer"]
 
 T = TypeVar("T")
 
-#: A fenced block in prose: fences on lines of their own.
-_BLOCK = re.compile(
-    r"^[ \t]*```(?:json)?[ \t]*\r?\n(.*?)^[ \t]*```[ \t]*\r?$", re.DOTALL | re.IGNORECASE | re.MULTILINE
-)
-
+#: A fence around a whole text. The fences of a block in prose are lines of their own.
 _WHOLE = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
+_FENCES = ("```", "```json")
 
 
 def load_answer(text: str, schema: Loads[T], request_id: str | None = None) -> T:
@@ -62,10 +59,26 @@ def _candidates(text: str) -> list[str]:
     candidates = [text]
     if whole := _WHOLE.fullmatch(text):
         candidates.append(whole[1])
-    blocks = _BLOCK.findall(text)
+    blocks = _find_blocks(text)
     if len(blocks) == 1:
         candidates.extend(blocks)
     return candidates
+
+
+def _find_blocks(text: str) -> list[str]:
+    """Return the contents of the fenced blocks in a text."""
+    blocks: list[str] = []
+    block: list[str] | None = None
+    for line in text.splitlines(keepends=True):
+        fence = line.strip().lower()
+        if block is None and fence in _FENCES:
+            block = []
+        elif block is not None and fence == "```":
+            blocks.append("".join(block))
+            block = None
+        elif block is not None:
+            block.append(line)
+    return blocks
 
 
 def _refused(

@@ -56,10 +56,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
         "%[0-9A-F]{2}",
     ),
     "muxi.schemas.__init__": ("\\.\\d+(?=\\.|$)",),
-    "muxi.schemas.answer": (
-        "^[ \\t]*```(?:json)?[ \\t]*\\r?\\n(.*?)^[ \\t]*```[ \\t]*\\r?$",
-        "```(?:json)?(.*)```",
-    ),
+    "muxi.schemas.answer": ("```(?:json)?(.*)```",),
     "muxi.streaming.feeds": ('\\n|"|\\\\.',),
     "muxi.testing.taped": ("[^\\w.-]+",),
     "muxi.transport.headers": (

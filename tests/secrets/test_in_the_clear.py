@@ -1,0 +1,128 @@
+"""Keys on their way: when the SDK warns, what it signs behind a proxy, and white space around keys and ids."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+
+from muxi import ConfigurationError, FormationClient, ServerClient
+from muxi.plugins import auth
+from muxi.plugins.auth import is_loopback
+from muxi.plugins.signature import sign
+from muxi.transport import Headers
+from muxi_transports.aiohttp import AiohttpTransport
+from muxi_transports.memory import MemoryTransport
+from muxi_transports.requests import RequestsTransport
+from muxi_transports.urllib3 import Urllib3Transport
+from tests.answers import Colour, Playback, answer
+
+
+@pytest.fixture(autouse=True)
+def _nothing_warned_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "_warned", set())
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST", "localhost.", "bot.localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"],
+)
+def test_this_machine_is_known_by_its_names_and_addresses(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.formation.example",
+        "127.0.0.1.evil.com",
+        "localhost.evil.com",
+        "notlocalhost",
+        "memory",
+        "10.0.0.1",
+        "::2",
+        "",
+    ],
+)
+def test_no_other_host_is(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://formation.example",
+        "HTTP://formation.example",
+        "http://127.0.0.1.evil.com",
+        "http://127.x.example",
+        "http://memory",
+    ],
+)
+def test_a_key_on_a_network_is_warned_about(colour: Colour, url: str) -> None:
+    with pytest.warns(UserWarning, match="over plain http"):
+        colour.run(colour.formation(Playback(answer({})), url=url).get_memories, "ada")
+
+
+def test_transports_within_the_process_are_not_warned_about() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with FormationClient(transport=MemoryTransport(), url="http://formation.example", client_key="k") as client:
+            assert client.chat("hi", user_id="ada")["message"]["content"]
+
+
+@pytest.mark.parametrize("make", [RequestsTransport, Urllib3Transport, AiohttpTransport])
+def test_tls_that_verifies_nothing_is_warned_about(make: Any) -> None:
+    with pytest.warns(UserWarning, match="certificates are not verified"):
+        make(verify=False)
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\r\n", "\u00a0"])
+def test_white_space_at_the_ends_of_any_key_or_id_is_dropped(space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FormationClient(
+        server_url="http://localhost",
+        formation_id=f"{space}bot{space}",
+        client_key=f"k1{space}",
+        admin_key=f"{space}k2",
+    )
+    config: Any = client._core.config
+    assert (config.formation_id, config.client_key, config.admin_key) == ("bot", "k1", "k2")
+    config = ServerClient(url="http://localhost", key_id=f"{space}id{space}", secret_key=f"s{space}")._core.config
+    assert (config.key_id, config.secret_key) == ("id", "s")
+    monkeypatch.setenv("MUXI_KEY_ID", f"id{space}")
+    assert ServerClient(url="http://localhost")._core.config.key_id == "id"  # type: ignore[union-attr]  # a server's
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("key_id", 5, "key_id= takes a text"),
+        ("key_id", "a\nb", r"key_id= \(or MUXI_KEY_ID\) has a line break"),
+        ("secret_key", "caf\udce9", r"secret_key= \(or MUXI_SECRET_KEY\) is not valid text"),
+        ("unsigned_prefix", "muxi", "unsigned_prefix= takes the beginning of a path"),
+    ],
+)
+def test_a_key_that_cannot_be_sent_is_refused_with_its_argument_and_variable(
+    name: str, value: Any, problem: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        ServerClient(url="http://localhost", **{name: value})
+    assert "caf" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["/muxi", "/muxi/"])
+def test_the_signature_leaves_out_a_prefix_that_a_proxy_removes(colour: Colour, prefix: str) -> None:
+    play = Playback(answer({}))
+    client = colour.server(
+        play, url="http://localhost/muxi", key_id="id", secret_key="secret-key", unsigned_prefix=prefix
+    )
+    colour.run(client.status)
+    request = play.requests[0]
+    assert request.path == "/muxi/rpc/server/status"
+    said = dict(part.strip().split("=", 1) for part in request.headers["Authorization"].partition(" ")[2].split(","))
+    assert said["signature"] == sign("secret-key", int(said["timestamp"]), "GET", "/rpc/server/status")
+
+
+def test_headers_are_a_mapping_for_dict() -> None:
+    headers = Headers([("X-A", "1"), ("x-a", "2"), ("B", "3")])
+    assert dict(headers) == {"X-A": "1, 2", "B": "3"}  # type: ignore[call-overload]  # dict() takes keys() and [ ]
