@@ -10,18 +10,21 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors docs bench clean
+.PHONY: help demo test check check-slow lint types floors docs bench arguments soak fuzz matrix audit release clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.for-demo  ## talk to a formation that runs on this machine, without keys and models
 	@$(BIN)/muxi-client demo
 
-test: $(VENV)/.for-dev  ## run all tests
-	$(BIN)/python -m pytest $(TEST_FLAGS)
+test: $(VENV)/.for-dev  ## run the tests, except the slow ones
+	$(BIN)/python -m pytest $(TEST_FLAGS) -m 'not slow'
 
 check: lint types floors test  ## run every check; the tests come last
+
+check-slow: $(VENV)/.for-dev  ## run the slow tests: beside the tools of others, packages, type checkers
+	$(BIN)/python -m pytest $(TEST_FLAGS) -m slow
 
 lint: $(VENV)/.for-dev
 	$(BIN)/ruff check
@@ -42,11 +45,33 @@ docs: $(VENV)/.for-dev  ## build the documentation; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
 	@echo "The documentation is in docs/_build/html/index.html"
 
+arguments: $(VENV)/.for-dev  ## write the types of the clients' keyword arguments, after a change of muxi/config.py
+	@$(BIN)/python -m muxi.client.keywords > $(VENV)/arguments.py
+	@mv $(VENV)/arguments.py muxi/client/arguments.py
+
 bench: $(VENV)/.for-dev  ## measure speed
 	$(BIN)/python benchmarks/run.py
 
+matrix: $(VENV)/.for-dev  ## build, check and install the distribution on every Python, and run the suite there
+	$(BIN)/python .ci/matrix.py
+
+audit: $(VENV)/.for-dev  ## ask for known vulnerabilities of the dependencies
+	$(BIN)/python .ci/audit.py
+
+release: $(VENV)/.for-dev  ## build what is published, from a clean tree, into dist/
+	$(BIN)/python .ci/release.py
+
+soak: $(VENV)/.for-dev  ## a hostile server, cut streams, interrupts: some minutes; SEED=… repeats a run, SOAK=full cuts all
+	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(SOAK_FLAGS)
+
+# atheris, which is guided by coverage, is used where it installs.
+fuzz: $(VENV)/.for-dev  ## random input for whatever a peer chooses, FUZZ_S=30 seconds for each target
+	@$(BIN)/python -m pip install --quiet atheris || echo "atheris does not install here; the project's own mutator is used"
+	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
+
 clean:  ## remove everything that was made
-	rm -rf $(VENV) build dist *.egg-info docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venvs .bench .matrix build dist *.egg-info docs/_build
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is complete when its stamp is there; a change of the requirements asks for a new one.

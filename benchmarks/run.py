@@ -1,192 +1,243 @@
-"""The speed budget of the SDK, measured: CPU time against the official SDK's, interleaved, medians.
+"""The speed of the SDK, measured beside the official SDK and the bare libraries; ``make bench`` runs it.
 
-``make bench`` runs it. The official SDK is installed from the package index into an environment of its own
-(``.venv-official``); without it the ratios are left out and the absolute figures stay.
+CPU time, medians of interleaved rounds, ratios within the run. What was measured is printed, and kept in
+``docs/_generated/`` as text, JSON and SVG charts, which the page on performance shows. Arguments: names of measurements
+(all without), ``--rounds N``.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import os
+import json
+import platform
 import resource
+import ssl
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
+from chart import bars
+from environments import ROOT, distributions, official_python, our_python, variables
+
 HERE = Path(__file__).resolve().parent
-WORKER = HERE / "worker.py"
+GENERATED = ROOT / "docs" / "_generated"
 IMPORT = "from muxi import FormationClient"
 
+#: Who takes part in what.
+EVERYBODY = (
+    "ours", "ours, full lane", "ours, urllib3", "ours, urllib3, full lane", "official", "http.client", "urllib3",
+    "requests", "httpx",
+)  # fmt: skip
+SDKS = ("ours", "ours, full lane", "ours, urllib3", "official")
+TAKES_PART = {
+    "unary": EVERYBODY,
+    "streams": EVERYBODY,
+    "first event": ("ours", "ours, full lane", "ours, urllib3", "official", "httpx"),
+    "tls": EVERYBODY,
+    "threads": SDKS,
+    "endurance": SDKS,
+    "bundle": ("ours",),
+    "many streams": ("ours",),
+    "async": ("ours", "official", "aiohttp"),
+}
+UNITS = {
+    "unary": "CPU µs per call",
+    "streams": "CPU µs per event",
+    "first event": "ms",
+    "tls": "CPU ms",
+    "threads": "CPU µs per call; calls per second",
+    "endurance": "MiB resident",
+    "bundle": "MiB of growth",
+    "many streams": "answers; s; CPU ms per stream",
+    "async": "CPU µs per call, per event",
+    "start": "CPU ms",
+    "pipeline": "CPU µs",
+}
+#: Ratios to the official SDK that DESIGN promises: measurement, figure, contender.
+BUDGETS = {
+    ("unary", "memories", "ours"): 0.50,
+    ("unary", "chat", "ours"): 0.50,
+    ("unary", "memories", "ours, full lane"): 1.0,
+    ("unary", "chat", "ours, full lane"): 1.0,
+    ("streams", "small", "ours"): 0.40,
+    ("streams", "single", "ours"): 0.80,
+    ("streams", "small", "ours, full lane"): 1.3,
+    ("start", "import", "ours"): 0.50,
+    ("start", "first answer", "ours"): 0.75,
+    ("start", "first answer, 300 distributions", "ours"): 0.80,
+}
 
-@contextmanager
-def canned_server() -> Iterator[str]:
-    """The port of a server of canned answers in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, str(HERE / "server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        if process.stdout is None:
-            raise RuntimeError("the server has no output")
-        yield process.stdout.readline().strip()
-        process.communicate()
+Figures = dict[str, dict[str, list[float]]]
 
 
-def official_python(root: Path) -> str | None:
-    """The interpreter of an environment with the official SDK; None where it cannot be installed."""
-    python = root / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(root)], check=True)
-        done = subprocess.run([str(python), "-m", "pip", "install", "-q", "muxi"], check=False)
-        if done.returncode:
-            return None
-    return str(python)
+class Bench:
+    """One run: who is measured, and what came of it.
+
+    Args:
+        rounds: how often each measurement of each contender is repeated, in turn.
+    """
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds = rounds
+        self.ours = our_python()
+        self.official = official_python()
+        #: measurement -> figure -> contender -> the rounds
+        self.results: dict[str, Figures] = {}
+
+    def python(self, contender: str) -> str | None:
+        """The Python of a contender's environment."""
+        return self.official if contender == "official" else self.ours
+
+    def note(self, measurement: str, contender: str, figures: dict[str, float]) -> None:
+        """Keep the figures of one round."""
+        for figure, value in figures.items():
+            kept = self.results.setdefault(measurement, {}).setdefault(figure, {})
+            kept.setdefault(contender, []).append(value)
+
+    def measure(self, measurement: str, arguments: list[str]) -> None:
+        """Run a worker for each contender in turn, several times over."""
+        for _ in range(1 if measurement in ("bundle", "endurance", "many streams") else self.rounds):
+            for contender in TAKES_PART[measurement]:
+                python = self.python(contender)
+                if python is None:
+                    continue
+                command = [python, str(HERE / "worker.py"), measurement, contender, *arguments]
+                done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE, env=variables())
+                if done.returncode:
+                    raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+                self.note(measurement, contender, json.loads(done.stdout))
+
+    def measure_start(self, port: str) -> None:
+        """CPU of whole processes: of an import, and of a first answer, among few and many distributions."""
+        crowds = {"": (), ", 30 distributions": (distributions(30),), ", 300 distributions": (distributions(300),)}
+        for _ in range(self.rounds * 2):
+            for contender in ("ours", "official"):
+                python = self.python(contender)
+                if python is None:
+                    continue
+                bare = process_cpu([python, "-c", "pass"])
+                for crowd, paths in crowds.items():
+                    spent = process_cpu([python, "-c", IMPORT], *paths)
+                    self.note("start", contender, {f"import{crowd}": spent - bare})
+                    first = [python, str(HERE / "worker.py"), "first answer", contender, port]
+                    self.note("start", contender, {f"first answer{crowd}": process_cpu(first, *paths)})
+
+    def measure_pipeline(self) -> None:
+        """The pipeline alone: a transport that answers from memory, and what each part of the SDK adds."""
+        for _ in range(self.rounds):
+            done = subprocess.run(
+                [self.ours, str(HERE / "pipeline.py")],
+                capture_output=True,
+                text=True,
+                check=True,
+                cwd=HERE,
+                env=variables(),
+            )
+            self.note("pipeline", "ours", json.loads(done.stdout))
 
 
-def worker(python: str, *arguments: str) -> float:
-    """What one run of the worker prints."""
-    done = subprocess.run(
-        [python, str(WORKER), *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=HERE,
-        env=environment_of(python),
-    )
-    return float(done.stdout)
-
-
-def environment_of(python: str) -> dict[str, str]:
-    """The environment; a path to this SDK must not lead the official one's interpreter to it."""
-    if python == sys.executable:
-        return dict(os.environ)
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-
-def process_cpu(python: str, arguments: list[str]) -> float:
-    """CPU milliseconds of a whole process, start included."""
+def process_cpu(command: list[str], *paths: Path) -> float:
+    """CPU milliseconds of a whole process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([python, *arguments], check=True, cwd=HERE, stdout=subprocess.DEVNULL, env=environment_of(python))
+    subprocess.run(command, check=True, cwd=HERE, stdout=subprocess.DEVNULL, env=variables(*paths))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
 
-class Report:
-    """Lines of a table, printed as they are known."""
+@contextmanager
+def canned_server() -> Iterator[list[str]]:
+    """The ports (plain and TLS) of a server of canned answers in a process of its own, and its authority's file."""
+    import trustme
 
-    def __init__(self, official: str | None, rounds: int) -> None:
-        self._official = official
-        self._rounds = rounds
-        print(f"{'what':44} {'ours':>10} {'official':>10} {'ratio':>6} {'budget':>7}")
-
-    def compare(
-        self,
-        what: str,
-        unit: str,
-        budget: float,
-        measure_ours: Callable[[], float],
-        measure_theirs: Callable[[], float],
-    ) -> None:
-        """Measure both in turn, several times over, and print the medians."""
-        ours: list[float] = []
-        theirs: list[float] = []
-        for _ in range(self._rounds):
-            ours.append(measure_ours())
-            if self._official:
-                theirs.append(measure_theirs())
-        mine = statistics.median(ours)
-        line = f"{what + ' [' + unit + ']':44} {mine:10.1f}"
-        if theirs:
-            other = statistics.median(theirs)
-            line += f" {other:10.1f} {mine / other:6.2f} {budget:7.2f}"
-        print(line, flush=True)
-
-    def single(self, what: str, value: str) -> None:
-        """A figure without a counterpart."""
-        print(f"{what:44} {value}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        authority = trustme.CA()
+        certificate, trusted = Path(folder, "server.pem"), Path(folder, "authority.pem")
+        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+        authority.cert_pem.write_to_path(str(trusted))
+        command = [sys.executable, str(HERE / "server.py"), str(certificate)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            if process.stdout is None:
+                raise RuntimeError("the server has no output")
+            try:
+                yield [*process.stdout.readline().split(), str(trusted)]
+            finally:
+                process.communicate()
 
 
-def pipeline(calls: int = 3000) -> float:
-    """CPU microseconds of a call through everything but a network: the memory transport."""
-    from muxi import FormationClient
-    from muxi_transports.memory import EmbeddedFormation, MemoryTransport
+def table(results: dict[str, Figures]) -> str:
+    """All figures as Markdown: medians, the spread of the rounds, the ratio to the official SDK, the budget."""
+    lines: list[str] = []
+    for measurement, figures in results.items():
+        lines += [f"### {measurement} ({UNITS[measurement]})", ""]
+        lines += [
+            "| figure | who | median | lowest to highest | ratio to official | budget |",
+            "|---|---|---|---|---|---|",
+        ]
+        for figure, contenders in figures.items():
+            official = statistics.median(contenders["official"]) if "official" in contenders else None
+            for contender, rounds in contenders.items():
+                median = statistics.median(rounds)
+                ratio = f"{median / official:.2f}" if official else ""
+                budget = BUDGETS.get((measurement, figure, contender))
+                told = "" if budget is None else f"{budget:.2f}"
+                if budget is not None and official and median / official > budget:
+                    told += " **missed**"
+                spread = f"{min(rounds):.4g} to {max(rounds):.4g}"
+                lines.append(f"| {figure} | {contender} | {median:.4g} | {spread} | {ratio} | {told} |")
+        lines.append("")
+    return "\n".join(lines)
 
-    client = FormationClient(url="http://memory", client_key="k", transport=MemoryTransport(EmbeddedFormation()))
-    for _ in range(50):
-        client.health()
-    start = time.process_time()
-    for _ in range(calls):
-        client.health()
-    return (time.process_time() - start) / calls * 1e6
 
-
-async def concurrent_streams(port: str, count: int = 1000) -> tuple[int, float]:
-    """How many of that many streams at once gave their whole answer, and in how many seconds."""
-    from muxi import AsyncFormationClient
-
-    expected = "".join(f"{number} " for number in range(20))
-    async with AsyncFormationClient(base_url=f"http://127.0.0.1:{port}/v1", client_key="k") as client:
-
-        async def one() -> bool:
-            stream = await client.chat_stream({"message": "slow"})
-            return (await stream.result())["content"] == expected
-
-        start = time.perf_counter()
-        whole = await asyncio.gather(*(one() for _ in range(count)))
-        return sum(whole), time.perf_counter() - start
+def conditions(rounds: int) -> str:
+    """What the figures were measured on."""
+    return (
+        f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}, "
+        f"{ssl.OPENSSL_VERSION}; {rounds} rounds, interleaved."
+    )
 
 
 def main() -> None:
+    """Measure what is asked for, print it and keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="how often each pair is measured")
-    parser.add_argument(
-        "--official", default=str(HERE.parent / ".venv-official"), help="environment of the official SDK"
-    )
+    parser.add_argument("measurements", nargs="*", help="names of measurements; all without")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     options = parser.parse_args()
-    os.environ.pop("MUXI_TRANSPORT", None)
-    # An installed package is compiled; one in a checkout must be allowed to be, or its imports look slow.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    ours, theirs = sys.executable, official_python(Path(options.official))
-    report = Report(theirs, options.rounds)
-    other = theirs or ours
-    with canned_server() as port:
-        for what, name, transport, budget in (
-            ("chat", "unary chat", "requests", 0.75),
-            ("chat", "the same, urllib3", "urllib3", 0.55),
-            ("memories", "page of ten memories", "requests", 0.75),
-            ("memories", "the same, urllib3", "urllib3", 0.55),
-            ("stream", "chat stream, per event", "requests", 0.70),
-            ("stream", "the same, urllib3", "urllib3", 0.70),
-        ):
-            report.compare(
-                name,
-                "CPU µs",
-                budget,
-                partial(worker, ours, what, port, transport),
-                partial(worker, other, what, port),
-            )
-        report.compare(
-            "import of the client, process included",
-            "CPU ms",
-            0.5,
-            partial(process_cpu, ours, ["-c", IMPORT]),
-            partial(process_cpu, other, ["-c", IMPORT]),
-        )
-        report.compare(
-            "process start to first answer",
-            "CPU ms",
-            1.0,
-            partial(process_cpu, ours, [str(WORKER), "first", port]),
-            partial(process_cpu, other, [str(WORKER), "first", port]),
-        )
-        report.single("pipeline alone (memory transport)", f"{pipeline():.0f} CPU µs per call, embedded world included")
-        report.single("1 GiB bundle upload, growth of memory", f"{worker(ours, 'upload', port):.1f} MiB (budget 16)")
-        whole, seconds = asyncio.run(concurrent_streams(port))
-        report.single("1,000 concurrent streams, one client", f"{whole} whole answers in {seconds:.1f} s")
+    bench = Bench(options.rounds)
+    if bench.official is None:
+        print("The official SDK cannot be installed: its figures and all ratios are left out.")
+    with canned_server() as arguments:
+        everything: dict[str, Callable[[], None]] = {
+            "start": lambda: bench.measure_start(arguments[0]),
+            **{name: (lambda name=name: bench.measure(name, arguments)) for name in TAKES_PART},  # type: ignore[misc]  # a default binds the name
+            "pipeline": bench.measure_pipeline,
+        }
+        if unknown := set(options.measurements) - set(everything):
+            parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(everything)}")
+        for name, measure in everything.items():
+            if options.measurements and name not in options.measurements:
+                continue
+            measure()
+            print(table({name: bench.results[name]}), flush=True)
+    keep(bench.results, options.rounds, whole=not options.measurements)
+
+
+def keep(results: dict[str, Figures], rounds: int, *, whole: bool) -> None:
+    """Write text, JSON and charts; a run of some measurements only leaves the others' figures as they are."""
+    GENERATED.mkdir(exist_ok=True)
+    path = GENERATED / "benchmarks.json"
+    kept = {} if whole or not path.exists() else json.loads(path.read_text(encoding="utf-8"))["results"]
+    merged = {**kept, **results}
+    told = conditions(rounds)
+    path.write_text(json.dumps({"conditions": told, "results": merged}, indent=1) + "\n", encoding="utf-8")
+    (GENERATED / "benchmarks.md").write_text(f"{told}\n\n{table(merged)}", encoding="utf-8")
+    for name in ("unary", "streams", "start"):
+        if name in merged:
+            chart = bars(merged[name], UNITS[name])
+            (GENERATED / f"benchmarks-{name}.svg").write_text(chart, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """A server of canned answers, as thin as can be, so that a benchmark measures the client.
 
-Run by itself: ``python server.py`` prints its port and serves until its standard input closes.
+Run by itself: ``python server.py [CERTIFICATE]`` prints its ports and serves until its standard input closes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
+import time
+import zlib
 
-EVENTS = 1000
+#: Events in a stream of small ones, of large ones, and of small ones that leave one by one.
+SMALL_EVENTS, LARGE_EVENTS, SINGLE_EVENTS = 20_000, 200, 2_000
 
 
 def envelope(kind: str, data: object) -> bytes:
@@ -94,20 +98,115 @@ def chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-STREAM = b"".join(
-    [
-        chunk(b": keepalive\n\n"),
-        *(chunk(token("content", "word ")) for _ in range(EVENTS)),
-        chunk(token("completed", "word " * EVENTS)),
-        chunk(DONE),
-        b"0\r\n\r\n",
-    ]
-)
+def whole_stream(count: int, content: str) -> bytes:
+    """The chunks of a chat stream of so many deltas."""
+    return b"".join(
+        [
+            chunk(b": keepalive\n\n"),
+            *(chunk(token("content", content)) for _ in range(count)),
+            chunk(token("completed", content * count)),
+            chunk(DONE),
+            b"0\r\n\r\n",
+        ]
+    )
+
+
+SMALL = whole_stream(SMALL_EVENTS, "word ")
+BIG = whole_stream(LARGE_EVENTS, "word " * 2_000)
+RECORD = {"id": "m", "content": "x" * 1000, "created_at": "2026-11-22T15:42:30", "metadata": {}}
+LARGE_ANSWER = answer(envelope("memory_list", {"memories": [RECORD] * 1000, "count": 1000}))
+
+
+async def send_small_one_by_one(writer: asyncio.StreamWriter) -> None:
+    """A stream whose events leave one by one, so that each arrives by itself."""
+    writer.write(STREAM_HEAD)
+    for _ in range(SINGLE_EVENTS):
+        writer.write(chunk(token("content", "word ")))
+        await asyncio.sleep(0.0003)
+    writer.write(chunk(token("completed", "word " * SINGLE_EVENTS)) + chunk(DONE) + b"0\r\n\r\n")
+
+
+async def send_slowly(writer: asyncio.StreamWriter) -> None:
+    """A stream of twenty events over a second."""
+    writer.write(STREAM_HEAD)
+    for number in range(20):
+        writer.write(chunk(token("content", f"{number} ")))
+        await asyncio.sleep(0.05)
+    content = "".join(f"{number} " for number in range(20))
+    writer.write(chunk(token("completed", content)) + chunk(DONE) + b"0\r\n\r\n")
+
+
+async def send_timed(writer: asyncio.StreamWriter, framing: str) -> bool:
+    """A stream whose first event carries the moment of its leaving; whether the connection goes on."""
+    head = b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
+    squeezed = zlib.compressobj(wbits=31)
+
+    def stamped() -> bytes:
+        return token("content", f"{time.monotonic():.7f}".ljust(20, "0"))
+
+    if framing == "length":
+        rest = token("completed", "x") + DONE
+        head += b"content-length: %d\r\n" % (len(stamped()) + len(rest))
+    elif framing == "close":
+        head += b"connection: close\r\n"
+    else:
+        head += b"transfer-encoding: chunked\r\n"
+    if framing == "gzip":
+        head += b"content-encoding: gzip\r\n"
+    writer.write(head + b"\r\n")
+    await writer.drain()
+    await asyncio.sleep(0.02)
+
+    def framed(data: bytes, *, last: bool = False) -> bytes:
+        if framing == "gzip":
+            mode = zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH
+            data = squeezed.compress(data) + squeezed.flush(mode)
+        if framing in ("chunked", "gzip"):
+            return chunk(data) + (b"0\r\n\r\n" if last else b"")
+        return data
+
+    writer.write(framed(stamped()))
+    await asyncio.sleep(0.005)
+    writer.write(framed(token("completed", "x") + DONE, last=True))
+    await writer.drain()
+    return framing != "close"
+
+
+async def answer_chat(body: bytes, writer: asyncio.StreamWriter) -> bool:
+    """Answer a chat by what its message asks for; whether the connection goes on."""
+    message = json.loads(body)
+    if message.get("stream") is False:
+        writer.write(CHAT)
+        return True
+    asked, _, framing = str(message["message"]).partition(" ")
+    if asked == "slow":
+        await send_slowly(writer)
+    elif asked == "single":
+        await send_small_one_by_one(writer)
+    elif asked == "first":
+        return await send_timed(writer, framing)
+    else:
+        writer.write(STREAM_HEAD + (BIG if asked == "big" else SMALL))
+    return True
+
+
+async def send_bundle(writer: asyncio.StreamWriter, size: int = 1 << 30) -> None:
+    """A download of that many bytes."""
+    writer.write(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/gzip\r\ncontent-length: %d\r\n"
+        b'content-disposition: attachment; filename="large.tar.gz"\r\n\r\n' % size
+    )
+    piece = bytes(1 << 20)
+    for _ in range(size >> 20):
+        writer.write(piece)
+        await writer.drain()
 
 
 async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Serve one connection."""
     try:
-        while True:
+        going_on = True
+        while going_on:
             head = await reader.readuntil(b"\r\n\r\n")
             line, _, rest = head.partition(b"\r\n")
             headers = {
@@ -121,21 +220,13 @@ async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
                 left -= len(piece)
                 body = b"" if large else body + piece
             if b"/chat" in line:
-                if b'"stream":false' in body or b'"stream": false' in body:
-                    writer.write(CHAT)
-                elif b"slow" in body:
-                    writer.write(STREAM_HEAD)
-                    for number in range(20):
-                        writer.write(chunk(token("content", f"{number} ")))
-                        await asyncio.sleep(0.05)
-                    content = "".join(f"{number} " for number in range(20))
-                    writer.write(chunk(token("completed", content)) + chunk(DONE) + b"0\r\n\r\n")
-                else:
-                    writer.write(STREAM_HEAD + STREAM)
+                going_on = await answer_chat(body, writer)
+            elif b"/download" in line:
+                await send_bundle(writer)
             elif b"/rpc/formations" in line:
                 writer.write(CREATED)
             else:
-                writer.write(MEMORIES)
+                writer.write(LARGE_ANSWER if headers.get(b"x-muxi-user-id") == b"large" else MEMORIES)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
@@ -144,8 +235,15 @@ async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 async def main() -> None:
+    """Serve over TCP, and over TLS where a certificate is given, until standard input closes."""
     server = await asyncio.start_server(serve_one, "127.0.0.1", 0, backlog=2048, limit=1 << 20)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    ports = [server.sockets[0].getsockname()[1]]
+    if len(sys.argv) > 1:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1])
+        secure = await asyncio.start_server(serve_one, "127.0.0.1", 0, ssl=context)
+        ports.append(secure.sockets[0].getsockname()[1])
+    print(*ports, flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 

@@ -1,95 +1,267 @@
-"""One measurement in a process of its own: ``python worker.py <what> <port> [transport]`` prints a number.
+"""One measurement in a process of its own: ``python worker.py MEASUREMENT CONTENDER PORT [TLS_PORT AUTHORITY]``.
 
-It runs with this SDK and with the official one alike; both have the names that are used here.
+It prints a JSON object of figures. It runs in the environment of either SDK.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
+import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from contenders import CONTENDERS, Contender
+
+#: Events in the server's streams of small and of large events.
+SMALL_EVENTS, LARGE_EVENTS, SINGLE_EVENTS = 20_000, 200, 2_000
+FRAMINGS = ("chunked", "length", "close", "gzip")
 
 
-def per_call(function: Callable[[], object], calls: int, warm_up: int = 50) -> float:
-    """CPU microseconds of one call, after a warm-up."""
+def cpu_per_run(function: Callable[[], object], runs: int, warm_up: int) -> float:
+    """CPU microseconds of one run, after a warm-up."""
     for _ in range(warm_up):
         function()
     start = time.process_time()
-    for _ in range(calls):
+    for _ in range(runs):
         function()
-    return (time.process_time() - start) / calls * 1e6
+    return (time.process_time() - start) / runs * 1e6
 
 
-def consume(stream: object) -> int:
-    count = 0
-    for event in stream:  # type: ignore[attr-defined]  # either SDK's stream
-        event.get("type")
-        count += 1
-    return count
+def resident() -> float:
+    """MiB of resident memory now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / (1 << 20)
 
 
-def consume_official(stream: object) -> int:
-    """What a program does with the official SDK's raw frames to get at the text."""
-    import json
-
-    count = 0
-    for event in stream:  # type: ignore[attr-defined]  # either SDK's stream
-        payload = json.loads(event["data"])
-        payload.get("token")
-        count += 1
-    return count
+def peak() -> float:
+    """MiB of resident memory at its highest so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def upload_growth(port: str, size: int = 1 << 30) -> float:
-    """MiB by which resident memory grows at its highest while a bundle of that size is checked and goes out."""
+def consume(events: Any) -> int:
+    """Read a stream to its end and count its events."""
+    return sum(1 for _ in events)
+
+
+def unary(contender: Contender) -> dict[str, float]:
+    """CPU of a GET, of a POST and of an answer of 1 MiB."""
+    return {
+        "memories": cpu_per_run(contender.memories, 1500, 100),
+        "chat": cpu_per_run(contender.chat, 1500, 100),
+        "large": cpu_per_run(contender.large, 40, 4),
+    }
+
+
+def streams(contender: Contender) -> dict[str, float]:
+    """CPU per event: small ones and large ones in batches, and small ones that come one by one."""
+    return {
+        "small": cpu_per_run(lambda: consume(contender.stream("small")), 2, 1) / SMALL_EVENTS,
+        "big": cpu_per_run(lambda: consume(contender.stream("big")), 5, 1) / LARGE_EVENTS,
+        "single": cpu_per_run(lambda: consume(contender.stream("single")), 1, 0) / SINGLE_EVENTS,
+    }
+
+
+def first_event(contender: Contender) -> dict[str, float]:
+    """Milliseconds from an event's leaving the server to its being in the caller's hands, the median of 15."""
+    figures = {}
+    for framing in FRAMINGS:
+        delays = []
+        for _ in range(15):
+            stream = contender.stream(f"first {framing}")
+            event = next(iter(stream))
+            now = time.monotonic()
+            delays.append((now - float(contender.text_of(event))) * 1000)
+            consume(stream)
+        figures[framing] = sorted(delays)[len(delays) // 2]
+    return figures
+
+
+def tls(contender: Contender) -> dict[str, float]:
+    """CPU milliseconds of a new client, its TLS connection and one answer."""
+    kind = type(contender)
+
+    def once() -> None:
+        made = kind(contender.base, contender.verify)
+        made.memories()
+        made.close()
+
+    return {"set-up": cpu_per_run(once, 15, 2) / 1000}
+
+
+def threads(contender: Contender) -> dict[str, float]:
+    """CPU per call, and calls per second, with 32 threads on one client."""
+    count, calls = 32, 100
+    barrier = threading.Barrier(count + 1)
+
+    def work() -> None:
+        contender.memories()
+        barrier.wait()
+        for _ in range(calls):
+            contender.memories()
+        barrier.wait()
+
+    workers = [threading.Thread(target=work) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    barrier.wait()
+    cpu, wall = time.process_time(), time.perf_counter()
+    barrier.wait()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    for worker in workers:
+        worker.join()
+    return {"cpu": cpu / (count * calls) * 1e6, "rate": count * calls / wall}
+
+
+def endurance(contender: Contender) -> dict[str, float]:
+    """MiB of resident memory after a tenth, a half and all of 10,000 calls."""
+    figures = {}
+    for call in range(1, 10_001):
+        contender.memories()
+        if call in (1_000, 5_000, 10_000):
+            figures[f"{call // 100} %"] = resident()
+    return figures
+
+
+def bundle(contender: Contender) -> dict[str, float]:
+    """MiB by which memory grows at its highest while 1 GiB goes up, and while 1 GiB comes down."""
     import io
-    import resource
     import tarfile
     import tempfile
-    from pathlib import Path
 
     from muxi import ServerClient
 
+    address = contender.base.removesuffix("/v1")
     with tempfile.TemporaryDirectory() as folder:
-        bundle, filler = Path(folder, "bundle.tar.gz"), Path(folder, "filler")
+        archive, filler = Path(folder, "bundle.tar.gz"), Path(folder, "filler")
         with filler.open("wb") as file:
-            file.truncate(size)
+            file.truncate(1 << 30)
         formation = b"id: benchmark\ndescription: a large one\nversion: 1.0.0\n"
-        with tarfile.open(bundle, "w:gz", compresslevel=0) as archive:
+        with tarfile.open(archive, "w:gz", compresslevel=0) as packed:
             info = tarfile.TarInfo("benchmark/formation.afs")
             info.size = len(formation)
-            archive.addfile(info, io.BytesIO(formation))
-            archive.add(filler, "benchmark/filler")
-        client = ServerClient(url=f"http://127.0.0.1:{port}", key_id="k", secret_key="s")  # noqa: S106
-        client.list_formations()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        client.deploy_formation(bundle)
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+            packed.addfile(info, io.BytesIO(formation))
+            packed.add(filler, "benchmark/filler")
+        filler.unlink()
+        with ServerClient(url=address, key_id="k", secret_key="s") as client:  # noqa: S106
+            client.list_formations()
+            before = peak()
+            client.deploy_formation(archive)
+            up = peak() - before
+            archive.unlink()
+            before = peak()
+            client.download_formation("large", Path(folder, "down.tar.gz"))
+            return {"up": up, "down": peak() - before}
+
+
+def first_answer(contender: Contender) -> dict[str, float]:
+    """Nothing but one chat: what is measured is the whole process, from outside."""
+    contender.chat()
+    return {}
+
+
+async def _many_streams(base: str, count: int) -> dict[str, float]:
+    from muxi import AsyncFormationClient
+
+    expected = "".join(f"{number} " for number in range(20))
+    async with AsyncFormationClient(base_url=base, client_key="k") as client:
+
+        async def one() -> bool:
+            stream = await client.chat_stream({"message": "slow"})
+            return (await stream.result())["content"] == expected
+
+        start, cpu = time.perf_counter(), time.process_time()
+        whole = await asyncio.gather(*(one() for _ in range(count)))
+        seconds = time.perf_counter() - start
+        return {"whole": sum(whole), "seconds": seconds, "cpu": (time.process_time() - cpu) / count * 1e3}
+
+
+def many_streams(contender: Contender) -> dict[str, float]:
+    """How many of 1,000 concurrent streams of one async client gave their whole answer, and how long all took."""
+    return asyncio.run(_many_streams(contender.base, 1000))
+
+
+async def _asynchronous(base: str, kind: str) -> dict[str, float]:
+    calls = 1000
+    if kind == "aiohttp":
+        import aiohttp
+
+        async with aiohttp.ClientSession(headers={"X-Muxi-Client-Key": "k", "X-Muxi-User-ID": "ada"}) as session:
+
+            async def memories() -> object:
+                async with session.get(f"{base}/memories") as answer:
+                    return json.loads(await answer.read())
+
+            async def stream() -> None:
+                async with session.post(f"{base}/chat", json={"message": "small", "stream": True}) as answer:
+                    async for line in answer.content:
+                        if line.startswith(b"data:"):
+                            json.loads(line[5:])
+
+            return await _measure_async(memories, stream, calls)
+    from muxi import AsyncFormationClient
+
+    client: Any = AsyncFormationClient(base_url=base, client_key="k")
+
+    async def get() -> object:
+        return await client.get_memories("ada")
+
+    async def read() -> None:
+        stream = client.chat_stream({"message": "small"}, user_id="ada")
+        async for event in stream:
+            if kind == "official":
+                json.loads(event["data"]).get("token")
+            else:
+                event.get("type")
+
+    figures = await _measure_async(get, read, calls)
+    if kind != "official":
+        await client.close()
+    return figures
+
+
+async def _measure_async(get: Callable[[], Any], read: Callable[[], Any], calls: int) -> dict[str, float]:
+    for _ in range(50):
+        await get()
+    start = time.process_time()
+    for _ in range(calls):
+        await get()
+    unary_cpu = (time.process_time() - start) / calls * 1e6
+    await read()
+    start = time.process_time()
+    await read()
+    return {"memories": unary_cpu, "small": (time.process_time() - start) / SMALL_EVENTS * 1e6}
+
+
+MEASUREMENTS: dict[str, Callable[[Contender], dict[str, float]]] = {
+    "unary": unary,
+    "streams": streams,
+    "first event": first_event,
+    "tls": tls,
+    "threads": threads,
+    "endurance": endurance,
+    "bundle": bundle,
+    "first answer": first_answer,
+    "many streams": many_streams,
+}
 
 
 def main() -> None:
-    what, port = sys.argv[1], sys.argv[2]
-    if what == "upload":
-        print(upload_growth(port))
+    """Print the figures of one measurement of one contender."""
+    measurement, name, port = sys.argv[1:4]
+    if measurement == "async":
+        print(json.dumps(asyncio.run(_asynchronous(f"http://127.0.0.1:{port}/v1", name))))
         return
-    from muxi import FormationClient
-
-    settings: dict[str, object] = {"base_url": f"http://127.0.0.1:{port}/v1", "client_key": "fmc_benchmark"}
-    if len(sys.argv) > 3:
-        settings["transport"] = sys.argv[3]
-    client = FormationClient(**settings)  # type: ignore[arg-type]  # the same for both SDKs
-    if what == "chat":
-        payload = {"message": "Hello!", "stream": False}
-        print(per_call(lambda: client.chat(payload, user_id="ada"), 2000))
-    elif what == "memories":
-        print(per_call(lambda: client.get_memories("ada"), 2000))
-    elif what == "stream":
-        ours = type(client).__mro__[1] is not object
-        read = consume if ours else consume_official
-        total = per_call(lambda: read(client.chat_stream({"message": "Hello!"}, user_id="ada")), 30, warm_up=3)
-        print(total / 1002)
-    elif what == "first":
-        client.chat({"message": "Hello!", "stream": False}, user_id="ada")
+    base, verify = f"http://127.0.0.1:{port}/v1", None
+    if measurement == "tls":
+        base, verify = f"https://localhost:{sys.argv[4]}/v1", sys.argv[5]
+    contender = CONTENDERS[name](base, verify)
+    print(json.dumps(MEASUREMENTS[measurement](contender)))
+    contender.close()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,15 @@ author = "The muxi-client authors"
 copyright = author
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "endpoints", "rules", "tables"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "architecture",
+    "endpoints",
+    "rules",
+    "tables",
+]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"muxi-client {__version__}"
@@ -26,7 +34,8 @@ suppress_warnings = ["myst.header"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
+# Off: it reads defaults from the source, and those of the clients' constructors are fields of muxi.config.
+autodoc_preserve_defaults = False
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 

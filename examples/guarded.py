@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
             formation.get_memories("user_123")
     print(f"{cache.hits} answers out of the cache; the circuit is {breaker.state}")
     found = verify(trail.path, head=trail.head)
-    print(f"{found.lines} lines of the trail are {'as they were written' if found.ok else found.problem}")
+    print(f"{found.lines} lines of the trail are {'unaltered' if found.ok else found.problem}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from muxi.version import __version__
 if TYPE_CHECKING:
     from muxi import errors, types, webhook
     from muxi.answers import PendingTurn, pending
-    from muxi.call import Call, Key, StreamCall, Wait
+    from muxi.call import Call, Key, Wait
     from muxi.clock import Clock, ManualClock, SystemClock
     from muxi.config import FormationConfig, ServerConfig
     from muxi.context import STOP, Context, Outcome
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from muxi.registry import register_transport
     from muxi.result import Meta, RawResponse, meta
     from muxi.server import AsyncServerClient, ServerClient
-    from muxi.streams import AsyncEventStream, EventStream
+    from muxi.streaming.call import StreamCall
+    from muxi.streaming.streams import AsyncEventStream, EventStream
     from muxi.widgets import parse_ui_widgets
 
 # `muxi-runtime` installs muxi/runtime, maybe under another directory of sys.path than this file's.
@@ -102,7 +103,7 @@ __all__ = [
 #: Where each public name lives; loaded when it is first asked for, so that importing muxi stays quick.
 _HOMES = {
     "muxi.answers": ("PendingTurn", "pending"),
-    "muxi.call": ("Call", "Key", "StreamCall", "Wait"),
+    "muxi.call": ("Call", "Key", "Wait"),
     "muxi.clock": ("Clock", "ManualClock", "SystemClock"),
     "muxi.config": ("FormationConfig", "ServerConfig"),
     "muxi.context": ("STOP", "Context", "Outcome"),
@@ -130,7 +131,8 @@ _HOMES = {
     "muxi.registry": ("register_transport",),
     "muxi.result": ("Meta", "RawResponse", "meta"),
     "muxi.server": ("AsyncServerClient", "ServerClient"),
-    "muxi.streams": ("AsyncEventStream", "EventStream"),
+    "muxi.streaming.call": ("StreamCall",),
+    "muxi.streaming.streams": ("AsyncEventStream", "EventStream"),
     "muxi.widgets": ("parse_ui_widgets",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -144,7 +146,7 @@ def __getattr__(name: str) -> object:
     try:
         value = getattr(import_module(_HOME_OF[name]), name)
     except ImportError as error:
-        from muxi.environment import conflicts
+        from muxi.client.environment import conflicts
 
         # Files of another distribution in place of ours: say what to do, not only what is missing.
         if advice := conflicts():

@@ -1,4 +1,4 @@
-"""Answers that are more than a text: work that goes on in the background, and data that a schema is to load."""
+"""Answers other than text: work in the background, and data for a schema."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Loads(Protocol[T_co]):
-    """What a schema is taken for: a marshmallow schema, or anything that loads plain data in the same way."""
+    """A schema: marshmallow's, or any object with the same ``load`` method."""
 
     def load(self, data: Any) -> T_co:
-        """The object that the data stands for; raises ``marshmallow.ValidationError`` where it stands for none."""
+        """Return the object for plain data; raise ``marshmallow.ValidationError`` if it is invalid."""
         ...
 
 
 @dataclass(frozen=True)
 class PendingTurn:
-    """Work that goes on in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
+    """Work in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
 
     #: The id to wait for, to look at and to cancel.
     request_id: str
@@ -38,7 +38,7 @@ class PendingTurn:
 
 
 def pending(answer: Mapping[str, object]) -> PendingTurn | None:
-    """Tell an answer from work that goes on in the background.
+    """Return the work in the background that an answer stands for, or None.
 
     ::
 

@@ -1,49 +1,48 @@
-"""A call to the platform as a plain value: what to send, and nothing about how."""
+"""A call to the platform as a plain value; how it is sent is up to the client."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 from muxi.errors import ValidationError
-from muxi.limits import Limit
-from muxi.repeat import Repeat, repeat_of
+from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from muxi.streams import AsyncEventStream, EventStream
-
-__all__ = ["Call", "Item", "Key", "Pages", "Procedure", "StreamCall", "Wait", "send"]
+__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "send"]
 
 T = TypeVar("T")
-E = TypeVar("E")
-T_co = TypeVar("T_co", covariant=True)
+C = TypeVar("C", bound="Call[Any]")
 
 Scalar = str | int | float | bool | None
 
 
-class Sendable(Protocol[T_co]):
-    """A call of either kind, by what sending it from a sync client gives."""
+class Repeat(str, Enum):
+    """Retry safety of an operation."""
 
-    @property
-    def _sync(self) -> T_co: ...
+    #: It changes nothing, or sets what is already set.
+    SAFE = "safe"
+    #: It removes something; not finding it the second time means that the first attempt did it.
+    REMOVAL = "removal"
+    #: The runtime honours an idempotency key on it and answers a repetition with the first answer.
+    KEYED = "keyed"
+    #: A second time does the work twice.
+    NEVER = "never"
 
 
-class AsyncSendable(Protocol[T_co]):
-    """A call of either kind, by what sending it from an async client gives."""
+class Limit(Protocol):
+    """The values that the wire allows for a query parameter."""
 
-    @property
-    def _async(self) -> T_co: ...
+    def problem(self, value: object) -> str | None:
+        """Return why ``value`` is not allowed, or None."""
 
 
 class Key(str, Enum):
-    """Which credential a route takes (the ``auth:`` line of the route on the wire)."""
+    """The credential of a route (the ``auth:`` line of the route on the wire)."""
 
     CLIENT = "client"
     ADMIN = "admin"
@@ -54,9 +53,17 @@ class Key(str, Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True)
+#: Routes whose bodies are secrets, whatever the names of their fields, except the names of what they hold.
+_SECRET_ROUTES = ("/secrets", "/credentials")
+_PUBLIC_FIELDS = frozenset({"key", "name", "service"})
+
+#: Levels of a body that are searched for secrets.
+_MAX_DEPTH = 20
+
+
+@dataclass(frozen=True, repr=False)
 class Call(Generic[T]):
-    """One call: it can be compared, pickled, kept, and run by ``client.send(call)``.
+    """A call, which can be compared, pickled, stored, and run by ``client.send(call)``.
 
     ``T`` is what comes back. Calls are made by operations (``FormationClient.get_memories.call(user_id="u")``)
     or by hand for routes that the SDK does not know.
@@ -98,9 +105,9 @@ class Call(Generic[T]):
     timeout: float | None = None
     #: What the wire allows in the query, checked before sending.
     limits: Mapping[str, Limit] = field(default_factory=dict)
-    #: The file that the body of the answer goes to, as it arrives; the result then tells about the file.
+    #: The file that the body of the answer goes to, as it arrives; the result then describes the file.
     into: str | os.PathLike[str] | None = None
-    #: Called as the file grows, with the bytes so far and how many there will be, if that is known.
+    #: Called as the file grows, with the bytes so far and the total, or None if it is unknown.
     progress: Callable[[int, int | None], None] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -129,18 +136,38 @@ class Call(Generic[T]):
         return cls("DELETE", path, **rest)
 
     @property
-    def repeats(self) -> Repeat:
-        """How this call bears repetition."""
-        return self.repeat or repeat_of(self.operation, self.method)
-
-    @property
     def label(self) -> str:
-        """The call as errors and logs name it: ``chat (POST /chat)``."""
+        """Name of the call in errors and logs: ``chat (POST /chat)``."""
         route = f"{self.method} {self.path}"
         return f"{self.operation} ({route})" if self.operation else route
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values in this call that errors and logs mask: in secret headers, parameters and fields of the body."""
+        found = [value for name, value in self.query.items() if isinstance(value, str) and is_secret_field(name)]
+        if isinstance(self.body, dict | list):
+            secret = self.path.startswith(_SECRET_ROUTES)
+            for name, value in self.body.items() if isinstance(self.body, dict) else [("", self.body)]:
+                found += _secrets_in(value, (secret and name not in _PUBLIC_FIELDS) or is_secret_field(str(name)))
+        return (*keys_in(self.headers.items()), *(value for value in found if len(value) >= SHORTEST_SECRET))
+
+    def __repr__(self) -> str:
+        shown = [self.label]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not item.repr or item.name in ("method", "path", "operation") or value in (None, "", False, (), {}):
+                continue
+            if item.name == "body" and self.path.startswith(_SECRET_ROUTES):
+                value = REDACTED
+            elif item.name == "content":
+                value = f"<{type(value).__name__}>"
+            elif item.name in ("body", "query", "params"):
+                value = redact_data(dict(value) if isinstance(value, Mapping) else value)
+            shown.append(f"{item.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def target(self, *, proxied: bool = False) -> str:
-        """The path with its parameters and the query, percent-encoded.
+        """Return the path with its parameters and the query, percent-encoded.
 
         Args:
             proxied: whether a server's proxy stands between, which decodes and cuts paths anew.
@@ -150,21 +177,21 @@ class Call(Generic[T]):
         """
         path = self.path
         if self.params:
-            path = path.format_map({name: _segment(name, value, proxied) for name, value in self.params.items()})
+            path = path.format_map({name: _encode_segment(name, value, proxied) for name, value in self.params.items()})
         if self.query:
-            pairs = [(name, _text(value)) for name, value in self.query.items() if value is not None]
+            pairs = [(name, _format_scalar(value)) for name, value in self.query.items() if value is not None]
             if pairs:
                 try:
                     return f"{path}?{urlencode(pairs)}"
                 except UnicodeEncodeError as error:
-                    raise _refused("query", f"is not valid text: {error}") from error
+                    raise _invalid_parameter("query", f"is not valid text: {error}") from error
         return path
 
     def payload(self, body: Any) -> bytes:
-        """``body`` as JSON.
+        """Return ``body`` as JSON.
 
         Raises:
-            ValidationError: it has something that JSON has no form for.
+            ValidationError: it cannot be encoded as JSON.
         """
         try:
             return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
@@ -179,8 +206,8 @@ class Call(Generic[T]):
         @property
         def _async(self) -> T: ...
 
-    def named(self, operation: str) -> Self:
-        """The same call under the name of the operation that makes it."""
+    def named(self: C, operation: str) -> C:
+        """Return the call with the name of its operation, unless it has one."""
         if self.operation:
             return self
         # dataclasses.replace() does the same and takes ten times as long, on every call.
@@ -190,32 +217,15 @@ class Call(Generic[T]):
 
 
 @dataclass(frozen=True)
-class StreamCall(Call[E]):
-    """A call that is answered by a stream of events of type ``E``."""
-
-    #: How the frames of this stream become events: ``chat``, ``log``, … (see :mod:`muxi.events`).
-    events: str = "chat"
-    #: The route that stops the work where the caller leaves early, with ``request_id`` in it.
-    cancel: str | None = None
-
-    if TYPE_CHECKING:
-
-        @property
-        def _sync(self) -> EventStream[E]: ...  # type: ignore[override]  # an open stream, not one event
-        @property
-        def _async(self) -> AsyncEventStream[E]: ...  # type: ignore[override]  # likewise
-
-
-@dataclass(frozen=True)
 class Wait:
-    """A step of a procedure: let that many seconds pass. Its outcome is the seconds since the procedure began."""
+    """A step of a procedure: wait for a number of seconds. Its outcome is the seconds since the procedure began."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Item(Generic[T]):
-    """A step of an iteration over pages: one thing for the caller."""
+    """A step of an iteration over pages: one item for the caller."""
 
     value: T
 
@@ -230,16 +240,16 @@ def send(call: Call[T]) -> Generator[Call[T], Any, T]:
     return result
 
 
-def _segment(name: str, value: object, proxied: bool) -> str:
-    """One path segment; ``..`` and the like would fetch another route than the one that was meant."""
+def _encode_segment(name: str, value: object, proxied: bool) -> str:
+    """Return a parameter as one path segment; refuse ``..`` and others that lead to another route."""
     if not isinstance(value, str) or not value.strip():
-        raise _refused(name, f"takes a text that is not empty, got {value!r}")
+        raise _invalid_parameter(name, f"takes a text that is not empty, got {value!r}")
     if value in (".", ".."):
-        raise _refused(name, f"cannot be {value!r}: a path segment of dots leads to another route")
+        raise _invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
     if "/" in value:
-        raise _refused(name, f"cannot contain '/': the platform has no such id ({value!r})")
+        raise _invalid_parameter(name, f"cannot contain '/': the platform has no such id ({value!r})")
     if proxied and not set(value).isdisjoint("?#%"):
-        raise _refused(
+        raise _invalid_parameter(
             name,
             f"cannot contain '?', '#' or '%' behind a server's proxy, which cuts the path there ({value!r}); "
             "address the formation directly with url=",
@@ -247,10 +257,23 @@ def _segment(name: str, value: object, proxied: bool) -> str:
     try:
         return quote(value, safe="")
     except UnicodeEncodeError as error:
-        raise _refused(name, f"is not valid text: {error}") from error
+        raise _invalid_parameter(name, f"is not valid text: {error}") from error
 
 
-def _refused(field: str, problem: str) -> ValidationError:
+def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterator[str]:
+    """Yield the texts of a body that are secret."""
+    if isinstance(value, str):
+        if secret:
+            yield value
+    elif depth > 0 and isinstance(value, dict):
+        for name, item in value.items():
+            yield from _secrets_in(item, secret or is_secret_field(str(name)), depth - 1)
+    elif depth > 0 and isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets_in(item, secret, depth - 1)
+
+
+def _invalid_parameter(field: str, problem: str) -> ValidationError:
     return ValidationError(
         "INVALID_PARAMETER",
         f"{field} {problem}",
@@ -258,7 +281,7 @@ def _refused(field: str, problem: str) -> ValidationError:
     )
 
 
-def _text(value: Scalar) -> str:
+def _format_scalar(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

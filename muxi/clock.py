@@ -1,4 +1,4 @@
-"""Time as the SDK sees it: a clock that can be replaced, so that no wait has to be a real one."""
+"""Clocks: the source of time for every wait and timestamp, replaceable in tests."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import itertools
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+
+from muxi.forks import renew_after_fork
 
 __all__ = ["Clock", "ManualClock", "SystemClock"]
 
 
 class Clock(ABC):
-    """What the SDK asks of time. Every wait and every timestamp goes through one of these.
+    """The interface of clocks. The SDK takes every wait and every timestamp from one.
 
     Give your own with ``FormationClient(clock=…)``. A transport that lives in simulated time (the
     in-memory world) offers its clock to the client, so that both share it.
@@ -42,7 +44,7 @@ class Clock(ABC):
 
 
 class SystemClock(Clock):
-    """The machine's own time."""
+    """The system's clock."""
 
     def time(self) -> float:
         return time.time()
@@ -63,7 +65,7 @@ class SystemClock(Clock):
 
 
 class ManualClock(Clock):
-    """A clock that a test sets and moves; sleepers wake when it passes their hour.
+    """A clock that a test sets and advances; a sleeper wakes when its time is reached.
 
     Args:
         start: the time it shows first, in seconds since the Unix epoch.
@@ -76,6 +78,7 @@ class ManualClock(Clock):
         self._origin = float(start)
         self._auto_advance = auto_advance
         self._condition = threading.Condition()
+        renew_after_fork(self, "_condition")
         self._order = itertools.count()
         self._tasks: list[tuple[float, int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._alarms: list[tuple[float, int, Callable[[], object]]] = []
@@ -87,7 +90,7 @@ class ManualClock(Clock):
         return self._now - self._origin
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward and wake everybody whose time has come.
+        """Advance the clock and wake the sleepers whose time has come.
 
         What was asked for with :meth:`call_later` is called on the way, in this thread, while the clock shows the time
         that it was asked for.
@@ -102,14 +105,14 @@ class ManualClock(Clock):
             callback()
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], None]:
-        """Have something called when the clock has moved so far.
+        """Schedule a callback.
 
         Args:
             seconds: from now; what is zero or less is called as soon as the clock moves, be it by nothing.
             callback: called without the clock's lock, by the thread that moves the clock. It may move the clock itself.
 
         Returns:
-            A function that calls it off.
+            A function that cancels it.
         """
         with self._condition:
             alarm = (self._now + max(0.0, seconds), next(self._order), callback)
@@ -123,7 +126,7 @@ class ManualClock(Clock):
         return cancel
 
     def _move(self, until: float) -> Callable[[], object] | None:
-        """Move on to the next alarm, or to the end; the alarm's callback."""
+        """Advance to the next alarm, or to the end; return the alarm's callback."""
         with self._condition:
             callback = None
             if self._alarms and self._alarms[0][0] <= until:
@@ -134,7 +137,7 @@ class ManualClock(Clock):
             self._condition.notify_all()
             while self._tasks and self._tasks[0][0] <= self._now:
                 _, _, loop, future = heapq.heappop(self._tasks)
-                with suppress(RuntimeError):  # its loop has been closed, and nobody waits any more
+                with suppress(RuntimeError):  # its loop has been closed
                     loop.call_soon_threadsafe(_wake, future)
             return callback
 

@@ -1,69 +1,151 @@
-"""Settings: arguments over environment over defaults, checked and named before anything is sent."""
+"""Settings: arguments over environment over defaults, checked and named before anything is sent.
+
+An option is defined in one place, as a field of one of the classes here. What repeats it is derived: the keyword
+arguments of the constructors and of ``with_options()`` (at run time from the fields, for type checkers in
+:mod:`muxi.client.arguments`, which ``make arguments`` writes), and the options of a single call.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, cast
+from typing import Any, Literal, SupportsIndex, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from muxi.errors import ConfigurationError
+from muxi.clock import Clock
+from muxi.errors import ConfigurationError, MuxiError
 from muxi.redact import REDACTED, redact_text
+from muxi.transport import AsyncTransport, Headers, Transport
 
-if TYPE_CHECKING:
-    import logging
-
-    from typing_extensions import Self
-
-    from muxi.clock import Clock
-
-__all__ = ["Address", "FormationConfig", "Secret", "ServerConfig"]
+__all__ = ["Address", "CallOptions", "ClientConfig", "FormationConfig", "Options", "Secret", "ServerConfig"]
 
 #: A key, or a function that returns it (on async clients also a coroutine function): a vault, a token service.
 Secret = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
-#: What the environment says when it means yes.
+#: What ``transport=`` takes: a registered name, a transport, or a function that returns one.
+TransportChoice = str | Transport | AsyncTransport | Callable[[], Transport] | Callable[[], AsyncTransport]
+
+#: Values of an environment variable that switch something on.
 _TRUE = frozenset({"1", "true", "yes", "on"})
+
+#: The longest time limit, in seconds (23 days); sockets take no longer one.
+MAX_SECONDS = 2_000_000.0
+
+S = TypeVar("S", bound="Options")
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a client's calls go."""
+    """The address that a client sends its calls to."""
 
-    #: What every path is appended to; no slash at its end.
+    #: Prefix of every path, without a slash at its end.
     base_url: str
     #: Whether a server's proxy stands between the client and the formation.
     proxied: bool = False
 
 
-@dataclass(kw_only=True)
-class _ClientConfig:
-    """What both kinds of client can be told, by name; what may be given by its place is in either, in the order of the
-    official SDK.
+@dataclass
+class Options:
+    """Settings that may differ from call to call: the constructors take them, and ``with_options()`` replaces them."""
+
+    #: How often a call is sent again at the most, where it may be at all.
+    max_retries: int = 3
+    #: Seconds for one attempt, from connecting to the last byte. Not for streams.
+    timeout: float = 30.0
+    #: Seconds to make a connection.
+    connect_timeout: float = field(default=10.0, kw_only=True)
+    #: Seconds for a whole call with its retries and waits; None is no bound.
+    deadline: float | None = field(default=None, kw_only=True)
+    #: Seconds of a stream without a single byte; None is no bound, the default depends on the stream.
+    idle_timeout: float | Literal["default"] | None = field(default="default", kw_only=True)
+    #: Seconds of a stream without an event, keepalives or not; None is no bound.
+    stall_timeout: float | Literal["default"] | None = field(default="default", kw_only=True)
+    #: Headers sent with every request.
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    #: What becomes of an answer that does not fit its schema: ``"warn"`` returns it and logs it once, ``"strict"``
+    #: raises, ``"off"`` skips the check.
+    validate_responses: Literal["warn", "strict", "off"] = field(default="warn", kw_only=True)
+
+    def check(self) -> None:
+        """Refuse invalid options.
+
+        Raises:
+            ConfigurationError: an option is invalid; the message names it.
+        """
+        retries: object = self.max_retries
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+            raise ConfigurationError(f"max_retries= takes a whole number from 0 up, got {retries!r}")
+        for name in ("timeout", "connect_timeout", "deadline", "idle_timeout", "stall_timeout"):
+            _check_seconds(name, getattr(self, name), optional=name not in ("timeout", "connect_timeout"))
+        _check_headers(self.headers)
+        if self.validate_responses not in ("warn", "strict", "off"):
+            raise ConfigurationError(
+                f"validate_responses= is 'warn', 'strict' or 'off', got {self.validate_responses!r}"
+            )
+
+    def replaced(self: S, **changes: Any) -> S:
+        """Return a copy with some options changed; ``headers`` are added to those there are.
+
+        Raises:
+            ConfigurationError: an option is unknown or invalid.
+        """
+        if unknown := changes.keys() - self.__dataclass_fields__.keys():
+            raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}")
+        if "headers" in changes:
+            _check_headers(changes["headers"])
+            changes["headers"] = {**self.headers, **changes["headers"]}
+        found = replace(self, **changes)
+        found.check()
+        return found
+
+
+@dataclass
+class CallOptions(Options):
+    """The options of one call, as plugins see them in ``context.options``."""
+
+    #: Sent with each attempt, so that the platform answers a repetition with the first answer; None makes one per call.
+    idempotency_key: str | None = field(default=None, kw_only=True)
+    #: Whether closing a chat early also sends a cancel.
+    cancel_on_close: bool = field(default=False, kw_only=True)
+
+    @classmethod
+    def of(cls, config: Options, *, cancel_on_close: bool = False) -> CallOptions:
+        """Return the options that a configuration has."""
+        given = {item.name: getattr(config, item.name) for item in fields(Options)}
+        given["headers"] = dict(config.headers)
+        return cls(**given, cancel_on_close=cancel_on_close)
+
+    def check(self) -> None:
+        super().check()
+        key: object = self.idempotency_key
+        if key is not None and (not isinstance(key, str) or not key.strip()):
+            raise ConfigurationError("idempotency_key= takes a text that is not empty; the platform ignores empty ones")
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+@dataclass
+class ClientConfig(Options):
+    """Settings of a client of either kind.
+
+    Fields that may be given by position keep the order of the official SDK; the rest is by name only.
     """
 
+    #: Log every attempt, also where the program has not set up any logging.
+    debug: bool = False
+    #: Logger in place of ``logging.getLogger("muxi")``.
+    logger: logging.Logger | None = None
     #: A registered name, a transport, or a function that returns one.
-    transport: object | None = None
+    transport: TransportChoice | None = field(default=None, kw_only=True)
     #: Plugins of this client, beside the built-in ones and those of entry points.
-    plugins: Sequence[object] = ()
+    plugins: Sequence[object] = field(default=(), kw_only=True)
     #: Names of plugins that this client goes without, such as ``muxi.retry``.
-    disable_plugins: Sequence[str] = ()
-    #: Headers sent with every request.
-    headers: Mapping[str, str] = field(default_factory=dict)
-    #: Seconds to make a connection.
-    connect_timeout: float = 10.0
-    #: Seconds for a whole call with its retries and waits; None is no bound.
-    deadline: float | None = None
-    #: Seconds of a stream without a single byte; None is no bound, the default depends on the stream.
-    idle_timeout: float | Literal["default"] | None = "default"
-    #: Seconds of a stream without an event, keepalives or not; None is no bound.
-    stall_timeout: float | Literal["default"] | None = "default"
-    #: What becomes of an answer that is not what it should be: ``"warn"`` hands it over and logs it once, ``"strict"``
-    #: raises, ``"off"`` does not look.
-    validate_responses: Literal["warn", "strict", "off"] = "warn"
-    #: Time, for tests.
-    clock: Clock | None = None
+    disable_plugins: Sequence[str] = field(default=(), kw_only=True)
+    #: Clock for all waits and timestamps; tests give a :class:`muxi.ManualClock`.
+    clock: Clock | None = field(default=None, kw_only=True)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         # Also what copy.deepcopy() does; dataclasses.replace() and copy.copy() make a copy.
@@ -76,42 +158,16 @@ class _ClientConfig:
             )
         return super().__reduce_ex__(protocol)
 
-    def __copy__(self) -> Self:
+    def __copy__(self: S) -> S:
         return replace(self)
 
-    def check(self) -> None:
-        """Refuse settings that have no sense, as far as they may differ from call to call.
-
-        Raises:
-            ConfigurationError: names the setting.
-        """
-        retries: object = cast("FormationConfig | ServerConfig", self).max_retries
-        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise ConfigurationError(f"max_retries= takes a whole number from 0 up, got {retries!r}")
-        for name in ("timeout", "connect_timeout", "deadline", "idle_timeout", "stall_timeout"):
-            value = getattr(self, name)
-            optional = name not in ("timeout", "connect_timeout")
-            if (value is None and optional) or value == "default":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise ConfigurationError(f"{name}= takes a number of seconds above 0, got {value!r}")
-        if self.validate_responses not in ("warn", "strict", "off"):
-            raise ConfigurationError(
-                f"validate_responses= is 'warn', 'strict' or 'off', got {self.validate_responses!r}"
-            )
-
     def _debugging(self) -> bool:
-        asked = cast("FormationConfig | ServerConfig", self).debug
-        return asked or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
+        return self.debug or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
 
 
 @dataclass
-class FormationConfig(_ClientConfig):
-    """Everything a formation client can be told; the same names as its constructor takes.
-
-    Address it in one of three ways: ``server_url`` with ``formation_id`` (through a server's proxy; with
-    ``mode="draft"`` its draft), ``url`` (the formation itself), or ``base_url`` (with the version path).
-    """
+class _FormationAccess:
+    """The address of a formation and its keys; a base of its own, so that these fields come first."""
 
     #: The formation's id on a server; goes with ``server_url``.
     formation_id: str | None = None
@@ -125,24 +181,26 @@ class FormationConfig(_ClientConfig):
     admin_key: Secret | None = field(default=None, repr=False)
     #: The key of client routes, or a function that returns it.
     client_key: Secret | None = field(default=None, repr=False)
-    #: How often a call is sent again at the most, where it may be at all.
-    max_retries: int = 3
-    #: Seconds for one attempt, from connecting to the last byte. Not for streams.
-    timeout: float = 30.0
-    #: Log every attempt, also where the program has not set up any logging.
-    debug: bool = False
-    #: Where to log, in place of ``logging.getLogger("muxi")``.
-    logger: logging.Logger | None = None
+
+
+@dataclass
+class FormationConfig(ClientConfig, _FormationAccess):
+    """All settings of a formation client; the same names as its constructor takes.
+
+    Address it in one of three ways: ``server_url`` with ``formation_id`` (through a server's proxy; with
+    ``mode="draft"`` its draft), ``url`` (the formation itself), or ``base_url`` (with the version path).
+    """
+
     #: Behind a server: the deployed formation, or its draft.
     mode: Literal["live", "draft"] = "live"
     #: Whether closing a chat early also sends a cancel; None does so behind a server's proxy only.
     cancel_on_close: bool | None = field(default=None, kw_only=True)
 
     def resolved(self) -> FormationConfig:
-        """A copy in which every setting has its value: this one's, the environment's, or the default.
+        """Return a copy with all settings resolved: this one's, the environment's, or the default.
 
         Raises:
-            ConfigurationError: a setting has no sense.
+            ConfigurationError: a setting is invalid.
         """
         self.check()
         if self.mode not in ("live", "draft"):
@@ -153,13 +211,14 @@ class FormationConfig(_ClientConfig):
             if not found.url:
                 found.server_url = _environment("MUXI_SERVER_URL")
                 found.formation_id = _environment("MUXI_FORMATION_ID")
+        found.formation_id = _text_key("formation_id", found.formation_id, None)
         found.client_key = _key("client_key", self.client_key, "MUXI_CLIENT_KEY")
         found.admin_key = _key("admin_key", self.admin_key, "MUXI_ADMIN_KEY")
         found.debug = self._debugging()
         return found
 
     def address(self) -> Address:
-        """Where the calls go.
+        """Return the address that calls go to.
 
         Raises:
             ConfigurationError: something is missing; the message names the arguments and the variables.
@@ -186,12 +245,12 @@ class FormationConfig(_ClientConfig):
         return Address(f"{server}/{prefix}/{quote(self.formation_id, safe='')}/v1", proxied=True)
 
     def __repr__(self) -> str:
-        return _shown(self)
+        return _describe(self)
 
 
 @dataclass
-class ServerConfig(_ClientConfig):
-    """Everything a server client can be told; the same names as its constructor takes."""
+class _ServerAccess:
+    """The address of a server and its key pair; a base of its own, so that these fields come first."""
 
     #: The server.
     url: str | None = None
@@ -199,27 +258,32 @@ class ServerConfig(_ClientConfig):
     key_id: str | None = None
     #: The secret half, or a function that returns it.
     secret_key: Secret | None = field(default=None, repr=False)
-    #: How often a call is sent again at the most, where it may be at all.
-    max_retries: int = 3
-    #: Seconds for one attempt, from connecting to the last byte. Not for streams.
-    timeout: float = 30.0
-    #: Log every attempt, also where the program has not set up any logging.
-    debug: bool = False
-    #: Where to log, in place of ``logging.getLogger("muxi")``.
-    logger: logging.Logger | None = None
+
+
+@dataclass
+class ServerConfig(ClientConfig, _ServerAccess):
+    """All settings of a server client; the same names as its constructor takes."""
+
+    #: Path prefix of ``url`` that a proxy removes before the server sees the request, such as ``/muxi``. The signature
+    #: covers the path without it.
+    unsigned_prefix: str = field(default="", kw_only=True)
 
     def resolved(self) -> ServerConfig:
         """As :meth:`FormationConfig.resolved`."""
         self.check()
         found = replace(self)
         found.url = self.url or _environment("MUXI_SERVER_URL")
-        found.key_id = self.key_id or _environment("MUXI_KEY_ID")
+        found.key_id = _text_key("key_id", self.key_id, "MUXI_KEY_ID")
+        prefix: object = self.unsigned_prefix
+        if not isinstance(prefix, str) or (prefix and not prefix.startswith("/")):
+            raise ConfigurationError(f"unsigned_prefix= takes the beginning of a path, such as '/muxi', got {prefix!r}")
+        found.unsigned_prefix = prefix.rstrip("/")
         found.secret_key = _key("secret_key", self.secret_key, "MUXI_SECRET_KEY")
         found.debug = self._debugging()
         return found
 
     def address(self) -> Address:
-        """Where the calls go.
+        """Return the address that calls go to.
 
         Raises:
             ConfigurationError: there is no URL; the message names the argument and the variable.
@@ -229,14 +293,14 @@ class ServerConfig(_ClientConfig):
         return Address(_checked_url("url", self.url))
 
     def __repr__(self) -> str:
-        return _shown(self)
+        return _describe(self)
 
 
 K = TypeVar("K", FormationConfig, ServerConfig)
 
 
 def settings_of(kind: type[K], cfg: K | None, settings: Mapping[str, Any]) -> K:
-    """The configuration out of what a constructor was given: one object, or its fields, or both.
+    """Return the configuration for the arguments of a constructor: one object, or its fields, or both.
 
     Raises:
         TypeError: an argument is unknown; the message has the nearest one that is not.
@@ -255,23 +319,64 @@ def settings_of(kind: type[K], cfg: K | None, settings: Mapping[str, Any]) -> K:
     return replace(cfg, **settings) if cfg is not None else kind(**settings)
 
 
+def _check_seconds(name: str, value: object, *, optional: bool) -> None:
+    if optional and (value is None or value == "default"):
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_SECONDS:
+        unbounded = "; None is no bound" if optional else ""
+        raise ConfigurationError(
+            f"{name}= takes a number of seconds above 0 and up to {MAX_SECONDS:,.0f}, got {value!r}{unbounded}"
+        )
+
+
+def _check_headers(headers: object) -> None:
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers= takes a mapping of names to values, got {type(headers).__name__}")
+    try:
+        Headers(headers)
+    except MuxiError as error:
+        raise ConfigurationError(f"headers=: {error.message}") from None
+
+
 def _environment(name: str) -> str | None:
     return os.environ.get(name, "").strip() or None
 
 
+def _text_key(argument: str, given: str | None, variable: str | None) -> str | None:
+    """Return a key or an id without white space around it, or that of the environment.
+
+    Raises:
+        ConfigurationError: it is not a text, or cannot be sent in a header; the message does not contain it.
+    """
+    value: object = given
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{argument}= takes a text, got {type(value).__name__}")
+    found = (given or "").strip() or (_environment(variable) if variable else None)
+    if found is None:
+        return None
+    source = f"{argument}= (or {variable})" if variable else f"{argument}="
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{source} is not valid text; it has bytes that are not UTF-8") from None
+    if not found.isprintable():
+        raise ConfigurationError(f"{source} has a line break or a control character in it")
+    return found
+
+
 def _key(argument: str, given: Secret | None, variable: str) -> Secret | None:
-    """The key with the white space around it gone, which copying tends to add."""
+    """Return a key without white space around it, or that of the environment."""
     if given is None or (isinstance(given, str) and not given.strip()):
-        return _environment(variable)
+        return _text_key(argument, None, variable)
     if isinstance(given, str):
-        return given.strip()
+        return _text_key(argument, given, variable)
     if not callable(given):
         raise ConfigurationError(f"{argument}= takes a text or a function that returns one, got {type(given).__name__}")
     return given
 
 
 def _checked_url(argument: str, url: str) -> str:
-    """The URL without the slash at its end, if it is one that calls can be appended to."""
+    """Return a URL without the slash at its end; refuse one that paths cannot be appended to."""
     given: object = url
     if not isinstance(given, str):
         raise ConfigurationError(f"{argument}= takes a URL as text, got {type(given).__name__}")
@@ -293,7 +398,7 @@ def _checked_url(argument: str, url: str) -> str:
 
 
 def _socket_url(argument: str, url: str) -> str:
-    """The address of a Unix socket in the one form that transports know: ``http+unix://%2Frun%2Fmuxi.sock/prefix``.
+    """Return the address of a Unix socket in the form of transports: ``http+unix://%2Frun%2Fmuxi.sock/prefix``.
 
     ``unix:///run/muxi.sock``, ``unix:/run/muxi.sock`` and ``unix:muxi.sock`` (below the working directory) are
     taken too; a path prefix follows after a colon, as nginx has it: ``unix:/run/muxi.sock:/prefix``.
@@ -327,8 +432,8 @@ def _has_host(url: str) -> bool:
         return False
 
 
-def _shown(config: _ClientConfig) -> str:
-    """The settings that differ from their defaults, keys as being there or not."""
+def _describe(config: Options) -> str:
+    """Return the settings that differ from their defaults; of keys only that they are set."""
     parts: list[str] = []
     for item in fields(config):
         value = getattr(config, item.name)

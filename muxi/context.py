@@ -1,23 +1,22 @@
-"""What plugins are told about the call that they are asked about."""
+"""The state of a call on its way, which every hook of the call gets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
+from muxi.call import Call
 from muxi.clock import Clock
-from muxi.config import Address
+from muxi.config import Address, CallOptions
+from muxi.errors import MuxiError
+from muxi.redact import keys_in, redact_text
+from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
-if TYPE_CHECKING:
-    from muxi.call import Call
-    from muxi.errors import MuxiError
-    from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
-
-__all__ = ["STOP", "Context", "Options", "Outcome", "Stop"]
+__all__ = ["STOP", "Context", "Outcome", "Stop"]
 
 
-#: Time that is as good as none, in seconds: what is left of a deadline is not split finer.
+#: Smallest timeout passed to a transport, in seconds. Less counts as an expired deadline.
 MOMENT = 0.001
 
 
@@ -34,36 +33,19 @@ class Stop(Enum):
 STOP = Stop.STOP
 
 
-@dataclass(frozen=True)
-class Options:
-    """The settings that may differ from call to call (``client.with_options``)."""
-
-    timeout: float
-    connect_timeout: float
-    max_retries: int
-    deadline: float | None = None
-    #: ``"default"`` leaves it to the kind of stream.
-    idle_timeout: float | str | None = "default"
-    stall_timeout: float | str | None = "default"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    idempotency_key: str | None = None
-    cancel_on_close: bool = False
-    validate_responses: Literal["warn", "strict", "off"] = "warn"
-
-
 @dataclass
 class Context:
-    """One logical call on its way, over all its attempts. Plugins may read everything and keep ``state``."""
+    """One logical call over all its attempts. Plugins may read every field, and keep what they need in ``state``."""
 
     call: Call[Any]
     address: Address
-    #: The address of the call itself, with its query, percent-encoded.
+    #: The absolute URL of the call with its query, percent-encoded.
     url: str
-    options: Options
+    options: CallOptions
     clock: Clock
     #: The number of the current attempt, from 1; 0 before the first.
     attempt: int = 0
-    #: The same over all attempts; None where the call carries none.
+    #: Idempotency key, the same for all attempts; None where the call has none.
     idempotency_key: str | None = None
     #: The id under which the platform tracks the work, where the call gave it one.
     request_id: str | None = None
@@ -71,20 +53,32 @@ class Context:
     started: float = 0.0
     #: Whether the client is an async one, so that a hook may return something to await.
     asynchronous: bool = False
+    #: Whether the transport keeps requests in this process, so that nobody else can read a key on its way.
+    private: bool = False
     #: The request of the current attempt.
     request: Request | None = None
-    #: Room for plugins to remember something between the hooks of one call; use keys of your own.
+    #: Values that plugins keep between the hooks of one call; use keys of your own.
     state: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that errors and logs of this call mask: keys of its current request, and secrets in the call."""
+        headers = self.options.headers if self.request is None else self.request.headers
+        return tuple(dict.fromkeys((*keys_in(headers.items()), *self.call.secrets)))
 
     @property
     def elapsed(self) -> float:
         """Seconds since the call began."""
         return self.clock.monotonic() - self.started
 
+    def __repr__(self) -> str:
+        url = redact_text(self.url, self.secrets)
+        return f"<{type(self).__name__} of {self.call.label}, {url}, attempt {self.attempt}>"
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt or a call ended: with an error, or with a result and the answer behind it.
+    """The end of an attempt or a call: an error, or a result with its answer.
 
     A stream has no result: its events were the caller's.
     """
@@ -92,5 +86,5 @@ class Outcome:
     error: MuxiError | BaseException | None = None
     result: Any = None
     response: Response | AsyncResponse | BufferedResponse | None = None
-    #: Of a stream: whether the caller closed it, or let go of it, before its end.
+    #: Of a stream: whether the caller closed or dropped it before its end.
     left: bool = False

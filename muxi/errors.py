@@ -1,4 +1,4 @@
-"""Every error the SDK raises, and how the wire's answers become them.
+"""All errors of the SDK, and their construction from the wire's answers.
 
 The formation nests an error under ``error`` (``{"error": {"code", "message", "data"}}``), the server
 has it flat (``{"error", "message", "code"}``); both are read here and nowhere else.
@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from muxi.redact import redact_text
+
 __all__ = [
     "AuthenticationError",
     "AuthorizationError",
@@ -20,8 +22,10 @@ __all__ = [
     "ConflictError",
     "ConnectionError",
     "ErrorAnswer",
+    "ForeignError",
     "JobFailed",
     "ListTruncated",
+    "MissingExtraError",
     "MuxiError",
     "NotFoundError",
     "PluginError",
@@ -79,7 +83,6 @@ class MuxiError(Exception):
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(f"{code}: {message}" if code else message)
         self.code = code
         self.message = message
         self.status_code = status_code
@@ -97,15 +100,75 @@ class MuxiError(Exception):
             facts.append(f"request {self.request_id}")
         if self.attempts > 1:
             facts.append(f"{self.attempts} attempts")
-        return f"{text} [{', '.join(facts)}]" if facts else text
+        # A peer's text may have half of a surrogate pair in it, which no output can encode.
+        return _printable(f"{text} [{', '.join(facts)}]" if facts else text)
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The arguments that make the error anew, as ``type(error)(*error.args)``, each of which is plain data.
+
+        Queues that carry errors as JSON (Celery's) do so.
+        """
+        for kind in type(self).__mro__:
+            if "_arguments" in vars(kind):
+                return self._arguments()
+            if "__init__" in vars(kind):
+                break  # of a user's class, of which only the arguments are known that it was given
+        given: tuple[Any, ...] = _ARGS.__get__(self, type(self))
+        return given
+
+    @args.setter
+    def args(self, value: tuple[Any, ...]) -> None:
+        _ARGS.__set__(self, value)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """The positional arguments of the constructor, without the details."""
+        return self.code, self.message, self.status_code, None, self.request_id
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors of subclasses differ; the state is what has to survive, not the call.
-        return _restore, (type(self), self.args, dict(self.__dict__))
+        return _restore, (type(self), self.args, dict(self.__dict__), plain_cause(self.__cause__))
+
+
+#: The attribute of all exceptions, behind :attr:`MuxiError.args`.
+_ARGS: Any = vars(BaseException)["args"]
+
+#: Causes of causes that are kept.
+_MOST_CAUSES = 5
+
+
+class ForeignError(Exception):
+    """An exception of another library as it travels with an error: its class by name, and its text."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, {}, self.__cause__)
+
+
+def plain_cause(cause: BaseException | None, depth: int = 0) -> BaseException | None:
+    """Return a cause as it may be stored: without requests and responses, which have keys in them.
+
+    Args:
+        cause: what an error was raised from; one of the SDK is kept.
+        depth: how many causes are above it.
+    """
+    if cause is None or depth == _MOST_CAUSES or isinstance(cause, MuxiError):
+        return cause if depth < _MOST_CAUSES else None
+    plain: BaseException
+    if isinstance(cause, OSError) and type(cause).__module__ == "builtins" and isinstance(cause.errno, int):
+        plain = OSError(cause.errno, redact_text(str(cause.strerror)), cause.filename)
+    else:
+        plain = ForeignError(redact_text(f"{type(cause).__module__}.{type(cause).__qualname__}: {cause}"))
+    plain.__cause__ = plain_cause(cause.__cause__, depth + 1)
+    return plain
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` with what UTF-8 cannot encode escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _wrong_fields(problems: object, message: str) -> str:
-    """The fields that an answer complains about, unless its message names them."""
+    """Return the invalid fields of a request, unless the message names them."""
     if not isinstance(problems, list):
         return ""
     found = [problem for problem in problems if isinstance(problem, dict) and problem.get("msg")]
@@ -113,10 +176,13 @@ def _wrong_fields(problems: object, message: str) -> str:
     return "; ".join(line for line in lines if line not in message and line.partition(": ")[2] not in message)
 
 
-def _restore(cls: type[MuxiError], args: tuple[object, ...], state: dict[str, object]) -> MuxiError:
+def _restore(
+    cls: type[BaseException], args: tuple[object, ...], state: dict[str, object], cause: BaseException | None = None
+) -> BaseException:
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
+    error.__cause__ = cause
     return error
 
 
@@ -133,25 +199,28 @@ class NotFoundError(MuxiError):
 
 
 class ResultForgotten(NotFoundError):
-    """Work in the background was seen running and is not known any more, and what came of it neither.
+    """Work in the background was seen running and is unknown now; its result is lost.
 
     Finished work is kept for five minutes, and none over a restart of the formation.
     """
 
 
 class JobFailed(MuxiError):
-    """Work in the background, such as taking in memories, came to a bad end; ``details`` has what is known of it."""
+    """Work in the background, such as ingesting memories, failed or was cancelled; ``details`` has its last status."""
 
 
 class ListTruncated(MuxiError):
-    """There is more than the wire can list, and no way to the rest. What came before this is right as it is."""
+    """The list has more items than the wire can return. The items before this error are correct."""
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__("LIST_TRUNCATED", message, 0, details)
 
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.message,)
+
 
 class ConflictError(MuxiError):
-    """The thing's state does not allow this (HTTP 409, and 400 ``OPERATION_FAILED``)."""
+    """The state of the resource does not allow this (HTTP 409, and 400 ``OPERATION_FAILED``)."""
 
 
 class ValidationError(MuxiError):
@@ -171,11 +240,13 @@ class RateLimitError(MuxiError):
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
-        *,
         code: str = "RATE_LIMITED",
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
         self.retry_after = retry_after
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.message, self.status_code, self.retry_after, None, self.request_id, self.code
 
 
 class ServerError(MuxiError):
@@ -183,10 +254,20 @@ class ServerError(MuxiError):
 
 
 class ConfigurationError(MuxiError, ValueError):
-    """A setting is missing, contradictory or of no use; the message names the argument and the variable."""
+    """A setting is missing, contradictory or invalid; the message names the argument and the variable."""
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__("CONFIGURATION", message, 0, details)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.message,)
+
+
+class MissingExtraError(ConfigurationError, ImportError):
+    """A package of an extra is not installed; the message names the extra.
+
+    It is an ``ImportError`` too, which tools that look at all names of all modules (freezegun, pkgutil) pass over.
+    """
 
 
 class PluginError(MuxiError):
@@ -197,17 +278,20 @@ class PluginError(MuxiError):
         hook: the hook it was in.
     """
 
-    def __init__(self, message: str, *, plugin: str, hook: str = "") -> None:
+    def __init__(self, message: str, plugin: str, hook: str = "") -> None:
         super().__init__("PLUGIN_ERROR", message, 0, {"plugin": plugin, "hook": hook})
         self.plugin = plugin
         self.hook = hook
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.message, self.plugin, self.hook
 
 
 class ConnectionError(MuxiError, builtins.ConnectionError):
     """There is no answer because the connection failed; also a built-in ``ConnectionError``.
 
     ``connected`` is false where no connection was made, so that nothing can have been received. ``permanent`` is true
-    where trying again cannot help, because somebody has to change something first: a certificate that is not trusted, a
+    where trying again cannot help, until something is changed: a certificate that is not trusted, a
     proxy that does not know the user. Such a call is not repeated.
     """
 
@@ -218,13 +302,15 @@ class ConnectionError(MuxiError, builtins.ConnectionError):
         status_code: int = 0,
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
-        *,
         connected: bool = True,
         permanent: bool = False,
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
         self.connected = connected
         self.permanent = permanent
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (*super()._arguments(), self.connected, self.permanent)
 
 
 class TimeoutError(MuxiError, builtins.TimeoutError):
@@ -241,13 +327,15 @@ class TimeoutError(MuxiError, builtins.TimeoutError):
         status_code: int = 0,
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
-        *,
         bound: str = "timeout",
         connected: bool = True,
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
         self.bound = bound
         self.connected = connected
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (*super()._arguments(), self.bound, self.connected)
 
 
 class StreamInterrupted(MuxiError):
@@ -315,7 +403,7 @@ def map_error(
     retry_after: float | None = None,
     request_id: str | None = None,
 ) -> MuxiError:
-    """The error for a status: the status decides the class, the code is kept as it is."""
+    """Return the error for a status: the status decides the class, the code is kept."""
     code = code or _DEFAULT_CODES.get(status, "SERVER_ERROR" if status >= 500 else "ERROR")
     error: MuxiError
     if status == 429:
@@ -338,7 +426,7 @@ def error_from_answer(
     body: bytes,
     retry_after: float | None = None,
 ) -> MuxiError:
-    """The error that an answer with an error status stands for. Nothing of the answer is lost."""
+    """Return the error for an answer with an error status. It keeps the answer."""
     payload = _json_object(body)
     code, message, details, request_id = _read_payload(payload)
     if not message:
@@ -350,13 +438,13 @@ def error_from_answer(
 
 
 def _is_envelope(payload: dict[str, Any]) -> bool:
-    """Whether this is one of the platform's error shapes; ``error`` alone is what many gateways say too."""
+    """Return whether a payload is one of the platform's error shapes; gateways send ``error`` alone too."""
     error = payload.get("error")
     return isinstance(error, dict) or (isinstance(error, str) and ("code" in payload or "success" in payload))
 
 
 def _read_payload(payload: dict[str, Any] | None) -> tuple[str, str, dict[str, Any], str | None]:
-    """Code, message, details and request id out of either error shape."""
+    """Return code, message, details and request id of either error shape."""
     if payload is None:
         return "", "", {}, None
     request = payload.get("request")
@@ -376,7 +464,7 @@ def _read_payload(payload: dict[str, Any] | None) -> tuple[str, str, dict[str, A
 
 
 def _code_of_phrase(phrase: str) -> str:
-    """``Not Found`` as ``NOT_FOUND``; a word such as ``DraftNotFound`` is a code already."""
+    """Return ``Not Found`` as ``NOT_FOUND``; a word such as ``DraftNotFound`` is a code already."""
     if " " not in phrase and not phrase.islower():
         return phrase.upper() if phrase.istitle() else phrase
     return re.sub(r"[^A-Z0-9]+", "_", phrase.upper()).strip("_")
@@ -391,6 +479,6 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 
 
 def _excerpt(body: bytes, length: int = 200) -> str:
-    """The beginning of an answer that is not JSON, in one line."""
+    """Return the beginning of an answer that is not JSON, in one line."""
     text = " ".join(body[: 4 * length].decode("utf-8", "replace").split())
     return text if len(text) <= length else text[:length] + "…"

@@ -1,11 +1,12 @@
-"""The clients of a formation: configuration, operations and a driver, put together."""
+"""The clients of a formation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
-from muxi.config import FormationConfig, settings_of
+from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.keywords import takes_fields_of
+from muxi.config import CallOptions, FormationConfig, settings_of
 from muxi.operations.agents import AgentOperations
 from muxi.operations.artifacts import ArtifactOperations
 from muxi.operations.audit import AuditOperations
@@ -26,12 +27,13 @@ from muxi.operations.status import StatusOperations
 from muxi.operations.triggers import TriggerOperations
 from muxi.operations.tuning import TuningOperations
 from muxi.operations.users import UserOperations
+from muxi.transport.causes import seal
 from muxi.widgets import parse_ui_widgets
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.settings import FormationSettings
+    from muxi.client.arguments import FormationSettings
 
 __all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig", "parse_ui_widgets"]
 
@@ -58,7 +60,7 @@ class FormationOperations(
     AuditOperations,
     TuningOperations,
 ):
-    """Everything a formation can be asked."""
+    """All operations of a formation."""
 
 
 def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: FormationSettings) -> None:
@@ -67,13 +69,13 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
 
     config = settings_of(FormationConfig, cfg, settings).resolved()
     cancel = config.cancel_on_close
-    options = options_of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
+    options = CallOptions.of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
     auth = KeyAuth(config.client_key, config.admin_key, asynchronous=client._asynchronous)
     client._set_up(config, builtin_plugins(config, auth), options)
 
 
 class FormationClient(FormationOperations, Client):
-    """Talks to one formation.
+    """Client of one formation.
 
     ::
 
@@ -86,12 +88,19 @@ class FormationClient(FormationOperations, Client):
         settings: the fields of :class:`muxi.config.FormationConfig`, one by one.
 
     Raises:
-        ConfigurationError: a setting is missing or has no sense; the message names argument and variable.
+        ConfigurationError: a setting is missing or invalid; the message names argument and variable.
         PluginError: a plugin cannot be registered.
     """
 
+    @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
     @property
     def with_raw_response(self) -> RawFormationClient:
@@ -100,10 +109,17 @@ class FormationClient(FormationOperations, Client):
 
 
 class AsyncFormationClient(FormationOperations, AsyncClient):
-    """Talks to one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
+    """Client of one formation, for ``asyncio``; takes what :class:`FormationClient` takes."""
 
+    @takes_fields_of(FormationConfig)
     def __init__(self, cfg: FormationConfig | None = None, **settings: Unpack[FormationSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
     @property
     def with_raw_response(self) -> AsyncRawFormationClient:
@@ -112,8 +128,8 @@ class AsyncFormationClient(FormationOperations, AsyncClient):
 
 
 class RawFormationClient(FormationOperations, RawClient):
-    """What ``FormationClient.with_raw_response`` gives."""
+    """Type of ``FormationClient.with_raw_response``."""
 
 
 class AsyncRawFormationClient(FormationOperations, AsyncRawClient):
-    """What ``AsyncFormationClient.with_raw_response`` gives."""
+    """Type of ``AsyncFormationClient.with_raw_response``."""

@@ -1,4 +1,4 @@
-"""The contract of plugins: every hook, who calls it, when, with what, and what its result does.
+"""The hooks that plugins implement: when each is called, with which arguments, and the effect of its result.
 
 A plugin is any object or module with functions of these names, marked with ``@muxi.hookimpl``. It takes
 the arguments it needs by name, in any order, and may leave out the others.
@@ -11,26 +11,42 @@ on async clients, and each implementation is awaited before the next is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import pluggy
 
-if TYPE_CHECKING:
-    from muxi.call import Call
-    from muxi.client import AsyncClient, Client
-    from muxi.context import Context, Outcome, Stop
-    from muxi.errors import MuxiError
-    from muxi.registry import TransportRegistry
-    from muxi.schemas import SchemaRegistry
-    from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
+from muxi.call import Call
+from muxi.clock import Clock
+from muxi.context import Context, Outcome, Stop
+from muxi.errors import MuxiError
+from muxi.registry import TransportRegistry
+from muxi.schemas import SchemaRegistry
+from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
-__all__ = ["PROJECT", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "HookedClient", "hookimpl", "hookspec"]
 
 #: The project name that pluggy knows these hooks under, and the entry-point group of plugins.
 PROJECT = "muxi"
 
 hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
+
+
+class HookedClient(Protocol):
+    """A client as far as plugins may use it. Every client fits; a plugin for one kind may name that kind instead."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the client's waits and timestamps."""
+        ...
+
+    def send(self, call: Call[Any]) -> Any:
+        """Run a call: its result on a sync client, an awaitable of it on an async client."""
+        ...
+
+    def with_options(self, **changes: Any) -> Any:
+        """Return the same client with other options for its calls."""
+        ...
 
 
 @hookspec
@@ -59,7 +75,7 @@ def muxi_register_schemas(registry: SchemaRegistry) -> None:
 
 
 @hookspec
-def muxi_client_created(client: Client | AsyncClient) -> None:
+def muxi_client_created(client: HookedClient) -> None:
     """A client has been made.
 
     Called once for each client, at the end of its constructor; ``with_options()`` and ``with_raw_response`` make no
@@ -72,7 +88,7 @@ def muxi_client_created(client: Client | AsyncClient) -> None:
 
 
 @hookspec
-def muxi_client_closed(client: Client | AsyncClient) -> None:
+def muxi_client_closed(client: HookedClient) -> None:
     """A client is being closed.
 
     Called once for each client, by the first ``close()``. Every implementation is called; results are not looked at;
@@ -98,10 +114,10 @@ def muxi_call_started(call: Call[object], context: Context) -> None:
 
 @hookspec
 def muxi_prepare_request(request: Request, context: Context) -> None:
-    """A request is about to be sent; change it as you like.
+    """A request is about to be sent; the plugin may change it.
 
     Called by the exchange on every attempt (and after a redirect) with a fresh request that has the SDK's own headers,
-    the call's and the options', and not yet those of plugins that are asked later. Implementations run one after the
+    the call's and the options', and not yet those of plugins that are called later. Implementations run one after the
     other and each sees what the one before has done; results do not count. One that raises fails the call: with its own
     error where that is a ``MuxiError``, else with a ``PluginError`` that names the plugin; so does one that leaves
     something in the request that cannot be sent, such as a ``dict`` for its headers.
@@ -158,11 +174,11 @@ def muxi_attempt_failed(error: MuxiError, context: Context) -> None:
 
 @hookspec(firstresult=True)
 def muxi_retry_delay(outcome: Outcome, context: Context) -> float | Stop | None:
-    """Whether and when to try again.
+    """Decide whether and when to try again.
 
     Asked by the exchange after a failed attempt, and only where the call may be repeated. The first result that is not
     None decides, and the implementations after it are not asked: seconds to wait before the next attempt, or ``STOP``.
-    Where nobody has an opinion the error is raised, and so it is where the wait would outlast the deadline. One that
+    If all return None the error is raised, and so it is where the wait would outlast the deadline. One that
     raises, or returns anything else, is logged and counts as None; a number below 0 is 0.
 
     Args:

@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
-from muxi.transport import AsyncTransport, Transport, refuse_wrong_colour
+from muxi.transport import AsyncTransport, Transport
+from muxi.transport.contract import refuse_wrong_colour
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -37,14 +38,14 @@ AsyncFactory = Callable[[], AsyncTransport]
 
 @dataclass(frozen=True)
 class TransportPair:
-    """What a name stands for: how to make the transport of each colour. None where there is none."""
+    """The factories of a named transport, one per colour; None if it has no such colour."""
 
     sync: SyncFactory | None = None
     asynchronous: AsyncFactory | None = None
 
 
 def _shipped(module: str, name: str) -> Callable[[], object]:
-    """A factory that imports its module when it is called, so that unused transports cost nothing."""
+    """Return a factory that imports its module when it is called, so that unused transports cost nothing."""
 
     def make() -> object:
         return getattr(import_module(f"muxi_transports.{module}"), name)()
@@ -67,7 +68,7 @@ _interposed: list[Interposed] = []
 
 
 def register_transport(name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
-    """Make a transport known to every client of this process by name.
+    """Register a transport by name for every client of this process.
 
     Args:
         name: what ``transport=`` and ``MUXI_TRANSPORT`` will say.
@@ -78,7 +79,7 @@ def register_transport(name: str, sync: SyncFactory | None = None, asynchronous:
 
 
 def interpose(function: Interposed) -> Callable[[], None]:
-    """Have every transport that clients of this process take from now on pass through a function.
+    """Pass every transport that clients of this process take from now on through a function.
 
     For tools that look after a whole run, such as one that keeps tests off the network. Transports that hold other
     transports pass those through it too.
@@ -94,7 +95,7 @@ def interpose(function: Interposed) -> Callable[[], None]:
 
 
 class TransportRegistry:
-    """What one client knows of transports: those of the process, and what its plugins add."""
+    """The transports of one client by name: those of the process, and those its plugins add."""
 
     def __init__(self) -> None:
         self._own: dict[str, TransportPair] = {}
@@ -108,7 +109,7 @@ class TransportRegistry:
         return sorted({*_SHIPPED, *_registered, *self._own, *_entry_points()})
 
     def make_sync(self, choice: str | Transport | SyncFactory | object) -> tuple[Transport, bool]:
-        """The transport for what a caller gave, and whether the client owns (and so closes) it."""
+        """Return the transport for the argument, and whether the client owns (and so closes) it."""
         made, owned = self._make(choice, asynchronous=False)
         refuse_wrong_colour(made, Transport)
         assert isinstance(made, Transport)  # noqa: S101  told to the type checker; refused above otherwise
@@ -133,7 +134,7 @@ class TransportRegistry:
         return made, owned
 
     def factory(self, name: str, *, asynchronous: bool) -> Callable[[], object]:
-        """What makes the transport of a name; nothing is made or imported yet, except what an entry point names.
+        """Return the factory of a named transport; nothing is imported yet, except an entry point's.
 
         Raises:
             ConfigurationError: the name is unknown, or has no transport of this colour.
@@ -160,7 +161,7 @@ class TransportRegistry:
 
 @lru_cache(maxsize=1)
 def _entry_points() -> dict[str, EntryPoint]:
-    """The transports that installed distributions announce."""
+    """Return the transports that installed distributions announce."""
     from importlib.metadata import entry_points
 
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
@@ -181,7 +182,7 @@ def _loaded(point: EntryPoint) -> TransportPair:
 
 
 def chosen_transport(choice: object | None) -> object:
-    """The caller's choice, else the environment's, else the default."""
+    """Return the caller's choice, else the environment's, else the default."""
     if choice is not None:
         return choice
     return os.environ.get("MUXI_TRANSPORT", "").strip() or DEFAULT_TRANSPORT

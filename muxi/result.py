@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from muxi.transport import Headers
+from muxi.transport import Headers
 
 __all__ = ["Meta", "RawResponse", "Result", "meta"]
 
@@ -16,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Meta:
-    """What is known of an answer beside its data."""
+    """The rest of an answer's envelope, and facts of its exchange."""
 
     #: The id under which the platform knows the request.
     request_id: str | None = None
@@ -58,7 +57,7 @@ class Result(dict[str, Any]):
         raise KeyError(key)
 
     def get(self, key: str, default: Any = None, /) -> Any:
-        """The data's value, else the envelope's, else the default."""
+        """Return the data's value, else the envelope's, else the default."""
         try:
             return self[key]
         except KeyError:
@@ -73,7 +72,7 @@ def _restore(data: dict[str, Any], meta: Meta) -> Result:
 
 
 def meta(result: object) -> Meta:
-    """The envelope's rest of a result: request id, idempotency key, timestamp, status, attempts.
+    """Return the rest of a result's envelope: request id, idempotency key, timestamp, status, attempts.
 
     Raises:
         TypeError: the value is not a result of a client's method.

@@ -1,27 +1,30 @@
-"""The clients of a server: configuration, operations and a driver, put together."""
+"""The clients of a server."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import fields
+from typing import TYPE_CHECKING, cast
 
-from muxi.client import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient, options_of
-from muxi.config import ServerConfig, settings_of
+from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.keywords import ADDRESSING, takes_fields_of
+from muxi.config import CallOptions, ClientConfig, FormationConfig, Options, ServerConfig, settings_of
 from muxi.formation import AsyncFormationClient, FormationClient
 from muxi.operations.deployments import DeploymentsOperations
 from muxi.operations.drafts import DraftsOperations
 from muxi.operations.formations import FormationsOperations
 from muxi.operations.server import ServerStatusOperations
+from muxi.transport.causes import seal
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.settings import FormationSettings, ProxiedSettings, ServerSettings
+    from muxi.client.arguments import FormationSettings, ProxiedSettings, ServerSettings
 
 __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 
 
 class ServerOperations(ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations):
-    """Everything a server can be asked."""
+    """All operations of a server."""
 
 
 def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettings) -> None:
@@ -29,28 +32,31 @@ def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettin
     from muxi.plugins.signature import SignatureAuth
 
     config = settings_of(ServerConfig, cfg, settings).resolved()
-    auth = SignatureAuth(config.key_id, config.secret_key, asynchronous=client._asynchronous)
-    client._set_up(config, builtin_plugins(config, auth), options_of(config))
+    auth = SignatureAuth(
+        config.key_id,
+        config.secret_key,
+        asynchronous=client._asynchronous,
+        unsigned_prefix=config.unsigned_prefix,
+    )
+    client._set_up(config, builtin_plugins(config, auth), CallOptions.of(config))
 
 
-#: What a formation's client has from the server's where it is given nothing else.
-_SHARED = ("debug", "logger", "plugins", "disable_plugins", "clock")
-_SHARED_OPTIONS = ("timeout", "connect_timeout", "max_retries", "deadline", "idle_timeout", "stall_timeout")
+#: Fields that a formation's client copies from the server's client where they are not given. A transport that is
+#: given is not the client's own, and so outlives it.
+_SHARED = tuple(item.name for item in fields(ClientConfig) if item.name != "transport")
+_SHARED_OPTIONS = frozenset(item.name for item in fields(Options))
 
 
 def _proxied(client: BaseClient, formation_id: str, settings: ProxiedSettings) -> FormationSettings:
-    """The settings of a formation's client that shares the connections of a server's."""
+    """Return the settings of a formation's client that shares the connections of a server's client."""
     core, options = client._core, client._options
-    shared: dict[str, Any] = {name: getattr(core.config, name) for name in _SHARED}
-    shared.update((name, getattr(options, name)) for name in _SHARED_OPTIONS)
-    shared["headers"] = dict(options.headers)
-    # A transport that is given is not the client's own, and so outlives it.
+    shared = {name: getattr(options if name in _SHARED_OPTIONS else core.config, name) for name in _SHARED}
     shared.update(transport=core.transport, server_url=core.address.base_url, formation_id=formation_id)
     return cast("FormationSettings", {**shared, **settings})
 
 
 class ServerClient(ServerOperations, Client):
-    """Manages the formations of a server.
+    """Client that manages the formations of a server.
 
     ::
 
@@ -64,15 +70,23 @@ class ServerClient(ServerOperations, Client):
         settings: the fields of :class:`muxi.config.ServerConfig`, one by one.
 
     Raises:
-        ConfigurationError: a setting is missing or has no sense; the message names argument and variable.
+        ConfigurationError: a setting is missing or invalid; the message names argument and variable.
         PluginError: a plugin cannot be registered.
     """
 
+    @takes_fields_of(ServerConfig)
     def __init__(self, cfg: ServerConfig | None = None, **settings: Unpack[ServerSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
+    @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> FormationClient:
-        """A client of one of the server's formations, reached through the server's proxy.
+        """Return a client of one of the server's formations, reached through the server's proxy.
 
         It shares the connections of this client, and closing it leaves them open. What is not given is as for this
         client (time limits, retries, headers, plugins, logging); keys are read from the environment. It has retry
@@ -84,7 +98,7 @@ class ServerClient(ServerOperations, Client):
                 take; see :class:`muxi.config.FormationConfig`.
 
         Raises:
-            ConfigurationError: a setting has no sense, or this client is closed.
+            ConfigurationError: a setting is invalid, or this client is closed.
         """
         return FormationClient(**_proxied(self, formation_id, settings))
 
@@ -95,11 +109,19 @@ class ServerClient(ServerOperations, Client):
 
 
 class AsyncServerClient(ServerOperations, AsyncClient):
-    """Manages the formations of a server, for ``asyncio``; takes what :class:`ServerClient` takes."""
+    """Client that manages the formations of a server, for ``asyncio``; takes what :class:`ServerClient` takes."""
 
+    @takes_fields_of(ServerConfig)
     def __init__(self, cfg: ServerConfig | None = None, **settings: Unpack[ServerSettings]) -> None:
-        _set_up(self, cfg, settings)
+        try:
+            _set_up(self, cfg, settings)
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # its keys would be in a frame of the error's traceback
 
+    @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> AsyncFormationClient:
         """As :meth:`ServerClient.formation`."""
         return AsyncFormationClient(**_proxied(self, formation_id, settings))
@@ -111,8 +133,8 @@ class AsyncServerClient(ServerOperations, AsyncClient):
 
 
 class RawServerClient(ServerOperations, RawClient):
-    """What ``ServerClient.with_raw_response`` gives."""
+    """Type of ``ServerClient.with_raw_response``."""
 
 
 class AsyncRawServerClient(ServerOperations, AsyncRawClient):
-    """What ``AsyncServerClient.with_raw_response`` gives."""
+    """Type of ``AsyncServerClient.with_raw_response``."""

@@ -1,19 +1,18 @@
-"""Widgets: what a chat shows beside its text, for the user to choose or open."""
+"""Widgets: choices and links that a chat shows beside its text."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from muxi.types import Widget
+from muxi.types.chat import Widget
 
 __all__ = ["parse_ui_widgets"]
 
 
 def parse_ui_widgets(event: Mapping[str, object]) -> list[Widget]:
-    """The widgets of a stream's event, or of an answer that was not streamed.
+    """Return the widgets of a stream's event, or of an answer that was not streamed.
 
     A formation sends them as one ``event: ui`` frame before ``done``, and beside the message of an answer that is
     not streamed. Kinds on the wire are ``options``, ``action_link`` and ``mcp_resource``; ignore the kinds that
@@ -34,7 +33,7 @@ def parse_ui_widgets(event: Mapping[str, object]) -> list[Widget]:
 
 
 def _data(data: object) -> object:
-    """The list in a raw frame."""
+    """Return the data of a raw frame."""
     try:
         payload = json.loads(data) if isinstance(data, str | bytes) else data
     except (ValueError, RecursionError):

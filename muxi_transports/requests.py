@@ -1,65 +1,61 @@
-"""The default transport: requests, by its adapter alone, by adapters of the user's own, or by a session of theirs."""
+"""The default transport: requests, or the direct lane where nobody can notice; sessions and adapters of the user's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
-
-import requests
-import requests.adapters
-import urllib3
-import urllib3.util
-from urllib3.connectionpool import HTTPConnectionPool
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
-from muxi.transport import BytesBody, Request
-from muxi_transports._attempt import Attempt, invalid_request
-from muxi_transports._settings import HttpSettings, SourceAddress
-from muxi_transports._tls import Cert, Verify
-from muxi_transports._urllib3_answer import Answer
-from muxi_transports._urllib3_connection import Order
-from muxi_transports._urllib3_failures import translated
-from muxi_transports._urllib3_response import EndableResponse, SessionResponse
-from muxi_transports._urllib3_transport import PooledTransport
-from muxi_transports._wire import parse_origin, sendable_headers, split_url
+from muxi.transport import Request
+from muxi_transports.http.settings import HttpSettings, SourceAddress
+from muxi_transports.http.tls import Cert, Verify
+from muxi_transports.http.wire import parse_origin, split_url
+from muxi_transports.pooled.failures import translated
+from muxi_transports.pooled.full import FullLease
+from muxi_transports.pooled.order import headers_on
+from muxi_transports.pooled.response import EndableResponse
+from muxi_transports.pooled.routes import Route
+from muxi_transports.pooled.transport import PooledTransport
+from muxi_transports.pooled.watch import Watch
 
 if TYPE_CHECKING:
-    from requests.structures import CaseInsensitiveDict
-    from urllib3.response import BaseHTTPResponse
+    import requests
+    import requests.adapters
+
+    from muxi_transports.pooled.sessions import OwnSession
 
 __all__ = ["RequestsTransport"]
 
-# What requests' own exceptions say of a URL or a header that cannot be sent.
-_INVALID = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidHeader,
-)
+_WATCH = Watch(with_requests=True)
 
 
 class RequestsTransport(PooledTransport):
-    """Sends over requests, whose connections it keeps and shares between threads.
+    """Sends over requests, with connections that are kept and shared between threads.
 
-    Without a session of yours it takes the short path: the adapter of requests without what its sessions look
-    up anew for every request. Proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) and certificate
-    authorities (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR) of the environment are looked
-    up once per host; ``.netrc`` is never read, cookies are not kept.
+    Requests take one of two lanes. The *direct* lane uses urllib3's connections and the SDK's own HTTP/1.1; it is the
+    fast one, and requests is not even imported for it. The *full* lane sends a prepared request by a real session with
+    real adapters. It is taken while a tool has replaced a part of requests, urllib3, http.client or the socket module
+    (a mock, a recorder, a monitor), or listens to their debug output, so that the tool sees every request; and for
+    ``session=``, ``adapters=`` and ``direct=False``. :meth:`explain` tells the lane, and why.
+
+    Without a session of yours, proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) and certificate authorities
+    (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR) are read from the environment once per host;
+    ``.netrc`` is never read, cookies are not kept.
 
     Args:
         session: a session of your own, with its authentication, cookies, adapters and proxies; requests go
             through all of it. It is never closed here. Set it up before you give it: the other arguments do
             not apply to it.
         adapters: adapters of requests by the beginning of the URLs that they serve; the longest that fits is
-            taken. Other URLs take the short path. They are closed with the transport.
+            taken. Other URLs are not affected. They are closed with the transport.
         verify: whether TLS certificates are verified, or the path of the authorities to trust instead (a file
             or a folder), or an ``ssl.SSLContext``.
         cert: a client certificate: the path of a file with certificate and key, ``(certificate, key)``, or
             ``(certificate, key, password of the key)``.
         proxies: proxy URLs (http, https; socks4, socks4a, socks5, socks5h with the extra ``[socks]``) by
-            ``scheme://host``, by scheme, or for ``all``; ``no_proxy`` lists the hosts that are gone to directly.
-            They go before the environment's.
-        trust_env: whether the environment is asked at all, for proxies and certificate authorities.
+            ``scheme://host``, by scheme, or for ``all``; ``no_proxy`` lists the hosts that are reached without one.
+            They take precedence over the environment's.
+        trust_env: whether proxies and certificate authorities are read from the environment.
         pool_size: how many idle connections are kept per host; there may be more at work.
         pool_block: allow no more than ``pool_size`` connections per host; a request waits until one is free,
             as long as connecting may take.
@@ -67,9 +63,10 @@ class RequestsTransport(PooledTransport):
         keep_alive: seconds that an idle connection is kept for the next request; None is without bound.
         tcp_keep_alive: seconds of silence after which the system probes whether the peer is still there, which
             also keeps the way through firewalls open during long silent streams; None is never.
+        direct: whether the direct lane may be taken; False always goes through requests.
 
     Raises:
-        ConfigurationError: an option has no sense, or contradicts another; or urllib3 is not the real one.
+        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one.
     """
 
     def __init__(
@@ -86,26 +83,25 @@ class RequestsTransport(PooledTransport):
         source_address: SourceAddress | None = None,
         keep_alive: float | None = 60.0,
         tcp_keep_alive: float | None = 45.0,
+        direct: bool = True,
     ) -> None:
         if session is not None:
-            beside = {
-                "adapters=": adapters is not None,
-                "verify=": verify is not True,
-                "cert=": cert is not None,
-                "proxies=": proxies is not None,
-                "trust_env=": not trust_env,
-                "pool_size=": pool_size != 100,
-                "pool_block=": pool_block,
-                "source_address=": source_address is not None,
-                "keep_alive=": keep_alive != 60.0,
-                "tcp_keep_alive=": tcp_keep_alive != 45.0,
-            }
-            if given := [name for name, is_given in beside.items() if is_given]:
-                raise ConfigurationError(
-                    f"{', '.join(given)} beside session=: set it on the session itself, or on its adapters"
-                )
+            _refuse_beside_session(
+                {
+                    "adapters=": adapters is not None,
+                    "verify=": verify is not True,
+                    "cert=": cert is not None,
+                    "proxies=": proxies is not None,
+                    "trust_env=": not trust_env,
+                    "pool_size=": pool_size != 100,
+                    "pool_block=": pool_block,
+                    "source_address=": source_address is not None,
+                    "keep_alive=": keep_alive != 60.0,
+                    "tcp_keep_alive=": tcp_keep_alive != 45.0,
+                }
+            )
         self._session = session
-        self._adapter = _Adapter()
+        self._own: OwnSession | None = None
         settings = HttpSettings(
             verify=verify,
             cert=cert,
@@ -118,16 +114,22 @@ class RequestsTransport(PooledTransport):
             tcp_keep_alive=tcp_keep_alive,
         )
         self._mounted = _checked(adapters or {}, settings)
-        super().__init__(settings)
+        super().__init__(settings, _WATCH if direct else None)
 
     def explain(self, url: str) -> str:
-        """As :meth:`~muxi_transports.urllib3.Urllib3Transport.explain`; a session of yours decides by itself."""
+        """How a URL is reached, which certificate authorities are trusted, and which lane the next request takes.
+
+        A session of yours decides by itself. See :meth:`~muxi_transports.urllib3.Urllib3Transport.explain`.
+        """
         if self._session is not None:
-            return "as the session that was given decides: its proxies, verify, cert, trust_env and adapters"
+            return (
+                "as the session that was given decides: its proxies, verify, cert, trust_env and adapters; "
+                "lane: full: a session was given"
+            )
         return super().explain(url)
 
     def close(self) -> None:
-        """Free all connections, those at work too: who reads from one gets a ``ConnectionError``."""
+        """Free all connections, those at work too: a caller who waits for an answer gets a ``ConnectionError``."""
         super().close()
         for adapter in self._mounted.values():
             adapter.close()
@@ -138,41 +140,69 @@ class RequestsTransport(PooledTransport):
             adapter.close()  # closes this process's copies; the parent's connections live on
         super()._start_in_child()
 
-    def _send(self, request: Request) -> EndableResponse:
+    def _reason_against_direct(self, url: str) -> str | None:
         if self._session is not None:
-            return _send_with(self._session, request)
-        if self._mounted:
-            url = request.url.lower()
-            for prefix, adapter in self._mounted.items():
-                if url.startswith(prefix):
-                    return self._send_by(adapter, request)
-        return super()._send(request)
+            return "a session was given"
+        reason = super()._reason_against_direct(url)
+        if self._mounted and self._prefix_of(url) is not None:
+            return "an adapter is mounted for this URL"
+        return reason
 
-    def _carry(self, order: Order) -> Answer:
-        return cast(Answer, self._adapter.send(_Prepared(order), stream=True, timeout=cast(Any, _NO_TIMEOUT)).raw)
+    def _prefix_of(self, url: str) -> str | None:
+        """The beginning of a URL that an adapter of the user's is mounted for."""
+        lowered = url.lower()
+        return next((prefix for prefix in self._mounted if lowered.startswith(prefix)), None)
 
-    def _send_by(self, adapter: requests.adapters.BaseAdapter, request: Request) -> EndableResponse:
-        """Send by an adapter of the user's, as a session would call it, but with nothing of a session's own."""
+    def _send_full(self, request: Request, base: str, target: str) -> EndableResponse:
+        if self._session is None:
+            return super()._send_full(request, base, target)
+        return self._send_by_session(self._session, request, base)
+
+    def _send_by_session(self, session: requests.Session, request: Request, base: str) -> EndableResponse:
+        from muxi_transports.http.attempt import Attempt
+        from muxi_transports.pooled.sessions import send_by_session, sent
+
+        attempt = Attempt(request, parse_origin(base).where, trust="those of the session")
+        attempt.await_head()  # as far as one can know from outside
+        lease = FullLease(attempt, self._state.live)
+        try:
+            return translated(
+                lambda: sent(lambda: send_by_session(session, request, lease), lease), attempt, foreign=True
+            )
+        except BaseException:
+            lease.close()
+            raise
+
+    def _receive(self, request: Request, route: Route, lease: FullLease) -> EndableResponse:
+        from muxi_transports.pooled.sessions import OwnSession, as_bytes, sent
+
+        own = self._own
+        if own is None or not own.is_current:
+            own = self._own = OwnSession(self._pool_for, self._mounted)
+        headers, session = headers_on(request, route), own
+        prefix = self._prefix_of(request.url) if self._mounted else None
+        if prefix is None:
+            return sent(lambda: session.send(request, lease, headers), lease)
         base, _ = split_url(request.url)
         way = self._settings.way_to(base)
-        attempt = Attempt(request, way.origin.where, None if way.proxy is None else way.proxy.where, way.trust)
-        attempt.await_head()
-        with translated(attempt, foreign=True):
-            try:
-                prepared = requests.Request(
-                    request.method, request.url, cast(Any, _headers_for_requests(request)), data=_data(attempt)
-                ).prepare()
-                received = adapter.send(
-                    prepared,
-                    stream=True,
-                    timeout=cast("tuple[float, float]", _connect_and_read(attempt)),  # the stubs know no None in it
-                    verify=self._settings.bundle(),
-                    cert=self._settings.certificate(),
-                    proxies=None if way.proxy is None else {way.origin.scheme: way.proxy.url},
-                )
-            except _INVALID as error:
-                raise invalid_request(error) from error
-        return _received(received, attempt)
+        options = {
+            "verify": self._settings.bundle(),
+            "cert": self._settings.certificate(),
+            "proxies": {} if way.proxy is None else {way.origin.scheme: way.proxy.url},
+        }
+        lease.attempt.await_head()  # as far as one can know from outside
+        return translated(
+            lambda: sent(lambda: session.send(request, lease, as_bytes(headers), **options), lease),
+            lease.attempt,
+            foreign=True,
+        )
+
+
+def _refuse_beside_session(given: Mapping[str, bool]) -> None:
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise ConfigurationError(
+            f"{', '.join(names)} beside session=: set it on the session itself, or on its adapters"
+        )
 
 
 def _checked(
@@ -181,136 +211,18 @@ def _checked(
     """Adapters by prefix in lower case, the longest first.
 
     Raises:
-        ConfigurationError: a prefix is none, or what it leads to is no adapter.
+        ConfigurationError: a prefix is no beginning of a URL, or what it leads to is no adapter.
     """
+    if not adapters:
+        return {}
+    from requests.adapters import BaseAdapter
+
     for prefix, adapter in adapters.items():
         if "://" not in prefix:
             raise ConfigurationError(f"adapters= takes the beginning of URLs such as 'https://', got {prefix!r}")
         given: object = adapter
-        if not isinstance(given, requests.adapters.BaseAdapter):
+        if not isinstance(given, BaseAdapter):
             raise ConfigurationError(f"adapters[{prefix!r}] takes an adapter of requests, got {type(given).__name__}")
-    if adapters:
-        settings.bundle()
-        settings.certificate()
+    settings.bundle()
+    settings.certificate()
     return {prefix.lower(): adapters[prefix] for prefix in sorted(adapters, key=len, reverse=True)}
-
-
-# -- the short path --------------------------------------------------------------------------------------------
-
-# A connection knows its bounds from the order that it carries.
-_NO_TIMEOUT = urllib3.util.Timeout(connect=None, read=None)
-
-
-class _Prepared(requests.PreparedRequest):
-    """A request that needs no more preparation."""
-
-    def __init__(self, order: Order) -> None:
-        self.method = order.method
-        self.url = ""
-        # requests only looks names up and hands the mapping on, and the order brings the body along.
-        self.headers = cast("CaseInsensitiveDict[str]", order)
-        self.body = None
-        self.pool = order.route.pool
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    """The adapter of requests, told beforehand what it would work out for each request."""
-
-    def __init__(self) -> None:
-        # No retries at all: whether a request may be repeated is not for a library to guess.
-        super().__init__(pool_connections=1, max_retries=urllib3.util.Retry(False))
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, *args: object, **kwargs: object
-    ) -> HTTPConnectionPool:
-        """The pool that the request was prepared with."""
-        return cast(_Prepared, request).pool
-
-    #: The name of the same in requests 2.32.0 and 2.32.1.
-    _get_connection = get_connection_with_tls_context
-
-    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
-        """Nothing: the pool has its TLS context."""
-
-    def request_url(self, request: requests.PreparedRequest, proxies: object) -> str:
-        """The order has the target."""
-        return cast(str, request.url)
-
-    def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
-        """Only what is asked of it here: the answer itself."""
-        response = requests.Response()
-        response.raw = resp
-        return response
-
-
-# -- a session or adapters of the user's -----------------------------------------------------------------------
-
-
-def _send_with(session: requests.Session, request: Request) -> EndableResponse:
-    base, _ = split_url(request.url)
-    attempt = Attempt(request, parse_origin(base).where, trust="those of the session")
-    attempt.await_head()  # as far as one can know from outside
-    with translated(attempt, foreign=True):
-        try:
-            received = session.request(
-                request.method,
-                request.url,
-                data=_data(attempt),
-                headers=_headers_for_requests(request),
-                stream=True,
-                allow_redirects=False,
-                timeout=_connect_and_read(attempt),
-            )
-        except _INVALID as error:
-            raise invalid_request(error) from error
-    return _received(received, attempt)
-
-
-def _received(received: requests.Response, attempt: Attempt) -> EndableResponse:
-    attempt.connected = True
-    # A hook of the session may have read the body already (to log it); then requests has kept it.
-    content = received.content if getattr(received, "_content_consumed", False) else None
-    return SessionResponse(received.raw, attempt, content)
-
-
-def _headers_for_requests(request: Request) -> dict[str, str]:
-    """The headers, without those that requests works out by itself: stated twice, it would send both kinds."""
-    headers = sendable_headers(request.headers, request.body)
-    for name in ("Content-Length", "Accept-Encoding"):
-        if name not in request.headers or name == "Content-Length":
-            headers.pop(name, None)
-    # http.client would refuse text beyond ISO 8859-1; the stubs know of no bytes here.
-    return cast(
-        "dict[str, str]", {name: value if value.isascii() else value.encode() for name, value in headers.items()}
-    )
-
-
-class _Sized:
-    """A body of known length, as requests wants it: something with a length that can be iterated."""
-
-    def __init__(self, pieces: Iterator[bytes], length: int) -> None:
-        self._pieces = pieces
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
-
-
-def _data(attempt: Attempt) -> Any:  # Any: requests documents "a file-like object" and takes more
-    body = attempt.body
-    if body is None or isinstance(body, BytesBody):
-        return None if body is None else body.content
-    if body.length is None:
-        return attempt.pieces()
-    return _Sized(attempt.pieces(), body.length) if body.length else b""
-
-
-def _connect_and_read(attempt: Attempt) -> tuple[float | None, float | None]:
-    """The two bounds that requests and urllib3 know, neither longer than the whole attempt may take."""
-    connect, read, total = attempt.timeouts.connect, attempt.longest_silence, attempt.timeouts.total
-    if total is None:
-        return connect, read
-    return total if connect is None else min(connect, total), total if read is None else min(read, total)

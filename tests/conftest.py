@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +12,9 @@ import pytest
 from hypothesis import settings
 
 from muxi import ManualClock
-from tests.core.answers import AsyncColour, Colour
+from tests.answers import AsyncColour, Colour
+from tests.hello import Diary
+from tests.requirements import REQUIRE_ALL
 
 if TYPE_CHECKING:
     from tests.scripted import Side
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # The same examples each time; `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+#: The recorded wire: what the platform's runtime and server really send.
+WIRE = Path(__file__).parent / "wire" / "recorded"
 
 #: What clients read of the environment.
 _VARIABLES = (
@@ -52,6 +56,17 @@ class Capture(NamedTuple):
     stopped: bool
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything must run (``MUXI_REQUIRE_ALL=1``), a test that is skipped has failed."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: MUXI_REQUIRE_ALL=1 allows no skipped test. {reason}"
+    return report
+
+
 @pytest.fixture(autouse=True)
 def quiet_logger() -> Iterator[None]:
     """``debug=True`` turns the program's ``muxi`` logger up; each test finds it as it is by default."""
@@ -78,6 +93,12 @@ def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
 
 
 @pytest.fixture
+def diary() -> Diary:
+    """A plugin that records how its hooks are called."""
+    return Diary()
+
+
+@pytest.fixture
 def clock() -> ManualClock:
     """A clock that only the test moves."""
     return ManualClock()
@@ -91,15 +112,8 @@ def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def wire() -> Path:
-    """The folder of the recorded wire, from ``MUXI_WIRE`` or beside the repository."""
-    beside = Path(__file__).parents[2] / "shared" / "wire"
-    path = Path(os.environ.get("MUXI_WIRE") or beside)
-    if not (path / "captures").is_dir():
-        message = f"there is no recorded wire in {path}; set MUXI_WIRE to its folder (the one with captures/ in it)"
-        if os.environ.get("MUXI_REQUIRE_WIRE") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    """The folder of the recorded wire."""
+    return WIRE
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from muxi import AsyncFormationClient, FormationClient
 from muxi.call import Call
-from muxi.streams import AsyncEventStream, EventStream
+from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport import AsyncResponse, AsyncTransport, Headers, Request, Response, Transport
 from muxi.types.chat import ChatMessage
 
@@ -106,6 +106,10 @@ class _ScriptedResponse(Response):
     def close(self) -> None:
         if not self._closed.is_set():
             self._closed.set()
+            self._script.freed += 1
+
+    def __del__(self) -> None:
+        if not self._closed.is_set():
             self._script.freed += 1
 
 
@@ -207,12 +211,13 @@ class Side(ABC):
 class SyncSide(Side):
     def open(self, script: Script, call: Call[Any] | None = None, **settings: Any) -> Held:
         client = FormationClient(transport=ScriptedTransport(script), **_addressed(settings))
-        return _HeldSync(client.chat_stream("hi", user_id="ada") if call is None else client.send(call))
+        return _HeldSync(client.chat_stream("hi", user_id="ada") if call is None else client.send(call), client)
 
 
 class _HeldSync(Held):
-    def __init__(self, stream: EventStream[Any]) -> None:
+    def __init__(self, stream: EventStream[Any], client: FormationClient) -> None:
         self._streams = [stream]
+        self._client = client
 
     @property
     def stream(self) -> EventStream[Any]:
@@ -240,6 +245,8 @@ class _HeldSync(Held):
     def drop(self) -> None:
         with uncollected():
             self._streams.clear()
+        # A finalizer calls no hooks: they are called by the next call of the client, or when it is closed.
+        self._client.close()
 
 
 class AsyncSide(Side):

@@ -22,8 +22,9 @@ from sphinx.util.docutils import SphinxDirective
 
 import muxi
 from muxi import config, errors, hookspecs
-from muxi.events import ChatReader
-from muxi.repeat import REPEATS, Repeat
+from muxi.call import Repeat
+from muxi.exchange.repeat import REPEATS
+from muxi.streaming.chat import ChatReader
 from muxi_transports.http1 import RULES
 from muxi_transports.memory import Defect
 

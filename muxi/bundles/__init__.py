@@ -1,4 +1,4 @@
-"""Formation bundles: the gzip tar that a server takes, out of whatever a caller has, looked at before it is sent."""
+"""Formation bundles: the gzip tar that a server takes, made of a folder or an archive, and checked first."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -6,13 +6,35 @@ from typing import TYPE_CHECKING
 from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress
 
 if TYPE_CHECKING:
-    from muxi.bundles.packing import IGNORED, pack
+    from muxi.bundles.packing import pack
+    from muxi.bundles.planning import BundlePlan, LeftOut, PlannedFile, plan
+    from muxi.bundles.rules import IGNORED
     from muxi.bundles.source import prepare
 
-__all__ = ["IGNORED", "BundleSource", "Identity", "Prepared", "Progress", "pack", "prepare"]
+__all__ = [
+    "IGNORED",
+    "BundlePlan",
+    "BundleSource",
+    "Identity",
+    "LeftOut",
+    "PlannedFile",
+    "Prepared",
+    "Progress",
+    "pack",
+    "plan",
+    "prepare",
+]
 
-#: Loaded when they are first asked for: a client that deploys nothing needs no archives.
-_HOMES = {"IGNORED": "muxi.bundles.packing", "pack": "muxi.bundles.packing", "prepare": "muxi.bundles.source"}
+#: Modules of names that are loaded at their first use: a client that deploys nothing needs no archives.
+_HOMES = {
+    "IGNORED": "muxi.bundles.rules",
+    "BundlePlan": "muxi.bundles.planning",
+    "LeftOut": "muxi.bundles.planning",
+    "PlannedFile": "muxi.bundles.planning",
+    "pack": "muxi.bundles.packing",
+    "plan": "muxi.bundles.planning",
+    "prepare": "muxi.bundles.source",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""What a bundle is, for those who have one, and which formation is in it. Light to import: nothing is read here."""
+"""The types of bundles, and the check of a formation's id. Light to import: nothing is read here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable
 from typing import IO, Any, BinaryIO, NamedTuple, TypeAlias
 
-from muxi.errors import ValidationError
+from muxi.bundles.planning import BundlePlan
+from muxi.bundles.refusal import refused
 from muxi.transport import Body
 
-__all__ = ["BundleSource", "Identity", "Prepared", "Progress", "check_id", "refused"]
+__all__ = ["BundleSource", "Identity", "Prepared", "Progress", "check_id"]
 
 #: A ``.tar.gz`` by its path, a folder by its path, the bytes of a ``.tar.gz``, or one as an open binary file.
 BundleSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | IO[bytes]
@@ -23,24 +24,26 @@ RESERVED_IDS = frozenset({"health", "ping", "rpc", "server", "admin", "metrics",
 
 
 class Identity(NamedTuple):
-    """Which formation a bundle holds."""
+    """The identity of the formation in a bundle."""
 
     id: str
     version: str
 
 
 class Prepared(NamedTuple):
-    """A bundle that has been looked at and can be sent, more than once if need be."""
+    """A checked bundle, which can be sent more than once."""
 
     identity: Identity
     body: Body
+    #: The files of a packed folder, and those that were left out; None for an archive.
+    plan: BundlePlan | None = None
 
 
 def check_id(formation_id: str, where: str = "") -> None:
-    """Refuse what cannot be the id of a formation on a server.
+    """Refuse a text that cannot be the id of a formation on a server.
 
     Raises:
-        ValidationError: says why.
+        ValidationError: gives the reason.
     """
     name = f"{where}id {formation_id!r}"
     if not 3 <= len(formation_id) <= 50:
@@ -51,8 +54,3 @@ def check_id(formation_id: str, where: str = "") -> None:
         )
     if formation_id in RESERVED_IDS:
         raise refused("id", f"{name} is reserved for the server itself")
-
-
-def refused(field: str, problem: str) -> ValidationError:
-    """The error for a bundle that the server would refuse."""
-    return ValidationError("INVALID_BUNDLE", problem, details={"validation_errors": [{"field": field, "msg": problem}]})

@@ -1,35 +1,46 @@
-"""Whatever a caller may give as a bundle, as something that can be sent."""
+"""The conversion of a caller's bundle (a path, bytes, an open file) into a body that can be sent."""
 
 from __future__ import annotations
 
 import io
 import os
 import shutil
+import stat
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, TypeVar, cast
 
-from muxi.bodies import CHUNK_BYTES
-from muxi.bundles.contents import Contents, check, read_archive
-from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress, refused
+from muxi.bundles.contents import Contents, check, check_format, read_archive
+from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress
 from muxi.bundles.packing import pack, read_folder
+from muxi.bundles.refusal import refused
 from muxi.transport import Body, FileBody
+from muxi.transport.bodies import CHUNK_BYTES
 
 __all__ = ["OpenFileBody", "prepare"]
 
+T = TypeVar("T")
+
+#: Bytes from which the format of a file is told.
+_HEAD = 512
+
 
 class OpenFileBody(Body):
-    """An open file, from where it stands to its end, sent with its length.
+    """An open file, from its position to its end, sent with its length.
 
     Args:
         file: binary and seekable.
         progress: called with the bytes sent so far and the length, from the thread that sends.
+        name: the file's name in errors.
     """
 
-    def __init__(self, file: BinaryIO | IO[bytes], progress: Progress | None = None) -> None:
+    def __init__(
+        self, file: BinaryIO | IO[bytes], progress: Progress | None = None, *, name: str = "the bundle"
+    ) -> None:
         self.file = file
         self.progress = progress
+        self._name = name
         self._start = file.tell()
         self.length: int | None = file.seek(0, os.SEEK_END) - self._start
         file.seek(self._start)
@@ -38,11 +49,14 @@ class OpenFileBody(Body):
         length = self.length or 0
         sent = 0
         while sent < length:
-            # An attempt that was given up may have left the file anywhere.
-            self.file.seek(self._start + sent)
-            chunk = self.file.read(min(CHUNK_BYTES, length - sent))
+            try:
+                # An abandoned attempt may have left the file at any position.
+                self.file.seek(self._start + sent)
+                chunk = self.file.read(min(CHUNK_BYTES, length - sent))
+            except (OSError, ValueError) as error:  # ValueError: it was closed
+                raise refused("bundle_path", f"{self._name} cannot be read: {error}") from None
             if not chunk:
-                return
+                raise refused("bundle_path", f"{self._name} became shorter while it was sent")
             yield chunk
             sent += len(chunk)
             if self.progress:
@@ -50,30 +64,36 @@ class OpenFileBody(Body):
 
 
 class _PackedBody(OpenFileBody):
-    """A folder, packed into a temporary file without a name, which goes when this goes."""
+    """A folder packed into an unnamed temporary file, which is removed with this object."""
 
     def __init__(self, folder: str, progress: Progress | None = None) -> None:
         self._folder = folder
-        super().__init__(_temporary(lambda file: pack(folder, file), self), progress)
+        file, self.plan = _temporary(lambda file: pack(folder, file), self)
+        super().__init__(file, progress, name=f"the bundle of {folder}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The temporary file stays behind; the folder is packed anew.
+        # The temporary file is not pickled; the folder is packed again.
         return _PackedBody, (self._folder, self.progress)
 
 
 class _CopiedBody(OpenFileBody):
-    """What came out of a pipe, kept in a temporary file, because it is looked at before it is sent."""
+    """The content of a pipe, copied into a temporary file, because it is read twice: to check it and to send it."""
 
     def __init__(self, source: BinaryIO | IO[bytes], progress: Progress | None = None) -> None:
-        super().__init__(_temporary(lambda file: shutil.copyfileobj(source, file), self), progress)
+        file, _ = _temporary(lambda file: shutil.copyfileobj(source, file), self)
+        super().__init__(file, progress)
 
 
-def _temporary(write: Callable[[BinaryIO], None], owner: object) -> BinaryIO:
-    file = cast(BinaryIO, tempfile.TemporaryFile(prefix="muxi-bundle-"))  # noqa: SIM115  closed with its owner
-    weakref.finalize(owner, file.close)
-    write(file)
-    file.seek(0)
-    return file
+def _temporary(write: Callable[[BinaryIO], T], owner: object) -> tuple[BinaryIO, T]:
+    try:
+        file = cast(BinaryIO, tempfile.TemporaryFile(prefix="muxi-bundle-"))  # noqa: SIM115  closed with its owner
+        weakref.finalize(owner, file.close)
+        written = write(file)
+        file.seek(0)
+    except OSError as error:
+        problem = f"the bundle cannot be written to {tempfile.gettempdir()}: {error.strerror or error}"
+        raise refused("bundle_path", problem) from None
+    return file, written
 
 
 def prepare(
@@ -83,49 +103,79 @@ def prepare(
     version: str | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
-    """Look at a bundle, refuse what the server would refuse, and make of it what is sent.
+    """Check a bundle by the server's rules, and make a body of it.
 
     Args:
-        bundle: a path, bytes, an open binary file (read from where it stands), or what this function has
-            returned before. A folder is packed into a temporary file; see :func:`muxi.bundles.pack`.
-        formation_id: the id it is sent under; read from its formation file if not given.
-        version: likewise.
+        bundle: a path, bytes, an open binary file (read from its position), or an earlier result of this function. A
+            folder is packed into a temporary file; see :func:`muxi.bundles.pack`.
+        formation_id: id that it is sent under; by default the one in the formation file.
+        version: version that it is sent under; likewise.
         progress: called while it is sent, with the bytes so far and their number.
 
+    Returns:
+        The identity of its formation, the body, and of a folder the plan: the files that travel, and those left out.
+
     Raises:
-        ValidationError: the server would refuse it; names the file and the field.
+        ValidationError: the server would refuse it, or a file in it must not travel; names the file and the field.
+        ConfigurationError: the folder has an ignore file, and pathspec (extra ``[bundles]``) is not installed.
     """
     if isinstance(bundle, Prepared):
-        return _again(bundle, formation_id, version)
+        return _check_again(bundle, formation_id, version)
     if isinstance(bundle, str | os.PathLike):
-        path = os.fspath(bundle)
-        if os.path.isdir(path):
-            identity = check(read_folder(path), formation_id, version)
-            return Prepared(identity, _PackedBody(path, progress))
-        return Prepared(check(_read_path(path), formation_id, version), FileBody(path, progress))
+        return _prepare_path(os.fspath(bundle), formation_id, version, progress)
     if isinstance(bundle, bytes | bytearray | memoryview):
         body = OpenFileBody(io.BytesIO(bundle), progress)
-        return Prepared(check(read_archive(body.file, "the bundle"), formation_id, version), body)
+        return Prepared(check(_read_open(body.file, "the bundle"), formation_id, version), body)
     if not hasattr(bundle, "read"):
         raise refused("bundle_path", f"a bundle is a path, bytes or a binary file, not {type(bundle).__name__}")
     if isinstance(bundle, io.TextIOBase):
         raise refused("bundle_path", "the file is open for text; open it with 'rb'")
-    seekable = not hasattr(bundle, "seekable") or bundle.seekable()
-    body = OpenFileBody(bundle, progress) if seekable else _CopiedBody(bundle, progress)
     where = str(getattr(bundle, "name", "the bundle"))
-    return Prepared(check(read_archive(body.file, where), formation_id, version), body)
-
-
-def _read_path(path: str) -> Contents:
     try:
+        seekable = not hasattr(bundle, "seekable") or bundle.seekable()
+        body = OpenFileBody(bundle, progress, name=where) if seekable else _CopiedBody(bundle, progress)
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise refused("bundle_path", f"{where} cannot be read: {error}") from None
+    return Prepared(check(_read_open(body.file, where), formation_id, version), body)
+
+
+def _prepare_path(path: str, formation_id: str | None, version: str | None, progress: Progress | None) -> Prepared:
+    if not path:
+        raise refused("bundle_path", "the path is empty; give that of a .tar.gz, or of a folder")
+    try:
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            identity = check(read_folder(path), formation_id, version)
+            packed = _PackedBody(path, progress)
+            return Prepared(identity, packed, packed.plan)
         with open(path, "rb") as file:
-            return read_archive(file, path)
+            if stat.S_ISREG(kind):
+                return Prepared(check(_read_open(file, path), formation_id, version), FileBody(path, progress))
+            # A pipe gives its content once.
+            body = _CopiedBody(file, progress)
+        return Prepared(check(_read_open(body.file, path), formation_id, version), body)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, OSError):
+            raise refused("bundle_path", f"{path} cannot be read: {error.strerror or error}") from None
+        if type(error) is ValueError:
+            raise refused("bundle_path", f"{path!r} is not a path: {error}") from None
+        raise
+
+
+def _read_open(file: BinaryIO | IO[bytes], where: str) -> Contents:
+    """Check the format of an open file and read it, from its position."""
+    try:
+        start = file.tell()
+        head = file.read(_HEAD)
+        file.seek(start)
     except OSError as error:
-        raise refused("bundle_path", f"{path} cannot be read: {error.strerror or error}") from error
+        raise refused("bundle_path", f"{where} cannot be read: {error.strerror or error}") from None
+    check_format(head, where)
+    return read_archive(file, where)
 
 
-def _again(prepared: Prepared, formation_id: str | None, version: str | None) -> Prepared:
-    """What was prepared before, if it is what is wanted now."""
+def _check_again(prepared: Prepared, formation_id: str | None, version: str | None) -> Prepared:
+    """Return what was prepared before, if it is the formation that is wanted."""
     wanted = Identity(formation_id or prepared.identity.id, version or prepared.identity.version)
     if wanted != prepared.identity:
         raise refused("id", f"the prepared bundle is {'@'.join(prepared.identity)}, and {'@'.join(wanted)} is wanted")

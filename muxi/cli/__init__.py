@@ -1,7 +1,7 @@
-"""The command ``muxi-client``. This file checks the installation first, and so imports nothing of the rest before.
+"""The command ``muxi-client``. This module checks the installation before it imports others.
 
-The platform's official SDK has files of the same names as ours. Where it has overwritten them this one is still
-ours, and is the one to say so.
+The platform's official SDK has files of the same names. If it has overwritten them, this module is intact and reports
+the damage.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: what follows the command's name; those of the process by default.
+        arguments: arguments after the command's name; those of the process by default.
 
     Returns:
-        The exit code: 0, 1 after an error, 2 where the command was used wrongly, 130 after Ctrl-C.
+        The exit code: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C.
     """
-    if problem := damage():
+    if problem := find_damage():
         print(f"muxi-client: {problem}", file=sys.stderr)
         return 1
     try:
         from muxi.cli.command import run
     except ImportError as error:
-        if not _official_installed():
+        if not _is_official_installed():
             raise
-        print(f"muxi-client: {_mixed(str(error))}", file=sys.stderr)
+        print(f"muxi-client: {_describe_overwritten(str(error))}", file=sys.stderr)
         return 1
     return run(arguments)
 
 
-def damage() -> str | None:
-    """What is wrong with the files of the package, and how to put it right; None where nothing is."""
+def find_damage() -> str | None:
+    """Return the damage of the package's files with its remedy; None without any."""
     import muxi
 
-    # A name that the official SDK does not have. Without a file `muxi` is what an uninstallation has left behind.
+    # The official SDK lacks this name. Without a file, `muxi` is a remnant of an uninstallation.
     if "register_transport" in getattr(muxi, "__all__", ()):
         return None
     if getattr(muxi, "__file__", None) is None:
         return f"files of the package 'muxi' are missing, muxi/__init__.py among them. Run: {_REPAIR}"
-    return _mixed(f"{muxi.__file__} is not the one of muxi-client")
+    return _describe_overwritten(f"{muxi.__file__} is not the one of muxi-client")
 
 
-def _mixed(symptom: str) -> str:
+def _describe_overwritten(symptom: str) -> str:
     cause = (
         "The distribution 'muxi' (the platform's official SDK) is installed too, and has overwritten files"
-        if _official_installed()
+        if _is_official_installed()
         else "Another distribution has overwritten files"
     )
     return (
@@ -59,7 +59,7 @@ def _mixed(symptom: str) -> str:
     )
 
 
-def _official_installed() -> bool:
+def _is_official_installed() -> bool:
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

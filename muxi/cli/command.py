@@ -1,4 +1,4 @@
-"""The command line: its arguments, and how errors leave it."""
+"""The command line: its arguments, and the report of errors."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import warnings
 from collections.abc import Sequence
 
 from muxi.cli.serve import add_serve
-from muxi.environment import conflicts
+from muxi.client.environment import conflicts
 from muxi.errors import MuxiError
 from muxi.version import __version__
 
 __all__ = ["run"]
 
-#: 128 and the number of SIGINT, as shells have it.
+#: Exit code of an interrupted command: 128 and the number of SIGINT.
 INTERRUPTED = 130
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say.
+    """Run the command that the arguments name.
 
     Returns:
-        The exit code: 0, 1 after an error, 2 where the arguments are wrong, 130 after Ctrl-C.
+        The exit code: 0, 1 after an error, 2 for wrong arguments, 130 after Ctrl-C.
     """
     parser = _parser()
     try:
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             if conflicts():
-                # They have just been told; each client would tell them again.
+                # Printed above; each client would warn again.
                 warnings.simplefilter("ignore", RuntimeWarning)
             code: int = chosen.run(chosen) or 0
             sys.stdout.flush()
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print("\nmuxi-client: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe has left; Python would complain once more when it flushes at exit.
+        # The reader of a pipe has closed it; Python would report it again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=lambda _: _demo())
     add_serve(commands)
-    audit = commands.add_parser("audit", help="look after an audit trail", description="Look after an audit trail.")
+    audit = commands.add_parser("audit", help="check an audit trail", description="Check an audit trail.")
     verify = audit.add_subparsers(title="commands", required=True, metavar="command").add_parser(
         "verify",
         help="find lines that are missing, altered or out of order",
@@ -77,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     verify.add_argument("file", help="the trail")
-    verify.add_argument("--head", help="a hash from before, kept elsewhere, which must still be in the trail")
-    verify.add_argument("--key-file", metavar="KEY", help="a file with the key of the hashes, where they are keyed")
+    verify.add_argument("--head", help="an earlier hash, stored elsewhere, which must be in the trail")
+    verify.add_argument("--key-file", metavar="KEY", help="a file with the key of the hashes, if they are keyed")
     verify.set_defaults(run=_verify)
     return parser
 
@@ -99,7 +99,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(f"{arguments.file}: line {found.bad_line}: {found.problem}")
     else:
         open_calls = f", {found.unfinished} calls have no end" if found.unfinished else ""
-        print(f"{arguments.file}: {found.lines} lines are as they were written{open_calls}; head {found.head}")
+        print(f"{arguments.file}: {found.lines} lines are unaltered{open_calls}; head {found.head}")
     return 0 if found.ok else 1
 
 

@@ -1,4 +1,4 @@
-"""``muxi-client demo``: the main job of the SDK, done before your eyes."""
+"""``muxi-client demo``: chat, memories and an error, shown against an embedded formation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from muxi_transports.memory import EmbeddedFormation, Turn, serve
 
 __all__ = ["demonstrate"]
 
-#: Who the demonstration speaks for; a formation of yours gets a user of its own for it.
+#: The user of the demonstration.
 USER = "muxi-client-demo"
 
 #: Seconds between two words of the scripted agent.

@@ -1,4 +1,4 @@
-"""How the implementations of a hook are run: one by one, in pluggy's order.
+"""Hooks: run the implementations of a hook one by one, in pluggy's order.
 
 pluggy registers, orders and validates (:mod:`muxi.hooks.registration`). Its own calling loop is not used, because it
 can neither await an implementation nor keep one that raises from silencing the others.
@@ -25,12 +25,12 @@ __all__ = ["Await", "Hooks", "Implementation"]
 
 logger: logging.Logger = logging.getLogger("muxi.plugins")
 
-#: A plugin that keeps the deadline by itself can say better why: it has that many seconds more.
+#: Grace period after the deadline, in seconds, so that a plugin's own timeout error wins.
 _GRACE = 0.05
 
 
 class Await(NamedTuple):
-    """A step: await this and send the outcome back. Only async clients are asked for it."""
+    """An effect: await an object; the outcome is its result. Only for async clients."""
 
     awaitable: Awaitable[Any]
     #: The longest wait in seconds; None for no bound.
@@ -47,7 +47,7 @@ class Hooks:
         asynchronous: whether implementations may be coroutine functions.
 
     Raises:
-        ConfigurationError: ``plugins`` or ``disabled`` is no list, or has a name that is nobody's.
+        ConfigurationError: ``plugins`` or ``disabled`` is not a list, or names an unknown plugin.
         PluginError: one cannot be registered; the message names it, the hook, and what was expected.
     """
 
@@ -73,7 +73,7 @@ class Hooks:
         return [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
 
     def has(self, hook: str) -> bool:
-        """Whether anybody implements this hook."""
+        """Return whether a plugin implements this hook."""
         return bool(self._by_hook[hook])
 
     def observe(self, hook: str, **arguments: Any) -> Generator[Await, Any, None]:
@@ -86,13 +86,13 @@ class Hooks:
             except Exception:
                 _log_failure(implementation)
 
-    def decide(self, hook: str, *, everybody: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
-        """Run implementations until one has an answer. One that raises is logged and has none.
+    def decide(self, hook: str, *, run_all: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
+        """Run implementations until one returns a result. One that raises is logged and counts as None.
 
         Args:
             hook: the hook.
-            everybody: run those after it too, because they observe; the first answer stands.
-            arguments: what the hook is given.
+            run_all: run the implementations after it too, because they observe; the first result stands.
+            arguments: the arguments of the hook.
         """
         decided: object = None
         for implementation in self._by_hook[hook]:
@@ -103,24 +103,24 @@ class Hooks:
                 if result is not None:
                     result = checked(implementation, result)
                     decided = result if decided is None else decided
-                    if not everybody:
+                    if not run_all:
                         break
             except Exception:
                 _log_failure(implementation)
         return decided
 
     def apply(self, hook: str, *, first: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
-        """Run implementations whose failure is the call's.
+        """Run implementations; one that raises fails the call.
 
         Args:
             hook: the hook.
             first: stop at the first result that is not None, and return it. Without it, results do not count.
-            arguments: what the hook is given, a request among it.
+            arguments: the arguments of the hook, a request among them.
 
         Raises:
             MuxiError: as an implementation raised it.
             PluginError: an implementation raised anything else.
-            TimeoutError: what an implementation has to be awaited for took longer than the call's deadline.
+            TimeoutError: awaiting an implementation took longer than the call's deadline.
         """
         request = arguments["request"]
         for implementation in self._by_hook[hook]:
@@ -149,7 +149,7 @@ class Hooks:
                 _log_failure(implementation)
 
     def require(self, hook: str, **arguments: Any) -> None:
-        """As :meth:`announce`, for what a client cannot do without.
+        """As :meth:`announce`; one that raises fails the client's constructor.
 
         Raises:
             MuxiError: as an implementation raised it.
@@ -174,11 +174,11 @@ class Hooks:
     def _await(self, implementation: Implementation, result: Awaitable[Any], bounded: Context | None = None) -> Await:
         if not self.asynchronous:
             _refuse_await(implementation, result, "on a sync client")
-        return Await(result, None if bounded is None else _left(bounded))
+        return Await(result, None if bounded is None else _await_limit(bounded))
 
 
-def _left(context: Context) -> float | None:
-    """How long a plugin may be awaited, by the call's deadline; a clock that a test moves says nothing of that."""
+def _await_limit(context: Context) -> float | None:
+    """Return the seconds until the deadline plus the grace period; None without one, or with a test's clock."""
     deadline = context.options.deadline
     if deadline is None or not isinstance(context.clock, SystemClock):
         return None
@@ -186,7 +186,7 @@ def _left(context: Context) -> float | None:
 
 
 def _is_late(error: Exception, context: Context) -> bool:
-    left = _left(context)
+    left = _await_limit(context)
     return left is not None and left <= _GRACE and type(error).__name__ == "TimeoutError"
 
 

@@ -37,7 +37,7 @@ def installed_plugins(blocked: Collection[str]) -> list[tuple[str, object]]:
 
 @lru_cache(maxsize=1)
 def entry_points() -> tuple[EntryPoint, ...]:
-    """What is installed, looked up once for each process."""
+    """Return the installed entry points, looked up once per process."""
     from importlib import metadata
 
     return tuple(metadata.entry_points(group=hookspecs.PROJECT))

@@ -1,6 +1,6 @@
-"""Which plugins a client has, whether they fit the contract, and in which order they are asked.
+"""Registration of plugins: find them, validate them against the contract, order them.
 
-pluggy registers, orders and validates; what it would let pass and silently never call is refused here.
+pluggy registers, orders and validates; what it would accept and silently never call is refused here.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ __all__ = ["SPECS", "Implementation", "implementations_of", "plugins_of", "regis
 #: The names of all hooks.
 SPECS: tuple[str, ...] = tuple(name for name in vars(hookspecs) if name.startswith("muxi_"))
 
-#: What each of them is given.
+#: The arguments of each hook.
 _ARGUMENTS = {name: getattr(hookspecs, name).__code__.co_varnames for name in SPECS}
 
-#: Called where nothing can be awaited yet.
+#: Hooks of the constructor, where nothing can be awaited.
 _NEVER_ASYNC = frozenset({"muxi_register_transports", "muxi_register_schemas", "muxi_client_created"})
 
 #: Registered after all others, so that with ``trylast`` it signs what is sent.
@@ -36,7 +36,7 @@ _OURS = "muxi."
 
 
 class _Manager(pluggy.PluginManager):
-    """pluggy's, which looks at every attribute of a plugin: a property that is not ready yet is no hook."""
+    """pluggy's manager, except that an attribute which cannot be read is not a hook."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         try:
@@ -57,7 +57,7 @@ class Implementation(NamedTuple):
 def plugins_of(
     builtin: Iterable[tuple[str, object]], plugins: Iterable[object], disabled: Iterable[str]
 ) -> list[tuple[str, object]]:
-    """The plugins of a client with their names, in the order of registration.
+    """Return the plugins of a client with their names, in the order of registration.
 
     Args:
         builtin: plugins with their names, which another plugin of the same name replaces.
@@ -79,7 +79,7 @@ def plugins_of(
 
 
 def registered(plugins: Iterable[tuple[str, object]], *, asynchronous: bool) -> pluggy.PluginManager:
-    """A pluggy manager that has these plugins.
+    """Return a pluggy manager with these plugins.
 
     Raises:
         PluginError: one does not fit; the message names it, the hook, and what was expected.
@@ -97,7 +97,7 @@ def registered(plugins: Iterable[tuple[str, object]], *, asynchronous: bool) -> 
 
 
 def implementations_of(manager: pluggy.PluginManager, hook: str) -> tuple[Implementation, ...]:
-    """The implementations of a hook, in the order in which they are asked."""
+    """Return the implementations of a hook, in calling order."""
     caller: pluggy.HookCaller = getattr(manager.hook, hook)
     # pluggy keeps implementations in the reverse of the order it calls them in.
     return tuple(
@@ -107,7 +107,7 @@ def implementations_of(manager: pluggy.PluginManager, hook: str) -> tuple[Implem
 
 
 def _listed(argument: str, what: str, given: Any) -> list[Any]:
-    """An argument that is a list, and not the one thing that was to be in it."""
+    """Return an argument as a list; refuse a single value in place of a list."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         shown = repr(given) if isinstance(given, str) else f"a {type(given).__name__}"
         raise ConfigurationError(f"{argument}= takes a list of {what}, got {shown}; put it into one: {argument}=[…]")
@@ -118,7 +118,7 @@ def _listed(argument: str, what: str, given: Any) -> list[Any]:
 
 
 def _check_names(unknown: Iterable[str], ours: Sequence[str]) -> None:
-    """A misspelt name of a built-in plugin would leave it in, and nobody would notice."""
+    """Refuse a misspelt name of a built-in plugin, which would disable nothing."""
     for name in unknown:
         if name in ours:
             continue
@@ -193,13 +193,13 @@ def _check(name: str, hook: str, implementation: pluggy.HookImpl, *, asynchronou
 
 
 def _name_of(plugin: object) -> str:
-    """What a plugin calls itself, else what it is called in its source."""
+    """Return the name of a plugin: its ``name``, else that of its class or module."""
     name = getattr(plugin, "name", None) or getattr(plugin, "__name__", None)
     return name if isinstance(name, str) else f"{type(plugin).__module__}.{type(plugin).__qualname__}"
 
 
 def _refuse_unmarked(name: str, plugin: object) -> None:
-    """A hook that was meant and not marked would be silently ignored."""
+    """Refuse a function named like a hook without the mark; it would never be called."""
     for attribute in dir(plugin):
         if attribute.startswith("muxi_"):
             function: object = None
@@ -214,7 +214,7 @@ def _refuse_unmarked(name: str, plugin: object) -> None:
 
 
 def _explain(name: str, error: pluggy.PluginValidationError) -> str:
-    """pluggy's complaint, with what would have been right."""
+    """Return pluggy's message with the expected signature."""
     from difflib import get_close_matches  # only for a mistake
 
     text = f"the plugin {name!r} does not fit: {error}"

@@ -1,4 +1,4 @@
-"""What a plugin may return from a hook, and leave a request as."""
+"""Validation of the results of hooks, and of requests that plugins have changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DECIDING: dict[str, tuple[type, ...]] = {
 
 
 def checked(implementation: Implementation, result: object) -> object:
-    """A result that decides something, if it is one that can.
+    """Return the result of a deciding hook; refuse one of another type.
 
     Raises:
         PluginError: it is not; the message names the plugin, the hook and what was expected.
@@ -44,7 +44,7 @@ def checked(implementation: Implementation, result: object) -> object:
 
 
 def check_request(implementation: Implementation, request: Request, result: object) -> None:
-    """Refuse what a plugin has made of a request where nobody after it could go on with that.
+    """Refuse a request that a plugin has changed into something that cannot be sent.
 
     Raises:
         PluginError: names the plugin and what is wrong.
@@ -69,7 +69,7 @@ def check_request(implementation: Implementation, request: Request, result: obje
             expected = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
             what = type(value).__name__
             if name == "headers":
-                request.headers = Headers()  # whoever is told of the failure may look at them
+                request.headers = Headers()  # hooks that observe the failure may read them
             raise _refused(implementation, f"has made request.{name} a {what} in {implementation.hook}, not {expected}")
 
 

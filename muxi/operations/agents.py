@@ -1,9 +1,9 @@
-"""The agents of a formation, what they know and what they can do."""
+"""Agents, their knowledge and their skills."""
 
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.fields import given
 from muxi.types import Agent, AgentList, AgentSkills, KnowledgeRebuild, KnowledgeSync, Skill, Skills
 
@@ -26,7 +26,7 @@ class AgentOperations:
 
     @operation
     def get_agent(self, agent_id: str) -> Call[Agent]:
-        """Look at one agent (``GET /agents/{agent_id}``, admin key).
+        """Get one agent (``GET /agents/{agent_id}``, admin key).
 
         Raises:
             NotFoundError: there is none of that id.
@@ -35,7 +35,7 @@ class AgentOperations:
 
     @operation
     def sync_agent_knowledge(self, agent_id: str, source_id: str | None = None) -> Call[KnowledgeSync]:
-        """Fetch an agent's remote knowledge anew (``POST /agents/{agent_id}/knowledge/sync``, admin key).
+        """Synchronize an agent's remote knowledge sources (``POST /agents/{agent_id}/knowledge/sync``, admin key).
 
         It answers when the sync is done; the call has ten minutes, unless ``timeout`` is more.
 
@@ -59,7 +59,7 @@ class AgentOperations:
 
     @operation
     def rebuild_knowledge(self, agent_id: str | None = None, source_id: str | None = None) -> Call[KnowledgeRebuild]:
-        """Build the trees of what agents know anew (``POST /knowledge/rebuild``, admin key).
+        """Rebuild the knowledge trees of agents (``POST /knowledge/rebuild``, admin key).
 
         It answers when the work is done; the call has ten minutes, unless ``timeout`` is more.
 
@@ -90,7 +90,7 @@ class AgentOperations:
 
     @operation
     def get_skill(self, skill_name: str) -> Call[Skill]:
-        """Look at one skill (``GET /skills/{skill_name}``).
+        """Get one skill (``GET /skills/{skill_name}``).
 
         Raises:
             ServerError: always, with today's runtime, whose route is broken.

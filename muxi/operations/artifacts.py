@@ -1,14 +1,14 @@
-"""What agents have made: reports, pictures, data."""
+"""Artifacts: files that agents have made."""
 
 from __future__ import annotations
 
 import os
 
 from muxi.call import Call, Item, Key, Pages, send
-from muxi.download import Downloaded, Progress
-from muxi.endpoints import operation, pages
+from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.limits import Range
+from muxi.exchange.download import Downloaded, Progress
+from muxi.operations.limits import Range
 from muxi.types import Artifact, ArtifactList, ArtifactVersions
 
 __all__ = ["ArtifactOperations"]
@@ -32,7 +32,7 @@ class ArtifactOperations:
         Args:
             user_id: whose.
             limit: how many at the most, 1 to 100; the runtime's default is 20. There is no way to page further;
-                ``total`` tells how many there are.
+                ``total`` is their number.
 
         Raises:
             ValidationError: the limit is out of range; nothing has been sent.
@@ -49,7 +49,7 @@ class ArtifactOperations:
 
     @pages
     def iter_artifacts(self, user_id: str) -> Pages[Artifact]:
-        """Walk through a user's artifacts, the latest first.
+        """Iterate over a user's artifacts, the latest first.
 
         Args:
             user_id: whose.
@@ -69,7 +69,7 @@ class ArtifactOperations:
 
     @operation
     def get_artifact(self, artifact_id: str, user_id: str) -> Call[Artifact]:
-        """Look at one artifact, without its content (``GET /artifacts/{artifact_id}``).
+        """Get one artifact, without its content (``GET /artifacts/{artifact_id}``).
 
         Raises:
             NotFoundError: the user has none of that id.
@@ -109,7 +109,7 @@ class ArtifactOperations:
         *,
         progress: Progress | None = None,
     ) -> Call[Downloaded]:
-        """Fetch the content of an artifact into a file (``GET /artifacts/{artifact_id}/content``).
+        """Download the content of an artifact to a file (``GET /artifacts/{artifact_id}/content``).
 
         It is written as it arrives and takes its name once it is whole; a file that is there is replaced then.
         A download that breaks off is begun anew, and leaves nothing behind if that does not help.
@@ -119,7 +119,7 @@ class ArtifactOperations:
             path: the file.
             user_id: whose artifact.
             version: which version, from 1; the latest if not given.
-            progress: called with the bytes so far and the bytes in all (None where nobody knows).
+            progress: called with the bytes so far and the bytes in all (None if the length is unknown).
 
         Returns:
             ``path``, ``size`` in bytes, ``content_type``, and as ``filename`` what the formation calls it.

@@ -1,11 +1,11 @@
-"""The formation's record of what was done to it."""
+"""The audit log of a formation."""
 
 from __future__ import annotations
 
 from muxi.call import Call, Item, Key, Pages, send
-from muxi.endpoints import operation, pages
+from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.limits import Choice, Range
+from muxi.operations.limits import Choice, Range
 from muxi.types import AuditEntry, AuditLog, ClearedAuditLog
 
 __all__ = ["AuditOperations"]
@@ -52,7 +52,7 @@ class AuditOperations:
     def iter_audit_log(
         self, *, action: str | None = None, resource_type: str | None = None, since: str | None = None
     ) -> Pages[AuditEntry]:
-        """Walk through the audit log, the newest entries first.
+        """Iterate over the audit log, the newest entries first.
 
         Args:
             action: as for :meth:`get_audit_log`.

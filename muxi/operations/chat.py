@@ -1,4 +1,4 @@
-"""Talking to the agents."""
+"""Chats with the agents."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from muxi.answers import Loads, pending
-from muxi.call import Call, Key, Procedure, StreamCall, send
-from muxi.endpoints import operation, procedure, stream
+from muxi.call import Call, Key, Procedure, send
+from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ValidationError
-from muxi.files import encoded_files
+from muxi.schemas.files import encoded_files
+from muxi.streaming.call import StreamCall
 from muxi.types import AudioChatRequest, ChatEvent, ChatRequest, ChatResult, FileInput
 
 __all__ = ["ChatOperations"]
@@ -44,7 +45,7 @@ class ChatOperations:
 
         Returns:
             ``answer["message"]["content"]`` is the text; ``session_id`` continues the conversation.
-            :func:`muxi.pending` tells an answer from work that goes on in the background,
+            :func:`muxi.pending` distinguishes an answer from work that continues in the background,
             :func:`muxi.parse_ui_widgets` finds what there is to choose.
 
         Raises:
@@ -159,7 +160,7 @@ class ChatOperations:
         user_id: str = "",
         files: Sequence[FileInput] | None = None,
     ) -> Procedure[T]:
-        """Send a message whose answer is JSON, and get the object that a schema makes of it.
+        """Send a message whose answer is JSON, and load it with a schema.
 
         ::
 
@@ -178,7 +179,7 @@ class ChatOperations:
             files: as for :meth:`chat`.
 
         Returns:
-            What ``schema.load`` made of the answer.
+            The object that ``schema.load`` returned.
 
         Raises:
             ValidationError: the answer is not JSON (``ANSWER_NOT_JSON``), does not fit (``ANSWER_INVALID``), or is
@@ -234,7 +235,7 @@ def _audio(payload: Mapping[str, Any] | None, files: Sequence[FileInput] | None)
 
 
 def _with_files(body: Mapping[str, Any], files: Sequence[FileInput] | None) -> Mapping[str, Any]:
-    """The body with all files read and encoded; as it is where there are none."""
+    """Return the body with all files read and encoded."""
     if files is None and not isinstance(body.get("files"), list | tuple):
         return body  # what is no list is refused with all the other wrong fields of the payload
     given = [some for some in (body.get("files"), files) if some is not None]

@@ -1,11 +1,11 @@
-"""How a formation is configured. All of it takes the admin key and only reads."""
+"""The configuration of a formation, read-only, with the admin key."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.types import (
     AsyncConfig,
     ConfigSummary,
@@ -25,7 +25,7 @@ class ConfigurationOperations:
 
     @operation
     def get_config(self) -> Call[ConfigSummary]:
-        """See what the formation has, and under which routes (``GET /config``, admin key)."""
+        """List the parts of the configuration and their routes (``GET /config``, admin key)."""
         return Call.get("/config", key=Key.ADMIN, returns="ConfigSummary")
 
     @operation
@@ -39,7 +39,7 @@ class ConfigurationOperations:
 
     @operation
     def get_overlord_config(self) -> Call[OverlordConfig]:
-        """See how the overlord answers, plans and asks back (``GET /overlord``, admin key)."""
+        """Get the overlord's settings (``GET /overlord``, admin key)."""
         return Call.get("/overlord", key=Key.ADMIN, returns="OverlordConfig")
 
     @operation
@@ -49,25 +49,25 @@ class ConfigurationOperations:
 
     @operation
     def get_llm_settings(self) -> Call[LlmSettings]:
-        """See the models and their settings (``GET /llm/settings``, admin key)."""
+        """Get the models and their settings (``GET /llm/settings``, admin key)."""
         return Call.get("/llm/settings", key=Key.ADMIN, returns="LlmSettings")
 
     @operation
     def get_async_config(self) -> Call[AsyncConfig]:
-        """See when work goes to the background, and which webhook hears of it (``GET /async``, admin key)."""
+        """Get the settings of background work and its webhook (``GET /async``, admin key)."""
         return Call.get("/async", key=Key.ADMIN, returns="AsyncConfig")
 
     @operation
     def get_a2a_config(self) -> Call[dict[str, Any]]:
-        """See how agents of other formations are reached (``GET /a2a``, admin key). Empty where they are not."""
+        """Get the settings for agents of other formations (``GET /a2a``, admin key); empty without any."""
         return Call.get("/a2a", key=Key.ADMIN)
 
     @operation
     def get_logging_config(self) -> Call[LoggingConfig]:
-        """See what the formation logs (``GET /logging``, admin key)."""
+        """Get the log settings (``GET /logging``, admin key)."""
         return Call.get("/logging", key=Key.ADMIN, returns="LoggingConfig")
 
     @operation
     def get_logging_destinations(self) -> Call[LoggingDestinations]:
-        """List the places that the formation logs to (``GET /logging/destinations``, admin key)."""
+        """List the destinations of the formation's logs (``GET /logging/destinations``, admin key)."""
         return Call.get("/logging/destinations", key=Key.ADMIN, returns="LoggingDestinations")

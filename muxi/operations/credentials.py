@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.fields import plain
 from muxi.types import Credential, CredentialCreate, CredentialList, CredentialServices, DeletedCredential
 
@@ -30,7 +30,7 @@ class CredentialOperations:
 
     @operation
     def get_credential(self, credential_id: str, user_id: str) -> Call[Credential]:
-        """Look at one credential, without its secret (``GET /credentials/{credential_id}``).
+        """Get one credential, without its secret (``GET /credentials/{credential_id}``).
 
         Raises:
             NotFoundError: the user has none of that id.
@@ -46,7 +46,7 @@ class CredentialOperations:
 
     @operation
     def create_credential(self, user_id: str, payload: CredentialCreate | Mapping[str, Any]) -> Call[Credential]:
-        """Keep a credential for a user (``POST /credentials``).
+        """Store a credential of a user (``POST /credentials``).
 
         Args:
             user_id: whose.

@@ -1,14 +1,14 @@
-"""The same as :mod:`muxi.operations.formations`, told step by step: streams of typed progress events."""
+"""The operations of :mod:`muxi.operations.formations` as streams of progress events."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
-from muxi.call import StreamCall
-from muxi.deployments import DEPLOYMENT
-from muxi.endpoints import stream
-from muxi.operations.formations import about, deploying, updating
+from muxi.client.endpoints import stream
+from muxi.operations.formations import HEALTH_CHECK_TIMEOUT, about, deploying, updating
+from muxi.streaming.call import StreamCall
+from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
 
 __all__ = ["DeploymentsOperations"]
@@ -17,12 +17,12 @@ _ONE = "/rpc/formations/{formation_id}"
 
 
 def _streamed(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]:
-    # A stream's bound is on silence (600 s); an attempt's own time limit does not apply.
-    return StreamCall(method, events=DEPLOYMENT, **{**parts, "timeout": None})
+    # The head may take as long as the silence of such a stream.
+    return StreamCall(method, events=DEPLOYMENT, **{**parts, "timeout": HEALTH_CHECK_TIMEOUT})
 
 
 class DeploymentsOperations:
-    """Methods that tell what the server does meanwhile.
+    """Methods that stream the steps of the server.
 
     ::
 
@@ -32,8 +32,8 @@ class DeploymentsOperations:
             print(steps.result()["url"])
 
     All of them: an ``error`` of the stream is raised with its ``code`` and ``stage``
-    (:func:`muxi.deployments.deployment_error` has the classes); one that ends without ``complete`` or ``error`` is
-    a :class:`~muxi.errors.StreamInterrupted`. Closing one early stops nothing: the server goes on.
+    (:func:`muxi.streaming.deployments.deployment_error` has the classes); one that ends without ``complete`` or
+    ``error`` is a :class:`~muxi.errors.StreamInterrupted`. Closing one early stops nothing: the server goes on.
     """
 
     @stream
@@ -51,7 +51,7 @@ class DeploymentsOperations:
             bundle_path: as for ``deploy_formation``.
             formation_id: as for ``deploy_formation``.
             version: as for ``deploy_formation``.
-            progress: as for ``deploy_formation``; it tells about the upload, which comes before the first event.
+            progress: as for ``deploy_formation``; it reports the upload, which precedes the first event.
 
         Returns:
             An open stream; ``result()`` has what was deployed.

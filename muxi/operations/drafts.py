@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import Any, Literal
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.errors import ValidationError
 from muxi.operations.formations import HEALTH_CHECK_TIMEOUT, about
 from muxi.types import (
@@ -27,7 +27,7 @@ _FILES = "/rpc/formations/{formation_id}/draft/files"
 
 
 def _action(formation_id: str, action: str, **body: Any) -> dict[str, Any]:
-    """The parts of a call; what the server says of the draft and of the live formation stands beside its data."""
+    """Return the parts of a call. Its result has the states of the draft and of the live formation beside the data."""
     return {"path": _FILES, "body": {"action": action, **body}, "beside": ("draft", "live"), **about(formation_id)}
 
 

@@ -1,13 +1,14 @@
-"""What goes on in a formation, as it happens: events of users' work, and the log."""
+"""Streams of a formation's events and of its log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from muxi.call import Key, StreamCall
-from muxi.endpoints import stream
-from muxi.feeds import FEED, LOG
+from muxi.call import Key
+from muxi.client.endpoints import stream
+from muxi.streaming.call import StreamCall
+from muxi.streaming.feeds import FEED, LOG
 from muxi.types import FormationEvent, LogEvent
 
 __all__ = ["EventOperations"]

@@ -1,4 +1,4 @@
-"""Bodies out of arguments."""
+"""The making of request bodies from arguments."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["given", "plain"]
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """The fields that have a value, as plain data. What is None is left to the runtime's own default."""
+    """Return the fields that are not None, as plain data. The runtime has defaults for the others."""
     return {name: plain(value) for name, value in fields.items() if value is not None}
 
 
 def plain(value: Any) -> Any:
-    """The same in dicts and lists, the only mappings and sequences that JSON knows."""
+    """Return a value with dicts and lists in place of other mappings and sequences."""
     if isinstance(value, Mapping):
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):

@@ -1,4 +1,4 @@
-"""Formations as a server supervises them: deploy and update, look at, start and stop, download."""
+"""The formations of a server: deploy, update, inspect, start, stop and download them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from muxi import bundles
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.call import Call, Key, Procedure, send
-from muxi.download import Downloaded, check_target
-from muxi.download import Progress as DownloadProgress
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import ServerError
-from muxi.identifiers import random_id
+from muxi.exchange.download import Downloaded, copy_mode, name_errors, resolve_target
+from muxi.exchange.download import Progress as DownloadProgress
+from muxi.exchange.identifiers import random_id
 from muxi.types import (
     CancelledUpdate,
     DeletedFormation,
@@ -34,19 +34,19 @@ _ONE = "/rpc/formations/{formation_id}"
 
 
 def about(formation_id: str) -> dict[str, Any]:
-    """What all signed calls about one formation have in common."""
+    """Return the common parts of signed calls about one formation."""
     return {"params": {"formation_id": formation_id}, "key": Key.SIGNATURE}
 
 
 def waiting(formation_id: str) -> dict[str, Any]:
-    """As :func:`about`, for calls that wait until the formation is healthy."""
+    """Return the parts of calls that wait until the formation is healthy."""
     return {**about(formation_id), "timeout": HEALTH_CHECK_TIMEOUT}
 
 
 def deploying(
     bundle: BundleSource | Prepared, formation_id: str | None, version: str | None, progress: Progress | None
 ) -> dict[str, Any]:
-    """The parts of a call that deploys a bundle.
+    """Return the parts of a call that deploys a bundle.
 
     Raises:
         ValidationError: the server would refuse it; nothing has been sent.
@@ -68,7 +68,7 @@ def deploying(
 def updating(
     formation_id: str, bundle: BundleSource | Prepared, version: str | None, progress: Progress | None
 ) -> dict[str, Any]:
-    """The parts of a call that updates a formation.
+    """Return the parts of a call that updates a formation.
 
     Raises:
         ValidationError: the server would refuse the bundle, or it is another formation's; nothing has been sent.
@@ -99,7 +99,7 @@ class FormationsOperations:
 
     @operation
     def get_formation(self, formation_id: str) -> Call[FormationDetail]:
-        """Look at one formation (``GET /rpc/formations/{formation_id}``).
+        """Get one formation (``GET /rpc/formations/{formation_id}``).
 
         Args:
             formation_id: its id.
@@ -151,7 +151,7 @@ class FormationsOperations:
         version: str | None = None,
         progress: Progress | None = None,
     ) -> Call[UpdatedFormation]:
-        """Put a new version in a formation's place, once it is healthy (``PUT /rpc/formations/{formation_id}``).
+        """Replace a formation by a new version, once that is healthy (``PUT /rpc/formations/{formation_id}``).
 
         The old version runs until then, and stays where the new one does not become healthy.
 
@@ -230,7 +230,7 @@ class FormationsOperations:
 
     @operation
     def rollback_formation(self, formation_id: str) -> Call[RolledBackFormation]:
-        """Go back to the version before the last update (``POST /rpc/formations/{formation_id}/rollback``).
+        """Return to the version before the last update (``POST /rpc/formations/{formation_id}/rollback``).
 
         Args:
             formation_id: its id.
@@ -268,28 +268,29 @@ class FormationsOperations:
     ) -> Procedure[Downloaded]:
         """Download a formation's files as a zip (``GET /rpc/formations/{formation_id}/download``).
 
-        Written to disk as it arrives. The file is there whole or not at all, and readable by its owner only: it
-        may have a ``.env`` in it. Other hidden files, ``.key`` among them, are never in it, and the formation file
-        is as the server has re-written it.
+        Written to disk as it arrives. The file is complete or not there. A new one is readable by its owner only,
+        because it may have a ``.env`` in it; one that is replaced keeps its mode. Links are followed.
+        Other hidden files, ``.key`` among them, are never in it, and the formation file is as the server has
+        rewritten it.
 
         Args:
             formation_id: its id.
-            path: the file; a folder gets ``<formation_id>.zip``. One that is there is replaced.
+            path: the file; a folder gets ``<formation_id>.zip``. A file that is there is replaced.
             db: whether to take ``memory.db`` along, what the formation remembers.
-            progress: called with the bytes so far and how many there will be, None where the server does not say.
+            progress: called with the bytes so far and the bytes in all (None if the length is unknown).
 
         Returns:
             The ``path`` and the ``size`` in bytes.
 
         Raises:
             NotFoundError: there is no formation of that id, or it has no files.
-            ServerError: the zip is truncated: the server failed to read a file, and can only say so in this way.
+            ServerError: the zip is truncated, which is how the server reports a file that it could not read.
         """
         target = os.fspath(path)
         if os.path.isdir(target):
             target = os.path.join(target, f"{formation_id}.zip")
-        check_target(target)
-        arriving = os.path.join(os.path.dirname(target), f".{random_id('')}.zip")
+        final = resolve_target(target)
+        arriving = os.path.join(os.path.dirname(final), f".{random_id('')}.zip")
         call: Call[Downloaded] = Call.get(
             f"{_ONE}/download",
             **waiting(formation_id),
@@ -300,10 +301,14 @@ class FormationsOperations:
             returns="Downloaded",
         )
         try:
+            with name_errors(target):
+                os.close(os.open(arriving, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             found = yield from send(call)
             _check_zip(arriving, found["size"])
-            os.chmod(arriving, 0o600)
-            os.replace(arriving, target)
+            resolve_target(target)
+            with name_errors(target):
+                copy_mode(final, arriving)
+                os.replace(arriving, final)
         finally:
             if os.path.exists(arriving):
                 os.unlink(arriving)

@@ -1,11 +1,11 @@
-"""The formation's diary about a user, and where its memories come from."""
+"""The history of a user, and the provenance of memories."""
 
 from __future__ import annotations
 
 from muxi.call import Call, Item, Key, Pages, send
-from muxi.endpoints import operation, pages
+from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.limits import Range
+from muxi.operations.limits import Range
 from muxi.types import History, HistoryEntry, MemoryProvenance
 
 __all__ = ["HistoryOperations"]
@@ -15,7 +15,7 @@ MAX_PAGE = 100
 
 
 class HistoryOperations:
-    """Methods about what led to memories. Either key will do, and a user is needed with both."""
+    """Methods about history and provenance. Either key will do, and a user is needed with both."""
 
     @operation
     def get_history(
@@ -27,12 +27,12 @@ class HistoryOperations:
         date_to: str | None = None,
         include_sources: bool | None = None,
     ) -> Call[History]:
-        """Read the diary about a user, the newest entries first (``GET /history``).
+        """List the history of a user, the newest entries first (``GET /history``).
 
         Args:
-            user_id: about whom.
+            user_id: the user.
             limit: how many at the most, 1 to 100; the runtime's default is 10.
-            date_from: the first day, ISO 8601. What is no date is taken for none given, without a word.
+            date_from: the first day, ISO 8601. The runtime silently ignores what is not a date.
             date_to: the last day, likewise.
             include_sources: tell what each entry was made from.
 
@@ -63,12 +63,12 @@ class HistoryOperations:
         date_to: str | None = None,
         include_sources: bool | None = None,
     ) -> Pages[HistoryEntry]:
-        """Walk through the diary about a user, the newest entries first, going on by their dates.
+        """Iterate over the history of a user, the newest entries first, paging by date.
 
         None comes twice, also where new ones are written meanwhile.
 
         Args:
-            user_id: about whom.
+            user_id: the user.
             date_from: as for :meth:`get_history`.
             date_to: likewise.
             include_sources: likewise.
@@ -104,11 +104,11 @@ class HistoryOperations:
     def get_memory_provenance(
         self, user_id: str, *, entity: str | None = None, event_id: str | None = None
     ) -> Call[MemoryProvenance]:
-        """See where a memory comes from (``GET /memories/provenance``).
+        """Get the provenance of a memory (``GET /memories/provenance``).
 
         Args:
             user_id: whose memory.
-            entity: somebody or something that the formation knows, by name; this or ``event_id`` is needed.
+            entity: name of a person or thing in the memories; this or ``event_id`` is required.
             event_id: an event, as an ingestion names it.
 
         Raises:

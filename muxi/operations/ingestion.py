@@ -1,4 +1,4 @@
-"""Memories that are taken in by way of the background: from other systems, one by one, in batches, distilled."""
+"""Ingestion: memories from other systems, processed in the background, one by one, in batches, or distilled."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from muxi.call import Call, Key, Procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.clock import Clock, SystemClock
-from muxi.endpoints import operation, procedure
 from muxi.operations.fields import given, plain
 from muxi.operations.waiting import WAIT_TIMEOUT, wait_for_job
 from muxi.types import (
@@ -27,7 +27,7 @@ Sign = Callable[[bytes], bytes]
 
 
 class IngestionOperations:
-    """Methods that hand memories in. Either key will do, and a user is needed where not said otherwise."""
+    """Methods that ingest memories. Either key will do; a user is required unless stated otherwise."""
 
     @operation
     def ingest_memory(
@@ -43,7 +43,7 @@ class IngestionOperations:
         scope: str | None = None,
         scope_id: str | None = None,
     ) -> Call[IngestedMemory]:
-        """Hand in something to be made memories of in the background (``POST /memories`` with a ``source``).
+        """Ingest a content, of which memories are made in the background (``POST /memories`` with a ``source``).
 
         Args:
             content: anything that JSON can hold.
@@ -51,7 +51,7 @@ class IngestionOperations:
             source: where it comes from, such as ``gmail``.
             source_id: its id there; a known one is not taken in again.
             timestamp: when it happened, ISO 8601.
-            subject: whom or what it is about.
+            subject: the person or thing that it is about.
             metadata: whatever is to be kept beside it.
             scope: ``user`` (the default), ``group`` or ``formation``.
             scope_id: which group.
@@ -87,14 +87,14 @@ class IngestionOperations:
 
     @operation
     def ingest_memories(self, items: Sequence[Mapping[str, Any]], *, user_id: str) -> Call[IngestedBatch]:
-        """Hand in up to a hundred things at once (``POST /memories/batch``).
+        """Ingest up to a hundred contents at once (``POST /memories/batch``).
 
         Args:
             items: each with ``content`` and ``source``, and what else :meth:`ingest_memory` takes.
             user_id: whose memories.
 
         Returns:
-            What became of each, in order (``accepted``, ``duplicate``, ``invalid``), and the job to wait for.
+            The result of each item, in order (``accepted``, ``duplicate``, ``invalid``), and the job to wait for.
 
         Raises:
             ValidationError: there is none or too many; nothing has been sent.
@@ -112,7 +112,7 @@ class IngestionOperations:
 
     @operation
     def get_ingestion_status(self, processing_id: str, user_id: str = "") -> Call[IngestionStatus]:
-        """See where an ingestion stands (``GET /memories/ingestion/{processing_id}``).
+        """Get the state of an ingestion (``GET /memories/ingestion/{processing_id}``).
 
         Args:
             processing_id: the job.
@@ -134,7 +134,7 @@ class IngestionOperations:
     def wait_for_ingestion(
         self, processing_id: str, user_id: str = "", *, timeout: float | None = WAIT_TIMEOUT
     ) -> Procedure[IngestionStatus]:
-        """Wait until an ingestion has come to an end, looking at it now and then.
+        """Wait until an ingestion has ended, polling its state.
 
         Args:
             processing_id: the job.
@@ -142,7 +142,7 @@ class IngestionOperations:
             timeout: seconds to wait at the most; None waits for as long as it takes.
 
         Returns:
-            What became of each item. Some may have failed: see ``counts``.
+            The result of each item. Some may have failed: see ``counts``.
 
         Raises:
             JobFailed: the job failed or was cancelled as a whole.
@@ -165,7 +165,7 @@ class IngestionOperations:
         sign: Sign,
         timestamp: int | None = None,
     ) -> Call[DistilledMemories]:
-        """Hand in memories that were distilled elsewhere, signed (``POST /memories/distilled``).
+        """Ingest signed memories that were distilled elsewhere (``POST /memories/distilled``).
 
         The signature is made when the call is made and good for five minutes, so a call that is kept for later
         does not keep.
@@ -217,7 +217,7 @@ class IngestionOperations:
 
     @operation
     def get_distilled_status(self, processing_id: str, *, distillery_id: str | None = None) -> Call[DistilledStatus]:
-        """See where a distilled batch stands (``GET /memories/distilled/{processing_id}``).
+        """Get the state of a distilled batch (``GET /memories/distilled/{processing_id}``).
 
         Args:
             processing_id: the job.
@@ -239,7 +239,7 @@ class IngestionOperations:
     def wait_for_distilled(
         self, processing_id: str, *, distillery_id: str | None = None, timeout: float | None = WAIT_TIMEOUT
     ) -> Procedure[DistilledStatus]:
-        """Wait until a distilled batch has come to an end; otherwise as :meth:`wait_for_ingestion`.
+        """Wait until a distilled batch has ended; otherwise as :meth:`wait_for_ingestion`.
 
         Args:
             processing_id: the job.

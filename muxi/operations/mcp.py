@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.types import McpDefaults, McpServer, McpServerList, McpToolList
 
 __all__ = ["McpOperations"]
@@ -14,7 +14,7 @@ class McpOperations:
 
     @operation
     def get_mcp_config(self) -> Call[McpDefaults]:
-        """See how tools are used, and the servers with it (``GET /mcp``, admin key)."""
+        """Get the settings of tools, and the servers (``GET /mcp``, admin key)."""
         return Call.get("/mcp", key=Key.ADMIN, returns="McpDefaults")
 
     @operation
@@ -24,7 +24,7 @@ class McpOperations:
 
     @operation
     def get_mcp_server(self, server_id: str) -> Call[McpServer]:
-        """Look at one MCP server (``GET /mcp/servers/{server_id}``, admin key).
+        """Get one MCP server (``GET /mcp/servers/{server_id}``, admin key).
 
         Raises:
             NotFoundError: there is none of that id.

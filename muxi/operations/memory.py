@@ -1,21 +1,22 @@
-"""What the formation remembers, and the buffers of its conversations."""
+"""Memories, and the buffers of conversations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from muxi.call import Call, Item, Key, Pages, Procedure, send
-from muxi.endpoints import operation, pages, procedure
+from muxi.client.endpoints import operation, pages, procedure
 from muxi.errors import ServerError
-from muxi.limits import Choice, Range
 from muxi.operations.fields import given
+from muxi.operations.limits import Choice, Range
 from muxi.result import Meta, Result
 from muxi.types import (
     BufferCleared,
     BufferStats,
     CreatedMemory,
     DeletedMemory,
+    IngestedMemory,
     Memory,
     MemoryBuffers,
     MemoryConfig,
@@ -25,6 +26,12 @@ from muxi.types import (
 
 __all__ = ["MemoryOperations"]
 
+if TYPE_CHECKING:
+    # A call with ``source`` has another result, which ``operation`` has no types for.
+    from muxi.operations.adding import AddMemoryEndpoint as _add_memory_operation  # noqa: N813  a decorator
+else:
+    _add_memory_operation = operation
+
 #: The most memories that one page can have.
 MAX_PAGE = 100
 
@@ -32,13 +39,13 @@ SCOPES = ("user", "group", "formation")
 
 
 class MemoryOperations:
-    """Methods about memories and buffers. Either key will do where not said otherwise."""
+    """Methods about memories and buffers. Either key will do unless stated otherwise."""
 
     @operation
     def get_memories(
         self, user_id: str, limit: int | None = None, *, offset: int | None = None, scopes: str | None = None
     ) -> Call[MemoryPage]:
-        """List what the formation remembers about a user, the latest first (``GET /memories``).
+        """List the memories of a user, the latest first (``GET /memories``).
 
         Args:
             user_id: whose memories.
@@ -62,7 +69,7 @@ class MemoryOperations:
 
     @pages
     def iter_memories(self, user_id: str, *, scopes: str | None = None) -> Pages[Memory]:
-        """Walk through all memories of a user, the latest first, a page at a time.
+        """Iterate over all memories of a user, the latest first, a page at a time.
 
         None comes twice, also where new ones are stored meanwhile; those stored after the start may be left out.
 
@@ -84,7 +91,7 @@ class MemoryOperations:
                 return
             offset += MAX_PAGE
 
-    @operation
+    @_add_memory_operation
     def add_memory(
         self,
         content: Any = None,
@@ -99,8 +106,8 @@ class MemoryOperations:
         source_id: str | None = None,
         timestamp: str | None = None,
         subject: str | None = None,
-    ) -> Call[CreatedMemory]:
-        """Have the formation remember something (``POST /memories``).
+    ) -> Call[CreatedMemory | IngestedMemory]:
+        """Add a memory (``POST /memories``).
 
         Without ``source`` it is written at once; with it, it is taken in by way of the background, and the answer is
         that of :meth:`ingest_memory`. Sending it twice stores it twice, so it is never repeated by itself.
@@ -116,7 +123,7 @@ class MemoryOperations:
             source: where it comes from, such as ``gmail``.
             source_id: its id there; a known one is not stored again.
             timestamp: when it happened, ISO 8601.
-            subject: whom or what it is about.
+            subject: the person or thing that it is about.
 
         Raises:
             ValidationError: there is nothing to remember, or a field does not fit; nothing has been sent.
@@ -145,12 +152,12 @@ class MemoryOperations:
             user_required=True,
             key=Key.EITHER,
             accepts="MemoryCreate",
-            returns="CreatedMemory",
+            returns="IngestedMemory" if source else "CreatedMemory",
         )
 
     @operation
     def delete_memory(self, user_id: str, memory_id: str) -> Call[DeletedMemory]:
-        """Have the formation forget one memory (``DELETE /memories/{memory_id}``).
+        """Delete a memory (``DELETE /memories/{memory_id}``).
 
         Returns:
             The id; an empty mapping where a repetition found that a first attempt without an answer had done it.
@@ -169,7 +176,7 @@ class MemoryOperations:
 
     @operation
     def get_memory_config(self) -> Call[MemoryConfig]:
-        """See how the formation remembers (``GET /memory``, admin key).
+        """Get the memory settings (``GET /memory``, admin key).
 
         Nothing is masked: a database's password in ``persistent["connection_string"]`` is given back.
         """
@@ -177,19 +184,19 @@ class MemoryOperations:
 
     @operation
     def get_user_buffer(self, user_id: str) -> Call[UserBuffer]:
-        """See how much of a user's conversations is in the buffer (``GET /memory/buffer``)."""
+        """Get the size of a user's buffer (``GET /memory/buffer``)."""
         return Call.get("/memory/buffer", user_id=user_id, user_required=True, key=Key.EITHER, returns="UserBuffer")
 
     @operation
     def clear_user_buffer(self, user_id: str) -> Call[BufferCleared]:
-        """Forget a user's conversations; memories stay (``DELETE /memory/buffer``)."""
+        """Clear a user's buffer of conversations; memories stay (``DELETE /memory/buffer``)."""
         return Call.delete(
             "/memory/buffer", user_id=user_id, user_required=True, key=Key.EITHER, returns="BufferCleared"
         )
 
     @operation
     def clear_session_buffer(self, user_id: str, session_id: str) -> Call[BufferCleared]:
-        """Forget one conversation (``DELETE /memory/buffer/{session_id}``). One that does not exist is no error."""
+        """Clear the buffer of one session (``DELETE /memory/buffer/{session_id}``), which need not exist."""
         return Call.delete(
             "/memory/buffer/{session_id}",
             params={"session_id": session_id},
@@ -201,9 +208,9 @@ class MemoryOperations:
 
     @procedure
     def clear_all_buffers(self) -> Procedure[BufferCleared]:
-        """Forget the conversations of all users (``DELETE /memory/buffers``, admin key).
+        """Clear the buffers of all users (``DELETE /memory/buffers``, admin key).
 
-        Today's runtime does it and then answers 500 ``MEMORY_BUFFER_CLEARED``; that is taken for what it says.
+        Today's runtime does it and then answers 500 ``MEMORY_BUFFER_CLEARED``, which counts as a success.
         """
         try:
             return (
@@ -219,13 +226,13 @@ class MemoryOperations:
 
     @operation
     def get_memory_buffers(self) -> Call[MemoryBuffers]:
-        """See how full the buffers are, in the older form (``GET /memory/buffers``, admin key, deprecated).
+        """Get the sizes of the buffers, in the older form (``GET /memory/buffers``, admin key, deprecated).
 
-        :meth:`get_buffer_stats` says the same and more.
+        :meth:`get_buffer_stats` returns the same and more.
         """
         return Call.get("/memory/buffers", key=Key.ADMIN, returns="MemoryBuffers")
 
     @operation
     def get_buffer_stats(self) -> Call[BufferStats]:
-        """See how full the formation's buffers are (``GET /memory/stats``, admin key)."""
+        """Get the sizes of the formation's buffers (``GET /memory/stats``, admin key)."""
         return Call.get("/memory/stats", key=Key.ADMIN, returns="BufferStats")

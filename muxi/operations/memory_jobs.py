@@ -1,4 +1,4 @@
-"""Upkeep of memories: building views anew, mending, forgetting what came from a source, and who may send some."""
+"""Maintenance of memories: rebuild, repair, forget a source, and register distilleries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muxi.call import Call, Key, Procedure
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import ValidationError
 from muxi.operations.agents import LONG_WORK_TIMEOUT
 from muxi.operations.fields import given
@@ -25,7 +25,7 @@ __all__ = ["MemoryJobOperations"]
 
 
 class MemoryJobOperations:
-    """Methods about the upkeep of memories. All take the admin key, and the user is part of the body."""
+    """Methods about the maintenance of memories. All take the admin key, and the user is part of the body."""
 
     @operation
     def rebuild_memory(
@@ -37,7 +37,7 @@ class MemoryJobOperations:
         background: bool | None = None,
         backfill: bool | None = None,
     ) -> Call[MemoryRebuild]:
-        """Build the views on a user's memories anew from the events (``POST /memory/rebuild``, admin key).
+        """Rebuild the projections of a user's memories from the events (``POST /memory/rebuild``, admin key).
 
         Args:
             user_id: whose.
@@ -67,7 +67,7 @@ class MemoryJobOperations:
 
     @operation
     def get_rebuild_status(self, job_id: str) -> Call[MemoryJob]:
-        """See where a rebuild stands (``GET /memory/rebuild/{job_id}``, admin key).
+        """Get the state of a rebuild (``GET /memory/rebuild/{job_id}``, admin key).
 
         Raises:
             NotFoundError: it is unknown, or finished for more than five minutes.
@@ -85,7 +85,7 @@ class MemoryJobOperations:
         background: bool | None = None,
         sync: bool | None = None,
     ) -> Call[ForgottenMemory]:
-        """Forget all that a user's memories have from a source (``POST /memory/forget``, admin key).
+        """Forget the memories of a user that come from a source (``POST /memory/forget``, admin key).
 
         Args:
             user_id: whose.
@@ -93,7 +93,7 @@ class MemoryJobOperations:
             reason: why, for the record; the runtime's default is ``user_request``.
             rebuild: build the views anew afterwards (the runtime's default).
             background: do so in the background and answer with a ``job_id`` (the runtime's default).
-            sync: answer at the end, whatever ``background`` says.
+            sync: answer at the end, whatever the value of ``background``.
 
         Returns:
             How many events were deleted, and the job, to be given to :meth:`wait_for_memory_job`, or the report.
@@ -117,7 +117,7 @@ class MemoryJobOperations:
 
     @operation
     def get_forget_status(self, job_id: str) -> Call[MemoryJob]:
-        """See where the rebuild after forgetting stands (``GET /memory/forget/{job_id}``, admin key).
+        """Get the state of the rebuild after forgetting (``GET /memory/forget/{job_id}``, admin key).
 
         Raises:
             NotFoundError: it is unknown, or finished for more than five minutes.
@@ -126,7 +126,7 @@ class MemoryJobOperations:
 
     @procedure
     def wait_for_memory_job(self, job_id: str, *, timeout: float | None = WAIT_TIMEOUT) -> Procedure[MemoryJob]:
-        """Wait until a rebuild has come to an end, be it by itself or after forgetting, looking now and then.
+        """Wait until a rebuild has ended, also one after forgetting, polling its state.
 
         Args:
             job_id: the ``job_id`` of :meth:`rebuild_memory` or :meth:`forget_memory_source`; its beginning tells
@@ -134,7 +134,7 @@ class MemoryJobOperations:
             timeout: seconds to wait at the most; None waits for as long as it takes.
 
         Returns:
-            What became of each view. Some events may have failed: see ``projections``.
+            The result for each projection. Some events may have failed: see ``projections``.
 
         Raises:
             JobFailed: the job failed or was cancelled as a whole.
@@ -160,7 +160,7 @@ class MemoryJobOperations:
 
     @operation
     def lint_memory(self, user_id: str | None = None) -> Call[MemoryLint]:
-        """Look over the memories, mend what can be mended, report the rest (``POST /memory/lint``, admin key).
+        """Check the memories, repair what can be repaired, report the rest (``POST /memory/lint``, admin key).
 
         Args:
             user_id: whose; all users' if not given.
@@ -179,7 +179,7 @@ class MemoryJobOperations:
 
     @operation
     def backfill_memory(self, user_id: str) -> Call[MemoryBackfill]:
-        """Make up events for memories from before there were events (``POST /memory/backfill``, admin key).
+        """Create events for memories that are older than the event log (``POST /memory/backfill``, admin key).
 
         Args:
             user_id: whose.
@@ -198,7 +198,7 @@ class MemoryJobOperations:
 
     @operation
     def get_distilleries(self) -> Call[DistilleryList]:
-        """List who may send distilled memories, revoked ones too (``GET /memory/distilleries``, admin key)."""
+        """List the distilleries, including revoked ones (``GET /memory/distilleries``, admin key)."""
         return Call.get("/memory/distilleries", key=Key.ADMIN, returns="DistilleryList")
 
     @operation
@@ -211,7 +211,7 @@ class MemoryJobOperations:
         scope: Mapping[str, Any] | None = None,
         trust_level: str | None = None,
     ) -> Call[Distillery]:
-        """Let somebody send distilled memories (``POST /memory/distilleries``, admin key).
+        """Register a sender of distilled memories (``POST /memory/distilleries``, admin key).
 
         Args:
             name: who it is.
@@ -241,7 +241,7 @@ class MemoryJobOperations:
 
     @operation
     def revoke_distillery(self, distillery_id: str) -> Call[Distillery]:
-        """Take nothing more from a sender (``DELETE /memory/distilleries/{distillery_id}``, admin key).
+        """Revoke a sender of distilled memories (``DELETE /memory/distilleries/{distillery_id}``, admin key).
 
         A second time does no harm.
 

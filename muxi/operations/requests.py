@@ -1,11 +1,11 @@
-"""Work that goes on: where it stands, waiting for it, stopping it."""
+"""Requests in progress: list, inspect, await and cancel them."""
 
 from __future__ import annotations
 
 from muxi.call import Call, Key, Procedure, Wait, send
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import NotFoundError, ResultForgotten, TimeoutError, TurnFailed
-from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, WAIT_TIMEOUT, check_timeout
+from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, NOT_FOUND_YET, WAIT_TIMEOUT, check_timeout
 from muxi.types import CancelledRequest, RequestList, RequestStatus
 
 __all__ = ["RequestOperations"]
@@ -21,7 +21,7 @@ class RequestOperations:
 
     @operation
     def get_request_status(self, request_id: str, user_id: str) -> Call[RequestStatus]:
-        """See where a request stands (``GET /requests/{request_id}``).
+        """Get the state of a request (``GET /requests/{request_id}``).
 
         Raises:
             NotFoundError: it is unknown, or finished for more than five minutes.
@@ -39,7 +39,7 @@ class RequestOperations:
     def wait_for_request(
         self, request_id: str, user_id: str, *, timeout: float | None = WAIT_TIMEOUT
     ) -> Procedure[RequestStatus]:
-        """Wait until a request has come to an end, looking at it now and then.
+        """Wait until a request has ended, polling its state.
 
         It is looked at after 0.25 s and then less and less often, every 5 s in the end. Interrupting the wait
         (``KeyboardInterrupt``, a cancelled task) leaves the request alone; :meth:`cancel_request` stops it.
@@ -59,7 +59,7 @@ class RequestOperations:
             TurnFailed: it failed or was cancelled (``REQUEST_FAILED``, ``REQUEST_CANCELLED``); ``details`` has the
                 status.
             ResultForgotten: it was running when last seen and is not known any more.
-            NotFoundError: it was never seen: unknown, or finished for more than five minutes.
+            NotFoundError: it was not found for five seconds: unknown, or finished for more than five minutes.
             AuthorizationError: it is another user's.
             TimeoutError: it is still running; ``details`` has the status.
             ValidationError: ``timeout`` is no number of seconds; nothing has been sent.
@@ -71,10 +71,16 @@ class RequestOperations:
             try:
                 seen = yield from send(RequestOperations.get_request_status.call(request_id, user_id))
             except NotFoundError as error:
-                # A proxy that knows no such formation says nothing about the request.
-                if seen is None or error.code != "REQUEST_NOT_FOUND":
+                # A 404 of the proxy is about the formation, not about the request.
+                if error.code != "REQUEST_NOT_FOUND":
                     raise
-                raise _forgotten(seen, request_id) from error
+                if seen is not None:
+                    raise _forgotten(seen, request_id) from error
+                # The runtime knows a trigger's request only some tenths of a second after it has answered.
+                if waited >= NOT_FOUND_YET or (timeout is not None and waited >= timeout):
+                    raise
+                waited = yield Wait(FIRST_WAIT if timeout is None else min(FIRST_WAIT, timeout - waited))
+                continue
             state = seen["status"]
             if state in ("completed", "awaiting_clarification"):
                 return seen
@@ -93,7 +99,7 @@ class RequestOperations:
 
     @operation
     def cancel_request(self, request_id: str, user_id: str) -> Call[CancelledRequest]:
-        """Ask for a request to be stopped (``DELETE /requests/{request_id}``).
+        """Cancel a request (``DELETE /requests/{request_id}``).
 
         A turn stops at its next checkpoint and may come to its end all the same; closing its stream is what
         stops it for certain.

@@ -1,9 +1,10 @@
-"""Jobs that a formation does at a time, once or again and again."""
+"""Scheduled jobs, one-time and recurring."""
 
 from __future__ import annotations
 
 from muxi.call import Call, Key, Procedure, send
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
+from muxi.errors import ValidationError
 from muxi.operations.fields import given
 from muxi.types import JobType, ScheduledJob, ScheduledJobList, ScheduledJobState, SchedulerConfig, SchedulerMessage
 
@@ -17,7 +18,7 @@ class SchedulerOperations:
 
     @operation
     def get_scheduler_config(self) -> Call[SchedulerConfig]:
-        """See how the scheduler works (``GET /scheduler``, admin key)."""
+        """Get the scheduler's settings (``GET /scheduler``, admin key)."""
         return Call.get("/scheduler", key=Key.ADMIN, returns="SchedulerConfig")
 
     @operation
@@ -40,7 +41,7 @@ class SchedulerOperations:
 
     @operation
     def get_scheduler_job(self, job_id: str) -> Call[ScheduledJob]:
-        """Look at one job (``GET /scheduler/jobs/{job_id}``, admin key).
+        """Get one job (``GET /scheduler/jobs/{job_id}``, admin key).
 
         Raises:
             NotFoundError: there is none of that id.
@@ -51,7 +52,7 @@ class SchedulerOperations:
     def create_scheduler_job(
         self, job_type: JobType | str, schedule: str, message: str, user_id: str = ""
     ) -> Call[ScheduledJob]:
-        """Have the formation do something at a time (``POST /scheduler/jobs``, admin key).
+        """Create a job (``POST /scheduler/jobs``, admin key).
 
         A repetition after a lost connection makes no second job (idempotency key).
 
@@ -59,7 +60,7 @@ class SchedulerOperations:
             job_type: ``one_time`` or ``recurring``.
             schedule: for a one-time job an ISO 8601 time that is yet to come, for a recurring one a cron expression
                 such as ``0 9 * * 1`` (Mondays at nine, in the scheduler's time zone).
-            message: what is to be done, as one would say it in a chat.
+            message: the task, in the words of a chat message.
             user_id: whose job it is; the formation's user ``0`` if empty.
 
         Raises:
@@ -95,18 +96,27 @@ class SchedulerOperations:
             message: what is to be done from now on.
             schedule: when, as for :meth:`create_scheduler_job`.
             title: how it is listed.
-            user_id: whose it is from now on. If not given it stays with its owner: with a new message, the job is
-                looked up first, because the runtime would give it to user ``0``.
+            user_id: the new owner, together with ``message`` only. If not given the owner stays. The job is looked up
+                first unless both are given, because the runtime takes changes from the owner alone.
 
         Returns:
             The job as it is now. Go on with its ``id``.
 
         Raises:
+            ValidationError: ``user_id`` is not the owner and there is no ``message``; nothing has been changed.
             NotFoundError: there is none of that id.
             ServerError: the cron expression is wrong.
         """
-        if user_id is None and message is not None:
-            user_id = (yield from send(SchedulerOperations.get_scheduler_job.call(job_id)))["user_id"]
+        if user_id is None or message is None:
+            owner = str((yield from send(SchedulerOperations.get_scheduler_job.call(job_id)))["user_id"])
+            if user_id is not None and (user_id or "0") != owner:
+                problem = f"gives the job to another user only together with message=; it belongs to {owner!r}"
+                raise ValidationError(
+                    "INVALID_PARAMETER",
+                    f"user_id {problem}",
+                    details={"validation_errors": [{"field": "user_id", "msg": problem}]},
+                )
+            user_id = owner
         return (
             yield from send(
                 Call[ScheduledJob](
@@ -137,7 +147,7 @@ class SchedulerOperations:
 
     @operation
     def pause_scheduler_job(self, job_id: str) -> Call[ScheduledJobState]:
-        """Have a job wait (``POST /scheduler/jobs/{job_id}/pause``, admin key).
+        """Pause a job (``POST /scheduler/jobs/{job_id}/pause``, admin key).
 
         Raises:
             NotFoundError: there is none of that id, or it is not ``ACTIVE``.
@@ -146,7 +156,7 @@ class SchedulerOperations:
 
     @operation
     def resume_scheduler_job(self, job_id: str) -> Call[ScheduledJobState]:
-        """Have a job go on (``POST /scheduler/jobs/{job_id}/resume``, admin key).
+        """Resume a job (``POST /scheduler/jobs/{job_id}/resume``, admin key).
 
         Raises:
             NotFoundError: there is none of that id, or it is not ``PAUSED``.

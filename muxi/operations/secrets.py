@@ -1,11 +1,11 @@
-"""The formation's secrets. Values go in and never come out."""
+"""The formation's secrets, whose values can be set and not read."""
 
 from __future__ import annotations
 
 import re
 
 from muxi.call import Call, Key, Procedure, send
-from muxi.endpoints import operation, procedure
+from muxi.client.endpoints import operation, procedure
 from muxi.errors import ConflictError, NotFoundError
 from muxi.types import MaskedSecret, ReloadedSecrets, SecretChanged, SecretList
 
@@ -28,7 +28,7 @@ class SecretOperations:
 
     @procedure
     def get_secret(self, key: str) -> Procedure[MaskedSecret]:
-        """Look at one secret, its value masked. There is no route for one, so the list is fetched.
+        """Get one secret, its value masked, from the list of all; there is no route for one.
 
         Raises:
             NotFoundError: there is none of that name.
@@ -41,7 +41,7 @@ class SecretOperations:
 
     @procedure
     def set_secret(self, key: str, value: str) -> Procedure[SecretChanged]:
-        """Give a secret a value, whether or not it exists (``PUT /secrets/{key}``, else ``POST /secrets``).
+        """Create or update a secret (``PUT /secrets/{key}``, else ``POST /secrets``).
 
         Args:
             key: its name.
@@ -81,7 +81,7 @@ class SecretOperations:
 
     @operation
     def update_secret(self, key: str, value: str) -> Call[SecretChanged]:
-        """Give a secret that exists another value (``PUT /secrets/{key}``, admin key).
+        """Update an existing secret (``PUT /secrets/{key}``, admin key).
 
         Raises:
             NotFoundError: there is none of that name; :meth:`set_secret` adds it then.
@@ -110,7 +110,7 @@ class SecretOperations:
 
     @operation
     def reload_secrets(self) -> Call[ReloadedSecrets]:
-        """Have the formation read its secrets anew (``POST /secrets/reload``, admin key).
+        """Reload the formation's secrets (``POST /secrets/reload``, admin key).
 
         New values are added and changed ones taken over; none is removed.
         """

@@ -1,4 +1,4 @@
-"""The server itself: whether it is up, what it has, and what has been printed."""
+"""The server itself: its health, its status and its logs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from muxi.bundles.identity import check_id
-from muxi.call import Call, Key, Procedure, StreamCall, Wait, send
-from muxi.deployments import FORMATION_LOG
-from muxi.endpoints import operation, procedure, stream
+from muxi.call import Call, Key, Procedure, Wait, send
+from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ServerError
-from muxi.limits import Choice, Range
 from muxi.operations.formations import about
+from muxi.operations.limits import Choice, Range
+from muxi.streaming.call import StreamCall
+from muxi.streaming.deployments import FORMATION_LOG
 from muxi.types import FormationLogEvent, FormationLogs, ServerHealth, ServerStatus
 
 if TYPE_CHECKING:
-    from muxi.core import Core
+    from muxi.client.core import Core
 
 __all__ = ["ServerStatusOperations"]
 
@@ -33,7 +34,7 @@ class ServerStatusOperations:
 
     @procedure
     def ping(self) -> Procedure[int]:
-        """Ask whether the server is there, and how far away. Takes no key (``GET /ping``).
+        """Measure the round trip to the server. Takes no key (``GET /ping``).
 
         The official SDK returns a whole number too, the length of the answer (4), for code that only asks whether
         it is true; here the number means something.
@@ -54,12 +55,12 @@ class ServerStatusOperations:
 
     @operation
     def health(self) -> Call[ServerHealth]:
-        """Ask whether the server is up, and its version. Takes no key (``GET /health``)."""
+        """Get the health and the version of the server. Takes no key (``GET /health``)."""
         return Call.get("/health", key=Key.NONE, returns="ServerHealth")
 
     @operation
     def status(self) -> Call[ServerStatus]:
-        """See what the server runs and has room for (``GET /rpc/server/status``)."""
+        """Get the status of the server (``GET /rpc/server/status``)."""
         return Call.get("/rpc/server/status", key=Key.SIGNATURE, returns="ServerStatus")
 
     @operation
@@ -90,7 +91,7 @@ class ServerStatusOperations:
         limit: int | None = None,
         stream: Literal["stdout", "stderr", "all"] | None = None,
     ) -> Call[FormationLogs]:
-        """Get the last lines that a formation has printed (``GET /rpc/formations/{formation_id}/logs``).
+        """Get the last lines of a formation's output (``GET /rpc/formations/{formation_id}/logs``).
 
         Args:
             formation_id: its id.
@@ -115,10 +116,10 @@ class ServerStatusOperations:
     def stream_formation_logs(
         self, formation_id: str, *, stream: Literal["stdout", "stderr"] | None = None
     ) -> StreamCall[FormationLogEvent]:
-        """Follow what a formation prints from now on (``GET /rpc/formations/{formation_id}/logs``).
+        """Stream a formation's output from now on (``GET /rpc/formations/{formation_id}/logs``).
 
         The server looks twice a second, sends no keepalives, and never ends the stream: leave it with ``close()``
-        or ``with``, and give ``idle_timeout=`` to be told about silence.
+        or ``with``, and give ``idle_timeout=`` to bound a silence.
 
         Args:
             formation_id: its id.
@@ -141,11 +142,11 @@ class ServerStatusOperations:
 
     @property
     def docs_url(self) -> str:
-        """Where the server sends a browser to the platform's documentation (``GET /docs``, a redirect)."""
+        """Address of the redirect to the platform's documentation (``GET /docs``)."""
         return f"{self._core.address.base_url}/docs"
 
     def mcp_url(self, formation_id: str) -> str:
-        """Where MCP clients reach a formation's tools through the server (``/mcp/{formation_id}``).
+        """Address of a formation's tools for MCP clients (``/mcp/{formation_id}``).
 
         Args:
             formation_id: its id.

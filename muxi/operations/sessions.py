@@ -1,4 +1,4 @@
-"""Conversations and what was said in them."""
+"""Sessions and their messages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from muxi.call import Call, Item, Key, Pages, send
-from muxi.endpoints import operation, pages
+from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.limits import Range
 from muxi.operations.fields import plain
+from muxi.operations.limits import Range
 from muxi.types import RestoredSession, Session, SessionList, SessionMessage, SessionMessages
 
 __all__ = ["SessionOperations"]
@@ -47,7 +47,7 @@ class SessionOperations:
 
     @operation
     def get_session(self, session_id: str, user_id: str) -> Call[Session]:
-        """Look at one session (``GET /sessions/{session_id}``).
+        """Get one session (``GET /sessions/{session_id}``).
 
         Raises:
             NotFoundError: the user has no such session.
@@ -63,13 +63,13 @@ class SessionOperations:
 
     @operation
     def get_session_messages(self, session_id: str, user_id: str, limit: int | None = None) -> Call[SessionMessages]:
-        """Read what was said in a session (``GET /sessions/{session_id}/messages``).
+        """List the messages of a session (``GET /sessions/{session_id}/messages``).
 
         Args:
             session_id: which. One that does not exist has no messages; that is no error.
             user_id: whose.
             limit: how many of the **oldest** messages, 1 to 1000; the runtime's default is 50. There is no way to
-                page further; ``has_more`` tells whether there are others.
+                page further; ``has_more`` is true if there are more.
 
         Raises:
             ValidationError: the limit is out of range.
@@ -87,7 +87,7 @@ class SessionOperations:
 
     @pages
     def iter_session_messages(self, session_id: str, user_id: str) -> Pages[SessionMessage]:
-        """Walk through what was said in a session, the oldest first.
+        """Iterate over the messages of a session, the oldest first.
 
         Args:
             session_id: which. One that does not exist has no messages; that is no error.
@@ -109,7 +109,7 @@ class SessionOperations:
     def restore_session(
         self, session_id: str, user_id: str, messages: Sequence[Mapping[str, Any]]
     ) -> Call[RestoredSession]:
-        """Put messages that you kept back into a session (``POST /sessions/{session_id}/restore``).
+        """Restore messages into a session (``POST /sessions/{session_id}/restore``).
 
         Args:
             session_id: which; it is made where it does not exist.

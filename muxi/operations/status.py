@@ -1,9 +1,9 @@
-"""How a formation is."""
+"""The status of a formation."""
 
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.types import Health, RuntimeStatus
 
 __all__ = ["StatusOperations"]
@@ -14,7 +14,7 @@ class StatusOperations:
 
     @operation
     def health(self) -> Call[Health]:
-        """Ask whether the formation is up. Takes no key (``GET /health``).
+        """Get the health of the formation. Takes no key (``GET /health``).
 
         Returns:
             Its ``status`` (``healthy``), ``version`` and ``uptime_seconds``.
@@ -26,7 +26,7 @@ class StatusOperations:
 
     @operation
     def get_status(self) -> Call[RuntimeStatus]:
-        """See what the formation has and what it uses (``GET /status``, admin key).
+        """Get the formation's identity, parts and resource use (``GET /status``, admin key).
 
         Returns:
             Its identity, counts of agents and MCP servers, and ``stats``; with today's runtime

@@ -1,4 +1,4 @@
-"""Triggers, which tell the formation that something has happened, and standard operating procedures."""
+"""Triggers, by which events start work of a formation, and standard operating procedures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.fields import plain
 from muxi.types import FiredTrigger, Sop, SopList, Trigger, TriggerList
 
@@ -26,7 +26,7 @@ class TriggerOperations:
 
     @operation
     def get_trigger(self, name: str) -> Call[Trigger]:
-        """Look at one trigger's template and the fields it takes (``GET /triggers/{trigger_name}``).
+        """Get a trigger's template and the fields it takes (``GET /triggers/{trigger_name}``).
 
         Raises:
             ValidationError: the name has other characters than letters, digits, hyphens and underscores.
@@ -44,7 +44,7 @@ class TriggerOperations:
         user_id: str = "",
         session_id: str | None = None,
     ) -> Call[FiredTrigger]:
-        """Tell the formation that something has happened (``POST /triggers/{trigger_name}``).
+        """Fire a trigger (``POST /triggers/{trigger_name}``).
 
         A repetition after a lost connection fires it once only (idempotency key).
 
@@ -52,7 +52,7 @@ class TriggerOperations:
             name: which trigger.
             data: what the template is filled with; bare, or wrapped as the wire has it (``{"data": {…}}``).
             async_mode: go on in the background. If None it is left to the runtime, which does.
-            user_id: for whom; the formation's user ``0`` if empty.
+            user_id: the user; the formation's user ``0`` if empty.
             session_id: the session it belongs to.
 
         Returns:

@@ -1,9 +1,9 @@
-"""The formation's tuning text (MUXI.md), which is part of every turn, and what the formation proposes for it."""
+"""The formation's tuning text (MUXI.md), which is part of every turn, and the formation's proposal for it."""
 
 from __future__ import annotations
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.agents import LONG_WORK_TIMEOUT
 from muxi.types import AppliedTuning, DismissedTuning, ReplacedTuning, Tuning, TuningRun
 
@@ -20,7 +20,7 @@ class TuningOperations:
 
     @operation
     def replace_tuning(self, content: str) -> Call[ReplacedTuning]:
-        """Put another tuning text in place (``POST /tuning``, admin key).
+        """Replace the tuning text (``POST /tuning``, admin key).
 
         Args:
             content: the text, 32768 bytes at the most in UTF-8; space around it is dropped, an empty one removes it.
@@ -34,7 +34,7 @@ class TuningOperations:
 
     @operation
     def get_pending_tuning(self) -> Call[Tuning]:
-        """Read what the formation proposes (``GET /tuning/pending``, admin key).
+        """Read the proposed tuning text (``GET /tuning/pending``, admin key).
 
         ``content`` is None where it proposes nothing.
         """
@@ -42,7 +42,7 @@ class TuningOperations:
 
     @operation
     def apply_pending_tuning(self) -> Call[AppliedTuning]:
-        """Take what the formation proposes (``PATCH /tuning/pending``, admin key).
+        """Apply the proposed tuning text (``PATCH /tuning/pending``, admin key).
 
         Raises:
             NotFoundError: it proposes nothing.
@@ -51,7 +51,7 @@ class TuningOperations:
 
     @operation
     def dismiss_pending_tuning(self) -> Call[DismissedTuning]:
-        """Throw away what the formation proposes (``DELETE /tuning/pending``, admin key).
+        """Dismiss the proposed tuning text (``DELETE /tuning/pending``, admin key).
 
         Returns:
             How many learnings went with it; an empty mapping where a repetition found that a first attempt without
@@ -64,7 +64,7 @@ class TuningOperations:
 
     @operation
     def run_tuning(self) -> Call[TuningRun]:
-        """Have the formation look at its events now and draw its conclusions (``POST /tuning/run``, admin key).
+        """Start a pass over the formation's events (``POST /tuning/run``, admin key).
 
         It answers when the pass is done, which asks models; the call has ten minutes, unless ``timeout`` is more.
         """

@@ -1,4 +1,4 @@
-"""Users, the names they go by, and the channels they are reached on."""
+"""Users, their identifiers, and their channels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from muxi.call import Call, Key
-from muxi.endpoints import operation
+from muxi.client.endpoints import operation
 from muxi.operations.fields import given, plain
 from muxi.types import (
     LinkedIdentifiers,
@@ -21,13 +21,13 @@ __all__ = ["UserOperations"]
 
 
 class UserOperations:
-    """Methods about users. All take the client key, and none the header of a user."""
+    """Methods about users. All take the client key, and none sends the header with a user id."""
 
     @operation
     def resolve_user(
         self, identifier: str, create_user: bool | None = None, *, identifier_type: str | None = None
     ) -> Call[ResolvedUser]:
-        """Find out who an identifier stands for; make a user of it if nobody has it (``POST /users/resolve``).
+        """Resolve an identifier to a user, who is created if there is none (``POST /users/resolve``).
 
         Args:
             identifier: any name: an e-mail address (lower-cased), an id of a chat service, ….
@@ -47,10 +47,10 @@ class UserOperations:
 
     @operation
     def get_user(self, identifier: str) -> Call[ResolvedUser]:
-        """Find out who an identifier stands for, and change nothing (``GET /users/{identifier}``).
+        """Resolve an identifier to an existing user (``GET /users/{identifier}``).
 
         Raises:
-            NotFoundError: nobody has it.
+            NotFoundError: no user has it.
         """
         return Call.get(
             "/users/{identifier}", params={"identifier": identifier}, key=Key.CLIENT, returns="ResolvedUser"
@@ -58,7 +58,7 @@ class UserOperations:
 
     @operation
     def get_user_identifiers_for_user(self, user_id: str) -> Call[UserIdentifiers]:
-        """List the names that a user goes by (``GET /users/identifiers/{user_id}``).
+        """List the identifiers of a user (``GET /users/identifiers/{user_id}``).
 
         Args:
             user_id: MUXI's own id of the user (``muxi_user_id`` of :meth:`resolve_user`), none of their names.
@@ -74,14 +74,14 @@ class UserOperations:
     def link_user_identifier(
         self, muxi_user_id: str | None, identifiers: Sequence[str | Sequence[str] | Mapping[str, Any]]
     ) -> Call[LinkedIdentifiers]:
-        """Give a user more names to go by (``POST /users/identifiers``).
+        """Link identifiers to a user (``POST /users/identifiers``).
 
-        One that another user has is **moved**, without a word.
+        An identifier of another user is silently **moved**.
 
         Args:
             muxi_user_id: MUXI's own id of the user. None makes a new user; today's runtime fails at that.
             identifiers: texts, pairs of an identifier and its type, or ``{"identifier": …, "type": …}``; what is
-                none of these is left out without a word, so look at the result.
+                none of these is silently left out, so look at the result.
 
         Raises:
             ValidationError: the identifiers are no list; nothing has been sent.
@@ -97,13 +97,13 @@ class UserOperations:
 
     @operation
     def unlink_user_identifier(self, identifier: str) -> Call[UnlinkedIdentifier]:
-        """Take a name from its user (``DELETE /users/identifiers/{identifier}``).
+        """Unlink an identifier from its user (``DELETE /users/identifiers/{identifier}``).
 
         Returns:
             A message; an empty mapping where a repetition found that a first attempt without an answer had done it.
 
         Raises:
-            NotFoundError: nobody has it.
+            NotFoundError: no user has it.
         """
         return Call.delete(
             "/users/identifiers/{identifier}",
@@ -114,7 +114,7 @@ class UserOperations:
 
     @operation
     def get_user_channels(self, user_id: str) -> Call[UserChannels]:
-        """See how a user is reached (``GET /users/{user_id}/channels``).
+        """Get a user's channels (``GET /users/{user_id}/channels``).
 
         Raises:
             ServerError: the formation has no ``proactive`` block.
@@ -132,10 +132,10 @@ class UserOperations:
         channels: Mapping[str, Mapping[str, Any]] | None = None,
         timezone: str | None = None,
     ) -> Call[UserChannels]:
-        """Change how a user is reached (``PUT /users/{user_id}/channels``). What is not given stays as it is.
+        """Change a user's channels (``PUT /users/{user_id}/channels``). Fields that are not given stay as they are.
 
         Args:
-            user_id: whom.
+            user_id: the user.
             preferred_channel: a channel of the formation, or ``webhook``; an empty text clears it.
             channels: what each channel needs, such as ``{"telegram": {"chat_id": "1"}}``; an empty mapping in it
                 removes a channel.
@@ -158,10 +158,10 @@ class UserOperations:
     def send_notification(
         self, user_id: str, message: str, channels: Sequence[str] | None = None
     ) -> Call[Notification]:
-        """Tell a user something by the channels they are reached on (``POST /notifications``).
+        """Send a user a notification by their channels (``POST /notifications``).
 
         Args:
-            user_id: whom.
+            user_id: the user.
             message: what; not empty.
             channels: names of channels, ``last``, ``preferred`` or ``webhook``, in place of what the user prefers.
 

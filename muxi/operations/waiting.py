@@ -1,4 +1,4 @@
-"""Waiting for work in the background: looking now and then, and telling how it ended."""
+"""Polling of work in the background until it has ended."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ T = TypeVar("T")
 #: Seconds between two looks: the first, by how much each is longer than the one before, and the longest.
 FIRST_WAIT, GROWTH, LONGEST_WAIT = 0.25, 1.5, 5.0
 
+#: Seconds in which "not found" may mean "not found yet", before anything was seen.
+NOT_FOUND_YET = 5.0
+
 #: Seconds that work in the background may take: the runtime itself gives it up after as many.
 WAIT_TIMEOUT = 600.0
 
 
 def wait_for_job(look: Callable[[], Call[T]], job_id: str, timeout: float | None) -> Procedure[T]:
-    """Look at a job until it has come to an end.
+    """Poll a job until it has ended.
 
     Args:
         look: makes the call that asks where the job stands; its answer has a ``status``.
@@ -71,7 +74,7 @@ def wait_for_job(look: Callable[[], Call[T]], job_id: str, timeout: float | None
 
 
 def check_timeout(timeout: object) -> None:
-    """Refuse what is no time to wait, before anything is sent.
+    """Refuse an invalid time to wait before a request is sent.
 
     Raises:
         ValidationError: it is no number from 0 up, and not None.

@@ -1,6 +1,6 @@
-"""The plugins that ship with the SDK: ordinary ones, under names by which they can be replaced or gone without.
+"""The plugins that ship with the SDK. Each has a name, by which it can be replaced or disabled.
 
-Each is imported when it is first asked for, and so is the library of an extra that one may need.
+A plugin, and the library of an extra that it may need, is imported at its first use.
 """
 
 from importlib import import_module
@@ -46,7 +46,7 @@ __all__ = [
     "mask_emails_and_numbers",
 ]
 
-#: Where each public name lives.
+#: The public names of each module.
 _HOMES = {
     "muxi.plugins.audit": ("AuditTrail",),
     "muxi.plugins.bearer": ("BearerAuth",),

@@ -1,4 +1,4 @@
-"""Checks of the arguments of plugins: a number that makes no sense is refused where it is given."""
+"""Checks of the arguments of plugins."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["check_count", "check_function", "check_name", "check_number"]
 
 
 def check_number(argument: str, value: object, *, zero: bool = False) -> None:
-    """Refuse what is not a finite number above 0.
+    """Refuse a value that is not a finite number above 0.
 
     Args:
-        argument: what the constructor calls it.
-        value: what was given.
-        zero: whether 0 is one too.
+        argument: name of the argument.
+        value: the value given.
+        zero: whether 0 is accepted.
 
     Raises:
         ConfigurationError: names the argument.
@@ -26,7 +26,7 @@ def check_number(argument: str, value: object, *, zero: bool = False) -> None:
 
 
 def check_count(argument: str, value: object) -> None:
-    """Refuse what is not a whole number from 1 up.
+    """Refuse a value that is not a whole number from 1 up.
 
     Raises:
         ConfigurationError: names the argument.
@@ -36,7 +36,7 @@ def check_count(argument: str, value: object) -> None:
 
 
 def check_function(argument: str, value: object) -> None:
-    """Refuse what can be neither called nor left out.
+    """Refuse a value that is neither callable nor None.
 
     Raises:
         ConfigurationError: names the argument.
@@ -46,10 +46,10 @@ def check_function(argument: str, value: object) -> None:
 
 
 def check_name(value: object) -> None:
-    """Refuse what cannot be the name of a plugin.
+    """Refuse a value that cannot be the name of a plugin.
 
     Raises:
-        ConfigurationError: always for anything but a text that is not empty.
+        ConfigurationError: it is not a text, or empty.
     """
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"name= takes a text that is not empty, got {value!r}")

@@ -1,4 +1,4 @@
-"""An audit trail: who called what, and with which outcome, in a file that shows when it was tampered with."""
+"""An audit trail: each call with its user and its outcome, in a file in which tampering can be detected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger: logging.Logger = logging.getLogger("muxi.plugins")
 
 
 class AuditTrail:
-    """``muxi.audit``: a line in a file before a call is sent, and one when it has ended.
+    """``muxi.audit``: writes a line to a file before a call is sent, and another after it has ended.
 
     Each line has the SHA-256 over its content, which has the hash of the line before: :func:`verify` (or
     ``muxi-client audit verify FILE``) finds what is missing, altered or out of order. Any number of clients, threads
@@ -33,18 +33,18 @@ class AuditTrail:
     ids or a query.
 
     Args:
-        path: the file; a chain in it is continued. One that is moved away is followed by a new one.
-        key: makes the hashes HMACs, so that only who has it can make lines that hold.
+        path: the file, whose chain is continued. A new file is begun after one was moved away.
+        key: makes the hashes HMACs, so that lines cannot be forged without it.
         fsync: whether each line is on the disk before the call goes on.
         on_failure: ``"raise"`` refuses calls whose first line cannot be written, before anything is sent; ``"log"``
-            logs that, and lets them go.
-        name: of the plugin, where a client has several.
+            logs the failure and sends them.
+        name: name of the plugin, for a client with several.
 
     Raises:
-        ConfigurationError: an argument has no sense.
+        ConfigurationError: an argument is invalid.
 
-    A refused call raises a :class:`muxi.PluginError`. Where the last line of a call cannot be written this is logged:
-    the call is done, and its first line stands alone.
+    A refused call raises a :class:`muxi.PluginError`. A last line that cannot be written is
+    logged instead: the call is done, and only its first line is in the file.
     """
 
     def __init__(
@@ -77,29 +77,31 @@ class AuditTrail:
 
     @property
     def head(self) -> str:
-        """The hash of the last line that this instance has written, to be kept elsewhere; empty before the first."""
+        """Hash of the last line that this instance has written, to be stored elsewhere; empty before the first."""
         return self._chain.head
 
     def __repr__(self) -> str:
         return f"AuditTrail({self.path!r})"
 
-    # Before all others, which may ask a vault: not even that happens without a line.
+    # Before all other plugins: even a request to a vault must not precede the line.
     @hookimpl(tryfirst=True)
     def muxi_prepare_request(self, request: Request, context: Context) -> Coroutine[Any, Any, None] | None:
         if self.name in context.state:
             return None
         call = context.call
         context.state[self.name] = uuid.uuid4().hex
-        return self._write(self._about(call, context, "started"), context, raises=self._raises)
+        return self._write(self._describe(call, context, "started"), context, raises=self._raises)
 
     @hookimpl(trylast=True)
     def muxi_call_finished(
         self, call: Call[object], outcome: Outcome, context: Context
     ) -> Coroutine[Any, Any, None] | None:
         context.state.setdefault(self.name, uuid.uuid4().hex)
-        return self._write({**self._about(call, context, "finished"), **_end(outcome, context)}, context, raises=False)
+        return self._write(
+            {**self._describe(call, context, "finished"), **_describe_end(outcome, context)}, context, raises=False
+        )
 
-    def _about(self, call: Call[object], context: Context, event: str) -> dict[str, Any]:
+    def _describe(self, call: Call[object], context: Context, event: str) -> dict[str, Any]:
         now = datetime.fromtimestamp(context.clock.time(), timezone.utc)
         return {
             "time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -122,7 +124,7 @@ class AuditTrail:
     async def _write_async(self, record: dict[str, Any], raises: bool) -> None:
         import asyncio
 
-        # A disk, or another process's lock, may take its time.
+        # A disk, or another process's lock, may be slow.
         try:
             await asyncio.to_thread(self._append, record, raises)
         except RuntimeError:  # the loop is shutting down and has no threads any more
@@ -137,11 +139,11 @@ class AuditTrail:
                 raise PluginError(
                     f"{problem}; nothing has been sent", plugin=self.name, hook="muxi_prepare_request"
                 ) from error
-            logger.error("%s; lost is the line %s", problem, record)
+            logger.error("%s; the line is lost: %s", problem, record)
 
 
-def _end(outcome: Outcome, context: Context) -> dict[str, Any]:
-    """How a call ended; the class of the error, its code and status, and never its message."""
+def _describe_end(outcome: Outcome, context: Context) -> dict[str, Any]:
+    """Describe the outcome of a call: class, code and status of its error, and never the message."""
     error, response = outcome.error, outcome.response
     known = error if isinstance(error, MuxiError) else None
     metadata = getattr(outcome.result, "meta", None)

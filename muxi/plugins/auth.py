@@ -1,7 +1,8 @@
-"""The formation's keys, put on each request last of all."""
+"""Authentication by a formation's keys, and the warning of keys sent in the clear."""
 
 from __future__ import annotations
 
+import ipaddress
 import warnings
 from collections.abc import Coroutine
 from functools import partial
@@ -16,22 +17,19 @@ from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.transport import Request
 
-__all__ = ["KeyAuth", "warn_in_the_clear"]
+__all__ = ["KeyAuth", "is_loopback", "warn_in_the_clear"]
 
 _HEADERS = {Key.CLIENT: "X-Muxi-Client-Key", Key.ADMIN: "X-Muxi-Admin-Key"}
-
-#: ``memory`` is the host of the in-memory world.
-_LOOPBACK = frozenset({"localhost", "::1", "memory"})
 
 #: Hosts that a key has been sent to in the clear, each warned about once.
 _warned: set[str] = set()
 
 
 class KeyAuth:
-    """``muxi.auth`` of a formation client: the client or the admin key, by what the route takes.
+    """``muxi.auth`` of a formation client: adds the client or the admin key, whichever the route takes.
 
-    A function is asked on every attempt, and once more after a 401: where it has another key by then, the call is
-    repeated at once with that, whatever ``max_retries`` says, because a refused call has done nothing.
+    A function is called on every attempt, and again after a 401: if it then returns another key, the call is repeated
+    at once, even with ``max_retries=0``, because a refused call had no effect.
 
     Args:
         client_key: the key, or a function that returns it.
@@ -60,14 +58,14 @@ class KeyAuth:
         source = self._keys[kind]
         if not source.given:
             raise ConfigurationError(_missing(context.call.key))
-        warn_in_the_clear(request)
+        warn_in_the_clear(request, context)
         return source.use(context, partial(request.headers.__setitem__, _HEADERS[kind]))
 
     @hookimpl(tryfirst=True)
     def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
         if not isinstance(outcome.error, AuthenticationError):
             return None
-        # A call uses one of the two; the other has nothing to renew.
+        # A call uses one of the two keys; the other has nothing to renew.
         return next((found for it in self._keys.values() if (found := it.renewed(context)) is not None), None)
 
 
@@ -79,12 +77,24 @@ def _missing(kind: Key) -> str:
     return "this call takes a key; give client_key= (or set MUXI_CLIENT_KEY), or admin_key= (or set MUXI_ADMIN_KEY)"
 
 
-def warn_in_the_clear(request: Request) -> None:
-    """Warn of a key that others can read on its way, once for each host."""
-    if not request.url.startswith("http://"):
-        return
-    host = urlsplit(request.url).hostname or ""
-    if host in _LOOPBACK or host in _warned or host.startswith("127.") or host.endswith(".localhost"):
+def warn_in_the_clear(request: Request, context: Context) -> None:
+    """Warn of a key that is sent unencrypted over a network, once for each host."""
+    parts = urlsplit(request.url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or context.private or host in _warned or is_loopback(host):
         return
     _warned.add(host)
     warnings.warn(f"a key is sent to {host} over plain http, readable on the way; use https", stacklevel=2)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine: ``localhost``, a name below it, or a loopback address."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False  # a name, whatever it begins with
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -1,4 +1,4 @@
-"""Tokens for whatever stands between the client and the platform: a gateway, an identity-aware proxy, a mesh."""
+"""Tokens for a gateway, an identity-aware proxy or a mesh between the client and the platform."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ __all__ = ["BearerAuth"]
 
 
 class BearerAuth:
-    """A token on every request, beside the platform's own keys; several may stand side by side in different headers.
+    """``muxi.bearer``: adds a token to every request, beside the platform's own keys; several use different headers.
 
     ::
 
         FormationClient(plugins=[BearerAuth(token_of_the_gateway), BearerAuth(mesh, header="X-Mesh-Token", scheme="")])
 
-    A function is asked on every attempt, and once more after a 401: where it has another token by then, the call is
-    repeated at once with that. A header of the same name that the caller gave (``headers=``, ``with_options``) stays.
-    The header's value is shown in no log and no ``repr``, whatever the header is called.
+    A function is called on every attempt, and again after a 401: if it then returns another token, the call is repeated
+    at once. A header of the same name from the caller (``headers=``, ``with_options``) is kept. The header's value
+    appears in no log and no ``repr``, whatever its name.
 
     Args:
         token: the token, or a function that returns it; on an async client it may be ``async def``.
-        header: where to put it. A server client signs in ``Authorization``, so a token for a gateway in front of a
+        header: name of its header. A server client signs in ``Authorization``, so a token for a gateway in front of a
             server goes into another one, such as ``Proxy-Authorization``.
-        scheme: what stands before it; empty for the token alone.
+        scheme: word before the token; empty for the token alone.
         name: the plugin's name; ``muxi.bearer``, with the header's name where that is not ``Authorization``.
 
     Raises:
-        ConfigurationError: the token is neither a text nor a function, or the header is none.
+        ConfigurationError: the token is neither a text nor a function, or the header has no name.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class BearerAuth:
     ) -> None:
         given: object = token
         if not callable(given) and not (isinstance(given, str) and given.strip()):
-            what = "an empty text" if isinstance(given, str) else type(given).__name__
-            raise ConfigurationError(f"token= takes a text or a function that returns one, got {what}")
+            kind = "an empty text" if isinstance(given, str) else type(given).__name__
+            raise ConfigurationError(f"token= takes a text or a function that returns one, got {kind}")
         names: object = header
         if not isinstance(names, str) or not header.strip():
             raise ConfigurationError("header= takes the name of a header")
@@ -68,14 +68,14 @@ class BearerAuth:
                 'give the token another header: BearerAuth(…, header="Proxy-Authorization")'
             )
         if self.header in request.headers:
-            given = [*context.call.headers, *(name for name, _ in context.options.headers)]
+            given = [*context.call.headers, *context.options.headers]
             if any(name.lower() == self.header.lower() for name in given):
                 return None
             raise ConfigurationError(
                 f"the plugin {self.name!r} puts its token into {self.header}, where another plugin has put something; "
                 "give one of them another header"
             )
-        warn_in_the_clear(request)
+        warn_in_the_clear(request, context)
         return self._token.use(context, lambda token: self._put(request, token))
 
     def _put(self, request: Request, token: str) -> None:

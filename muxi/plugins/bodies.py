@@ -1,49 +1,48 @@
-"""Requests and answers as a log may show them: without secrets, cut short, and files by their size only."""
+"""Requests and answers formatted for logs: redacted, truncated, and with files reduced to their size."""
 
 from __future__ import annotations
 
 import json
 
 from muxi.context import Context
-from muxi.redact import is_secret_header, redact_data, redact_text
+from muxi.redact import mask_forms, redact_data, redact_text, secret_forms
 from muxi.transport import AsyncResponse, Body, BufferedResponse, BytesBody, FileBody, Headers, Request, Response
 
-__all__ = ["shown_body", "shown_request", "shown_response"]
+__all__ = ["format_body", "format_request", "format_response"]
 
-#: Bodies that are larger, in bytes, are not looked into: to find the secrets, all of it would have to be parsed.
+#: Largest body that is formatted, in bytes: the whole body has to be parsed to redact it.
 LARGEST = 1024 * 1024
 
-#: A text of a payload that is longer, in characters, and has no white space near its beginning is a file in base64.
+#: Length in characters from which a text without white space at its beginning counts as a file in base64.
 _FILE_LIKE = 256
 
-#: What is shorter, in characters, is no key.
-_SHORTEST_SECRET = 6
-
-#: Routes whose payloads are secrets, whatever their fields are called.
+#: Routes whose payloads are secrets, whatever the names of their fields.
 _WITHHELD = ("/secrets", "/credentials")
 
 
-def shown_request(request: Request, context: Context, limit: int) -> str:
-    """One line for a request: method, URL, headers and body.
+def format_request(request: Request, context: Context, limit: int) -> str:
+    """Format a request as one line: method, URL, headers and body.
 
     Args:
-        request: as it is sent.
-        context: of its call.
-        limit: the most that is shown of the body, in characters; 0 shows none.
+        request: the request as it is sent.
+        context: context of its call.
+        limit: number of characters of the body; 0 leaves it out.
     """
-    body = _shown_content(request.body, request.headers, context, limit)
-    return f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
+    body = _format_content(request.body, request.headers, context, limit)
+    line = f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
+    return mask_forms(line, secret_forms(context.secrets))
 
 
-def shown_response(response: Response | AsyncResponse | BufferedResponse, context: Context, limit: int) -> str:
-    """One line for an answer: status, headers and body; the body of a stream is not read."""
+def format_response(response: Response | AsyncResponse | BufferedResponse, context: Context, limit: int) -> str:
+    """Format an answer as one line: status, headers and body; the body of a stream is not read."""
     body = " <stream>"
     if isinstance(response, BufferedResponse):
-        body = _shown_content(BytesBody(response.content), response.headers, context, limit)
-    return f"{response.status} {response.headers!r}{body}"
+        body = _format_content(BytesBody(response.content), response.headers, context, limit)
+    # A header of an answer may repeat a key, such as Location in its query.
+    return mask_forms(redact_text(f"{response.status} {response.headers!r}{body}"), secret_forms(context.secrets))
 
 
-def _shown_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:
+def _format_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:
     if body is None or limit <= 0:
         return ""
     if isinstance(body, FileBody):
@@ -54,17 +53,17 @@ def _shown_content(body: Body | None, headers: Headers, context: Context, limit:
         return ""
     if context.call.path.startswith(_WITHHELD):
         return f" <{len(body.content)} bytes that may be secret>"
-    return f" {shown_body(body.content, headers.get('content-type') or '', limit, _secrets_of(context))}"
+    return f" {format_body(body.content, headers.get('content-type') or '', limit, context.secrets)}"
 
 
-def shown_body(content: bytes, content_type: str, limit: int, secrets: tuple[str, ...] = ()) -> str:
-    """A body in one line.
+def format_body(content: bytes, content_type: str, limit: int, secrets: tuple[str, ...] = ()) -> str:
+    """Format a body as one line.
 
     Args:
-        content: all of it.
-        content_type: its media type; what is neither JSON nor text is named by its size only.
-        limit: where to cut it, in characters.
-        secrets: what must not be shown, whatever it looks like.
+        content: the whole body.
+        content_type: its media type; of a body that is neither JSON nor text only the size is given.
+        limit: number of characters after which it is truncated.
+        secrets: values to mask.
     """
     kind = content_type.partition(";")[0].strip().lower()
     textual = kind.endswith(("/json", "+json")) or kind.startswith("text/")
@@ -74,7 +73,7 @@ def shown_body(content: bytes, content_type: str, limit: int, secrets: tuple[str
         text = redact_text(repr(content.decode("utf-8", "replace"))[1:-1], secrets)
     else:
         try:
-            text = json.dumps(_shortened(redact_data(json.loads(content), secrets)), ensure_ascii=False)
+            text = json.dumps(_shorten_files(redact_data(json.loads(content), secrets)), ensure_ascii=False)
         except ValueError:
             return f"<{len(content)} bytes that are no JSON>"
         except RecursionError:
@@ -82,22 +81,12 @@ def shown_body(content: bytes, content_type: str, limit: int, secrets: tuple[str
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
 
 
-def _shortened(value: object) -> object:
-    """The data with files named by their size."""
+def _shorten_files(value: object) -> object:
+    """Return data with files replaced by their size."""
     if isinstance(value, str) and len(value) > _FILE_LIKE and not any(map(str.isspace, value[:_FILE_LIKE])):
         return f"<{len(value)} characters>"
     if isinstance(value, list):
-        return [_shortened(item) for item in value]
+        return [_shorten_files(item) for item in value]
     if isinstance(value, dict):
-        return {name: _shortened(item) for name, item in value.items()}
+        return {name: _shorten_files(item) for name, item in value.items()}
     return value
-
-
-def _secrets_of(context: Context) -> tuple[str, ...]:
-    """The keys that go with a request: an answer may repeat one."""
-    headers = context.request.headers if context.request else Headers()
-    # With and without the scheme in front of it. What is as short as a word is found in other words too.
-    found = (
-        part for name, value in headers.items() if is_secret_header(name) for part in (value, value.split(" ", 1)[-1])
-    )
-    return tuple(part for part in found if len(part) >= _SHORTEST_SECRET)

@@ -1,61 +1,55 @@
-"""A circuit breaker: where the platform is down, calls fail at once in place of waiting for it one by one."""
+"""A circuit breaker: while the platform is down, calls fail at once instead of waiting for it one by one."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from typing import Literal
 
 from muxi.context import STOP, Context, Outcome, Stop
-from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
+from muxi.errors import ConnectionError, MuxiError, TimeoutError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_function, check_name, check_number
 from muxi.plugins.lease import Lease
 from muxi.transport import AsyncResponse, BufferedResponse, Response
 
-try:
-    import pybreaker
-except ImportError as _missing:
-    raise ConfigurationError(
-        f"the circuit breaker needs pybreaker, which cannot be imported ({_missing}): "
-        "pip install 'muxi-client[breaker]'"
-    ) from _missing
-
 __all__ = ["CircuitBreaker", "CircuitOpen"]
 
 logger: logging.Logger = logging.getLogger("muxi.plugins")
 
-#: What a gateway answers when there is nothing behind it.
+#: Statuses of a gateway whose backend is down.
 _DOWN = frozenset({502, 503, 504})
 
 
 class CircuitOpen(ConnectionError):
-    """The circuit breaker let nothing be sent; ``retry_after`` has the seconds until it tries the platform again.
+    """A call refused by an open circuit; nothing was sent.
 
-    It is None where another call tries just now.
+    ``retry_after`` is the number of seconds until the next trial, None while another call is that trial.
     """
 
 
 class CircuitBreaker:
-    """``muxi.breaker``: after so many failures in a row nothing is sent for a while, then one call tries.
+    """``muxi.breaker``: consecutive failures open a circuit; no request is sent until a trial call succeeds.
 
-    Counted is each attempt that says that the platform is down: no connection, a timeout (other than of the caller's
-    ``deadline``), 502, 503, 504. Any other answer, an error too, shows that it is up. Each address has a circuit of its
-    own: a formation's URL, or behind a server the formation's path. One instance may serve several clients, sync and
-    async, and threads: they then learn from each other.
+    An attempt counts as a failure when no connection was made, when it timed out (other than at the caller's
+    ``deadline``), and when it was answered with 502, 503 or 504. Any other answer, including other errors, counts as a
+    success. Each address has its own circuit: a formation's URL, or behind a server the formation's path. Clients,
+    sync and async, and threads may share one instance; they then share its circuits.
 
     Args:
-        failures: how many in a row open the circuit.
-        recovery: for how many seconds it is open; then one attempt goes through, and its end closes or opens it.
-        on_change: called with the address, the old and the new state after each change.
-        name: of the plugin.
+        failures: number of consecutive failures that opens a circuit.
+        recovery: seconds that a circuit stays open before one attempt is let through as a trial. Its outcome closes
+            the circuit, or opens it again for the same time.
+        on_change: called with the address, the old state and the new state after each change.
+        name: name of the plugin.
 
     Raises:
-        ConfigurationError: an argument has no sense.
+        ConfigurationError: an argument is invalid.
 
-    While a circuit is open its calls fail with :class:`CircuitOpen`, and a call whose own failure has opened it with
-    that failure; neither is repeated.
+    While a circuit is open, calls fail with :class:`CircuitOpen`. A call whose own failure opens the circuit raises
+    that failure. Neither is retried.
     """
 
     def __init__(
@@ -75,17 +69,18 @@ class CircuitBreaker:
         self._recovery = recovery
         self._on_change = on_change
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._circuits: dict[str, _Circuit] = {}
 
     @property
     def states(self) -> Mapping[str, str]:
-        """The state of each circuit by its address: ``closed``, ``open`` or ``half-open``."""
+        """The state of each circuit by address: ``closed``, ``open`` or ``half-open``."""
         with self._lock:
             return {address: circuit.state for address, circuit in self._circuits.items()}
 
     @property
     def state(self) -> str:
-        """The worst state of all circuits: ``closed`` where nothing is wrong."""
+        """The worst state of all circuits: ``open``, else ``half-open``, else ``closed``."""
         states = set(self.states.values())
         return next((state for state in ("open", "half-open") if state in states), "closed")
 
@@ -98,35 +93,35 @@ class CircuitBreaker:
                 circuit = self._circuits[address] = _Circuit(self._failures, self._recovery)
             before = circuit.state
             attempt = circuit.admit(context.clock.monotonic())
-            after, left = circuit.state, circuit.left(context.clock.monotonic())
-        self._tell(address, before, after)
+            after, wait = circuit.state, circuit.seconds_to_trial(context.clock.monotonic())
+        self._report_change(address, before, after)
         if attempt is None:
-            raise self._refusal(address, left)
+            raise self._refusal(address, wait)
         context.state[self.name] = attempt
 
     @hookimpl(tryfirst=True)
     def muxi_response_received(
         self, response: Response | AsyncResponse | BufferedResponse, context: Context
     ) -> BufferedResponse | None:
-        self._settle(context, up=response.status not in _DOWN)
+        self._record(context, up=response.status not in _DOWN)
         return None
 
     @hookimpl
     def muxi_attempt_failed(self, error: Exception, context: Context) -> None:
-        self._settle(context, up=_shows(error))
+        self._record(context, up=_platform_is_up(error))
 
     @hookimpl(tryfirst=True)
     def muxi_retry_delay(self, outcome: Outcome, context: Context) -> Stop | None:
-        # A repetition would be refused, and hide why the circuit is open.
+        # A retry would be refused, and its error would hide the failure that opened the circuit.
         circuit = self._circuits.get(context.address.base_url)
         return STOP if isinstance(outcome.error, CircuitOpen) or (circuit and circuit.state == "open") else None
 
     @hookimpl
     def muxi_call_finished(self, outcome: Outcome, context: Context) -> None:
-        self._settle(context, up=True if outcome.error is None else _shows(outcome.error))
+        self._record(context, up=True if outcome.error is None else _platform_is_up(outcome.error))
 
-    def _settle(self, context: Context, *, up: bool | None) -> None:
-        """Count an attempt that was let through; None says nothing of the platform."""
+    def _record(self, context: Context, *, up: bool | None) -> None:
+        """Count the outcome of an attempt; None says nothing about the platform."""
         attempt: _Attempt | None = context.state.pop(self.name, None)
         if attempt is None:
             return
@@ -138,9 +133,9 @@ class CircuitBreaker:
                 circuit.count(attempt, up, context.clock.monotonic())
             after = circuit.state
         attempt.end()
-        self._tell(address, before, after)
+        self._report_change(address, before, after)
 
-    def _tell(self, address: str, before: str, after: str) -> None:
+    def _report_change(self, address: str, before: str, after: str) -> None:
         if before == after:
             return
         logger.warning("the circuit of %s is %s (was %s)", address, after, before)
@@ -150,20 +145,20 @@ class CircuitBreaker:
             except Exception:
                 logger.exception("the on_change of the plugin %r failed", self.name)
 
-    def _refusal(self, address: str, left: float) -> CircuitOpen:
-        when = f"it is tried again in {left:.3g} s" if left > 0 else "another call tries it just now"
+    def _refusal(self, address: str, wait: float) -> CircuitOpen:
+        when = f"the next trial is in {wait:.3g} s" if wait > 0 else "another call is the trial just now"
         error = CircuitOpen(
             "CIRCUIT_OPEN",
-            f"{address} was down {self._failures} times in a row and nothing is sent to it; {when}",
+            f"{address} failed {self._failures} times in a row, so nothing is sent to it; {when}",
             details={"address": address},
             connected=False,
         )
-        error.retry_after = left if left > 0 else None
+        error.retry_after = wait if wait > 0 else None
         return error
 
 
-def _shows(error: BaseException) -> bool | None:
-    """Whether the end of an attempt shows that the platform is up; None where it shows nothing."""
+def _platform_is_up(error: BaseException) -> bool | None:
+    """Tell whether the platform is up from how an attempt failed; None where the failure does not show it."""
     if not isinstance(error, MuxiError) or isinstance(error, CircuitOpen):
         return None
     if error.answer is not None:
@@ -174,71 +169,66 @@ def _shows(error: BaseException) -> bool | None:
 
 
 class _Attempt(Lease):
-    """An attempt that was let through, under what the circuit was then."""
+    """An attempt that a circuit admitted, with the era of its admission."""
 
     __slots__ = ("era",)
 
-    def __init__(self, era: int, give_back: Callable[[], None]) -> None:
-        super().__init__(give_back)
+    def __init__(self, era: int, release: Callable[[], None]) -> None:
+        super().__init__(release)
         self.era = era
 
 
-class _Down(Exception):
-    """What pybreaker is shown for a failure."""
-
-
 class _Circuit:
-    """One address: pybreaker keeps count and state; when it is tried again goes by the client's clock."""
+    """The state machine of one address, on the client's clock. The caller holds the lock.
+
+    ``closed`` → (``failures`` in a row) → ``open`` → (``recovery`` seconds) → ``half-open`` → (the trial) → ``closed``
+    or ``open``.
+    """
 
     def __init__(self, failures: int, recovery: float) -> None:
+        self.state: Literal["closed", "open", "half-open"] = "closed"
+        self._limit = failures
         self._recovery = recovery
-        # pybreaker's own wait is not used: it looks at the machine's clock, and has no way to let only one through.
-        self._breaker = pybreaker.CircuitBreaker(
-            fail_max=failures, reset_timeout=recovery, throw_new_error_on_trip=False
-        )
+        self._failures = 0
         self._opened = 0.0
-        #: Counts the changes of state, so that an attempt of before a change has no say after it.
+        #: Number of state changes so far. The outcome of an attempt of an earlier era is ignored.
         self._era = 0
-        self._trying = False
+        self._on_trial = False
 
-    @property
-    def state(self) -> str:
-        return self._breaker.current_state
-
-    def left(self, now: float) -> float:
-        """Seconds until it is tried again; 0 where it is not open."""
-        return max(0.0, self._opened + self._recovery - now) if self.state == pybreaker.STATE_OPEN else 0.0
+    def seconds_to_trial(self, now: float) -> float:
+        """Seconds until an open circuit admits a trial; 0 in the other states."""
+        return max(0.0, self._opened + self._recovery - now) if self.state == "open" else 0.0
 
     def admit(self, now: float) -> _Attempt | None:
-        """Let an attempt through, or not."""
-        if self.state == pybreaker.STATE_OPEN and self.left(now) <= 0:
-            self._breaker.half_open()
-            self._era += 1
-        if self.state == pybreaker.STATE_CLOSED:
-            return _Attempt(self._era, _nothing)
-        if self.state == pybreaker.STATE_OPEN or self._trying:
+        """Admit an attempt, or return None to refuse it. A half-open circuit admits one at a time."""
+        if self.state == "open" and self.seconds_to_trial(now) <= 0:
+            self._change("half-open")
+        if self.state == "closed":
+            return _Attempt(self._era, _release_nothing)
+        if self.state == "open" or self._on_trial:
             return None
-        self._trying = True
-        return _Attempt(self._era, self._tried)
+        self._on_trial = True
+        return _Attempt(self._era, self._end_trial)
 
     def count(self, attempt: _Attempt, up: bool, now: float) -> None:
-        """Take the end of an attempt into account."""
+        """Count the outcome of an attempt."""
         if attempt.era != self._era:
             return
-        before = self.state
-        with suppress(_Down):
-            self._breaker.call(_nothing if up else _fail)
-        if self.state != before:
-            self._era += 1
+        self._failures = 0 if up else self._failures + 1
+        if up and self.state == "half-open":
+            self._change("closed")
+        elif not up and (self.state == "half-open" or self._failures >= self._limit):
             self._opened = now
+            self._change("open")
 
-    def _tried(self) -> None:
-        self._trying = False
+    def _change(self, state: Literal["closed", "open", "half-open"]) -> None:
+        self.state = state
+        self._failures = 0
+        self._era += 1
+
+    def _end_trial(self) -> None:
+        self._on_trial = False
 
 
-def _nothing() -> None:
-    pass
-
-
-def _fail() -> None:
-    raise _Down
+def _release_nothing() -> None:
+    """Attempts of a closed circuit hold nothing."""

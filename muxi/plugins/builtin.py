@@ -1,4 +1,4 @@
-"""Which plugins every client has, and in which order."""
+"""The plugins of every client, in the order of their registration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from muxi.plugins.idempotency import Idempotency
 from muxi.plugins.log import Log
 from muxi.plugins.retry import Retry
 from muxi.plugins.sdk_headers import SdkHeaders
-from muxi.plugins.version_notice import VersionNotice
 
 if TYPE_CHECKING:
     from muxi.config import FormationConfig, ServerConfig
@@ -21,14 +20,14 @@ __all__ = ["builtin_plugins"]
 
 
 def builtin_plugins(config: FormationConfig | ServerConfig, auth: KeyAuth | SignatureAuth) -> list[tuple[str, object]]:
-    """The built-in plugins of one client with their names. A caller's plugin of the same name replaces one."""
+    """Return the built-in plugins of one client by name. A caller's plugin of the same name replaces one."""
     log = Log(config.logger, debug=config.debug)
-    plugins = [auth, SdkHeaders(), Idempotency(), Retry(), VersionNotice(), log, *_tracing()]
+    plugins = [auth, SdkHeaders(), Idempotency(), Retry(), log, *_tracing()]
     return [(plugin.name, plugin) for plugin in plugins]
 
 
 def _tracing() -> list[Tracing]:
-    """Tracing for a program that has imported OpenTelemetry; without that nothing is loaded for it."""
+    """Return the tracing plugin if the program has imported OpenTelemetry; otherwise nothing is loaded for it."""
     if "opentelemetry" not in sys.modules:
         return []
     from muxi.plugins.tracing import tracing_if_usable

@@ -1,4 +1,4 @@
-"""Answers of reading calls, kept for a while and given again in place of asking the platform."""
+"""A cache of the answers to reading calls."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from muxi.call import Call, Key, StreamCall
+from muxi.call import Call, Key, Repeat
 from muxi.context import Context, Outcome
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
+from muxi.exchange.repeat import repeat_of
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
-from muxi.repeat import Repeat
+from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, BufferedResponse, Headers, Request, Response
 
 try:
     import cachetools
 except ImportError as _missing:
-    raise ConfigurationError(
+    raise MissingExtraError(
         f"the response cache needs cachetools, which cannot be imported ({_missing}): pip install 'muxi-client[cache]'"
     ) from _missing
 
 __all__ = ["ResponseCache"]
 
-#: Reading calls that ask how something is doing right now: an old answer is a wrong one. Waiting for work asks these.
+#: Reading calls about a current state, which a cached answer would get wrong. Waiting for work uses these.
 _LIVE = frozenset(
     {
         "get_audit_log",
@@ -41,37 +43,37 @@ _LIVE = frozenset(
     }
 )
 
-#: So many users that have written are remembered; with one more everything is forgotten.
+#: Number of users whose writes are remembered; beyond it the cache is cleared.
 _MANY = 10_000
 
-#: Headers that differ from request to request and make no difference to the answer.
+#: Headers that differ from request to request without changing the answer.
 _MEANINGLESS = frozenset({"baggage", "cache-control", "traceparent", "tracestate", "x-muxi-idempotency-key"})
 
 
 class ResponseCache:
-    """``muxi.cache``: a successful answer to a GET is given again, for ``ttl`` seconds, to whoever may have it.
+    """``muxi.cache``: answers a repeated GET from memory, for ``ttl`` seconds after a successful answer.
 
-    That is whoever sends the same request: method, URL, user, key and all other headers. Keys are kept as salted hashes
+    Requests are the same if they have the same method, URL, user, key and other headers. Keys are kept as salted hashes
     only. Never kept are streams, downloads and plain texts; answers of a server (each request to one is signed for
     itself); answers with an error; and those whose ``Cache-Control`` forbids it, while a ``max-age`` shortens the time.
     Not kept either, unless ``routes`` names them, are calls that ask how something is doing: health, status, requests
     and jobs.
 
-    A call that may write forgets what is kept for its user at its address, before it is sent and when it has ended; one
-    without a user forgets all that is kept for the address. An answer that was on its way meanwhile is not kept.
+    A call that may write clears the entries of its user at its address, before it is sent and when it has ended; one
+    without a user clears all entries of the address. An answer that arrives in between is not kept.
 
     An answer out of the cache has the headers ``Age`` and ``Cache-Status: muxi-client; hit`` (RFC 9211). A call with
-    the header ``Cache-Control: no-cache`` asks anew; with ``no-store`` its answer is not kept either. One instance may
+    the header ``Cache-Control: no-cache`` is sent; with ``no-store`` its answer is not kept either. One instance may
     serve several clients, sync and async, and threads, as long as they go by the same clock.
 
     Args:
         ttl: seconds.
-        max_entries: how many answers are kept; those that were not used for the longest time make room.
+        max_entries: number of answers that are kept; the least recently used is dropped first.
         routes: the only routes whose answers are kept, as templates: ``["/agents", "/agents/{agent_id}"]``.
-        name: of the plugin.
+        name: name of the plugin.
 
     Raises:
-        ConfigurationError: an argument has no sense.
+        ConfigurationError: an argument is invalid.
     """
 
     def __init__(
@@ -92,49 +94,50 @@ class ResponseCache:
             if not isinstance(route, str) or not route.startswith("/"):
                 raise ConfigurationError(f"routes= takes templates such as '/agents/{{agent_id}}', got {route!r}")
         self.name: str = name
-        #: How often an answer was there, and how often one was looked for in vain.
+        #: Number of calls answered from the cache, and of calls that were not.
         self.hits: int = 0
         self.misses: int = 0
         self._ttl = ttl
         self._routes = None if routes is None else frozenset(routes)
         self._salt = os.urandom(32)
         self._lock = threading.Lock()
-        #: The time of what is being done, on the client's clock.
+        renew_after_fork(self, "_lock")
+        #: The time of the current operation, on the client's clock.
         self._now = 0.0
         self._entries: cachetools.TLRUCache[bytes, _Entry] = cachetools.TLRUCache(
             max_entries, ttu=lambda _, entry, now: now + entry.lifetime, timer=lambda: self._now
         )
-        #: How often there was a write at an address, by a user or by none. What was asked for before one is out of
-        #: date, whether it is kept or still on its way.
+        #: Number of writes by address and user (or none). Answers requested before a write are out of date, whether
+        #: they are cached or still on their way.
         self._writes: dict[tuple[str, str | None], int] = {}
         self._clears = 0
 
     def __len__(self) -> int:
-        """How many answers are held; some may be out of date and wait for their place to be needed."""
+        """Number of entries, including expired ones whose place was not needed yet."""
         with self._lock:
             return len(self._entries)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         with self._lock:
             self._clear()
 
     @hookimpl(tryfirst=True)
     def muxi_intercept(self, request: Request, context: Context) -> BufferedResponse | None:
         call = context.call
-        if request.method != "GET" or call.repeats is not Repeat.SAFE:
+        if request.method != "GET" or repeat_of(call) is not Repeat.SAFE:
             self._forget(context)
             return None
-        if not self._keeps(call):
+        if not self._is_cacheable(call):
             return None
-        asked = _directives(request.headers)
-        if "no-store" in asked:
+        wanted = _directives(request.headers)
+        if "no-store" in wanted:
             return None
         key = self._key(request)
         with self._lock:
             self._now = context.clock.monotonic()
             state = self._state(context)
-            entry = None if "no-cache" in asked else self._entries.get(key)
+            entry = None if "no-cache" in wanted else self._entries.get(key)
             if entry is not None and entry.state == state:
                 self.hits += 1
                 return entry.answer(self._now)
@@ -153,11 +156,11 @@ class ResponseCache:
 
     @hookimpl
     def muxi_call_finished(self, call: Call[object], outcome: Outcome, context: Context) -> None:
-        if call.method != "GET" or call.repeats is not Repeat.SAFE:
+        if call.method != "GET" or repeat_of(call) is not Repeat.SAFE:
             self._forget(context)
             return
         pending: _Pending | None = context.state.pop(self.name, None)
-        # Only now it is known that the answer could be read, and that it was a good one.
+        # Only now is it certain that the answer was decoded without an error.
         if pending is None or pending.entry is None or outcome.error is not None:
             return
         with self._lock:
@@ -165,13 +168,13 @@ class ResponseCache:
                 self._now = context.clock.monotonic()
                 self._entries[pending.key] = pending.entry
 
-    def _keeps(self, call: Call[object]) -> bool:
+    def _is_cacheable(self, call: Call[object]) -> bool:
         if isinstance(call, StreamCall) or call.into is not None or call.plain_text or call.key is Key.SIGNATURE:
             return False
         return call.operation not in _LIVE if self._routes is None else call.path in self._routes
 
     def _key(self, request: Request) -> bytes:
-        """What makes two requests the same, with nothing of a key left in it."""
+        """Return the cache key of a request, from which no key of the platform can be recovered."""
         digest = hashlib.blake2b(key=self._salt)
         headers = sorted((name.lower(), value) for name, value in request.headers.items())
         kept = [pair for pair in headers if pair[0] not in _MEANINGLESS]
@@ -179,12 +182,16 @@ class ResponseCache:
         return digest.digest()
 
     def _entry(self, response: BufferedResponse, context: Context, state: _State) -> _Entry | None:
-        said = _directives(response.headers)
-        if response.status != 200 or {"no-store", "no-cache"} & said.keys() or response.headers.get("vary") == "*":
+        directives = _directives(response.headers)
+        if (
+            response.status != 200
+            or {"no-store", "no-cache"} & directives.keys()
+            or response.headers.get("vary") == "*"
+        ):
             return None
         age = _seconds(response.headers.get("age")) or 0.0
         lifetime = self._ttl
-        if (bound := _seconds(said.get("max-age"))) is not None:
+        if (bound := _seconds(directives.get("max-age"))) is not None:
             lifetime = min(lifetime, bound - age)
         if lifetime <= 0:
             return None
@@ -209,13 +216,13 @@ class ResponseCache:
         return self._clears, self._writes.get((address, None), 0), self._writes.get((address, user), 0)
 
 
-#: How often everything was forgotten, and how often there was a write without a user, and by the user.
+#: Number of clearings, of writes without a user, and of writes by the user.
 _State: TypeAlias = tuple[int, int, int]
 
 
 @dataclass
 class _Pending:
-    """A reading call on its way."""
+    """A reading call in progress."""
 
     key: bytes
     state: _State
@@ -224,14 +231,14 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Entry:
-    """An answer that is kept."""
+    """A cached answer."""
 
-    #: What had been written when it was asked for.
+    #: Number of writes before the request.
     state: _State
     headers: Headers
     content: bytes
     reason: str
-    #: How old it was when it came, and when that was on the clock.
+    #: Age on arrival, in seconds, and time of arrival on the clock.
     age: float
     came: float
     lifetime: float
@@ -244,13 +251,13 @@ class _Entry:
 
 
 def _directives(headers: Headers) -> dict[str, str]:
-    """``Cache-Control`` as names (lower case) and values, which are empty where there are none (RFC 9111)."""
+    """Parse ``Cache-Control`` into lower-case names and values, empty for none (RFC 9111)."""
     parts = (part.strip().partition("=") for part in (headers.get("cache-control") or "").split(","))
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in parts if name.strip()}
 
 
 def _seconds(text: str | None) -> float | None:
-    """A number of seconds as headers have it; one that cannot be read is 0, which is on the safe side."""
+    """Parse a header's number of seconds; 0 for one that cannot be parsed, which prevents caching."""
     if text is None:
         return None
     return float(text) if text.isascii() and text.isdigit() else 0.0

@@ -1,4 +1,4 @@
-"""A file of JSON lines, each with a hash over itself and the line before: what is missing or altered shows."""
+"""A file of JSON lines, each with a hash over itself and the line before, so that changes can be detected."""
 
 from __future__ import annotations
 
@@ -13,45 +13,47 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from muxi.forks import renew_after_fork
+
 __all__ = ["START", "Chain", "Verdict", "verify"]
 
-#: What stands for the line before the first.
+#: Hash that precedes the first line.
 START = "0" * 64
 
-#: How much of the end of the file is read at a time to find its last line, in bytes.
+#: Block size for reading the end of the file, in bytes.
 _BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What :func:`verify` has found."""
+    """The result of :func:`verify`."""
 
-    #: How many lines are as they were written, from the first on.
+    #: Number of unaltered lines from the beginning.
     lines: int
-    #: The hash of the last of these; keep it elsewhere to find out later whether lines are missing at the end.
+    #: Hash of the last of these; stored elsewhere, it reveals lines that are removed from the end later.
     head: str
-    #: How many calls among these have a line of their start and none of their end.
+    #: Number of calls among these whose start has a line and whose end has none.
     unfinished: int
-    #: The number of the first line that is not as it was written, from 1; None where there is none.
+    #: Number of the first altered line, from 1; None without one.
     bad_line: int | None = None
-    #: What is wrong; empty where nothing is.
+    #: The problem of that line; empty without one.
     problem: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether everything is as it was written."""
+        """Whether no line was altered."""
         return not self.problem
 
 
 class Chain:
-    """Appends records to a file, in one chain over all threads and processes that do so.
+    """A file to which threads and processes append records in one chain.
 
     The file is locked while a line is appended (``flock``, or ``msvcrt.locking`` on Windows), so it belongs on a local
     disk. It is opened anew for each line: one that was moved away is followed by a new one, with a chain of its own.
 
     Args:
         path: the file; it is made where there is none, readable by its owner alone.
-        key: makes the hashes keyed (HMAC), so that nobody without it can make a chain that holds.
+        key: makes the hashes keyed (HMAC), so that lines cannot be forged without it.
         fsync: whether a line has reached the disk before :meth:`append` returns.
     """
 
@@ -60,17 +62,18 @@ class Chain:
         self._key = key
         self._fsync = fsync
         self._lock = threading.Lock()
-        #: The hash of the last line that was written here; empty before the first.
+        renew_after_fork(self, "_lock")
+        #: Hash of the last line written by this instance; empty before the first.
         self.head: str = ""
-        #: Where the file ended after the last line that was written here, and with what; saves reading it again.
+        #: Inode, size and last line of the file after this instance's last write; saves reading it again.
         self._end: tuple[int, int, _Last] | None = None
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Write a record as the next line.
 
         Raises:
-            OSError: it could not be written; nothing of it is left in the file.
-            ValueError: the last line of the file is none of these.
+            OSError: it could not be written; the file is as before.
+            ValueError: the last line of the file is not a record.
         """
         with self._lock, _locked(self.path) as file:
             status = os.fstat(file)
@@ -107,7 +110,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class _Last:
-    """The end of the file: its last whole line, and what was written of another."""
+    """The end of the file: its last whole line, and a torn line after it."""
 
     seq: int
     hash: str
@@ -115,20 +118,20 @@ class _Last:
 
 
 def verify(path: str | os.PathLike[str], *, key: bytes | str | None = None, head: str | None = None) -> Verdict:
-    """Look for lines that are missing, altered, added or out of order.
+    """Check a file for lines that are missing, altered, added or out of order.
 
     Args:
         path: the file.
-        key: that of the hashes, where they are keyed.
-        head: a hash from before, kept elsewhere: it must still be in the file. Without it nobody can tell whether
-            lines are missing at the end.
+        key: key of the hashes, if they are keyed.
+        head: an earlier hash, stored elsewhere, which must be in the file. Without it, lines that were removed from
+            the end cannot be detected.
 
     Raises:
         OSError: the file cannot be read.
     """
     secret = key.encode() if isinstance(key, str) else key
     last = _Last(0, START, b"")
-    #: A line that is none, and may be the rest of a write that was cut off: the next line then says so.
+    #: A malformed line, which may be a torn write: the next line then accounts for it.
     torn: tuple[int, bytes] | None = None
     running: set[object] = set()
     seen = head is None or head == START
@@ -141,7 +144,7 @@ def verify(path: str | os.PathLike[str], *, key: bytes | str | None = None, head
                     break
                 torn = None
             elif record.get("event") == "torn" and not problem:
-                problem = "the piece of a line that it tells of is missing"
+                problem = "the torn line that it accounts for is missing"
             elif problem == _NO_LINE and line.endswith(b"\n"):
                 torn = (number, line[:-1])
                 continue
@@ -164,7 +167,7 @@ _NO_LINE = "it is not a whole line of an audit trail"
 
 
 def _read(line: bytes, last: _Last, key: bytes | None) -> tuple[dict[str, Any], str]:
-    """The record of a line, and what is wrong with it."""
+    """Return the record of a line, and its problem, if any."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -173,10 +176,10 @@ def _read(line: bytes, last: _Last, key: bytes | None) -> tuple[dict[str, Any], 
         return {}, _NO_LINE
     # The same content in another spelling would have the same hash.
     if _encoded(record) + b"\n" != line:
-        return record, "it is not written as it was"
-    said = record["hash"]
+        return record, "its spelling has been altered"
+    claimed = record["hash"]
     content = {name: value for name, value in record.items() if name != "hash"}
-    if not hmac.compare_digest(said.encode(), _hash(content, key).encode()):
+    if not hmac.compare_digest(claimed.encode(), _hash(content, key).encode()):
         return record, "its content has been altered, or the key is another"
     if record.get("prev") != last.hash or record.get("seq") != last.seq + 1:
         return record, f"it does not follow line {last.seq} of the trail: one is missing, added or out of order"
@@ -184,7 +187,7 @@ def _read(line: bytes, last: _Last, key: bytes | None) -> tuple[dict[str, Any], 
 
 
 def _accounts_for(record: Mapping[str, Any], torn: bytes) -> bool:
-    """Whether a line says of the piece of a line before it that a write was cut off there."""
+    """Tell whether a record accounts for the torn line before it."""
     return record.get("event") == "torn" and record.get("sha256") == hashlib.sha256(torn).hexdigest()
 
 
@@ -198,7 +201,7 @@ def _encoded(record: Mapping[str, Any]) -> bytes:
 
 
 def _ending(file: int, size: int) -> tuple[bytes, bytes]:
-    """The last whole line of a file, and what comes after it."""
+    """Return the last whole line of a file, and the bytes after it."""
     content = b""
     start = size
     while start > 0 and content.count(b"\n") < 2:
@@ -211,7 +214,7 @@ def _ending(file: int, size: int) -> tuple[bytes, bytes]:
 
 
 def _write(file: int, content: bytes, size: int) -> None:
-    """Append all of it, or nothing."""
+    """Append the whole content, or nothing."""
     os.lseek(file, size, os.SEEK_SET)
     try:
         left = memoryview(content)
@@ -224,7 +227,7 @@ def _write(file: int, content: bytes, size: int) -> None:
 
 @contextmanager
 def _locked(path: str) -> Iterator[int]:
-    """The file, open and locked for this one."""
+    """Open a file and lock it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     try:
         if sys.platform == "win32":

@@ -1,15 +1,16 @@
-"""One idempotency key for each logical call, the same over its attempts, where the runtime honours one."""
+"""Idempotency keys: one for each call that the runtime honours it for, the same in all attempts."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
 
+from muxi.call import Repeat
 from muxi.context import Context
 from muxi.errors import ConfigurationError
+from muxi.exchange.repeat import repeat_of
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_function
-from muxi.repeat import Repeat
 from muxi.transport import Request
 
 __all__ = ["Idempotency"]
@@ -18,13 +19,13 @@ _HEADER = "X-Muxi-Idempotency-Key"
 
 
 class Idempotency:
-    """``muxi.idempotency``: ``X-Muxi-Idempotency-Key``, the caller's own if given.
+    """``muxi.idempotency``: adds ``X-Muxi-Idempotency-Key``, unless the caller has.
 
     Args:
         make_key: returns a new key for each call; a random UUID if None.
 
     Raises:
-        ConfigurationError: ``make_key`` is no function; when a call is made, it has returned no text.
+        ConfigurationError: ``make_key`` is not a function, or at a call did not return a text.
     """
 
     name = "muxi.idempotency"
@@ -39,7 +40,7 @@ class Idempotency:
             context.idempotency_key = given
             return
         if context.idempotency_key is None:
-            if context.call.repeats is not Repeat.KEYED:
+            if repeat_of(context.call) is not Repeat.KEYED:
                 return
             context.idempotency_key = self._new_key()
         request.headers[_HEADER] = context.idempotency_key
@@ -48,8 +49,8 @@ class Idempotency:
         made: object = self._make_key()
         # The platform ignores an empty one.
         if not isinstance(made, str) or not made.strip():
-            what = "an empty text" if isinstance(made, str) else type(made).__name__
-            raise ConfigurationError(f"the function given as make_key= returned {what} instead of a key")
+            kind = "an empty text" if isinstance(made, str) else type(made).__name__
+            raise ConfigurationError(f"the function given as make_key= returned {kind} instead of a key")
         return made
 
 

@@ -1,4 +1,4 @@
-"""Log records as JSON, for the pipelines that collect them."""
+"""A logging formatter that writes JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from muxi.redact import redact_text
 
 __all__ = ["JsonFormatter"]
 
-#: What every record has; anything else came with ``extra=``.
+#: Attributes of every record; others come from ``extra=``.
 _USUAL = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
@@ -22,16 +22,16 @@ class JsonFormatter(logging.Formatter):
     The object has ``time`` (ISO 8601, UTC, milliseconds), ``level``, ``logger``, ``message``, whatever came with
     ``extra=`` under its own name (the client's records bring ``muxi_call``, ``muxi_status`` and more), and for an
     exception ``exception`` with ``type``, ``message`` and ``traceback``. What JSON does not know is written as its
-    ``repr``. Keys of the platform and passwords in URLs are redacted, whoever logs them. ::
+    ``repr``. Keys of the platform and passwords in URLs are redacted in records of all loggers. ::
 
         {"formatters": {"json": {"()": "muxi.plugins.JsonFormatter"}}}  # for logging.config.dictConfig
 
     Args:
-        fmt: not used; here because ``dictConfig`` and ``fileConfig`` give it.
+        fmt: ignored; ``dictConfig`` and ``fileConfig`` pass it.
         datefmt: for ``time.strftime``, in place of ISO 8601.
-        style: as ``fmt``.
-        validate: as ``fmt``.
-        defaults: fields that every object has, such as ``{"service": "shop"}``.
+        style: ignored.
+        validate: ignored.
+        defaults: fields of every object, such as ``{"service": "shop"}``.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class JsonFormatter(logging.Formatter):
         self._defaults = dict(defaults or {})
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as a JSON object, without a line break."""
+        """Format a record as a JSON object without a line break."""
         fields: dict[str, object] = {
             "time": self.formatTime(record, self.datefmt),
             "level": record.levelname,
@@ -70,7 +70,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(_plain(fields, set()))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  logging's name
-        """The record's time in UTC."""
+        """Format a record's time in UTC."""
         moment = time.gmtime(record.created)
         if datefmt:
             return time.strftime(datefmt, moment)
@@ -78,11 +78,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def _plain(value: object, above: set[int]) -> object:
-    """What ``json.dumps`` can write, whatever it is given: a log line is never lost.
+    """Convert any value into one that ``json.dumps`` can write.
 
     Args:
-        value: anything.
-        above: the ids of what it is in, which it cannot contain again.
+        value: the value.
+        above: ids of the containers around it, in which a cycle would occur.
     """
     if value is None or isinstance(value, bool | int):
         return value

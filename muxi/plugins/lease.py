@@ -1,4 +1,4 @@
-"""What a call holds for its time, and what comes back whatever becomes of the call."""
+"""A resource that a call holds until it ends, or until its context is collected."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ __all__ = ["Lease"]
 
 
 class Lease:
-    """Kept in ``context.state``, and ended where the call ends.
+    """A resource kept in ``context.state`` and released when the call ends.
 
-    A coroutine that is closed and never finished, or a stream whose loop is gone, tells no hook of its end; the lease
-    then ends with its context. That is wherever the collector runs, so ``give_back`` must not wait for a lock.
+    No hook is called for a coroutine that is closed unfinished, nor for a stream whose event loop is gone. The lease
+    is then released by its finalizer, in whatever thread the collector runs: ``release`` must not wait for a lock.
 
     Args:
-        give_back: called once.
+        release: called once.
     """
 
-    __slots__ = ("_give_back",)
+    __slots__ = ("_release",)
 
-    def __init__(self, give_back: Callable[[], None]) -> None:
-        self._give_back: Callable[[], None] | None = give_back
+    def __init__(self, release: Callable[[], None]) -> None:
+        self._release: Callable[[], None] | None = release
 
     def end(self) -> None:
-        """Give back what is held, the first time."""
-        give_back, self._give_back = self._give_back, None
-        if give_back is not None:
-            give_back()
+        """Release the resource, at the first call."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
     def __del__(self) -> None:
         self.end()

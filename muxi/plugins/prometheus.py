@@ -1,7 +1,8 @@
-"""Metrics for Prometheus: calls, attempts, repetitions and streams, by operation and route and never by id or user."""
+"""Metrics for Prometheus: calls, attempts, retries and streams, by operation and route, never by id or user."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +10,8 @@ from weakref import WeakKeyDictionary
 
 from muxi.call import Call
 from muxi.context import Context, Outcome
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_name, check_number
 from muxi.plugins.lease import Lease
@@ -18,38 +20,38 @@ from muxi.transport import AsyncResponse, BufferedResponse, Response
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 except ImportError as _missing:
-    raise ConfigurationError(
+    raise MissingExtraError(
         f"metrics need prometheus-client, which cannot be imported ({_missing}): pip install 'muxi-client[prometheus]'"
     ) from _missing
 
 __all__ = ["Prometheus"]
 
-#: Seconds: an answer out of memory takes milliseconds, a turn of an agent minutes.
+#: Bounds in seconds, from a cached answer (milliseconds) to an agent's turn (minutes).
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
 class Prometheus:
-    """``muxi.prometheus``: counts and times what its clients do.
+    """``muxi.prometheus``: metrics of calls, attempts and streams.
 
-    Instances over one registry and namespace feed the same metrics, so any number of clients may each have one, or
-    share one. The metrics, with the namespace in front:
+    Instances with the same registry and namespace share their metrics, so each client may have its own
+    instance. The metrics, with the namespace in front:
 
     * ``calls_total`` by ``operation`` and ``outcome`` (``ok``, or the class of the error),
     * ``call_duration_seconds`` by ``operation``, of a stream to its end,
     * ``calls_in_flight`` and ``retries_total`` by ``operation``,
     * ``attempts_total`` by ``method``, ``route`` and ``status`` (of HTTP, or the class of the error), and
-      ``attempt_duration_seconds`` by ``method`` and ``route``, of a stream to its head: what was really sent, and not
-      what a cache has answered or a limit refused,
+      ``attempt_duration_seconds`` by ``method`` and ``route``, of a stream to its head: requests that were sent, not
+      calls that a cache answered or a limit refused,
     * ``stream_first_event_seconds`` and ``stream_events_total`` by ``operation``.
 
     Args:
-        registry: where the metrics are registered; ``prometheus_client.REGISTRY`` if None.
-        namespace: what the names of the metrics begin with.
-        buckets: the upper bounds of all histograms, in seconds.
-        name: of the plugin.
+        registry: registry of the metrics; ``prometheus_client.REGISTRY`` if None.
+        namespace: prefix of the names of the metrics.
+        buckets: upper bounds of all histograms, in seconds.
+        name: name of the plugin.
 
     Raises:
-        ConfigurationError: an argument has no sense, or the registry has other metrics of these names.
+        ConfigurationError: an argument is invalid, or the registry has other metrics of these names.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Prometheus:
         in_flight.inc()
         context.state[self.name] = _Tally(Lease(in_flight.dec))
 
-    # After all the others: what they wait for is no time of the platform's, and what they answer was not sent.
+    # After all other plugins: their waits do not count, and their answers were not sent.
     @hookimpl(trylast=True)
     def muxi_intercept(self, context: Context) -> None:
         tally: _Tally | None = context.state.get(self.name)
@@ -98,12 +100,12 @@ class Prometheus:
     def muxi_response_received(
         self, response: Response | AsyncResponse | BufferedResponse, context: Context
     ) -> BufferedResponse | None:
-        self._attempted(context, str(response.status))
+        self._record_attempt(context, str(response.status))
         return None
 
     @hookimpl(tryfirst=True)
     def muxi_attempt_failed(self, error: Exception, context: Context) -> None:
-        self._attempted(context, type(error).__name__)
+        self._record_attempt(context, type(error).__name__)
 
     @hookimpl(tryfirst=True)
     def muxi_event_received(self, context: Context) -> None:
@@ -120,8 +122,8 @@ class Prometheus:
     def muxi_call_finished(self, call: Call[object], outcome: Outcome, context: Context) -> None:
         error = outcome.error
         ended = "ok" if error is None else type(error).__name__
-        # An attempt that no hook has told the end of: it was given up in the middle.
-        self._attempted(context, str(outcome.response.status) if outcome.response else ended)
+        # No hook reports the end of an attempt that was abandoned.
+        self._record_attempt(context, str(outcome.response.status) if outcome.response else ended)
         tally: _Tally | None = context.state.pop(self.name, None)
         if tally is not None:
             tally.in_flight.end()
@@ -129,7 +131,7 @@ class Prometheus:
         self._metrics.calls.labels(operation, ended).inc()
         self._metrics.duration.labels(operation).observe(context.elapsed)
 
-    def _attempted(self, context: Context, status: str) -> None:
+    def _record_attempt(self, context: Context, status: str) -> None:
         tally: _Tally | None = context.state.get(self.name)
         if tally is None or tally.sent is None:
             return
@@ -141,14 +143,14 @@ class Prometheus:
 
 
 class _Tally:
-    """What is kept of one call until it ends."""
+    """The state of one call."""
 
     __slots__ = ("attempt", "events", "in_flight", "sent")
 
     def __init__(self, in_flight: Lease) -> None:
         self.in_flight = in_flight
         self.attempt = 0
-        #: When the request under way was sent, on the clock; None where none is.
+        #: Time at which the current request was sent, on the clock; None without one.
         self.sent: float | None = None
         self.events: Any = None
 
@@ -167,12 +169,13 @@ class _Metrics(NamedTuple):
     events: Counter
 
 
-#: A call that was made by hand has no operation, and its path may have anything in it.
+#: Operation and route of calls made by hand, whose paths may contain ids.
 _CUSTOM = "custom"
 
-#: What has been registered, so that a second plugin over the same registry feeds it too.
+#: Registered metrics, shared by the plugins of one registry.
 _registered: WeakKeyDictionary[CollectorRegistry, dict[str, _Metrics]] = WeakKeyDictionary()
 _registering = threading.Lock()
+renew_after_fork(sys.modules[__name__], "_registering")
 
 
 def _metrics_of(registry: CollectorRegistry, namespace: str, buckets: tuple[float, ...]) -> _Metrics:
@@ -208,7 +211,7 @@ def _register(registry: CollectorRegistry, namespace: str, buckets: tuple[float,
             add(
                 Gauge("calls_in_flight", "Calls that have not ended.", operation, multiprocess_mode="livesum", **common)
             ),
-            add(Counter("retries", "Requests that were repetitions.", operation, **common)),
+            add(Counter("retries", "Requests that were retries.", operation, **common)),
             add(Counter("attempts", "Requests that were sent, and how each ended.", (*route, "status"), **common)),
             add(
                 Histogram(
@@ -228,7 +231,7 @@ def _register(registry: CollectorRegistry, namespace: str, buckets: tuple[float,
                     **common,
                 )
             ),
-            add(Counter("stream_events", "Events that streams have handed on.", operation, **common)),
+            add(Counter("stream_events", "Events that streams have yielded.", operation, **common)),
         )
     except ValueError as error:
         for metric in made:

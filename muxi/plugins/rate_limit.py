@@ -1,4 +1,4 @@
-"""At most so many requests in a time: a token bucket that calls wait at, in the order of their coming."""
+"""A limit on the rate of requests: a token bucket at which calls wait in the order of their arrival."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ from typing import Any
 
 from muxi.context import Context
 from muxi.errors import RateLimitError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_function, check_name, check_number
 
 __all__ = ["RateLimit"]
 
-#: So many buckets are kept before those that have been idle are looked for.
+#: Number of buckets from which idle ones are removed.
 _MANY = 1000
 
 
 class RateLimit:
-    """``muxi.rate_limit``: requests wait until there is a token for them; one that would wait too long is refused.
+    """``muxi.rate_limit``: a request waits for a token; one that would wait too long is refused.
 
-    Each request that is sent takes a token, repetitions too; what a cache answers takes none. One instance may serve
-    several clients, sync and async, and threads: they then share the rate.
+    Each request that is sent takes a token, retries included; an answer from a cache takes none. Clients, sync and
+    async, and threads may share one instance; they then share the rate.
 
     Args:
-        rate: how many requests in ``per`` seconds.
+        rate: number of requests in ``per`` seconds.
         per: seconds.
-        burst: how many may go at once after a pause; ``rate`` if not given, and at least 1. In any ``t`` seconds there
-            are at most ``burst + t * rate / per`` requests.
-        max_wait: the longest wait in seconds; None waits as long as the call's ``deadline`` allows.
-        key: what gets a bucket of its own, such as ``lambda context: context.call.user_id``; by default all calls
+        burst: number of requests that may be sent at once after a pause; ``rate`` if not given, and at
+            least 1. In any ``t`` seconds there are at most ``burst + t * rate / per`` requests.
+        max_wait: longest wait in seconds; None waits until the call's ``deadline``.
+        key: returns the key of a call's bucket, such as ``lambda context: context.call.user_id``; by default all calls
             share one.
-        name: of the plugin, where a client has several.
+        name: name of the plugin, for a client with several.
 
     Raises:
-        ConfigurationError: an argument has no sense.
+        ConfigurationError: an argument is invalid.
 
-    A call that would have to wait longer is refused at once with a :class:`muxi.RateLimitError` of the code
-    ``LOCAL_RATE_LIMIT``, whose ``retry_after`` is that wait in seconds; nothing has been sent, and it is not repeated.
+    A call that would have to wait longer fails at once with a :class:`muxi.RateLimitError` of the code
+    ``LOCAL_RATE_LIMIT``, whose ``retry_after`` is that wait in seconds; it was not sent, and is not retried.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class RateLimit:
         self._max_wait = math.inf if max_wait is None else max_wait
         self._key = key
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._buckets: dict[Hashable, _Bucket] = {}
         self._crowded = _MANY
 
@@ -124,35 +126,35 @@ async def _sleep_async(context: Context, wait: float, slot: float, bucket: _Buck
 
 
 class _Bucket:
-    """Hands out the times at which requests may go: the virtual scheduling of a token bucket (ITU-T I.371).
+    """The virtual scheduling of a token bucket (ITU-T I.371): it assigns each request the time at which it may be sent.
 
-    A request takes its time when it comes and sleeps until then, so nobody overtakes and nothing has to be woken.
+    A request is assigned its time on arrival and sleeps until then, so that the order is kept and nothing is woken.
 
     Args:
         interval: seconds between two tokens.
-        ahead: how many seconds of tokens may be used at once.
+        ahead: seconds' worth of tokens that may be used at once.
     """
 
     def __init__(self, interval: float, ahead: float) -> None:
         self._interval = interval
         self._ahead = ahead
-        #: When the bucket will be full again.
+        #: Time at which the bucket will be full.
         self.tail = -math.inf
-        #: Times that were taken by requests which did not wait for them; appended to from anywhere.
+        #: Times assigned to requests that were cancelled; appended to by any thread.
         self.given_back: deque[float] = deque()
         self._free: list[float] = []
 
     def first(self, now: float) -> float:
-        """When the next request may go; not after ``now`` where it may at once."""
+        """Return the time for the next request; not later than ``now`` if it may be sent at once."""
         while self.given_back:
             heapq.heappush(self._free, self.given_back.popleft())
         while self._free and self._free[0] < now:
-            # Its token would have to be kept beside those of the bucket, which may be full.
+            # Its token has gone back into the bucket, which may be full.
             heapq.heappop(self._free)
         return self._free[0] if self._free else max(self.tail, now) - self._ahead
 
     def take(self, slot: float, now: float) -> None:
-        """Take that time."""
+        """Assign that time."""
         if self._free:
             heapq.heappop(self._free)
         else:

@@ -1,4 +1,4 @@
-"""Takes personal data out of the texts that are sent, by a function of the caller's."""
+"""The redaction of personal data in outgoing texts, by a function of the caller's."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ __all__ = ["Redaction", "mask_emails_and_numbers"]
 
 Redact: TypeAlias = Callable[[str], str] | Callable[[str], Awaitable[str]]
 
-#: Names below a content field whose values are no content: ids, kinds, and the bytes of files.
+#: Names below a content field whose values are not content: ids, kinds, and the bytes of files.
 _NO_CONTENT = re.compile(r"(.*_)?(ids?|timestamp)|type|role|files", re.IGNORECASE).fullmatch
 
-#: Asks for the redaction of a text, and is sent what it became.
+#: Yields each text, and receives its redaction.
 _Texts: TypeAlias = Generator[str, str, Any]
 
 
 class Redaction:
-    """``muxi.redaction``: gives each text of the content that is about to be sent to a function, and sends its result.
+    """``muxi.redaction``: passes each text of a request's content through a function before it is sent.
 
-    The content is what stands under the names of ``fields`` in a JSON body, at any depth; below such a name every text
-    counts, but those that are ids (``id``, ``…_id``), kinds (``type``, ``role``), times (``…timestamp``) and files.
-    Query, path, headers, user ids, and bodies that are no JSON of the SDK's (uploads, signed batches) are sent as they
-    are. The caller's own objects are never changed. One instance may serve several clients and threads.
+    The content is everything under the names of ``fields`` in a JSON body, at any depth; below such a name every text
+    counts, except ids (``id``, ``…_id``), kinds (``type``, ``role``), times (``…timestamp``) and files.
+    Query, path, headers, user ids, and bodies that the SDK does not build as JSON (uploads, signed batches) are sent
+    unchanged. The caller's own objects are not modified. Clients and threads may share one instance.
 
     Args:
-        redact: takes a text and returns what is to be sent in its place. On an async client it may be a coroutine
-            function. If it raises, the call fails and nothing is sent. Over the repetitions of a call it is asked once.
-        fields: the names in place of :attr:`FIELDS`.
-        name: of the plugin, where a client has several.
+        redact: takes a text and returns its replacement. On an async client it may be a coroutine function. If it
+            raises, the call fails and nothing is sent. It is called once for all attempts of a call.
+        fields: names instead of :attr:`FIELDS`.
+        name: name of the plugin, for a client with several.
 
     Raises:
-        ConfigurationError: an argument has no sense.
+        ConfigurationError: an argument is invalid.
     """
 
-    #: Messages and what restored ones have, memories, the data of triggers, answers to widgets, notifications.
+    #: Names in messages, restored messages, memories, triggers' data, answers to widgets, and notifications.
     FIELDS: ClassVar[frozenset[str]] = frozenset(
         {"content", "data", "detail", "message", "metadata", "text", "title", "ui_response"}
     )
@@ -69,7 +69,7 @@ class Redaction:
             return None
         known: tuple[bytes, BytesBody] | None = context.state.get(self.name)
         if known is not None and known[0] == body.content:
-            # The same key must come with the same content, whatever the function would say now.
+            # A repeated idempotency key must come with the same content.
             request.body = known[1]
             return None
         texts = self._texts(json.loads(body.content), inside=False)
@@ -110,7 +110,7 @@ class Redaction:
         raise ConfigurationError(f"the function given as redact= returned {type(found).__name__} instead of a text")
 
     def _texts(self, value: Any, *, inside: bool) -> _Texts:
-        """A copy of a JSON value in which each text of the content is what it has become."""
+        """Copy a JSON value, with each text of the content replaced by what is sent in."""
         if isinstance(value, str):
             return (yield value) if inside else value
         if isinstance(value, list):
@@ -131,15 +131,16 @@ class Redaction:
         return value
 
 
-_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
-# Seven digits or more, with what people put between them: a telephone, a card, an account; letters only as in an IBAN.
+# From the beginning of a word only: a search from each of its characters would take time in proportion to its square.
+_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# Seven digits or more with separators (telephone, card, account numbers); letters only as in an IBAN.
 _NUMBER = re.compile(r"(?<![\w.])(?:[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}|[+(]?\d(?:[ ()./-]{0,2}\d){6,})(?!\w)")
 
 
 def mask_emails_and_numbers(text: str) -> str:
-    """Put ``[email]`` and ``[number]`` where an e-mail address, or a number of seven digits or more, stands.
+    """Replace e-mail addresses by ``[email]``, and numbers of seven digits or more by ``[number]``.
 
-    It finds forms and no meaning: telephone, card and bank account numbers, and dates with a time too; not names,
+    It recognizes forms, not meaning: telephone, card and bank account numbers, and dates with a time too; not names,
     postal addresses or short numbers. For those give :class:`Redaction` a recogniser of your own.
     """
     return _NUMBER.sub("[number]", _EMAIL.sub("[email]", text))

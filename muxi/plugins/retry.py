@@ -1,38 +1,49 @@
-"""When to try again: exponential backoff with full jitter, ``Retry-After``, and a budget for the whole client."""
+"""Retries: exponential backoff with full jitter, ``Retry-After``, and a budget for the whole client."""
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 
 from muxi.context import STOP, Context, Outcome, Stop
-from muxi.errors import ConfigurationError, MuxiError
+from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 
 __all__ = ["MAX_RETRY_AFTER", "Retry", "RetryBudget", "backoff"]
 
-#: The longest ``Retry-After`` that is waited for, in seconds; a longer one raises the error at once.
+logger: logging.Logger = logging.getLogger("muxi")
+
+#: Key in the context's state of a call that is counted as waiting to be connected.
+_WAITING = "muxi.retry.waiting"
+
+#: Longest ``Retry-After`` that is waited for, in seconds; with a longer one the error is raised at once.
 MAX_RETRY_AFTER = 120.0
 
 
 def backoff(attempt: int, *, base: float = 0.5, cap: float = 30.0) -> float:
-    """The longest wait after this attempt, in seconds: the base, doubling, up to the cap.
+    """Return the longest wait after an attempt, in seconds: the base, doubled with each attempt, up to the cap.
 
     Args:
-        attempt: the number of the attempt that failed, from 1.
-        base: the wait after the first.
-        cap: the longest.
+        attempt: number of the failed attempt, from 1.
+        base: longest wait after the first.
+        cap: upper bound.
     """
     return min(cap, base * 2.0 ** min(attempt - 1, 60))
 
 
 class RetryBudget:
-    """Tokens for retries, shared by all calls of a client: a dead server is not hammered by everybody at once.
+    """Tokens for retries, shared by all calls of a client, which bound the load on a failing server.
+
+    Retries of attempts that were never connected are counted apart, because they cost a server nothing: as many as the
+    tokens allow, and more where many calls wait at the same time, so that each of them can outlast a restart. A call
+    that succeeds clears that count; as long as none does, a dead server is asked once by each further call.
 
     Args:
-        capacity: tokens at the start, and the most there can be.
-        cost: what a retry takes.
-        refund: what a call that succeeded gives back.
+        capacity: number of tokens at the start, and the largest number.
+        cost: tokens that a retry takes.
+        refund: tokens that a successful call returns.
 
     Raises:
         ConfigurationError: a number is below 0.
@@ -44,7 +55,13 @@ class RetryBudget:
         self._cost = cost
         self._refund = refund
         self._tokens = capacity
+        #: Tokens spent on attempts that were never connected, since a call last succeeded.
+        self._unconnected = 0.0
+        #: Calls that wait to be connected: now, and the most since a call last succeeded.
+        self._waiting = 0
+        self._most_waiting = 0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def take(self) -> bool:
         """Take a retry's tokens, if there are enough."""
@@ -54,26 +71,51 @@ class RetryBudget:
             self._tokens -= self._cost
             return True
 
-    def give_back(self) -> None:
-        """Put back what a success earns."""
-        if self._tokens < self._capacity:
+    def take_unconnected(self, retries: int) -> bool:
+        """Take the tokens of a retry of an attempt that was never connected, if there are enough.
+
+        Args:
+            retries: the most retries of the call.
+        """
+        with self._lock:
+            allowed = self._capacity + self._cost * retries * max(0, self._most_waiting - 1)
+            if self._unconnected + self._cost > allowed:
+                return False
+            self._unconnected += self._cost
+            return True
+
+    def begin_waiting(self) -> None:
+        """Count a call that was not connected."""
+        with self._lock:
+            self._waiting += 1
+            self._most_waiting = max(self._most_waiting, self._waiting)
+
+    def end_waiting(self) -> None:
+        """Count down a call for which :meth:`begin_waiting` was called, once it has ended."""
+        with self._lock:
+            self._waiting -= 1
+
+    def refund(self) -> None:
+        """Return the tokens of a successful call."""
+        if self._tokens < self._capacity or self._unconnected:
             with self._lock:
                 self._tokens = min(self._capacity, self._tokens + self._refund)
+                self._unconnected, self._most_waiting = 0.0, self._waiting
 
 
 class Retry:
-    """``muxi.retry``: asked only where a call may be repeated, it says when.
+    """``muxi.retry``: determines the wait before the next attempt of a call that may be repeated.
 
-    It waits as long as ``Retry-After`` asks for, else a random time of up to ``base`` seconds, doubling with each
-    attempt up to ``cap``. It gives up after the client's ``max_retries``, where ``Retry-After`` is longer than
-    ``max_retry_after``, and where the budget is used up.
+    The wait is that of ``Retry-After``, else a random time of up to ``base`` seconds, doubled with each attempt up to
+    ``cap``; after an attempt that was never connected at least half of that. There is no further attempt after the
+    client's ``max_retries``, if ``Retry-After`` exceeds ``max_retry_after``, and if the budget is used up.
 
     Args:
-        budget: shared over the calls of the client; one that several clients are given is shared by them.
-        random_source: for the jitter.
-        base: the longest wait after the first attempt, in seconds.
-        cap: the longest wait of all, in seconds.
-        max_retry_after: the longest ``Retry-After`` that is waited for, in seconds; a longer one raises the error.
+        budget: budget of the client's calls; clients that are given the same one share it.
+        random_source: source of the jitter.
+        base: longest wait after the first attempt, in seconds.
+        cap: longest wait, in seconds.
+        max_retry_after: longest ``Retry-After`` that is waited for, in seconds; with a longer one the error is raised.
 
     Raises:
         ConfigurationError: a number is below 0.
@@ -98,11 +140,12 @@ class Retry:
         self._base = base
         self._cap = cap
         self._max_retry_after = max_retry_after
+        self._exhausted = False
 
     @hookimpl
     def muxi_retry_delay(self, outcome: Outcome, context: Context) -> float | Stop | None:
         error = outcome.error
-        # A refused key is as refused a moment later; whoever has another one says so.
+        # Waiting does not make a refused key valid; the auth plugin retries if it has another.
         if not isinstance(error, MuxiError) or error.status_code == 401:
             return None
         if context.attempt > context.options.max_retries:
@@ -110,16 +153,36 @@ class Retry:
         wait = error.retry_after
         if wait is not None and wait > self._max_retry_after:
             return STOP
-        if not self.budget.take():
+        unconnected = isinstance(error, ConnectionError | TimeoutError) and not error.connected
+        if unconnected and _WAITING not in context.state:
+            context.state[_WAITING] = True
+            self.budget.begin_waiting()
+        if not (self.budget.take_unconnected(context.options.max_retries) if unconnected else self.budget.take()):
+            self._report_exhausted(error, context)
             return STOP
+        self._exhausted = False
         if wait is not None:
             return wait
-        return self._random.uniform(0, backoff(context.attempt, base=self._base, cap=self._cap))
+        longest = backoff(context.attempt, base=self._base, cap=self._cap)
+        # At least half of that after a refused connection: three waits outlast a restart that takes 1.7 s.
+        return self._random.uniform(longest / 2 if unconnected else 0, longest)
 
     @hookimpl
-    def muxi_call_finished(self, outcome: Outcome) -> None:
+    def muxi_call_finished(self, outcome: Outcome, context: Context) -> None:
+        if context.state.pop(_WAITING, False):
+            self.budget.end_waiting()
         if outcome.error is None:
-            self.budget.give_back()
+            self.budget.refund()
+
+    def _report_exhausted(self, error: MuxiError, context: Context) -> None:
+        """Name the budget in the error, and log it, once until there are tokens again."""
+        error.message = f"{error.message}; not sent again because the retry budget of the client is used up"
+        if not self._exhausted:
+            self._exhausted = True
+            logger.warning(
+                "the retry budget of the client is used up; %s and others are not sent again until calls succeed",
+                context.call.label,
+            )
 
 
 def _check_numbers(**numbers: float) -> None:

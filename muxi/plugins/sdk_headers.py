@@ -1,4 +1,4 @@
-"""Who is calling: the headers by which the platform tells SDKs apart."""
+"""The headers that identify the SDK to the platform."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["SdkHeaders"]
 
 
 class SdkHeaders:
-    """``muxi.sdk_headers``: ``X-Muxi-SDK``, ``X-Muxi-Client`` and ``User-Agent``; a header of the caller's own stays.
+    """``muxi.sdk_headers``: ``X-Muxi-SDK``, ``X-Muxi-Client`` and ``User-Agent``, unless the caller has.
 
     Args:
-        app: the name of the program, sent as ``X-Muxi-App`` and in front of the ``User-Agent``, such as ``shop/2.1``.
+        app: name of the program, sent as ``X-Muxi-App`` and in front of the ``User-Agent``, such as ``shop/2.1``.
 
     Raises:
-        ConfigurationError: ``app`` is no text.
-        ValidationError: ``app`` has a line break in it.
+        ConfigurationError: ``app`` is not a text.
+        ValidationError: ``app`` contains a line break.
     """
 
     name = "muxi.sdk_headers"

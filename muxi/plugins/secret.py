@@ -1,4 +1,4 @@
-"""Keys that are a text, or come from a function that is asked on every attempt: a vault, a token service."""
+"""Keys that are a text, or that a function returns at every attempt, from a vault or a token service."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from muxi.clock import Clock, SystemClock
 from muxi.config import Secret
 from muxi.context import Context
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 
 if TYPE_CHECKING:
     import asyncio
 
 __all__ = ["CachedKey", "KeySource"]
 
-#: What a function returns: a key, or on async clients a coroutine that does.
+#: The result of a function: a key, or on async clients an awaitable of one.
 R = TypeVar("R", bound="str | Awaitable[str]")
 
-#: The parameter by which a function learns that the key it gave was refused.
+#: The parameter that receives the refused key.
 _REFUSED = "refused"
 
 
 @dataclass
 class _Use:
-    """What one call knows of a key that came from a function."""
+    """The state of one call's key that a function returned."""
 
     key: str = field(default="", repr=False)
-    #: Asked for after the key was refused; the next attempt takes it.
+    #: The key for the next attempt, after the first was refused.
     fresh: str = field(default="", repr=False)
     asked_again: bool = False
 
 
 class KeySource:
-    """One key.
+    """The source of one key.
 
     Args:
-        argument: what the constructor calls it, for errors.
-        secret: the key, a function that returns it, or None where there is none. A function with a parameter
-            ``refused`` is given the key that was refused, when it is asked again after a 401.
-        asynchronous: whether the function may be a coroutine function; None where that is not known yet.
-        plugin: the plugin that uses it, for the state of calls.
+        argument: name of the argument, for errors.
+        secret: the key, a function that returns it, or None without one. A function with a parameter ``refused``
+            receives the refused key when it is called again after a 401.
+        asynchronous: whether the function may be a coroutine function; None if that is not known yet.
+        plugin: name of the plugin that uses it, for the state of calls.
 
     Raises:
         ConfigurationError: it is a coroutine function, and the client a sync one.
@@ -63,14 +64,14 @@ class KeySource:
 
     @property
     def given(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a key, or a function for it."""
         return self._secret is not None
 
     def use(self, context: Context, put: Callable[[str], None]) -> Coroutine[Any, Any, None] | None:
-        """Give the key of this attempt to ``put``; where its function is asynchronous, when that is awaited.
+        """Pass the key of this attempt to ``put``; with an async function, when the result is awaited.
 
         Raises:
-            ConfigurationError: the function returned something else than a key.
+            ConfigurationError: the function did not return a key.
         """
         if isinstance(self._secret, str):
             put(self._secret)
@@ -93,9 +94,9 @@ class KeySource:
         put(known.key)
 
     def renewed(self, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
-        """Ask the function once more after a 401: the wait before the next attempt if there is another key now.
+        """Call the function again after a 401, and return the wait before the next attempt, if there is another key.
 
-        Once for each call; None where the key is a text, was not used, or is still the same.
+        Once for each call; None if the key is a text, was not used, or is still the same.
         """
         known: _Use | None = context.state.get(self._slot)
         if known is None or known.asked_again:
@@ -148,27 +149,27 @@ def _compared(known: _Use, key: str) -> float | None:
 def _takes_refused(function: Callable[..., object]) -> bool:
     try:
         found = inspect.signature(function).parameters.get(_REFUSED)
-    except (TypeError, ValueError):  # some functions written in C have no signature
+    except (TypeError, ValueError):  # functions written in C may have no signature
         return False
     return found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
 
 
 class CachedKey(Generic[R]):
-    """A function's key, kept for a while, and asked for anew as soon as the platform refuses it.
+    """A key from a function, cached for a time, and renewed as soon as the platform refuses it.
 
     ::
 
         FormationClient(client_key=CachedKey(read_from_vault, seconds=600))
 
-    Of calls that want a key at the same time, from several threads or tasks, one asks and the others wait for it.
+    Of concurrent calls, in several threads or tasks, one calls the function and the others wait for its result.
 
     Args:
         function: returns the key; on async clients it may be ``async def``.
-        seconds: how long its answer is good for.
-        clock: what these seconds go by; the machine's if None.
+        seconds: lifetime of the cached key.
+        clock: clock that measures it; the machine's if None.
 
     Raises:
-        ConfigurationError: ``function`` is none, or ``seconds`` no number above 0.
+        ConfigurationError: ``function`` is not callable, or ``seconds`` not a number above 0.
     """
 
     def __init__(self, function: Callable[[], R], *, seconds: float = 300.0, clock: Clock | None = None) -> None:
@@ -183,25 +184,26 @@ class CachedKey(Generic[R]):
         self._key: str | None = None
         self._until = 0.0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._asking: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     def __call__(self, refused: str | None = None) -> R:
-        """The key; another one than ``refused``, if the function has another."""
+        """Return the key; another one than ``refused``, if the function has another."""
         if inspect.iscoroutinefunction(self._function):
             return cast(R, self._get_later(refused))
         with self._lock:
-            key = self._known(refused)
+            key = self._cached_key(refused)
             if key is None:
                 found: object = self._function()
                 if not isinstance(found, str):
-                    # Whoever uses the key says what is wrong with it.
+                    # The user of the key reports the problem.
                     return cast(R, found)
                 key = self._keep(found)
         return cast(R, key)
 
     async def _get_later(self, refused: str | None) -> str:
         async with self._lock_of_this_loop():
-            key = self._known(refused)
+            key = self._cached_key(refused)
             if key is None:
                 found = await cast("Awaitable[object]", self._function())
                 if not isinstance(found, str):
@@ -209,13 +211,13 @@ class CachedKey(Generic[R]):
                 key = self._keep(found)
             return key
 
-    def _known(self, refused: str | None) -> str | None:
+    def _cached_key(self, refused: str | None) -> str | None:
         if self._key is None or self._key == refused or self._clock.monotonic() >= self._until:
             return None
         return self._key
 
     def _keep(self, key: str) -> str:
-        # As the user of the key has it, so that a refused one is recognised.
+        # In the form that is sent, so that a refused key is recognized.
         self._key = key.strip()
         self._until = self._clock.monotonic() + self._seconds
         return self._key

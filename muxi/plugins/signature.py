@@ -1,4 +1,4 @@
-"""The server's HMAC signature, made anew for each attempt and put on last of all."""
+"""Authentication by a server's HMAC signature."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from muxi.call import Key
 from muxi.config import Secret
 from muxi.context import Context, Outcome
 from muxi.errors import AuthenticationError, ConfigurationError
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.transport import Request
@@ -21,16 +22,17 @@ __all__ = ["SignatureAuth", "sign"]
 
 
 class SignatureAuth:
-    """``muxi.auth`` of a server client: the HMAC signature, made anew for each attempt.
+    """``muxi.auth`` of a server client: adds an HMAC signature, a new one for each attempt.
 
-    Where the server says that the timestamp has expired, the clocks differ: the difference to its ``Date``
-    is remembered and the call is signed once more. Where it refuses the signature otherwise, a function is asked once
-    more for the secret, and the call is repeated if it has another by then.
+    If the server reports an expired timestamp, the clocks differ: the difference to its ``Date`` is remembered, and
+    the call is signed again. If it refuses the signature for another reason, a function is called again for the
+    secret, and the call is repeated if it returns another.
 
     Args:
-        key_id: the public half of the pair.
-        secret_key: the secret half, or a function that returns it.
+        key_id: public half of the pair.
+        secret_key: secret half, or a function that returns it.
         asynchronous: whether that function may be a coroutine function.
+        unsigned_prefix: path prefix that a proxy removes before the server sees the request.
 
     Raises:
         ConfigurationError: it is, and the client is a sync one.
@@ -38,11 +40,20 @@ class SignatureAuth:
 
     name = "muxi.auth"
 
-    def __init__(self, key_id: str | None, secret_key: Secret | None, *, asynchronous: bool = False) -> None:
+    def __init__(
+        self,
+        key_id: str | None,
+        secret_key: Secret | None,
+        *,
+        asynchronous: bool = False,
+        unsigned_prefix: str = "",
+    ) -> None:
         self._key_id = key_id
+        self._unsigned_prefix = unsigned_prefix
         self._secret = KeySource("secret_key", secret_key, asynchronous=asynchronous)
         self._skew = 0.0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     @hookimpl(trylast=True)
     def muxi_prepare_request(self, request: Request, context: Context) -> Coroutine[Any, Any, None] | None:
@@ -62,7 +73,11 @@ class SignatureAuth:
 
     def _sign(self, request: Request, secret: str, context: Context) -> None:
         timestamp = int(context.clock.time() + self._skew)
-        signature = sign(secret, timestamp, request.method, request.path)
+        # What the server sees: a proxy may remove a prefix of the path.
+        path = request.path
+        if self._unsigned_prefix and path.startswith(f"{self._unsigned_prefix}/"):
+            path = path.removeprefix(self._unsigned_prefix)
+        signature = sign(secret, timestamp, request.method, path)
         request.headers["Authorization"] = f"MUXI-HMAC key={self._key_id}, timestamp={timestamp}, signature={signature}"
 
     @hookimpl(tryfirst=True)
@@ -75,7 +90,7 @@ class SignatureAuth:
         return self._secret.renewed(context)
 
     def _corrected(self, error: AuthenticationError, context: Context) -> float | None:
-        """Take the server's clock for ours, once for each call."""
+        """Adopt the server's clock, once for each call."""
         headers = error.answer.headers if error.answer else ()
         date = next((value for name, value in headers if name.lower() == "date"), None)
         if date is None or self.name in context.state:
@@ -93,7 +108,7 @@ class SignatureAuth:
 
 
 def sign(secret: str, timestamp: int, method: str, path: str) -> str:
-    """The server's signature (recorded in the wire's ``server.md``, section 0).
+    """Return the server's signature of a request.
 
     Args:
         secret: the secret key.

@@ -1,4 +1,4 @@
-"""A word on stderr where the platform knows of a newer SDK, at most twice a day on each machine."""
+"""A notice on stderr of a newer SDK, at most twice a day on each machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from muxi.clock import Clock, SystemClock
+from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.transport import AsyncResponse, BufferedResponse, Response
 from muxi.version import __version__
@@ -20,18 +21,18 @@ logger: logging.Logger = logging.getLogger("muxi.plugins")
 
 _HEADER = "x-muxi-sdk-latest"
 
-#: ``0`` is never, anything else also where :data:`_CI` says that nobody reads it.
+#: ``0`` switches the notice off; any other value switches it on where :data:`_CI` is set, too.
 _SWITCH = "MUXI_SDK_VERSION_NOTIFICATION"
 _CI = "CI"
 
 #: Seconds between two notices on one machine.
 _INTERVAL = 12 * 3600.0
 
-#: The key of the SDKs for Python in the file, which those for other languages share.
+#: The key of Python in the file, which the SDKs for other languages share.
 _LANGUAGE = "python"
 
-# The version scheme of Python's package index: epoch, release, pre, post, dev, local. Compiled when it is needed, which
-# in most programs is never.
+# The version scheme of Python's package index: epoch, release, pre, post, dev, local. Compiled at its first
+# use, which most programs never reach.
 _VERSION = (
     r"v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)"
     r"(?:[-_.]?(?P<kind>a|alpha|b|beta|c|rc|pre|preview)[-_.]?(?P<pre>\d*))?"
@@ -45,17 +46,20 @@ _Version = tuple[int, tuple[int, ...], tuple[int, int], int, int]
 
 
 class VersionNotice:
-    """``muxi.version_notice``: says on stderr that ``X-Muxi-Sdk-Latest`` names a newer version than this one.
+    """``muxi.version_notice``: prints to stderr that ``X-Muxi-Sdk-Latest`` names a newer version than ``current``.
 
-    Once in a process, and every twelve hours on a machine: when it was last said is kept in
-    ``~/.muxi/sdk-versions.json``, where the platform's other SDKs keep it too. ``MUXI_SDK_VERSION_NOTIFICATION=0`` goes
-    without, and so does ``CI`` (set by build servers) unless that variable is ``1``. A file that cannot be read or
-    written changes nothing else.
+    The header names a version of the platform's official SDK, which is another distribution than ``muxi-client``; so
+    clients do not have this plugin unless it is given to them.
+
+    The notice is printed once in a process, and every twelve hours on a machine: ``~/.muxi/sdk-versions.json``, which
+    the platform's other SDKs use too, keeps the time of the last one. ``MUXI_SDK_VERSION_NOTIFICATION=0`` switches it
+    off; so does ``CI`` (set by build servers), unless that variable is ``1``. Errors in reading or writing the file
+    are ignored.
 
     Args:
-        path: the file, in place of that one.
-        current: the version that is running.
-        clock: what the twelve hours go by; the machine's if None.
+        path: another file to keep that time in.
+        current: version to compare with.
+        clock: clock that measures the twelve hours; the machine's if None.
     """
 
     name = "muxi.version_notice"
@@ -68,7 +72,7 @@ class VersionNotice:
     @hookimpl(tryfirst=True)
     def muxi_response_received(self, response: Response | AsyncResponse | BufferedResponse) -> BufferedResponse | None:
         latest = response.headers.get(_HEADER)
-        if latest is not None and latest != self._current and is_newer(latest, self._current) and _wanted():
+        if latest is not None and latest != self._current and is_newer(latest, self._current) and _is_enabled():
             with _lock:
                 if latest in _seen:
                     return None
@@ -77,7 +81,7 @@ class VersionNotice:
         return None
 
     def _notify(self, latest: str) -> None:
-        """Say it, unless that has been done in the last hours."""
+        """Print the notice, unless one was printed in the last twelve hours."""
         from datetime import datetime  # slow to load and rarely needed
 
         now = datetime.fromtimestamp((self._clock or SystemClock()).time())
@@ -85,13 +89,13 @@ class VersionNotice:
         state = _read(path) if path else {}
         entry = state.get(_LANGUAGE)
         entry = dict(entry) if isinstance(entry, dict) else {}
-        last = _moment(entry.get("last_notified"))
-        # A time to come was written by a clock that has been set back since.
+        last = _parse_time(entry.get("last_notified"))
+        # A time in the future was written before the clock was set back.
         due = last is None or not 0 <= (now - last).total_seconds() < _INTERVAL
         if due and sys.stderr is not None:
             print(
-                f"[muxi] a newer SDK is available: {latest} (this is {self._current}). Upgrade with: pip install "
-                f"--upgrade muxi-client. {_SWITCH}=0 turns this notice off.",
+                f"[muxi] the server announces version {latest} of the Python SDK (this is {self._current}). "
+                f"{_SWITCH}=0 turns this notice off.",
                 file=sys.stderr,
             )
             entry["last_notified"] = now.isoformat()
@@ -99,21 +103,22 @@ class VersionNotice:
             _write(path, {**state, _LANGUAGE: {**entry, "current": self._current, "latest": latest}})
 
 
-#: What has been noticed in this process.
+#: Versions noticed in this process.
 _seen: set[str] = set()
 _lock = threading.Lock()
+renew_after_fork(sys.modules[__name__], "_lock")
 
 
 def is_newer(latest: str, current: str) -> bool:
-    """Whether one version comes after another in the order of Python's package index.
+    """Tell whether one version comes after another in the order of Python's package index.
 
-    A pre-release is no news to somebody who runs a release. What is no version is not newer.
+    A pre-release is not newer than a release. A text that is not a version is not newer than any.
 
     Args:
-        latest: as it is announced, such as ``1.10.0``.
-        current: as it runs, such as ``1.9.1`` or ``2.0rc1``.
+        latest: the announced version, such as ``1.10.0``.
+        current: the running version, such as ``1.9.1`` or ``2.0rc1``.
     """
-    theirs, ours = _parsed(latest), _parsed(current)
+    theirs, ours = _parse_version(latest), _parse_version(current)
     if theirs is None or ours is None or (_is_preview(theirs) and not _is_preview(ours)):
         return False
     return theirs > ours
@@ -123,13 +128,13 @@ def _is_preview(version: _Version) -> bool:
     return version[2] < _FINAL or version[4] < _NO_DEV
 
 
-#: What stands for the absence of a part, so that tuples of versions are in their order.
+#: Values for absent parts that put tuples of versions into their order.
 _FINAL = (3, 0)
 _NO_DEV = sys.maxsize
 
 
-def _parsed(text: str) -> _Version | None:
-    """A version as something that compares; None for what is none. The local part does not count."""
+def _parse_version(text: str) -> _Version | None:
+    """Parse a version into a tuple that compares, without its local part; None for a text that is not one."""
     found = re.fullmatch(_VERSION, text.strip(), re.IGNORECASE | re.ASCII) if len(text) < 100 else None
     if not found:
         return None
@@ -137,18 +142,18 @@ def _parsed(text: str) -> _Version | None:
     while len(release) > 1 and release[-1] == 0:
         release.pop()
     pre = (_KINDS[found["kind"].lower()], int(found["pre"] or 0)) if found["kind"] else _FINAL
-    post = -1 if found["post"] is None else _number(found["post"])
-    dev = _NO_DEV if found["dev"] is None else _number(found["dev"])
+    post = -1 if found["post"] is None else _digits(found["post"])
+    dev = _NO_DEV if found["dev"] is None else _digits(found["dev"])
     if not found["kind"] and found["post"] is None and found["dev"]:
         pre = (-1, 0)  # a development version comes before all previews of its release
     return int(found["epoch"] or 0), tuple(release), pre, post, dev
 
 
-def _number(part: str) -> int:
+def _digits(part: str) -> int:
     return int(re.sub(r"\D", "", part) or 0)
 
 
-def _wanted() -> bool:
+def _is_enabled() -> bool:
     switch = os.environ.get(_SWITCH, "").strip()
     if switch:
         return switch != "0"
@@ -156,13 +161,13 @@ def _wanted() -> bool:
 
 
 def _state_path() -> str | None:
-    """The file; None where there is no home to have it in."""
+    """Return the path of the file; None without a home directory."""
     home = os.path.expanduser("~")
     return os.path.join(home, ".muxi", "sdk-versions.json") if os.path.isabs(home) else None
 
 
-def _moment(text: object) -> Any:
-    """A time that was written down, as this machine's local one; None where it is none."""
+def _parse_time(text: object) -> Any:
+    """Parse a time in ISO format as this machine's local time; None for anything else."""
     from datetime import datetime
 
     try:
@@ -189,7 +194,7 @@ def _read(path: str) -> dict[str, Any]:
 def _write(path: str, state: dict[str, Any]) -> None:
     import json
 
-    # Whole or not at all: other processes read it meanwhile.
+    # Replaced in one step: other processes read it meanwhile.
     temporary = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)

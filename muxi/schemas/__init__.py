@@ -1,6 +1,6 @@
-"""Payload schemas by operation: what is sent is checked before it is, what comes back when it has come.
+"""Payload schemas by operation: the check of a request before it is sent, and of an answer after it has arrived.
 
-marshmallow is loaded for the first payload that does not obviously fit.
+Tests compiled from types come first; marshmallow is loaded for the first payload that fails them, and explains why.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from muxi import types
 from muxi.errors import ValidationError
-from muxi.schemas.plain import surely_fits
+from muxi.forks import renew_after_fork
+from muxi.schemas.payloads import payload_type
 from muxi.schemas.shapes import fits, is_record
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SchemaRegistry"]
 
-#: The schemas that calls name, and the module of this package that has each.
+#: The schemas that calls name, each with its module of this package.
 _MODULES = {
     "AudioChatRequest": "chat",
     "ChatRequest": "chat",
@@ -54,32 +55,33 @@ _MODULES = {
     "UserResolve": "users",
 }
 
-#: How many wrong fields a message names; the details have all.
-_MOST_TOLD = 10
+#: Number of wrong fields that a message names; the details have all.
+_MAX_NAMED = 10
 
-#: How many different mismatches of one call are reported: names in an answer may be new each time.
-_MOST_REPORTED = 20
+#: Number of mismatches of one call that are logged: names of fields in an answer may be new each time.
+_MAX_LOGGED = 20
 
 _POSITION = re.compile(r"\.\d+(?=\.|$)")
 
 
 class SchemaRegistry:
-    """The schemas of one client: the SDK's, and what its plugins put in their place or beside them.
+    """The schemas of one client: the SDK's, and those that its plugins replace or add.
 
     Args:
-        logger: where answers that do not fit are reported; ``muxi`` if None.
+        logger: receives a warning for each answer that does not fit; ``muxi`` if None.
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
-        self._requests = _Checks(surely_fits, _request_schema)
-        self._responses = _Checks(_surely_answers, _response_schema)
+        self._requests = _Checks(_request_fits, _request_schema)
+        self._responses = _Checks(_response_fits, _response_schema)
         self._logger = logger or logging.getLogger("muxi")
-        #: By call, the mismatches that were reported.
+        #: The mismatches logged so far, by call.
         self._reported: dict[str, set[str]] = {}
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def replace_request(self, operation: str, schema: Schema | type[Schema]) -> None:
-        """Check the payloads of an operation against this schema, and no longer against the SDK's.
+        """Replace the schema that checks the requests of an operation.
 
         Args:
             operation: the method's name, such as ``chat``.
@@ -88,7 +90,7 @@ class SchemaRegistry:
         self._requests.replace(operation, schema)
 
     def tighten_request(self, operation: str, schema: Schema | type[Schema]) -> None:
-        """Check the payloads of an operation against this schema too; fields that it does not know are let through.
+        """Add a schema that checks the requests of an operation. Fields that it does not know are let through.
 
         Args:
             operation: the method's name.
@@ -97,9 +99,9 @@ class SchemaRegistry:
         self._requests.tighten(operation, schema)
 
     def replace_response(self, operation: str, schema: Schema | type[Schema]) -> None:
-        """Check what an operation returns against this schema, and no longer against the SDK's.
+        """Replace the schema that checks the answers of an operation.
 
-        It is only checked: the result stays what the platform sent, whatever the schema would make of it.
+        Answers are only validated: the result is the platform's data, not what the schema would load it into.
 
         Args:
             operation: the method's name, such as ``get_memories``.
@@ -108,7 +110,7 @@ class SchemaRegistry:
         self._responses.replace(operation, schema)
 
     def tighten_response(self, operation: str, schema: Schema | type[Schema]) -> None:
-        """Check what an operation returns against this schema too; fields that it does not know are let through.
+        """Add a schema that checks the answers of an operation. Fields that it does not know are let through.
 
         Args:
             operation: the method's name.
@@ -120,22 +122,22 @@ class SchemaRegistry:
         """Check the body of a call.
 
         Raises:
-            ValidationError: it does not fit; ``details["validation_errors"]`` has every wrong field.
+            ValidationError: the body does not fit; ``details["validation_errors"]`` has every wrong field.
         """
         problems = self._requests.problems(call.operation, call.accepts, call.body)
         if problems:
-            raise ValidationError("INVALID_PAYLOAD", _told(problems), details={"validation_errors": problems})
+            raise ValidationError("INVALID_PAYLOAD", _summarize(problems), details={"validation_errors": problems})
 
     def check_response(self, call: Call[Any], data: Any, *, strict: bool = False) -> None:
-        """Check what an answer has in it. Nothing is changed or lost; of each mismatch one warning is logged.
+        """Check the data of an answer, which stays as it is. Each kind of mismatch is logged once.
 
         Args:
-            call: what was asked.
+            call: the call that was answered.
             data: the data of the answer.
-            strict: raise in place of the warning.
+            strict: whether to raise instead of logging a warning.
 
         Raises:
-            ValidationError: it does not fit; ``details["validation_errors"]`` has every wrong field.
+            ValidationError: the data does not fit; ``details["validation_errors"]`` has every wrong field.
         """
         problems = self._responses.problems(call.operation, call.returns, data)
         if not problems:
@@ -143,36 +145,38 @@ class SchemaRegistry:
         if strict:
             raise ValidationError(
                 "INVALID_ANSWER",
-                f"the answer is not what it should be: {_told(problems)}",
+                f"the answer does not have the documented form: {_summarize(problems)}",
                 details={"validation_errors": problems},
             )
-        if self._is_new(call, problems):
+        if self._record_mismatch(call, problems):
             self._logger.warning(
-                "%s: the answer is not what it should be, and is handed over as it is: %s", call.label, _told(problems)
+                "%s: the answer does not have the documented form, and is returned unchanged: %s",
+                call.label,
+                _summarize(problems),
             )
 
-    def _is_new(self, call: Call[Any], problems: list[dict[str, str]]) -> bool:
-        """Whether that was not reported before; a call that is wrong in ever new ways has been reported enough."""
-        # Of a long list the tenth item has what the first has: positions make no new mismatch.
+    def _record_mismatch(self, call: Call[Any], problems: list[dict[str, str]]) -> bool:
+        """Remember a kind of mismatch; false where it was logged before, or the call has had enough of them."""
+        # Positions in lists do not make a mismatch a new one.
         kind = "\n".join(sorted({_POSITION.sub(".*", f".{it['field']}") + it["msg"] for it in problems}))
         with self._lock:
             reported = self._reported.setdefault(call.label, set())
-            if kind in reported or len(reported) == _MOST_REPORTED:
+            if kind in reported or len(reported) == _MAX_LOGGED:
                 return False
             reported.add(kind)
             return True
 
 
 class _Checks:
-    """The checks of one direction: the SDK's, and by operation what is in their place and beside them.
+    """The checks of requests, or of answers: the SDK's, and by operation those that replace or complete them.
 
     Args:
-        surely_fits: tells by a schema's name whether data fits it for certain, so that it need not be loaded.
-        load: the SDK's schema of a name.
+        fits: tells whether data fits the SDK's schema of a name; false where only the schema can decide.
+        load: returns the SDK's schema of a name.
     """
 
-    def __init__(self, surely_fits: Callable[[str, object], bool], load: Callable[[str], Schema]) -> None:
-        self._surely_fits = surely_fits
+    def __init__(self, fits: Callable[[str, object], bool], load: Callable[[str], Schema]) -> None:
+        self._fits = fits
         self._load = load
         self._replaced: dict[str, Schema] = {}
         self._beside: dict[str, list[Schema]] = {}
@@ -181,22 +185,22 @@ class _Checks:
         self._replaced[operation] = schema() if isinstance(schema, type) else schema
 
     def tighten(self, operation: str, schema: Schema | type[Schema]) -> None:
-        from muxi.schemas.lenient import lenient  # whoever has made a schema has loaded marshmallow
+        from muxi.schemas.lenient import lenient  # marshmallow is loaded: the schema is made with it
 
         self._beside.setdefault(operation, []).append(lenient(schema() if isinstance(schema, type) else schema))
 
     def problems(self, operation: str, shipped: str | None, data: Any) -> list[dict[str, str]]:
-        """What is wrong with some data.
+        """Return each wrong field of a payload with its problem.
 
         Args:
-            operation: whose data it is.
-            shipped: the name of the SDK's schema for it, if there is one.
-            data: what is sent, or has come.
+            operation: the operation that sends or receives it.
+            shipped: name of the SDK's schema, if there is one.
+            data: the payload.
         """
         schemas = list(self._beside.get(operation, ()))
         if operation in self._replaced:
             schemas.insert(0, self._replaced[operation])
-        elif shipped is not None and not self._surely_fits(shipped, data):
+        elif shipped is not None and not self._fits(shipped, data):
             schemas.insert(0, self._load(shipped))
         return [problem for schema in schemas for problem in _problems(schema, data)]
 
@@ -214,31 +218,35 @@ def _response_schema(name: str) -> Schema:
     return response_schema(name)()
 
 
-def _surely_answers(name: str, data: object) -> bool:
-    """Whether data has the shape of a type for certain, and no schema needs to look at it."""
+def _request_fits(name: str, body: object) -> bool:
+    hint = payload_type(name)
+    return hint is not None and type(body) is dict and fits(hint, closed=True)(body)
+
+
+def _response_fits(name: str, data: object) -> bool:
     record: object = getattr(types, name, None)
     return not is_record(record) or fits(record)(data)
 
 
-def _told(problems: list[dict[str, str]]) -> str:
-    told = ", ".join(f"{it['field'] or 'the body'}: {it['msg']}" for it in problems[:_MOST_TOLD])
-    return f"{told}, and {len(problems) - _MOST_TOLD} more" if len(problems) > _MOST_TOLD else told
+def _summarize(problems: list[dict[str, str]]) -> str:
+    named = ", ".join(f"{it['field'] or 'the body'}: {it['msg']}" for it in problems[:_MAX_NAMED])
+    return f"{named}, and {len(problems) - _MAX_NAMED} more" if len(problems) > _MAX_NAMED else named
 
 
 def _problems(schema: Schema, body: Any) -> Iterator[dict[str, str]]:
-    if isinstance(body, Mapping) and (strange := [name for name in body if not isinstance(name, str)]):
-        # marshmallow stumbles over them.
-        yield from ({"field": str(name), "msg": "Not a text, as the names of fields are."} for name in strange)
+    if isinstance(body, Mapping) and (unusable := [name for name in body if not isinstance(name, str)]):
+        # marshmallow fails on them.
+        yield from ({"field": str(name), "msg": "The name of a field must be a text."} for name in unusable)
     else:
-        # A result looks further than its data where a key is missing; a schema is not to.
+        # Without the fallbacks that a result has for missing keys.
         yield from flatten(schema.validate(dict(body) if isinstance(body, Mapping) else body))
 
 
 def flatten(errors: Mapping[Any, Any] | list[Any], path: str = "") -> Iterator[dict[str, str]]:
-    """marshmallow's nested complaints as one line each, with dotted paths as the wire has them."""
+    """Yield marshmallow's nested messages one by one, with dotted paths as the wire has them."""
     if isinstance(errors, Mapping):
         for key, value in errors.items():
-            # Complaints about the whole are under "_schema".
+            # Messages about the whole are under "_schema".
             own = "" if key == "_schema" else str(key)
             yield from flatten(value, f"{path}.{own}" if path and own else path or own)
     else:

@@ -1,4 +1,4 @@
-"""The payloads of work on what agents know."""
+"""The payloads of operations on agents' knowledge."""
 
 from __future__ import annotations
 

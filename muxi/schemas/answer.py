@@ -1,4 +1,4 @@
-"""Structured answers: the text of an answer as JSON, loaded by a schema of the caller's."""
+"""Structured answers: the text of an answer, parsed as JSON and loaded by the caller's schema."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _WHOLE = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
 
 
 def load_answer(text: str, schema: Loads[T], request_id: str | None = None) -> T:
-    """Load an answer's text.
+    """Parse an answer's text and load it.
 
     Args:
-        text: JSON; a fence around it (three backticks, maybe with ``json``) is tolerated, and prose around one
+        text: JSON; a fence around it (three backticks, perhaps with ``json``) is accepted, and prose around one
             fenced block.
-        schema: what makes an object of it.
-        request_id: the turn it comes from.
+        schema: schema that loads it.
+        request_id: request id of the turn.
 
     Raises:
         ValidationError: ``ANSWER_NOT_JSON`` or ``ANSWER_INVALID``; ``details["text"]`` has the text,

@@ -8,17 +8,14 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_sche
 from marshmallow.fields import Field
 from marshmallow.validate import Length, Range
 
-from muxi.files import FILE_LIMIT
+from muxi.schemas.files import FILE_LIMIT
+from muxi.schemas.payloads import MESSAGE_LIMIT
 
 __all__ = ["AudioChatRequestSchema", "ChatRequestSchema"]
 
-#: The longest message, in characters. The runtime answers a longer one with an error text under HTTP 200, and
-#: breaks the stream of one.
-MESSAGE_LIMIT = 100_000
-
 
 class UiResponseSchema(Schema):
-    """The answer to a widget; the runtime refuses it without both fields."""
+    """The answer to a widget; the runtime requires both fields."""
 
     class Meta:
         unknown = INCLUDE
@@ -28,7 +25,7 @@ class UiResponseSchema(Schema):
 
 
 class ChatFileSchema(Schema):
-    """A file. The runtime refuses it by the size that it is said to have."""
+    """A file, whose declared size the runtime limits."""
 
     class Meta:
         unknown = INCLUDE
@@ -41,7 +38,7 @@ class ChatFileSchema(Schema):
 
 
 class AudioFileSchema(ChatFileSchema):
-    """A voice note; the runtime refuses every other kind of file."""
+    """A voice note; the runtime accepts no other kind of file."""
 
     @validates_schema
     def _is_audio(self, data: dict[str, Any], **_: object) -> None:
@@ -54,7 +51,7 @@ class AudioFileSchema(ChatFileSchema):
 
 
 class ChatRequestSchema(Schema):
-    """The body of ``POST /chat``, as the wire has it. Unknown fields are let through: newer runtimes may know them."""
+    """The body of ``POST /chat``, as the wire has it. Unknown fields pass: newer runtimes may know them."""
 
     class Meta:
         unknown = INCLUDE

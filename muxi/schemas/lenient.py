@@ -1,4 +1,4 @@
-"""Schemas that judge the fields they know, and let through all others."""
+"""Schemas that check the fields they know and let the others pass."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["lenient"]
 
 
 def lenient(schema: Schema, above: tuple[type, ...] = ()) -> Schema:
-    """A copy of a schema that lets fields through which it does not know, on every level of nesting.
+    """Return a copy of a schema that lets unknown fields pass, on every level of nesting.
 
-    One that is nested in itself does so on its first level.
+    A schema that is nested in itself does so on its first level only.
     """
     copied = copy(schema)
     copied.unknown = "include"
@@ -29,7 +29,7 @@ def _field(field: Field[Any], above: tuple[type, ...]) -> Field[Any]:
     if isinstance(field, fields.Nested):
         field.unknown = "include"
         if type(field.schema) not in above:
-            field._schema = lenient(field.schema, above)  # not as `nested`, which is made anew
+            field._schema = lenient(field.schema, above)  # `nested` would be constructed again
     elif isinstance(field, fields.List):
         field.inner = _field(field.inner, above)
     elif isinstance(field, fields.Mapping) and field.value_field is not None:

@@ -8,10 +8,9 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_sche
 from marshmallow.fields import Field
 from marshmallow.validate import Length, OneOf
 
-__all__ = ["MemoryBatchSchema", "MemoryCreateSchema", "MemoryIngestSchema"]
+from muxi.schemas.payloads import MAX_BATCH, SCOPES
 
-#: The most items of a batch.
-MAX_BATCH = 100
+__all__ = ["MemoryBatchSchema", "MemoryCreateSchema", "MemoryIngestSchema"]
 
 
 class _MemorySchema(Schema):
@@ -22,7 +21,7 @@ class _MemorySchema(Schema):
     type: Field[Any] = fields.String(allow_none=True)
     detail: Field[Any] = fields.String(allow_none=True)
     metadata: Field[Any] = fields.Dict(allow_none=True)
-    scope: Field[Any] = fields.String(allow_none=True, validate=OneOf(["user", "group", "formation"]))
+    scope: Field[Any] = fields.String(allow_none=True, validate=OneOf(SCOPES))
     scope_id: Field[Any] = fields.String(allow_none=True)
     source: Field[Any] = fields.String(allow_none=True)
     source_id: Field[Any] = fields.String(allow_none=True)
@@ -38,7 +37,7 @@ class MemoryCreateSchema(_MemorySchema):
         if data.get("content") is None and data.get("detail") is None:
             raise ValidationError("Give 'content' or 'detail'.")
         if data.get("content") is not None and data.get("detail") is not None:
-            # The runtime would take the one and say nothing of the other.
+            # The runtime would silently ignore one of them.
             raise ValidationError("Give 'content' or 'detail', not both.", "detail")
         if data.get("source") is None and not isinstance(data.get("content"), str | None):
             raise ValidationError("Must be a text unless 'source' is given.", "content")
@@ -50,13 +49,13 @@ class MemoryCreateSchema(_MemorySchema):
 
 
 class MemoryIngestSchema(MemoryCreateSchema):
-    """The same body, where it is an ingestion for certain."""
+    """The same body, if it is an ingestion."""
 
     source: Field[Any] = fields.String(required=True, validate=Length(min=1, error="Must not be empty."))
 
 
 class MemoryBatchSchema(Schema):
-    """The body of ``POST /memories/batch``; the runtime judges each item, and takes the others all the same."""
+    """The body of ``POST /memories/batch``; the runtime judges each item by itself."""
 
     class Meta:
         unknown = INCLUDE

@@ -1,4 +1,4 @@
-"""The payloads of upkeep of memories, and of memories that were distilled elsewhere."""
+"""The payloads of the maintenance of memories, and of memories that were distilled elsewhere."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class DistilleryRegisterSchema(Schema):
 
 
 class DistilledBatchSchema(Schema):
-    """The body of ``POST /memories/distilled``; each event is judged by itself, and by the runtime."""
+    """The body of ``POST /memories/distilled``; the runtime judges each event by itself."""
 
     class Meta:
         unknown = INCLUDE

@@ -1,8 +1,4 @@
-"""The schemas of answers, made of the types that the methods return.
-
-One definition serves both: what the editor says an answer has is what its schema looks for. The types are one module
-per resource, in :mod:`muxi.types`.
-"""
+"""The schemas of answers, generated from their types in :mod:`muxi.types`, which editors and type checkers use too."""
 
 from __future__ import annotations
 
@@ -27,15 +23,15 @@ _WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 def response_schema(name: str) -> type[Schema]:
-    """The schema of an answer.
+    """Return the schema of an answer.
 
-    Fields that it does not know are let through: a newer runtime may send more.
+    Unknown fields pass: a newer runtime may send more.
 
     Args:
         name: a type of :mod:`muxi.types`, such as ``MemoryPage``.
 
     Returns:
-        A schema to look at, or to take fields from for one of your own.
+        A schema to inspect, or to take fields from for another one.
 
     Raises:
         LookupError: there is no such type.
@@ -59,7 +55,7 @@ def _schema(record: Hint) -> type[Schema]:
 
 
 def _declared(made: Mapping[str, _Field]) -> dict[str, object]:
-    # As attributes some would take the place of what every schema has: `schema`, `context`, `fields`.
+    # As class attributes, some would hide attributes of every schema: `schema`, `context`, `fields`.
     meta = type("Meta", (_ResponseSchema.Meta,), {"include": dict(made)})
     return {"Meta": meta}
 
@@ -88,7 +84,7 @@ def _field_of(hint: Hint, given: dict[str, Any]) -> _Field:
 
 
 class _Either(_Field):
-    """Several things that there may be; what is wrong is told of the first."""
+    """One of several fields; the error of the first is reported if none fits."""
 
     def __init__(self, choices: list[_Field], **given: Any) -> None:
         super().__init__(**given)
@@ -105,9 +101,9 @@ class _Either(_Field):
 
 
 class _Values(_Field):
-    """A mapping by names. Not marshmallow's, which has the word ``value`` after the name in the path of a complaint."""
+    """A mapping of names to values. marshmallow's own puts the word ``value`` into the path of an error."""
 
-    default_error_messages = {"invalid": "Not a valid mapping type."}  # noqa: RUF012  the way marshmallow has it
+    default_error_messages = {"invalid": "Not a valid mapping type."}  # noqa: RUF012  marshmallow's own form
 
     def __init__(self, values: _Field, **given: Any) -> None:
         super().__init__(**given)
@@ -128,9 +124,9 @@ class _Values(_Field):
 
 
 class _Kind(_Field):
-    """One of the plain kinds of JSON, and nothing that can be read as one: ``"1"`` is no number."""
+    """One of the scalar kinds of JSON, without conversion: ``"1"`` is not a number."""
 
-    default_error_messages = {"invalid": "Not {words}."}  # noqa: RUF012  the way marshmallow has it
+    default_error_messages = {"invalid": "Not {words}."}  # noqa: RUF012  marshmallow's own form
 
     def __init__(self, kinds: tuple[Hint, ...], **given: Any) -> None:
         super().__init__(**given)

@@ -8,6 +8,8 @@ from marshmallow import INCLUDE, Schema, fields
 from marshmallow.fields import Field
 from marshmallow.validate import OneOf
 
+from muxi.schemas.payloads import JOB_TYPES
+
 __all__ = ["SchedulerJobCreateSchema", "SchedulerJobUpdateSchema"]
 
 
@@ -17,7 +19,7 @@ class SchedulerJobCreateSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    type: Field[Any] = fields.String(required=True, validate=OneOf(["one_time", "recurring"]))
+    type: Field[Any] = fields.String(required=True, validate=OneOf(JOB_TYPES))
     schedule: Field[Any] = fields.String(required=True)
     message: Field[Any] = fields.String(required=True)
 

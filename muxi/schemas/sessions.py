@@ -1,4 +1,4 @@
-"""The payload of a session that is put back."""
+"""The payload of a restored session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SessionRestoreSchema"]
 
 
 class RestoredMessageSchema(Schema):
-    """A message as the caller kept it; the runtime requires a time on each."""
+    """A restored message; the runtime requires its time."""
 
     class Meta:
         unknown = INCLUDE

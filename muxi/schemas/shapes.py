@@ -1,22 +1,23 @@
-"""Answers that surely fit their type, told without marshmallow: nearly all do, and it is slow to load and to run.
+"""Tests compiled from types, which tell without marshmallow whether data fits; marshmallow is slow to load and to run.
 
-The types of :mod:`muxi.types` say what an answer has. From each a function is made that tells whether some data has it,
-once, when the first answer of that type comes. Where it does not, :mod:`muxi.schemas.responses` says what is wrong.
+:mod:`muxi.types` has the types of answers, :mod:`muxi.schemas.payloads` those of requests. A test is compiled when data
+of its type is first checked. Where data does not fit, a marshmallow schema explains why.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["KINDS", "Hint", "fits", "hints_of", "is_record", "options_of", "origin_of"]
+__all__ = ["KINDS", "Hint", "Where", "fits", "hints_of", "is_record", "options_of", "origin_of"]
 
-#: What stands in an annotation: a class, or a form of :mod:`typing`.
+#: An annotation: a class, or a form of :mod:`typing`.
 Hint = Any
 
-#: The plain kinds of JSON, and which classes :mod:`json` makes of them. A float may come without a fraction.
+#: The scalar kinds of JSON, each with the classes that :mod:`json` makes of it. A float may come without a fraction.
 KINDS: Mapping[Hint, tuple[type, ...]] = {
     str: (str,),
     int: (int,),
@@ -30,80 +31,98 @@ _ABSENT = object()
 _Test = Callable[[object], bool]
 
 
-def fits(hint: Hint) -> _Test:
-    """A function that tells whether data has the shape of a type.
+@dataclass(frozen=True)
+class Where:
+    """A condition on a value, put into an ``Annotated``."""
+
+    holds: Callable[[Any], object]
+
+
+def fits(hint: Hint, *, closed: bool = False) -> _Test:
+    """Return a function that tells whether data has the shape of a type.
 
     Args:
-        hint: a ``TypedDict`` of :mod:`muxi.types`, or what may stand in one.
+        hint: a ``TypedDict``, or a type that can be a field of one.
+        closed: whether a mapping with fields that its type does not list fails the test.
 
     Raises:
-        TypeError: the type has something that JSON has no form for.
+        TypeError: the type has a part for which JSON has no form.
     """
-    return _compiled(hint)
+    return _compile(hint, closed)
 
 
 def is_record(hint: Hint) -> bool:
-    """Whether this is a ``TypedDict``."""
+    """Tell whether a type is a ``TypedDict``."""
     return isinstance(hint, type) and hasattr(hint, "__required_keys__")
 
 
 def hints_of(record: Hint) -> tuple[dict[str, Hint], frozenset[str]]:
-    """The fields of a ``TypedDict`` with their types, and the names of those that are always there."""
+    """Return the fields of a ``TypedDict`` with their types, and the names of the required ones."""
     return get_type_hints(record, include_extras=True), record.__required_keys__
 
 
 def origin_of(hint: Hint) -> object:
-    """What a generic type is one of: ``list`` of ``list[str]``."""
+    """Return the class of a generic type: ``list`` for ``list[str]``."""
     return get_origin(hint)
 
 
 def options_of(hint: Hint) -> tuple[Hint, ...]:
-    """What a union is made of, and the unions in it; a type that is none is the only option.
+    """Return the members of a union, and of the unions in it; for any other type, the type itself.
 
-    Types that an ``Annotated`` is annotated with count: they are what an answer may have instead.
+    Types in the annotations of an ``Annotated`` are members too: an answer may have one of them instead.
     """
     origin = origin_of(hint)
-    if origin is Union or origin is types.UnionType or origin is Annotated:
+    if origin is Union or origin is types.UnionType or (origin is Annotated and not _conditions_of(hint)):
         return tuple(dict.fromkeys(option for inner in get_args(hint) for option in options_of(inner)))
     if origin is Literal:
         return tuple(dict.fromkeys(map(type, get_args(hint))))
     return (hint,)
 
 
+def _conditions_of(hint: Hint) -> list[Callable[[Any], object]]:
+    if origin_of(hint) is not Annotated:
+        return []
+    return [extra.holds for extra in hint.__metadata__ if isinstance(extra, Where)]
+
+
 @cache
-def _compiled(hint: Hint) -> _Test:
+def _compile(hint: Hint, closed: bool) -> _Test:
     options = options_of(hint)
+    if all(option in KINDS for option in options):
+        return _compile_kinds(tuple(found for option in options for found in KINDS[option]))
     if len(options) != 1:
-        tests = tuple(map(_compiled, options))
+        tests = tuple(_compile(option, closed) for option in options)
         return lambda value: any(test(value) for test in tests)
     hint = options[0]
+    if conditions := _conditions_of(hint):
+        fits_type = _compile(get_args(hint)[0], closed)
+        return lambda value: fits_type(value) and all(holds(value) for holds in conditions)
     if hint is Any or hint is object:
         return lambda value: True
-    if hint in KINDS:
-        return _kind(*KINDS[hint])
     if is_record(hint):
-        return _record(hint)
+        return _compile_record(hint, closed)
     origin, inner = origin_of(hint), get_args(hint)
     if origin is list:
-        return _list(_compiled(inner[0]))
+        return _compile_list(_compile(inner[0], closed))
     if origin is dict:
-        return _mapping(_compiled(inner[1]))
-    raise TypeError(f"{hint!r} is not the type of something that comes as JSON")
+        return _compile_mapping(_compile(inner[1], closed))
+    raise TypeError(f"JSON has no form for the type {hint!r}")
 
 
-def _kind(first: type, *others: type) -> _Test:
+def _compile_kinds(classes: tuple[type, ...]) -> _Test:
     # Exactly these classes: True is an int to isinstance().
-    if not others:
-        return lambda value: type(value) is first
-    return lambda value: type(value) is first or type(value) in others
+    if len(classes) == 1:
+        (only,) = classes
+        return lambda value: type(value) is only
+    return lambda value: type(value) in classes
 
 
-def _record(record: Hint) -> _Test:
+def _compile_record(record: Hint, closed: bool) -> _Test:
     hints, required = hints_of(record)
-    tests = tuple((name, _compiled(hint), name not in required) for name, hint in hints.items())
+    tests = tuple((name, _compile(hint, closed), name not in required) for name, hint in hints.items())
 
     def test(value: object) -> bool:
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or (closed and not hints.keys() >= value.keys()):
             return False
         for name, test_field, optional in tests:
             # Not the value's own get(): a result's looks further than its data.
@@ -115,9 +134,9 @@ def _record(record: Hint) -> _Test:
     return test
 
 
-def _list(test_item: _Test) -> _Test:
+def _compile_list(test_item: _Test) -> _Test:
     return lambda value: type(value) is list and all(map(test_item, value))
 
 
-def _mapping(test_value: _Test) -> _Test:
+def _compile_mapping(test_value: _Test) -> _Test:
     return lambda value: isinstance(value, dict) and all(map(test_value, value.values()))

@@ -7,10 +7,9 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validates
 from marshmallow.fields import Field
 
-__all__ = ["TuningReplaceSchema"]
+from muxi.schemas.payloads import TUNING_LIMIT, utf8_length
 
-#: The text is part of every turn; the runtime takes no more of it, in bytes of UTF-8.
-LIMIT = 32768
+__all__ = ["TuningReplaceSchema"]
 
 
 class TuningReplaceSchema(Schema):
@@ -23,6 +22,6 @@ class TuningReplaceSchema(Schema):
 
     @validates("content")
     def _fits(self, value: str, **_: object) -> None:
-        size = len(value.encode(errors="replace"))
-        if size > LIMIT:
-            raise ValidationError(f"Must not be longer than {LIMIT} bytes; it has {size}.")
+        size = utf8_length(value)
+        if size > TUNING_LIMIT:
+            raise ValidationError(f"Must not be longer than {TUNING_LIMIT} bytes; it has {size}.")

@@ -1,4 +1,4 @@
-"""The payloads about users: who they are, how they are reached, what they are told."""
+"""The payloads about users: identifiers, channels and notifications."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class UserResolveSchema(Schema):
 
 
 class IdentifiersLinkSchema(Schema):
-    """The body of ``POST /users/identifiers``; what is in the list is the runtime's to judge."""
+    """The body of ``POST /users/identifiers``; the runtime judges the items of the list."""
 
     class Meta:
         unknown = INCLUDE
@@ -41,7 +41,7 @@ class ChannelsUpdateSchema(Schema):
     channels: Field[Any] = fields.Dict(allow_none=True)
     timezone: Field[Any] = fields.String(allow_none=True)
 
-    # As values of the field itself, the complaints would have "value" in their paths.
+    # A field for the values would put "value" into the paths of errors.
     @validates("channels")
     def _are_mappings(self, value: dict[str, object] | None, **_: object) -> None:
         wrong = [name for name, channel in (value or {}).items() if not isinstance(channel, dict)]

@@ -1,4 +1,4 @@
-"""The clients that a test gets: of each kind and colour, over the transport of the test."""
+"""The clients of a test: of each kind, sync and async, over the transport of the test."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from muxi.plugins import Retry
 from muxi.server import AsyncServerClient, ServerClient
 
 if TYPE_CHECKING:
-    from muxi.settings import ClientSettings
+    from muxi.client.arguments import ClientSettings
 
 __all__ = ["NAME", "PLACEHOLDERS", "URL", "Clients"]
 
 #: The name under which clients find the transport of the test.
 NAME = "pytest"
-#: Where there is nothing; a name that nobody can own (RFC 6761).
+#: An address without a server; the name is reserved (RFC 6761).
 URL = "https://muxi.test"
-#: Settings that are good for a client which reaches nobody.
+#: Valid settings for a client that reaches no server.
 PLACEHOLDERS = {
     "MUXI_FORMATION_URL": URL,
     "MUXI_SERVER_URL": URL,

@@ -1,4 +1,4 @@
-"""The world of one test: an embedded formation and server, and everything that leads clients to them."""
+"""The world of one test: an embedded formation and server, their transports, and the environment of clients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,6 +22,7 @@ from muxi_transports.memory import (
     AsyncMemoryTransport,
     EmbeddedFormation,
     EmbeddedServer,
+    Incidents,
     MemoryTransport,
     StubbedWorld,
 )
@@ -30,11 +32,13 @@ __all__ = ["Embedded"]
 
 _KEYS = ("client_key", "admin_key", "key_id", "secret_key")
 _SERVER_OPTIONS = ("key_id", "secret_key")
-_OWN_OPTIONS = ("seed", "start", "strict")
+_OWN_OPTIONS = ("allow_unused_stubs", "seed", "start", "strict")
 
 
 class Together:
     """A formation below ``/v1`` and the server that holds it everywhere else, behind one address."""
+
+    follows_platform: ClassVar[bool] = True
 
     def __init__(self, formation: EmbeddedFormation, server: EmbeddedServer) -> None:
         self.formation = formation
@@ -56,20 +60,21 @@ class Together:
 
 
 class Embedded:
-    """What the fixtures of one test share.
+    """The state that the fixtures of one test share.
 
     Args:
         options: those of the marker ``muxi``.
 
     Raises:
-        ConfigurationError: an option is unknown, or has no sense.
+        ConfigurationError: an option is unknown or invalid.
     """
 
     def __init__(self, options: Mapping[str, object]) -> None:
-        given = dict(_checked(options))
+        given = dict(_check_options(options))
         seed = given.pop("seed", 0)
         start = given.pop("start", None)
         strict = bool(given.pop("strict", False))
+        self._allows_unused = bool(given.pop("allow_unused_stubs", False))
         of_server = {name: given.pop(name) for name in _SERVER_OPTIONS if name in given}
         self.clock: ManualClock = ManualClock() if start is None else ManualClock(float(str(start)))
         # The names are those of the constructors' parameters; the values are checked there.
@@ -92,12 +97,30 @@ class Embedded:
 
     @property
     def refused(self) -> Sequence[Exception]:
-        """What was refused because no stub is for it."""
-        return self.transport.unexpected
+        """The errors that fail the test: requests without a stub, and assertions that failed in the world."""
+        assertions = [error for incidents in self._incidents() for error in incidents.assertions]
+        found = [*self.transport.unexpected, *self.transport.stubbed.ledger.assertions, *assertions]
+        return list({id(error): error for error in found}.values())
+
+    def unused(self, allowed: bool) -> Sequence[Exception]:
+        """The errors of stubs that no request was for, unless the marker or the setting allows them."""
+        return () if allowed or self._allows_unused else self.transport.unused
+
+    def report(self) -> Sequence[str]:
+        """The sections of the test's report."""
+        refused = [str(error) for error in (*self.transport.unexpected, *self.transport.stubbed.ledger.assertions)]
+        return [*refused, *(str(incident) for incidents in self._incidents() for incident in incidents.all)]
+
+    def _incidents(self) -> list[Incidents]:
+        """Those of every formation of this world."""
+        server = self.server
+        hosted = [one.formation for one in (*server.live.listed(), *server.drafts.listed())]
+        formations = {id(one): one for one in (self.formation, *hosted, *server.provided.values())}
+        return [formation.incidents for formation in formations.values()]
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:
-        """Have clients that are told nothing else, by arguments, find this world."""
+        """Make this world the default of clients that are made without arguments."""
         pair = TransportPair(
             lambda: FaultyTransport(self.transport, self.faults),
             lambda: AsyncFaultyTransport(self.async_transport, self.faults),
@@ -109,7 +132,7 @@ class Embedded:
             yield
 
 
-def _checked(options: Mapping[str, object]) -> Mapping[str, object]:
+def _check_options(options: Mapping[str, object]) -> Mapping[str, object]:
     of_formation = set(inspect.signature(EmbeddedFormation).parameters) - {"clock"}
     known = {*of_formation, *_SERVER_OPTIONS, *_OWN_OPTIONS}
     for name in options:

@@ -15,7 +15,7 @@ from muxi.transport import AsyncResponse, AsyncTransport, Request, Response, Tra
 
 __all__ = ["NetworkBlocked", "blocked_network"]
 
-#: Where the transports are that open connections; those that derive from them do so too.
+#: The modules of the transports that open connections; classes derived from theirs do so too.
 _OF_THE_NETWORK = frozenset({"muxi_transports.requests", "muxi_transports.urllib3", "muxi_transports.aiohttp"})
 
 #: The hosts that each block in force allows.
@@ -36,7 +36,7 @@ def blocked_network(allowed: Collection[str] = ()) -> Iterator[None]:
     Args:
         allowed: hosts that may be reached.
     """
-    end = interpose(_guarded)
+    end = interpose(_guard_transport)
     _blocks.append(allowed)
     try:
         yield
@@ -45,10 +45,10 @@ def blocked_network(allowed: Collection[str] = ()) -> Iterator[None]:
         end()
 
 
-def _guarded(transport: Transport | AsyncTransport) -> Transport | AsyncTransport:
+def _guard_transport(transport: Transport | AsyncTransport) -> Transport | AsyncTransport:
     if not any(_module(kind) in _OF_THE_NETWORK for kind in type(transport).__mro__):
         return transport
-    return Guard(transport) if isinstance(transport, Transport) else AsyncGuard(transport)
+    return NetworkGuard(transport) if isinstance(transport, Transport) else AsyncNetworkGuard(transport)
 
 
 def _module(kind: type) -> str:
@@ -74,8 +74,8 @@ def check_host(request: Request) -> None:
         )
 
 
-class Guard(Transport):
-    """A transport that is asked before it sends."""
+class NetworkGuard(Transport):
+    """A transport that checks the host before it sends."""
 
     def __init__(self, inner: Transport) -> None:
         self.inner = inner
@@ -89,8 +89,8 @@ class Guard(Transport):
         self.inner.close()
 
 
-class AsyncGuard(AsyncTransport):
-    """As :class:`Guard`, for async clients."""
+class AsyncNetworkGuard(AsyncTransport):
+    """As :class:`NetworkGuard`, for async clients."""
 
     def __init__(self, inner: AsyncTransport) -> None:
         self.inner = inner

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
 
     from muxi import AsyncFormationClient, AsyncServerClient, FormationClient, ManualClock, ServerClient
     from muxi.testing.clients import Clients
@@ -27,7 +27,7 @@ __all__: list[str] = []
 
 _MARKERS = (
     "muxi(**options): how the embedded formation and server of a test are made: client_key, admin_key, formation_id, "
-    "imitate, seed, strict, …",
+    "imitate, seed, strict, allow_unused_stubs, …",
     "muxi_cassette(file=None, mode='once', **options): the cassette of a test, beside its file; modes are none, once, "
     "new and all",
     "muxi_network(*hosts): let the clients of this test reach these hosts, or any where none is named",
@@ -42,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "muxi_block_network",
         "whether clients of muxi are kept off the network in all tests, and not only in those that use its fixtures",
+        type="bool",
+        default=False,
+    )
+    parser.addini(
+        "muxi_allow_unused_stubs",
+        "whether tests may leave stubs unused; otherwise each is an error at the end of its test",
         type="bool",
         default=False,
     )
@@ -69,22 +75,25 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Show what was refused for want of a stub or a recording, and fail a test whose code went on after it."""
+    """Fail a test whose code went on after an error that only the world saw, and report what the world saw.
+
+    Such errors are requests that were refused for want of a stub or a recording, assertions that failed in agents and
+    other functions, and stubs that no request was for.
+    """
+    shared = item.stash.get(_SHARED, None)
     try:
         result = yield
-    except BaseException:
-        for error in _refused(item):
-            item.add_report_section("call", "muxi", str(error))
+        if shared is not None:
+            for error in (*shared.refused, *shared.unused(item.config.getini("muxi_allow_unused_stubs"))):
+                raise error
+    except BaseException as error:
+        for text in shared.report() if shared is not None else ():
+            # The error itself is in the report already.
+            if text != str(error):
+                item.add_report_section("call", "muxi", text)
         raise
-    if refused := _refused(item):
-        raise refused[0]
     item.stash[_PASSED] = True
     return result
-
-
-def _refused(item: pytest.Item) -> Sequence[Exception]:
-    shared = item.stash.get(_SHARED, None)
-    return shared.refused if shared is not None else ()
 
 
 @contextmanager
@@ -112,7 +121,7 @@ def _settings_checked() -> Iterator[None]:
 
 @pytest.fixture
 def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
-    """What the fixtures of the embedded world share."""
+    """The state that the fixtures of the embedded world share."""
     from muxi.testing.embedded import Embedded
 
     if "muxi_cassette" in request.fixturenames:
@@ -135,7 +144,7 @@ def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
 
 @pytest.fixture
 def _muxi_taped(request: pytest.FixtureRequest) -> Iterator[Taped]:
-    """What the fixtures of a test with a cassette share."""
+    """The state that the fixtures of a test with a cassette share."""
     from muxi.testing.taped import Taped, cassette_path
 
     marker = request.node.get_closest_marker("muxi_cassette")
@@ -152,7 +161,7 @@ def _muxi_taped(request: pytest.FixtureRequest) -> Iterator[Taped]:
 
 @pytest.fixture
 def _muxi_clients(request: pytest.FixtureRequest) -> Clients:
-    """What makes the clients: of the embedded world, or of the recorded one."""
+    """The factory of the clients: of the embedded world, or of the recorded one."""
     shared: Embedded | Taped = request.getfixturevalue(
         "_muxi_taped" if "muxi_cassette" in request.fixturenames else "_muxi_embedded"
     )
@@ -168,7 +177,7 @@ def muxi_formation(_muxi_clients: Clients) -> Iterator[FormationClient]:
 
 @pytest.fixture
 def muxi_async_formation(_muxi_clients: Clients) -> AsyncFormationClient:
-    """An async client of the same formation, for ``asyncio.run`` or whatever runs your async tests.
+    """An async client of the same formation, for ``asyncio.run`` or an async test plugin.
 
     It belongs to the event loop that first uses it. Nothing has to be closed.
     """
@@ -208,7 +217,7 @@ def muxi_clock(_muxi_embedded: Embedded) -> ManualClock:
 
 @pytest.fixture
 def muxi_transport(_muxi_embedded: Embedded) -> MemoryTransport:
-    """What leads to the embedded world, with stubs and with the requests that came: ``stub()``, ``assert_called()``.
+    """The transport to the embedded world: ``stub()``, ``requests``, ``assert_called()``.
 
     Async clients share both.
     """
@@ -217,13 +226,13 @@ def muxi_transport(_muxi_embedded: Embedded) -> MemoryTransport:
 
 @pytest.fixture
 def muxi_faults(_muxi_embedded: Embedded) -> Faults:
-    """What goes wrong on the way to the embedded world, for every client of the test: ``muxi_faults.on(…)``."""
+    """The faults between every client of the test and the embedded world: ``muxi_faults.on(…)``."""
     return _muxi_embedded.faults
 
 
 @pytest.fixture
 def muxi_cassette(_muxi_taped: Taped) -> Cassette:
-    """What the clients of the test say to a real formation: recorded the first time, played from then on.
+    """The cassette of the test: calls to a real formation, recorded the first time and played from then on.
 
     The file is ``cassettes/<file of the test>/<test>.yaml``; the marker ``muxi_cassette("name.yaml")`` names another.
     """

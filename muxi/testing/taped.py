@@ -1,4 +1,4 @@
-"""What the clients of one test say to a real formation, recorded in a cassette and played from it."""
+"""The cassette of one test: calls to a real formation, recorded and played."""
 
 from __future__ import annotations
 
@@ -8,17 +8,29 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import pytest
 
 from muxi import registry
+from muxi.clock import Clock
 from muxi.errors import ConfigurationError
 from muxi.registry import DEFAULT_TRANSPORT, TransportPair
-from muxi.testing.clients import NAME, PLACEHOLDERS, Clients
+from muxi.testing.clients import NAME, PLACEHOLDERS, URL, Clients
+from muxi.transport import (
+    AsyncSteppedTransport,
+    AsyncTransport,
+    Forward,
+    Request,
+    SendSteps,
+    SteppedTransport,
+    Transport,
+)
+from muxi_transports.around import Choice, Wrapping
 from muxi_transports.recorded import (
     AsyncRecordedTransport,
     Cassette,
+    CassetteError,
     Mode,
     RecordedRequest,
     RecordedTransport,
@@ -27,15 +39,17 @@ from muxi_transports.recorded import (
 
 __all__ = ["Taped", "cassette_path"]
 
+T = TypeVar("T", bound=Transport | AsyncTransport)
+
 _OF_CASSETTE = frozenset(inspect.signature(Cassette).parameters) - {"path"}
 _OF_TRANSPORT = frozenset({"mode", "speed"})
 
-#: What says where a formation is.
+#: The variables with the address of a formation.
 _ADDRESSES = ("MUXI_FORMATION_URL", "MUXI_SERVER_URL", "MUXI_FORMATION_ID")
 
 
 def cassette_path(file: str | os.PathLike[str] | None, test_file: Path, test_name: str) -> Path:
-    """Where the cassette of a test is.
+    """Return the path of a test's cassette.
 
     Args:
         file: what the marker says, beside the file of the test; None for a file of its own in ``cassettes``.
@@ -51,7 +65,7 @@ def cassette_path(file: str | os.PathLike[str] | None, test_file: Path, test_nam
 class WatchedCassette(Cassette):
     """A cassette that remembers what it had no answer to."""
 
-    refused: Sequence[UnrecordedRequest] = ()
+    refused: Sequence[Exception] = ()
 
     def unrecorded(self, request: RecordedRequest, hint: str) -> UnrecordedRequest:
         error = super().unrecorded(request, hint)
@@ -59,8 +73,41 @@ class WatchedCassette(Cassette):
         return error
 
 
+class Unaddressed(Wrapping[T]):
+    """Refuses requests to the placeholder of an address: nothing is recorded yet, and no formation is named.
+
+    Args:
+        transport: sends what a client with an address of its own sends.
+        cassette: the cassette that would be recorded.
+    """
+
+    def __init__(self, transport: Choice[T], cassette: WatchedCassette) -> None:
+        self._slot = self.slot(transport)
+        self._cassette = cassette
+        self.clock: Clock | None = self._slot.get().clock
+
+    def steps(self, request: Request) -> SendSteps:
+        if request.url.startswith(f"{URL}/"):
+            error = CassetteError(
+                f"nothing is recorded yet at {self._cassette.path}, and no formation is named that could be recorded: "
+                "set MUXI_FORMATION_URL and MUXI_CLIENT_KEY for the first run, or add the cassette to the repository"
+            )
+            # The code under test may handle it; the test is to fail all the same.
+            self._cassette.refused = (*self._cassette.refused, error)
+            raise error
+        return (yield from Forward(self._slot.get(), request))
+
+
+class UnaddressedTransport(Unaddressed[Transport], SteppedTransport):
+    """:class:`Unaddressed` for sync clients."""
+
+
+class AsyncUnaddressedTransport(Unaddressed[AsyncTransport], AsyncSteppedTransport):
+    """:class:`Unaddressed` for async clients."""
+
+
 class Taped:
-    """What the fixtures of a test with a cassette share.
+    """The shared state of the fixtures of a test with a cassette.
 
     Args:
         path: the file.
@@ -68,7 +115,7 @@ class Taped:
         mode: goes before the marker's.
 
     Raises:
-        ConfigurationError: an option is unknown or has no sense, or the cassette cannot be read.
+        ConfigurationError: an option is unknown or invalid, or the cassette cannot be read.
     """
 
     def __init__(self, path: Path, options: Mapping[str, object], mode: str | None) -> None:
@@ -90,31 +137,47 @@ class Taped:
 
     @property
     def records(self) -> bool:
-        """Whether something may be recorded, which takes a network."""
+        """True if calls may be recorded, which takes a network."""
         return self.mode in ("new", "all") or (self.mode == "once" and not self.cassette.existed)
 
     @property
     def refused(self) -> Sequence[Exception]:
-        """What was refused because nothing was recorded for it."""
+        """The requests refused because they are not recorded."""
         return self.cassette.refused
+
+    def unused(self, allowed: bool) -> Sequence[Exception]:
+        """No errors: there are no stubs."""
+        return ()
+
+    def report(self) -> Sequence[str]:
+        """The sections of the test's report."""
+        return [str(error) for error in self.refused]
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:
-        """Have clients that are told nothing else, by arguments, go through the cassette."""
+        """Register the cassette's transport as the default of clients that are given no other one."""
         pair = TransportPair(
-            lambda: RecordedTransport(self.cassette, self._inner, self.mode, speed=self._speed),
-            lambda: AsyncRecordedTransport(self.cassette, self._inner, self.mode, speed=self._speed),
+            lambda: RecordedTransport(
+                self.cassette, lambda: UnaddressedTransport(self._inner, self.cassette), self.mode, speed=self._speed
+            ),
+            lambda: AsyncRecordedTransport(
+                self.cassette,
+                lambda: AsyncUnaddressedTransport(self._inner, self.cassette),
+                self.mode,
+                speed=self._speed,
+            ),
         )
+        addressed = any(os.environ.get(name, "").strip() for name in _ADDRESSES)
         with pytest.MonkeyPatch.context() as changes:
             changes.setitem(registry._registered, NAME, pair)
             changes.setenv("MUXI_TRANSPORT", NAME)
-            if not self.records:
-                self._fill_in(changes)
+            if not self.records or not addressed:
+                _fill_in_settings(changes, addressed=addressed)
             yield
 
-    def _fill_in(self, changes: pytest.MonkeyPatch) -> None:
-        """Settings for those that the environment has not: what was recorded is played where nobody has any."""
-        addressed = any(os.environ.get(name, "").strip() for name in _ADDRESSES)
-        for name, value in PLACEHOLDERS.items():
-            if not (addressed and name in _ADDRESSES) and not os.environ.get(name, "").strip():
-                changes.setenv(name, value)
+
+def _fill_in_settings(changes: pytest.MonkeyPatch, *, addressed: bool) -> None:
+    """Set what the environment lacks, so that a recording is played without keys and addresses."""
+    for name, value in PLACEHOLDERS.items():
+        if not (addressed and name in _ADDRESSES) and not os.environ.get(name, "").strip():
+            changes.setenv(name, value)

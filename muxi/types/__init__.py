@@ -1,4 +1,4 @@
-"""The types of what goes over the wire, for annotations: ``from muxi.types import ChatEvent, MemoryPage``."""
+"""The types of requests and answers, for annotations: ``from muxi.types import ChatEvent, MemoryPage``."""
 
 # The modules of this package go without `from __future__ import annotations`: of annotations that are texts TypedDict
 # compiles each one as it is imported, and that takes as long again as all the rest of it.

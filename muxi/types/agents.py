@@ -1,4 +1,4 @@
-"""Agents, and what they know."""
+"""Agents and their knowledge."""
 
 from typing import Any, TypedDict
 
@@ -29,14 +29,14 @@ class AgentList(TypedDict):
 
 
 class KnowledgeSync(TypedDict):
-    """What became of an agent's remote knowledge sources: status, counts and duration of each."""
+    """The synchronized knowledge sources of an agent: status, counts and duration of each."""
 
     agent_id: str
     results: list[dict[str, Any]]
 
 
 class RebuiltTrees(TypedDict):
-    """Knowledge sources of one agent, by what became of them."""
+    """The knowledge sources of one agent, by result."""
 
     rebuilt: list[Any]
     failed: list[Any]
@@ -44,7 +44,7 @@ class RebuiltTrees(TypedDict):
 
 
 class KnowledgeRebuild(TypedDict):
-    """What was rebuilt, by agent."""
+    """The rebuilt knowledge sources, by agent."""
 
     agents: dict[str, RebuiltTrees]
     source_id: str | None

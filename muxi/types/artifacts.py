@@ -1,4 +1,4 @@
-"""What agents have made. Times are ISO 8601 in UTC without a zone."""
+"""Artifacts: files that agents have made. Times are ISO 8601 in UTC without a zone."""
 
 from typing import Any, TypedDict
 
@@ -25,7 +25,7 @@ class Artifact(TypedDict):
 
 
 class ArtifactList(TypedDict):
-    """A user's latest artifacts; ``total`` is how many there are, ``count`` how many are here."""
+    """A user's latest artifacts; ``total`` is the number in all, ``count`` the number in this list."""
 
     artifacts: list[Artifact]
     count: int

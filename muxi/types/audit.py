@@ -1,4 +1,4 @@
-"""What was done to the formation."""
+"""The audit log of a formation."""
 
 from typing import Any, TypedDict
 
@@ -6,7 +6,7 @@ __all__ = ["AuditEntry", "AuditLog", "ClearedAuditLog"]
 
 
 class AuditEntry(TypedDict, total=False):
-    """One thing that was done; ``timestamp`` is ISO 8601 with a zone."""
+    """One recorded action; ``timestamp`` is ISO 8601 with a zone."""
 
     timestamp: str
     request_id: str | None
@@ -22,7 +22,7 @@ class AuditEntry(TypedDict, total=False):
 
 
 class AuditLog(TypedDict):
-    """The latest entries, the newest first. ``total_entries`` is how many are here, not how many there are."""
+    """The latest entries, the newest first. ``total_entries`` is the number in this list, not in all."""
 
     entries: list[AuditEntry]
     total_entries: int
@@ -30,7 +30,7 @@ class AuditLog(TypedDict):
 
 
 class ClearedAuditLog(TypedDict):
-    """That the log is empty but for the entry about this."""
+    """The confirmation that the log was cleared; it now has one entry, about the clearing."""
 
     previous_entries_count: int
     cleared_by: str

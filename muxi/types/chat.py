@@ -1,4 +1,4 @@
-"""What a chat is sent and what it answers, streamed and not."""
+"""Requests and answers of chats, streamed and not streamed."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class ChatFile(TypedDict, total=False):
     filename: str
     content: str
     content_type: str
-    #: What the wire takes in place of ``content_type`` as well.
+    #: Alternative to ``content_type`` on the wire.
     mime_type: str
     size: int
 
@@ -47,7 +47,7 @@ class ReadableFile(Protocol):
         ...
 
 
-#: What a file holds: bytes, or an open file that is read when the call is made.
+#: Content of a file: bytes, or an open file that is read when the call is made.
 FileContent: TypeAlias = bytes | bytearray | memoryview | ReadableFile
 
 #: A file for a chat: a path, its content, a name with its content (and media type), or what the wire has
@@ -110,7 +110,7 @@ class Widget(TypedDict, total=False):
 
 
 class MessageMetadata(TypedDict, total=False):
-    """What the runtime says beside the text. Which keys are there depends on the turn."""
+    """Metadata of an answer. The turn decides which keys it has."""
 
     session_id: str
     request_id: str
@@ -165,7 +165,7 @@ class _BackgroundMessage(TypedDict):
 
 
 class ChatResult(TypedDict):
-    """What a chat that is not streamed answers."""
+    """The answer to a chat that is not streamed."""
 
     # The second is what answers are checked against too; for editors it would only be in the way.
     message: Annotated[ChatMessage, _BackgroundMessage]

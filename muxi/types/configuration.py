@@ -1,4 +1,4 @@
-"""How a formation is configured, as it was loaded. Which blocks are there depends on the formation."""
+"""The configuration of a formation as it was loaded. The formation decides which blocks it has."""
 
 from typing import Any, TypedDict
 
@@ -17,13 +17,13 @@ __all__ = [
 
 
 class Counted(TypedDict, total=False):
-    """A part of the configuration that has a route of its own, and how many there are of it."""
+    """A part of the configuration that has its own route, and its number of entries."""
 
     total: int
     resource: str
 
 
-#: ``async`` is a word of the language, so that this one is written as a call.
+#: ``async`` is a keyword, so this type is made by a call.
 ConfigSummary = TypedDict(
     "ConfigSummary",
     {
@@ -50,7 +50,7 @@ class _FormationInfoAlways(TypedDict):
 
 
 class FormationInfo(_FormationInfoAlways, total=False):
-    """The whole formation file as it was loaded; what is not named here is there too."""
+    """The whole formation file as it was loaded, including fields that are not named here."""
 
     schema: str
     description: str
@@ -67,7 +67,7 @@ class FormationInfo(_FormationInfoAlways, total=False):
 
 
 class OverlordConfig(TypedDict, total=False):
-    """How the overlord answers, plans and asks back."""
+    """The overlord's settings for answers, plans and clarifications."""
 
     soul: str
     llm: dict[str, Any]
@@ -92,7 +92,7 @@ class LlmSettings(TypedDict, total=False):
 
 
 class AsyncConfig(TypedDict, total=False):
-    """When work goes to the background, and how its end is told. Times in seconds."""
+    """The settings of background work: its threshold and the report of its end. Times in seconds."""
 
     threshold_seconds: float
     enable_estimation: bool
@@ -102,14 +102,14 @@ class AsyncConfig(TypedDict, total=False):
 
 
 class LoggingConfig(TypedDict, total=False):
-    """Where the formation logs to."""
+    """The log settings of a formation."""
 
     system: dict[str, Any]
     conversation: dict[str, Any]
 
 
 class LoggingDestination(TypedDict, total=False):
-    """One place that conversations are logged to; the id is ``dest-0`` and so on where none is configured."""
+    """A destination of conversation logs; the id is ``dest-0`` and so on where none is configured."""
 
     id: str
     transport: str
@@ -120,7 +120,7 @@ class LoggingDestination(TypedDict, total=False):
 
 
 class LoggingDestinations(TypedDict):
-    """All places that are logged to: ``conversation`` has ``destinations`` and ``count``."""
+    """The destinations of a formation's logs: ``conversation`` has ``destinations`` and ``count``."""
 
     system: dict[str, Any]
     conversation: dict[str, Any]

@@ -21,7 +21,7 @@ class CredentialService(TypedDict):
 
 
 class CredentialServices(TypedDict):
-    """All services that users can have credentials for."""
+    """The services that users can store credentials for."""
 
     services: list[CredentialService]
     count: int
@@ -61,7 +61,7 @@ class CredentialCreate(_CredentialCreateRequired, total=False):
 
 
 class DeletedCredential(TypedDict):
-    """That a credential is gone."""
+    """The confirmation that a credential was deleted."""
 
     credential_id: str
     deleted: bool

@@ -1,4 +1,4 @@
-"""What becomes of a deployment, step by step and in the end (the wire's ``server.md``, section 0)."""
+"""Events and results of deployments."""
 
 from typing import TypedDict
 
@@ -6,9 +6,9 @@ __all__ = ["DeploymentEvent", "DeploymentResult"]
 
 
 class _DeploymentEventAlways(TypedDict):
-    #: ``progress``, and at the end ``complete``. An ``error`` is raised and not handed out.
+    #: ``progress``, and at the end ``complete``. An ``error`` is raised, not yielded.
     type: str
-    #: The frame as it came: its name and its data.
+    #: Name and data of the raw frame.
     event: str
     data: str
 
@@ -20,18 +20,18 @@ class DeploymentEvent(_DeploymentEventAlways, total=False):
     #: ``health_check``; of updates also ``spawning_staging``, ``swapping``, ``stopping_old``; of restarts
     #: ``stopping``; of rollbacks ``spawning_previous``, ``stopping_current``.
     stage: str
-    #: The same for people.
+    #: The stage in words.
     message: str
     #: The runtime's version, once it is known.
     version: str
-    #: Which health check this is, of how many there will be at the most.
+    #: Number of this health check, and the largest number that there will be.
     attempt: int
     max_attempts: int
-    #: Where the new version of an update is tried out.
+    #: Port on which the new version of an update is tested.
     staging_port: int
     #: Per cent; in the server's type, not sent yet.
     progress: int
-    # What a ``complete`` has; see DeploymentResult.
+    # Fields of ``complete``; see DeploymentResult.
     formation_id: str
     port: int
     status: str
@@ -51,7 +51,7 @@ class _DeploymentResultAlways(TypedDict):
 
 
 class DeploymentResult(_DeploymentResultAlways, total=False):
-    """What a deployment came to: the data of its ``complete``."""
+    """The result of a deployment: the data of its ``complete`` event."""
 
     #: As the server sees itself: always ``localhost``.
     url: str

@@ -1,4 +1,4 @@
-"""Drafts of formations, and formations run for development (the wire's ``server.md``, sections 12 and 13)."""
+"""Drafts of formations, and formations run for development."""
 
 from typing import Literal, TypedDict
 
@@ -44,7 +44,7 @@ class _Draft(TypedDict):
 
 
 class DraftInitialized(_Draft):
-    """A draft that has been made."""
+    """A new draft."""
 
     action: str
     mode: Literal["new", "clone"]
@@ -86,20 +86,20 @@ class WrittenDraftFile(_Draft):
 
 
 class RemovedDraftFile(_Draft):
-    """A file or directory that is gone."""
+    """A deleted file or directory."""
 
     path: str
     deleted: bool
 
 
 class DiscardedDraft(_Draft):
-    """A draft that is gone."""
+    """A discarded draft."""
 
     discarded: bool
 
 
 class DraftDeployment(TypedDict, total=False):
-    """A draft that is live now: as :class:`Deployment` where it was new, as :class:`UpdatedFormation` else."""
+    """A deployed draft: like :class:`Deployment` for a new formation, else like :class:`UpdatedFormation`."""
 
     formation_id: str
     url: str

@@ -25,7 +25,7 @@ class _FormationEventAlways(TypedDict):
 
 
 class FormationEvent(_FormationEventAlways, total=False):
-    """Something that happened to a user's work."""
+    """An event of a user's work."""
 
     timestamp: float
     message: str

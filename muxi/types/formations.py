@@ -1,4 +1,4 @@
-"""Formations as the server that supervises them sees them. Times are RFC 3339 with up to nine digits of fraction."""
+"""Formations as their server describes them. Times are RFC 3339 with up to nine digits of fraction."""
 
 from typing import TypedDict
 
@@ -56,7 +56,7 @@ class FormationDetail(Formation, total=False):
 
 
 class FormationList(TypedDict):
-    """All formations of a server, in no order."""
+    """The formations of a server, in no order."""
 
     formations: list[Formation]
     total: int
@@ -83,7 +83,7 @@ class _UpdatedFormationAlways(TypedDict):
 
 
 class UpdatedFormation(_UpdatedFormationAlways, total=False):
-    """A formation whose new version has taken the place of the old one."""
+    """A formation after an update."""
 
     #: ``blue-green``
     deployment_type: str
@@ -97,7 +97,7 @@ class UpdatedFormation(_UpdatedFormationAlways, total=False):
 
 
 class RolledBackFormation(TypedDict, total=False):
-    """A formation whose previous version has taken the place of the current one; versions are counters."""
+    """A formation after a rollback; versions are counters."""
 
     id: str
     message: str
@@ -108,7 +108,7 @@ class RolledBackFormation(TypedDict, total=False):
 
 
 class CancelledUpdate(TypedDict):
-    """An update that does not take place."""
+    """A cancelled update."""
 
     formation_id: str
     message: str
@@ -118,7 +118,7 @@ class CancelledUpdate(TypedDict):
 
 
 class FormationStatus(TypedDict, total=False):
-    """What became of a formation that was started, stopped or restarted."""
+    """The status of a formation after it was started, stopped or restarted."""
 
     id: str
     message: str
@@ -128,7 +128,7 @@ class FormationStatus(TypedDict, total=False):
 
 
 class DeletedFormation(TypedDict):
-    """That a formation is gone."""
+    """The confirmation that a formation was deleted."""
 
     id: str
     message: str

@@ -24,14 +24,14 @@ class McpServer(_McpServerAlways, total=False):
 
 
 class McpServerList(TypedDict):
-    """All servers."""
+    """The MCP servers of a formation."""
 
     servers: list[McpServer]
     count: int
 
 
 class McpDefaults(TypedDict, total=False):
-    """How tools are used where a server says nothing else, and the servers. Times in seconds."""
+    """The default settings of tools, and the servers with their own. Times in seconds."""
 
     default_retry_attempts: int
     default_timeout_seconds: float

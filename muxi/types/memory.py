@@ -18,7 +18,7 @@ __all__ = [
 
 
 class Memory(TypedDict):
-    """Something the formation remembers. ``created_at`` is ISO 8601 in UTC without a zone here."""
+    """A memory. ``created_at`` is ISO 8601 in UTC without a zone here."""
 
     id: str
     content: str
@@ -36,7 +36,7 @@ class MemoryPage(TypedDict):
 
 
 class MemoryContent(TypedDict):
-    """What was stored, and as which kind."""
+    """A stored memory and its kind."""
 
     type: str
     detail: str
@@ -54,14 +54,14 @@ class CreatedMemory(TypedDict):
 
 
 class DeletedMemory(TypedDict):
-    """The id of a memory that is gone."""
+    """The id of a deleted memory."""
 
     deleted: str
     user_id: str
 
 
 class UserBuffer(TypedDict):
-    """How much of a user's conversations is in the buffer; the size in KiB."""
+    """The amount of a user's conversations in the buffer; the size in KiB."""
 
     user_id: str
     total_messages: int
@@ -74,7 +74,7 @@ class _BufferClearedAlways(TypedDict):
 
 
 class BufferCleared(_BufferClearedAlways, total=False):
-    """What was cleared: a user's buffer, one session of it, or everything."""
+    """The part of the buffer that was cleared: a user's, one session of it, or everything."""
 
     user_id: str | None
     session_id: str
@@ -109,7 +109,7 @@ class MemoryBuffers(TypedDict):
 
 
 class MemoryConfig(TypedDict, total=False):
-    """How the formation remembers. Nothing is masked: ``persistent`` may have a database's password in it."""
+    """The memory settings of a formation. Nothing is masked: ``persistent`` may contain a database's password."""
 
     buffer: dict[str, Any]
     persistent: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Work on memories that goes on in the background, and what came of it.
+"""Background jobs on memories, and their results.
 
 Of one thing ``created_at`` is seconds since the epoch and ``completed_at`` ISO 8601 with a Z.
 """
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Projection(TypedDict, total=False):
-    """What became of one view on a user's memories: how many events were applied to it, and how many not."""
+    """The rebuild of one projection of a user's memories: the number of events applied and skipped."""
 
     events: int
     applied: int
@@ -42,25 +42,25 @@ class MemoryRebuild(TypedDict, total=False):
     user_id: str
     job_id: str
     status: str
-    #: Of use to people only: it lacks the version that routes begin with.
+    #: For people only: it lacks the version prefix of routes.
     status_url: str
     dry_run: bool
     projections: dict[str, Projection]
 
 
 class ForgottenMemory(TypedDict, total=False):
-    """What was forgotten, with the job (``job_id``) or the report (``projections``) of the rebuild after it."""
+    """The forgotten memories, with the job (``job_id``) or the report (``projections``) of the rebuild after it."""
 
     user_id: str
     source: str
     deleted_events: int
-    #: How many days they can still be had back.
+    #: Number of days during which they can be restored.
     grace_period_days: int
     job_id: str
     status: str
     status_url: str
     projections: dict[str, Projection]
-    #: The views that still have what was forgotten, where no rebuild was wanted.
+    #: Projections that still contain the forgotten memories, because no rebuild was requested.
     rebuild_required: list[str]
 
 
@@ -71,7 +71,7 @@ class _MemoryJobAlways(TypedDict):
 
 
 class MemoryJob(_MemoryJobAlways, total=False):
-    """Where a rebuild stands; ``projections`` is there once it is completed."""
+    """The state of a rebuild; it has ``projections`` once it is completed."""
 
     user_id: str
     dry_run: bool
@@ -80,14 +80,14 @@ class MemoryJob(_MemoryJobAlways, total=False):
 
 
 class MemoryLint(TypedDict):
-    """What a look over the memories has found and mended."""
+    """The report of a check of memories: what it found and repaired."""
 
     user_id: str | None
     report: dict[str, Any]
 
 
 class MemoryBackfill(TypedDict):
-    """How many events were made up for memories from before there were events, by view."""
+    """The number of events created for memories that are older than the event log, by projection."""
 
     user_id: str
     synthesized: dict[str, dict[str, Any]]
@@ -100,7 +100,7 @@ class _BatchItemAlways(TypedDict):
 
 
 class BatchItem(_BatchItemAlways, total=False):
-    """What became of one item of a batch."""
+    """The result of one item of a batch."""
 
     event_id: str
     derived_events: list[Any]
@@ -113,7 +113,7 @@ class _IngestedBatchAlways(TypedDict):
 
 
 class IngestedBatch(_IngestedBatchAlways, total=False):
-    """What became of each item of a batch, in order; the job is missing where nothing was accepted."""
+    """The results of a batch in the order of its items; without a job where no item was accepted."""
 
     processing_id: str | None
     status_url: str
@@ -138,7 +138,7 @@ class _IngestedMemoryAlways(TypedDict):
 
 
 class IngestedMemory(_IngestedMemoryAlways, total=False):
-    """What became of something that was sent in; of a known one there is no job to wait for."""
+    """The result of an ingestion request; a duplicate has no job to wait for."""
 
     processing_id: str
     status_url: str
@@ -146,7 +146,7 @@ class IngestedMemory(_IngestedMemoryAlways, total=False):
 
 
 class IngestionStatus(_IngestionStatusAlways, total=False):
-    """Where an ingestion stands; ``items`` and ``counts`` are there once it is completed."""
+    """The state of an ingestion; it has ``items`` and ``counts`` once it is completed."""
 
     completed_at: str
     items: list[dict[str, Any]]
@@ -156,7 +156,7 @@ class IngestionStatus(_IngestionStatusAlways, total=False):
 
 
 class ProvenanceEvent(TypedDict, total=False):
-    """Something that a memory goes back to; ``occurred_at`` is ISO 8601 in UTC without a zone."""
+    """An event that a memory is derived from; ``occurred_at`` is ISO 8601 in UTC without a zone."""
 
     event_id: str
     event_type: str
@@ -174,7 +174,7 @@ class ProvenanceEvent(TypedDict, total=False):
 
 
 class MemoryProvenance(TypedDict, total=False):
-    """Where a memory comes from: the event, and the chain that led to it."""
+    """The provenance of a memory: its event, and the chain of events that led to it."""
 
     event: ProvenanceEvent
     entity: Any
@@ -199,7 +199,7 @@ class Distillery(TypedDict):
 
 
 class DistilleryList(TypedDict):
-    """All senders, revoked ones too."""
+    """The distilleries, including revoked ones."""
 
     distilleries: list[Distillery]
     count: int
@@ -236,13 +236,13 @@ class _DistilledMemoriesAlways(TypedDict):
 
 
 class DistilledMemories(_DistilledMemoriesAlways, total=False):
-    """What became of a batch; ``rejections`` has an ``index`` and a ``reason`` each."""
+    """The result of a distilled batch; each of ``rejections`` has an ``index`` and a ``reason``."""
 
     status_url: str
 
 
 class DistilledStatus(_IngestionStatusAlways, total=False):
-    """Where a batch stands; ``items`` and ``counts`` are there once it is completed."""
+    """The state of a distilled batch; it has ``items`` and ``counts`` once it is completed."""
 
     completed_at: str
     batch_id: str

@@ -15,7 +15,7 @@ class _RequestStatusAlways(TypedDict):
 
 
 class RequestStatus(_RequestStatusAlways, total=False):
-    """Where a request stands. ``result`` is there once it is completed."""
+    """The state of a request. It has a ``result`` once it is completed."""
 
     completed_at: float | None
     error: Any
@@ -32,7 +32,7 @@ class RequestList(TypedDict):
 
 
 class CancelledRequest(TypedDict):
-    """That a request will be stopped: ``cooperative`` at its next checkpoint, or ``immediate``."""
+    """The confirmation that a request will be stopped: ``cooperative`` at its next checkpoint, or ``immediate``."""
 
     request_id: str
     status: str

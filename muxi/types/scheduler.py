@@ -1,4 +1,4 @@
-"""Jobs that run at a time. Times are ISO 8601 in UTC with a Z."""
+"""Scheduled jobs. Times are ISO 8601 in UTC with a Z."""
 
 from typing import Any, Literal, TypedDict
 
@@ -8,7 +8,7 @@ JobType = Literal["one_time", "recurring"]
 
 
 class SchedulerConfig(TypedDict, total=False):
-    """How the scheduler works; ``default_time`` is a time of day, ``timezone`` a name such as ``UTC``."""
+    """The scheduler's settings; ``default_time`` is a time of day, ``timezone`` a name such as ``UTC``."""
 
     enabled: bool
     timezone: str
@@ -51,13 +51,13 @@ class ScheduledJobList(TypedDict):
 
 
 class ScheduledJobState(TypedDict):
-    """Whether a job is on (``ACTIVE``) or off (``PAUSED``) now."""
+    """The new status of a job: ``ACTIVE`` or ``PAUSED``."""
 
     id: str
     status: str
 
 
 class SchedulerMessage(TypedDict):
-    """That a job is gone."""
+    """The confirmation that a job was deleted."""
 
     message: str

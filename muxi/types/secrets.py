@@ -1,4 +1,4 @@
-"""Secrets, which the wire never gives back in full."""
+"""Secrets, whose values are never returned in full."""
 
 from typing import TypedDict
 
@@ -20,13 +20,13 @@ class MaskedSecret(TypedDict):
 
 
 class SecretChanged(TypedDict):
-    """That a secret was created, updated or deleted."""
+    """The confirmation that a secret was created, updated or deleted."""
 
     message: str
 
 
 class ReloadedSecrets(TypedDict):
-    """What reading the secrets anew has changed."""
+    """The changes after the secrets were reloaded."""
 
     message: str
     added: list[str]

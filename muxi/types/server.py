@@ -1,4 +1,4 @@
-"""How a server is, and what its logs have (the wire's ``server.md``, sections 1, 11 and 14)."""
+"""The state and the logs of a server."""
 
 from typing import TypedDict
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class ServerHealth(TypedDict):
-    """A server's word on itself, without a signature."""
+    """The health of a server; needs no signature."""
 
     success: bool
     #: ``ok``
@@ -26,7 +26,7 @@ class ServerHealth(TypedDict):
 
 
 class FormationCounts(TypedDict):
-    """How many formations a server has; those that are starting or unhealthy count in ``total`` only."""
+    """The number of a server's formations; starting and unhealthy ones count in ``total`` only."""
 
     running: int
     stopped: int
@@ -50,7 +50,7 @@ class ServerProcess(TypedDict):
 
 
 class ServerIdentity(TypedDict):
-    """Which server this is; ``uptime`` in seconds."""
+    """The identity of a server; ``uptime`` in seconds."""
 
     id: str
     version: str
@@ -58,7 +58,7 @@ class ServerIdentity(TypedDict):
 
 
 class ServerStatus(TypedDict):
-    """What a server runs and has room for."""
+    """The status of a server: its formations and its free ports."""
 
     formations: FormationCounts
     port_pool: PortPool
@@ -74,14 +74,14 @@ class LogLines(TypedDict, total=False):
 
 
 class LineCounts(TypedDict):
-    """How many lines there are in all; 0 for an output that was not asked for."""
+    """The number of lines in all; 0 for an output that was not requested."""
 
     stdout: int
     stderr: int
 
 
 class FormationLogs(TypedDict):
-    """What a formation's process has printed."""
+    """The output of a formation's process."""
 
     formation_id: str
     logs: LogLines
@@ -91,7 +91,7 @@ class FormationLogs(TypedDict):
 class _FormationLogEventAlways(TypedDict):
     #: ``connected`` comes first, then one ``log`` for each line.
     type: str
-    #: The frame as it came: its name and its data.
+    #: Name and data of the raw frame.
     event: str
     data: str
 
@@ -100,5 +100,5 @@ class FormationLogEvent(_FormationLogEventAlways, total=False):
     """An event of :meth:`muxi.ServerClient.stream_formation_logs`."""
 
     formation_id: str
-    #: What the process has printed, without its line end.
+    #: A line of the process's output, without its line end.
     line: str

@@ -43,7 +43,7 @@ class SessionMessage(TypedDict):
 
 
 class SessionMessages(TypedDict):
-    """The oldest messages of a session up to the limit; ``has_more`` tells whether there are others."""
+    """The oldest messages of a session up to the limit; ``has_more`` is true if there are more."""
 
     session_id: str
     messages: list[SessionMessage]
@@ -52,7 +52,7 @@ class SessionMessages(TypedDict):
 
 
 class RestoredSession(TypedDict):
-    """What became of messages that were put back into a session."""
+    """The result of restoring messages into a session."""
 
     session_id: str
     messages_loaded: int

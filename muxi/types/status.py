@@ -1,4 +1,4 @@
-"""How a formation is."""
+"""The status of a formation."""
 
 from typing import Any, TypedDict
 
@@ -6,7 +6,7 @@ __all__ = ["Health", "RuntimeStatus"]
 
 
 class Health(TypedDict):
-    """A formation's word on itself, without a key."""
+    """The health of a formation; needs no key."""
 
     status: str
     version: str

@@ -27,7 +27,7 @@ class _FiredTriggerAlways(TypedDict):
 
 
 class FiredTrigger(_FiredTriggerAlways, total=False):
-    """What came of a trigger; ``content`` is the answer, once there is one.
+    """The result of a trigger; ``content`` is the answer, once there is one.
 
     ``fired["request_id"]`` is the id to wait for (it comes from the envelope).
     """
@@ -47,7 +47,7 @@ class SopSummary(TypedDict):
 
 
 class SopList(TypedDict):
-    """All procedures."""
+    """The standard operating procedures of a formation."""
 
     sops: list[SopSummary]
     count: int

@@ -1,4 +1,4 @@
-"""The formation's tuning text (MUXI.md), and what the formation proposes for it."""
+"""The formation's tuning text (MUXI.md), and the formation's proposal for it."""
 
 from typing import Any, TypedDict
 
@@ -20,20 +20,20 @@ class ReplacedTuning(TypedDict):
 
 
 class AppliedTuning(TypedDict):
-    """That the proposed text is the text now."""
+    """The confirmation that the proposed text was applied."""
 
     path: str
     learnings_activated: int
 
 
 class DismissedTuning(TypedDict):
-    """That the proposed text is gone."""
+    """The confirmation that the proposed text was discarded."""
 
     learnings_dismissed: int
 
 
 class TuningRun(TypedDict, total=False):
-    """What a pass over the formation's events has found; ``duration_ms`` in milliseconds."""
+    """The result of a pass over the formation's events; ``duration_ms`` in milliseconds."""
 
     trigger: str
     events_read: int

@@ -1,4 +1,4 @@
-"""Users, the names they go by, and the channels they are reached on."""
+"""Users, their identifiers, and their channels."""
 
 from typing import Any, TypedDict
 
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class ResolvedUser(TypedDict):
-    """Who an identifier stands for."""
+    """The user that an identifier resolves to."""
 
     identifier: str
     muxi_user_id: str
@@ -23,7 +23,7 @@ class ResolvedUser(TypedDict):
 
 
 class Identifier(TypedDict):
-    """A name that a user goes by; ``created_at`` is ISO 8601 with a Z."""
+    """An identifier of a user; ``created_at`` is ISO 8601 with a Z."""
 
     identifier: str
     type: str
@@ -31,7 +31,7 @@ class Identifier(TypedDict):
 
 
 class UserIdentifiers(TypedDict):
-    """All names of one user."""
+    """The identifiers of one user."""
 
     muxi_user_id: str
     internal_user_id: int
@@ -40,14 +40,14 @@ class UserIdentifiers(TypedDict):
 
 
 class AddedIdentifier(TypedDict):
-    """A name just given to a user."""
+    """A newly linked identifier."""
 
     identifier: str
     type: str
 
 
 class LinkedIdentifiers(TypedDict):
-    """The names that were taken; what could not be used was left out without a word."""
+    """The identifiers that were linked; unusable ones are silently left out by the runtime."""
 
     muxi_user_id: str
     identifiers: list[AddedIdentifier]
@@ -55,14 +55,14 @@ class LinkedIdentifiers(TypedDict):
 
 
 class UnlinkedIdentifier(TypedDict):
-    """That a name stands for nobody any more."""
+    """The confirmation that an identifier was unlinked."""
 
     message: str
     muxi_user_id: str
 
 
 class UserChannels(TypedDict):
-    """How a user is reached; ``channels`` by name, with what each needs (``{"telegram": {"chat_id": "1"}}``)."""
+    """A user's channels by name, each with its settings (``{"telegram": {"chat_id": "1"}}``)."""
 
     user_id: str
     preferred_channel: str | None
@@ -72,7 +72,7 @@ class UserChannels(TypedDict):
 
 
 class Notification(TypedDict):
-    """Where a notification was sent to, and where it arrived."""
+    """The channels that a notification was sent to, and those that delivered it."""
 
     request_id: str
     channels: list[str]

@@ -1,4 +1,4 @@
-"""Webhooks from a formation: is it really from there, and what does it say.
+"""Webhooks of a formation: verification and parsing.
 
 ::
 
@@ -8,7 +8,7 @@
     if event.status == "completed":
         print(event.text)
 
-:func:`receive` checks and reads in one go; :func:`verify_signature` and :func:`parse` do the one and the other.
+:func:`receive` verifies and parses; :func:`verify_signature` and :func:`parse` do one of them.
 """
 
 from muxi.webhook.canonical import canonical

@@ -1,13 +1,14 @@
-"""The form of a payload that the runtime signs, which is not the form in which it sends it.
+"""The canonical form of a payload, which the runtime signs, and which differs from the body that it sends.
 
-The body of a completion is written by ``json.dumps`` (blanks, insertion order, ``\\uXXXX``); signed is compact
-JSON with the keys of every object sorted by code point and nothing escaped beyond need. Numbers keep the text
-they have on the wire, for a number that went through ``float`` and back may be written differently.
+The body of a completion is written by ``json.dumps`` (blanks, insertion order, ``\\uXXXX``); the canonical form is
+compact JSON with sorted keys and no unnecessary escapes. Numbers keep their text on the wire, because a conversion
+to ``float`` and back may change it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,48 +16,48 @@ from muxi.webhook.errors import WebhookVerificationError
 
 __all__ = ["Payload", "canonical", "read_object"]
 
-#: A request's body, or the mapping that a framework has made of it.
+#: A request's body, or the mapping into which a framework has parsed it.
 Payload = bytes | bytearray | memoryview | str | Mapping[str, Any]
 
 
 class _Number(str):
-    """A number in its canonical text."""
+    """The canonical text of a number."""
 
     __slots__ = ()
 
 
 def canonical(payload: Payload) -> bytes:
-    """The bytes that the runtime signs for a payload.
+    """Return the canonical form of a payload.
 
     Args:
-        payload: the body as received, or a mapping. Prefer the body: a mapping has lost how its numbers were
-            written, so that only what the runtime itself writes comes out the same.
+        payload: the body as received, or a mapping. Prefer the body: a mapping has lost the texts of its numbers, and
+            only those that the runtime itself writes are restored.
 
     Raises:
-        WebhookVerificationError: ``PAYLOAD_INVALID``, it is not JSON, names a key twice, or has what JSON has no
-            form for; ``PAYLOAD_TYPE``, it is neither a body nor a mapping.
+        WebhookVerificationError: ``PAYLOAD_INVALID``: it is not JSON, has a key twice, or a value without a form
+            in JSON; ``PAYLOAD_TYPE``: it is neither a body nor a mapping.
     """
-    value = dict(payload) if isinstance(payload, Mapping) else _loads(_decoded(payload), exact=True)
+    value = dict(payload) if isinstance(payload, Mapping) else _loads(_decode(payload), exact=True)
     try:
-        return _written(value).encode("utf-8")
+        return _write(value).encode("utf-8")
     except (TypeError, UnicodeEncodeError, RecursionError) as error:
         # Not `from error`, here and below: the errors of codecs carry the whole document.
         raise _invalid(f"the payload has no canonical form ({type(error).__name__})") from None
 
 
 def read_object(payload: Payload) -> dict[str, Any]:
-    """The payload as a mapping, with ordinary numbers.
+    """Parse a payload into a mapping with ordinary numbers.
 
     Raises:
-        WebhookVerificationError: as for :func:`canonical`, and where it is not a JSON object.
+        WebhookVerificationError: as for :func:`canonical`; also if it is not a JSON object.
     """
-    value = dict(payload) if isinstance(payload, Mapping) else _loads(_decoded(payload), exact=False)
+    value = _null_non_finite(payload) if isinstance(payload, Mapping) else _loads(_decode(payload), exact=False)
     if not isinstance(value, dict):
         raise _invalid(f"the payload is not a JSON object but a {type(value).__name__}")
     return value
 
 
-def _decoded(payload: object) -> str:
+def _decode(payload: object) -> str:
     if isinstance(payload, str):
         return payload
     if isinstance(payload, bytes | bytearray | memoryview):
@@ -73,22 +74,48 @@ def _loads(text: str, *, exact: bool) -> Any:
     try:
         if exact:
             return json.loads(
-                text, parse_float=_float, parse_int=_Number, parse_constant=_constant, object_pairs_hook=_once
+                text, parse_float=_float, parse_int=_Number, parse_constant=_constant, object_pairs_hook=_make_object
             )
-        return json.loads(text, object_pairs_hook=_once)
+        # NaN and the infinities were signed as null, and are read as what was signed.
+        return json.loads(text, parse_float=_read_float, parse_constant=lambda _: None, object_pairs_hook=_make_object)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"the payload is not JSON ({type(error).__name__})") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. A key that is there twice would be signed as one value and maybe read as the other."""
+def _read_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number exceeds every float")
+    return value
+
+
+def _null_non_finite(value: Any) -> Any:
+    """Copy a mapping with None in place of NaN and the infinities, which the canonical form has as null."""
+    try:
+        return _copy_finite(value)
+    except RecursionError:
+        raise _invalid("the payload is nested too deeply") from None
+
+
+def _copy_finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _copy_finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copy_finite(item) for item in value]
+    return value
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its pairs. Of a duplicate key one value might be signed, and the other read."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return found
 
 
-def _written(value: object) -> str:
+def _write(value: object) -> str:
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, str):
@@ -103,9 +130,9 @@ def _written(value: object) -> str:
         return _float(float.__repr__(value))
     if isinstance(value, Mapping):
         # Sorting texts sorts by code point, which is the order of their UTF-8 as well.
-        return "{" + ",".join(f"{_key(key)}:{_written(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ",".join(f"{_key(key)}:{_write(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return "[" + ",".join(map(_written, value)) + "]"
+        return "[" + ",".join(map(_write, value)) + "]"
     raise TypeError(f"JSON has no form for {type(value).__name__}")
 
 
@@ -121,7 +148,7 @@ def _constant(name: str) -> _Number:
 
 
 def _float(text: str) -> _Number:
-    """A number with a fraction or an exponent; only those with an exponent are written in another way."""
+    """Write a number with a fraction or an exponent; only the latter have another canonical text."""
     if text in ("nan", "inf", "-inf"):
         return _Number("null")
     mantissa, _, exponent = text.lower().partition("e")

@@ -1,14 +1,13 @@
-"""What webhooks say: a class for each kind on the wire, above one that has what they share."""
+"""The kinds of webhooks: a class for each, below one with the common fields."""
 
 from __future__ import annotations
 
 import ast
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from muxi.webhook.canonical import Payload, read_object
@@ -28,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ContentItem:
-    """One piece of an answer."""
+    """One item of an answer."""
 
     type: str
     text: str | None = None
@@ -36,8 +35,9 @@ class ContentItem:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ContentItem:
-        """A piece as the wire has it."""
-        file = data.get("file")
+        """Make an item from its form on the wire."""
+        given: object = data
+        file = given.get("file") if isinstance(given, Mapping) else None
         return cls(
             _text(data, "type") or "text", _text(data, "text"), dict(file) if isinstance(file, Mapping) else None
         )
@@ -45,7 +45,7 @@ class ContentItem:
 
 @dataclass(frozen=True)
 class ErrorDetails:
-    """Why the work failed."""
+    """The reason of a failure."""
 
     code: str
     message: str
@@ -53,14 +53,14 @@ class ErrorDetails:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ErrorDetails:
-        """An error as the wire has it."""
+        """Make an error from its form on the wire."""
         code, message = _text(data, "code"), _text(data, "message")
         return cls(code or "unknown", message or "Unknown error", _text(data, "trace"))
 
 
 @dataclass(frozen=True)
 class Clarification:
-    """What the formation asks back."""
+    """A question of the formation."""
 
     question: str
     clarification_request_id: str | None = None
@@ -68,7 +68,7 @@ class Clarification:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Clarification:
-        """A question as the wire has it."""
+        """Make a question from its form on the wire."""
         return cls(
             _text(data, "clarification_question") or "",
             _text(data, "clarification_request_id"),
@@ -78,43 +78,46 @@ class Clarification:
 
 @dataclass(frozen=True)
 class WebhookEvent:
-    """What all webhooks have in common; a kind that is not known yet is one of these and nothing more."""
+    """The common fields of webhooks, and the class of those of unknown kinds."""
 
     request_id: str
-    #: ``completed``, ``failed``, ``awaiting_clarification``, ``notification``, or what a newer runtime says.
+    #: ``completed``, ``failed``, ``awaiting_clarification``, ``notification``, or a newer value.
     status: str
-    #: When it was made, in milliseconds since the epoch; 0 where it does not say.
+    #: Time of its creation in milliseconds since the epoch; 0 if it has none.
     timestamp: int
     content: list[ContentItem] = field(default_factory=list)
     error: ErrorDetails | None = None
     clarification: Clarification | None = None
     formation_id: str | None = None
     user_id: str | None = None
-    #: Seconds that the work took.
+    #: Duration of the work in seconds.
     processing_time: float | None = None
     processing_mode: str = "async"
-    #: Where it was sent; not shown, for addresses of webhooks may have passwords in them.
+    #: Its address; not in the ``repr``, because it may contain a password.
     webhook_url: str | None = field(default=None, repr=False)
     #: The payload as received.
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> WebhookEvent:
-        """The same as :func:`parse`, under the name that the official SDK has for it."""
+        """Parse a mapping; the name of :func:`parse` in the official SDK."""
         return parse(data)
 
     @property
     def text(self) -> str:
-        """The texts of the content, one after the other."""
+        """The texts of the content, joined."""
         return "".join(item.text for item in self.content if item.text)
 
     @property
     def made_at(self) -> datetime:
-        """When it was made, in UTC."""
+        """The time of its creation, in UTC."""
         return datetime.fromtimestamp(self.timestamp / 1000, timezone.utc)
 
 
-#: What the runtime sends for the result of a workflow: the repr of a mapping, with the text inside.
+#: The origin of times on the wire, without a zone.
+_EPOCH = datetime(1970, 1, 1)
+
+#: The runtime's text for the result of a workflow: the repr of a mapping that contains the text.
 _WORKFLOW_RESULT = re.compile(
     r"""\{'content': (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"), 'request_id': .*\}""", re.DOTALL
 )
@@ -127,38 +130,38 @@ class Completion(WebhookEvent):
 
     @property
     def text(self) -> str:
-        """The answer. Where the runtime sent the repr of a workflow's result, the text that is inside it."""
+        """The text of the answer, extracted from the repr of a workflow's result if that was sent."""
         text = super().text
         found = _WORKFLOW_RESULT.fullmatch(text)
         try:
             return str(ast.literal_eval(found["text"])) if found else text
-        except (SyntaxError, ValueError):  # a text that only looks like one
+        except (SyntaxError, ValueError):  # a text of another origin
             return text
 
     @property
     def handed_over(self) -> bool:
-        """Whether this is not the end yet: a trigger that becomes a workflow says so, and completes once more."""
+        """Whether the work continues: a trigger that becomes a workflow completes twice."""
         return _HAND_OVER.fullmatch(super().text) is not None
 
 
 @dataclass(frozen=True)
 class EscalationEnd(WebhookEvent):
-    """How a failed turn fared that was tried again. Cannot be verified: its key is known to the runtime alone.
+    """The result of retrying a failed turn. It cannot be verified: only the runtime knows its key.
 
-    ``status`` is ``completed`` where the state is ``achieved``, else ``failed``.
+    ``status`` is ``completed`` if the state is ``achieved``, else ``failed``.
     """
 
     #: ``achieved``, ``impossible``, ``stuck``, ``budget_exhausted``, ``abandoned``.
     state: str = ""
     attempts: int = 0
     result: str | None = None
-    #: What is known of a failure.
+    #: The report of a failure.
     report: Any = None
 
 
 @dataclass(frozen=True)
 class Notification(WebhookEvent):
-    """A message of its own accord. Not signed."""
+    """A message that the formation initiated. Not signed."""
 
     #: ``api`` or ``retry_escalation``.
     source: str | None = None
@@ -166,18 +169,18 @@ class Notification(WebhookEvent):
 
 @dataclass(frozen=True)
 class ClarificationRequest(WebhookEvent):
-    """A question before the work can go on, in ``clarification``. Signed."""
+    """A question that must be answered before the work continues, in ``clarification``. Signed."""
 
 
 def parse(payload: Payload) -> WebhookEvent:
-    """Read a webhook, without checking where it comes from.
+    """Parse a webhook without verifying it.
 
     Args:
-        payload: the body as received, or the mapping that a framework has made of it.
+        payload: the body as received, or the mapping into which a framework has parsed it.
 
     Returns:
         A :class:`Completion`, :class:`EscalationEnd`, :class:`Notification` or :class:`ClarificationRequest`; a
-        plain :class:`WebhookEvent` for a kind that is not known.
+        plain :class:`WebhookEvent` for an unknown kind.
 
     Raises:
         WebhookVerificationError: it is not a JSON object.
@@ -195,7 +198,7 @@ def parse(payload: Payload) -> WebhookEvent:
 
 
 def _common(data: dict[str, Any], status: str) -> dict[str, Any]:
-    response, error, took = data.get("response"), data.get("error"), data.get("processing_time")
+    response, error, seconds = data.get("response"), data.get("error"), data.get("processing_time")
     items = response if isinstance(response, list) else []
     return {
         "request_id": _text(data, "id") or _text(data, "request_id") or "",
@@ -205,7 +208,7 @@ def _common(data: dict[str, Any], status: str) -> dict[str, Any]:
         "error": ErrorDetails.from_dict(error) if error and isinstance(error, Mapping) else None,
         "formation_id": _text(data, "formation_id"),
         "user_id": _text(data, "user_id"),
-        "processing_time": took if isinstance(took, int | float) else None,
+        "processing_time": seconds if isinstance(seconds, int | float) else None,
         "processing_mode": _text(data, "processing_mode") or "async",
         "webhook_url": _text(data, "webhook_url"),
         "raw": data,
@@ -227,19 +230,30 @@ def _escalation_end(data: dict[str, Any]) -> EscalationEnd:
     )
 
 
-def _text(data: Mapping[str, Any], name: str) -> str | None:
-    value = data.get(name)
+def _text(data: object, name: str) -> str | None:
+    value = data.get(name) if isinstance(data, Mapping) else None
     return value if isinstance(value, str) else None
 
 
+#: The last millisecond that a :class:`datetime` can represent.
+_LATEST = 253_402_300_799_999
+
+
 def _milliseconds(value: object) -> int:
-    """A time on the wire: milliseconds, seconds with a fraction, or ISO 8601, depending on the kind."""
+    """Return a time of the wire in milliseconds; it is in milliseconds, seconds or ISO 8601, depending on the kind.
+
+    A time that is malformed, or beyond the years of :class:`datetime`, counts as none.
+    """
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
         except ValueError:
             return 0
-    if not isinstance(value, int | float) or not math.isfinite(value):
+        # Without a zone the platform means UTC. No arithmetic of datetime's own, which fails at the ends of its range.
+        zone = moment.utcoffset() or timedelta()
+        return max(0, (moment.replace(tzinfo=None) - _EPOCH - zone) // timedelta(milliseconds=1))
+    # Compared before any conversion: an integer of JSON can exceed every float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
         return 0
-    # Seconds have eleven digits no sooner than the year 5138.
-    return int(value) if abs(value) >= 1e11 else round(value * 1000)
+    # Seconds have twelve digits from the year 5138 on.
+    return int(value) if value >= 1e11 else round(value * 1000)

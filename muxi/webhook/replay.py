@@ -1,4 +1,4 @@
-"""Telling a delivery that is played back from one that comes for the first time."""
+"""Detection of replayed deliveries."""
 
 from __future__ import annotations
 
@@ -7,53 +7,64 @@ import threading
 from typing import Protocol
 
 from muxi.clock import Clock, SystemClock
+from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 
 __all__ = ["Guard", "ReplayGuard"]
 
 
 class Guard(Protocol):
-    """What remembers deliveries. Write your own where several processes receive (a shared store, set if absent)."""
+    """A memory of deliveries. Several receiving processes need one with a shared store (set if absent)."""
 
     def admit(self, timestamp: int, signature: str) -> bool:
-        """Remember a delivery whose signature is right.
+        """Remember a delivery with a valid signature.
 
         Args:
-            timestamp: when it was signed, in seconds since the epoch.
-            signature: what is unique to it, 64 hexadecimal digits.
+            timestamp: time of the signature, in seconds since the epoch.
+            signature: 64 hexadecimal digits, unique to the delivery.
 
         Returns:
-            Whether it is the first time. False also where that cannot be known any more.
+            True for a new delivery. False for a known one, and for one that is too old to be known.
         """
         ...
 
 
 class ReplayGuard:
-    """Remembers the deliveries of the last minutes, in this process. Several threads may use one.
+    """A memory of the deliveries of the last minutes in this process. Threads may share one.
 
-    A delivery that is refused for no longer being known is not lost: the runtime sends it again after 1, 2 and
-    4 seconds where the answer is not 2xx, each time signed anew.
+    A delivery that is refused as too old is not lost: unless it is answered with 2xx, the runtime sends it again after
+    1, 2 and 4 seconds, each time with a new signature.
 
     Args:
-        tolerance_seconds: how long to remember, in seconds; that of :func:`muxi.webhook.verify_signature`.
-        capacity: how many deliveries to remember at most. Of more, the oldest are dropped, and what is as old as
-            they are counts as seen.
-        clock: the time to go by; the machine's by default.
+        tolerance_seconds: seconds during which a delivery is remembered; that of
+            :func:`muxi.webhook.verify_signature`.
+        capacity: largest number of remembered deliveries. Beyond it the oldest are dropped, and deliveries as old as
+            those count as known.
+        clock: clock to compare with; the machine's by default.
+
+    Raises:
+        ConfigurationError: a number is invalid.
     """
 
     def __init__(self, tolerance_seconds: float = 300, *, capacity: int = 10_000, clock: Clock | None = None) -> None:
-        if capacity < 1:
-            raise ValueError(f"a replay guard remembers at least one delivery, got capacity={capacity}")
+        size: object = capacity
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ConfigurationError(f"capacity= takes a whole number from 1 up, got {capacity!r}")
+        age: object = tolerance_seconds
+        if isinstance(age, bool) or not isinstance(age, int | float) or not age >= 0:
+            raise ConfigurationError(f"tolerance_seconds= takes a number from 0 up, got {tolerance_seconds!r}")
         self._tolerance = tolerance_seconds
         self._capacity = capacity
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._seen: set[tuple[int, str]] = set()
         self._oldest: list[tuple[int, str]] = []
-        #: What was signed up to then may have been dropped. Also right where the clock is set back.
+        #: Deliveries signed up to this time may have been dropped. Holds also after the clock was set back.
         self._dropped_until = -1
 
     def admit(self, timestamp: int, signature: str) -> bool:
-        """Remember a delivery (:class:`Guard`); False if it was here before, or is too old to know."""
+        """Remember a delivery (:class:`Guard`); False if it is known, or too old to be known."""
         delivery = (timestamp, signature)
         with self._lock:
             now = int(self._clock.time())

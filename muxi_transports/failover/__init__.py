@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from muxi_transports.failover.addresses import AddressStatus
-from muxi_transports.failover.transport import AsyncFailoverTransport, FailoverTransport
+from muxi_transports.failover.transport import AsyncFailoverTransport, Failover, FailoverTransport
 
-__all__ = ["AddressStatus", "AsyncFailoverTransport", "FailoverTransport"]
+__all__ = ["AddressStatus", "AsyncFailoverTransport", "Failover", "FailoverTransport"]

@@ -1,4 +1,4 @@
-"""Transports whose network fails as it is told to: connections refused and reset, streams cut, answers that stall.
+"""Transports whose network fails as planned: connections refused and reset, streams cut, answers that stall.
 
 Any transport can be wrapped; what goes wrong is chosen by a script, by route, or by chance with a seed::
 
@@ -25,7 +25,7 @@ from muxi_transports.faulty.faults import (
     WrongContentType,
 )
 from muxi_transports.faulty.plan import Faults, Struck
-from muxi_transports.faulty.transport import AsyncFaultyTransport, FaultyTransport
+from muxi_transports.faulty.transport import AsyncFaultyTransport, Faulty, FaultyTransport
 
 __all__ = [
     "AsyncFaultyTransport",
@@ -35,6 +35,7 @@ __all__ = [
     "Duplicate",
     "Fault",
     "Faults",
+    "Faulty",
     "FaultyTransport",
     "Refuse",
     "ResetAnswer",

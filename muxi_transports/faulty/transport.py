@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from typing import TypeVar
 
 from muxi.clock import Clock, SystemClock
 from muxi.transport import (
-    AsyncResponse,
+    AsyncSteppedTransport,
     AsyncTransport,
-    Headers,
+    BodySteps,
+    Forward,
+    NextChunk,
+    ReadBody,
     Request,
-    Response,
+    SendSteps,
+    SteppedResponse,
+    SteppedTransport,
     Transport,
-    replayed,
-    replayed_async,
 )
-from muxi_transports._choice import DEFAULT_TRANSPORT, AsyncChoice, Choice, async_slot, sync_slot
-from muxi_transports._waiting import AsyncWaiter, Waiter, finished
-from muxi_transports.faulty.faults import Ended, Fault
+from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping
+from muxi_transports.around.pause import Pause
+from muxi_transports.around.waiting import Waiter
+from muxi_transports.faulty.faults import Ended, Shaper
 from muxi_transports.faulty.plan import Faults
-from muxi_transports.memory.patience import Patience
-from muxi_transports.memory.world import Pause
 
-__all__ = ["AsyncFaultyTransport", "FaultyTransport"]
+__all__ = ["AsyncFaultyTransport", "Faulty", "FaultyTransport"]
+
+T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-class FaultyTransport(Transport):
+class Faulty(Wrapping[T]):
     """Sends by another transport, over a network that fails as planned.
 
-    Pauses are kept on the clock of the wrapped transport: over the in-memory world nothing is waited for in earnest.
-    They count against the bounds of the request, which end them as they would end a real silence.
+    Pauses pass on the clock of the wrapped transport: over the in-memory world they take no real time. They count
+    against the bounds of the request, which end them as they would end a real silence.
 
     Args:
         transport: what is wrapped: a name, a function that makes a transport, or a transport, which stays the
@@ -37,160 +41,58 @@ class FaultyTransport(Transport):
         faults: what goes wrong; without a plan nothing does until :attr:`faults` says so.
 
     Raises:
-        ConfigurationError: the transport is unknown, or an async one.
+        ConfigurationError: the transport is unknown, or of the other colour.
     """
 
-    def __init__(self, transport: Choice = DEFAULT_TRANSPORT, faults: Faults | None = None) -> None:
-        self._slot = sync_slot(transport)
+    def __init__(self, transport: Choice[T] = DEFAULT_TRANSPORT, faults: Faults | None = None) -> None:
+        self._slot = self.slot(transport)
         #: The plan.
         self.faults: Faults = Faults() if faults is None else faults
         self.clock: Clock | None = _SkewedClock(self._slot.get().clock or SystemClock(), self.faults)
 
-    def send(self, request: Request) -> Response:
+    def steps(self, request: Request) -> SendSteps:
         """Send, unless what goes wrong is that nothing is sent; see :meth:`muxi.transport.Transport.send`."""
         inner, fault = self._slot.get(), self.faults.choose(request)
         if fault is None:
-            return inner.send(request)
-        clock = inner.clock or SystemClock()
-        waiter = Waiter(clock, Patience(request.timeouts, clock))
-        for pause in fault.before(request):
-            waiter.wait(pause)
-        if (answer := fault.instead(request, clock.time())) is not None:
-            return replayed(answer)
-        response = inner.send(request)
-        try:
-            for _ in range(fault.sends - 1):
-                response.read()
-                response = inner.send(request)
-            for pause in fault.answered(request):
-                waiter.wait(pause)
-        except BaseException:
-            response.close()
-            raise
+            return (yield from Forward(inner, request))
+        waiter = Waiter(request.timeouts, inner.clock or SystemClock())
+        yield from waiter.keep_all(fault.before(request))
+        if (answer := fault.instead(request, waiter.clock.time())) is not None:
+            return answer
+        response = yield from Forward(inner, request)
+        for _ in range(fault.sends - 1):
+            yield from ReadBody(response)
+            response = yield from Forward(inner, request)
+        yield from waiter.keep_all(fault.answered(request))
         waiter.patience.heard()
-        return _FaultyResponse(response, request, fault, waiter)
-
-    def close(self) -> None:
-        """Close the wrapped transport, if it was made here."""
-        if made := self._slot.take():
-            made.close()
+        body = _shape(fault.shaper(request), waiter)
+        return SteppedResponse.around(response, body, headers=fault.head(response.headers))
 
     def __repr__(self) -> str:
-        return f"FaultyTransport({self._slot.shown}, {self.faults!r})"
+        return f"{type(self).__name__}({self._slot.shown}, {self.faults!r})"
 
 
-class AsyncFaultyTransport(AsyncTransport):
-    """As :class:`FaultyTransport`, for async clients.
-
-    Args:
-        transport: what is wrapped: a name, a function that makes an async transport, or an async transport.
-        faults: what goes wrong.
-
-    Raises:
-        ConfigurationError: the transport is unknown, or a sync one.
-    """
-
-    def __init__(self, transport: AsyncChoice = DEFAULT_TRANSPORT, faults: Faults | None = None) -> None:
-        self._slot = async_slot(transport)
-        #: The plan.
-        self.faults: Faults = Faults() if faults is None else faults
-        self.clock: Clock | None = _SkewedClock(self._slot.get().clock or SystemClock(), self.faults)
-
-    async def send(self, request: Request) -> AsyncResponse:
-        """As :meth:`FaultyTransport.send`."""
-        inner, fault = self._slot.get(), self.faults.choose(request)
-        if fault is None:
-            return await inner.send(request)
-        clock = inner.clock or SystemClock()
-        waiter = AsyncWaiter(clock, Patience(request.timeouts, clock))
-        for pause in fault.before(request):
-            await waiter.wait(pause)
-        if (answer := fault.instead(request, clock.time())) is not None:
-            return replayed_async(answer)
-        response = await inner.send(request)
-        try:
-            for _ in range(fault.sends - 1):
-                await response.read()
-                response = await inner.send(request)
-            for pause in fault.answered(request):
-                await waiter.wait(pause)
-        except BaseException:
-            await response.close()
-            raise
-        waiter.patience.heard()
-        return _AsyncFaultyResponse(response, request, fault, waiter)
-
-    async def close(self) -> None:
-        """As :meth:`FaultyTransport.close`."""
-        if made := self._slot.take():
-            await made.close()
-
-    def __repr__(self) -> str:
-        return f"AsyncFaultyTransport({self._slot.shown}, {self.faults!r})"
+class FaultyTransport(Faulty[Transport], SteppedTransport):
+    """:class:`Faulty` for sync clients, around a sync transport."""
 
 
-class _FaultyResponse(Response):
-    def __init__(self, inner: Response, request: Request, fault: Fault, waiter: Waiter) -> None:
-        headers: Headers = fault.head(inner.headers)
-        super().__init__(inner.status, headers, reason=inner.reason, http_version=inner.http_version)
-        self._inner = inner
-        self._shaper = fault.shaper(request)
-        self._waiter = waiter
-
-    def chunks(self) -> Iterator[bytes]:
-        try:
-            self._shaper.begin()
-            for piece in self._inner.chunks():
-                for shaped in self._shaper.feed(piece):
-                    if isinstance(shaped, Pause):
-                        self._waiter.wait(shaped)
-                        if self._waiter.left.is_set():
-                            return
-                    elif shaped:
-                        self._waiter.patience.heard()
-                        yield shaped
-        except Ended:
-            pass
-        finally:
-            self._inner.close()
-
-    def close(self) -> None:
-        self._waiter.left.set()
-        self._inner.close()
+class AsyncFaultyTransport(Faulty[AsyncTransport], AsyncSteppedTransport):
+    """:class:`Faulty` for async clients, around an async transport."""
 
 
-class _AsyncFaultyResponse(AsyncResponse):
-    def __init__(self, inner: AsyncResponse, request: Request, fault: Fault, waiter: AsyncWaiter) -> None:
-        headers: Headers = fault.head(inner.headers)
-        super().__init__(inner.status, headers, reason=inner.reason, http_version=inner.http_version)
-        self._inner = inner
-        self._shaper = fault.shaper(request)
-        self._waiter = waiter
-        self._closed = False
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        pieces = self._inner.chunks()
-        try:
-            self._shaper.begin()
-            async for piece in pieces:
-                for shaped in self._shaper.feed(piece):
-                    if isinstance(shaped, Pause):
-                        await self._waiter.wait(shaped)
-                        if self._closed:
-                            return
-                    elif shaped:
-                        self._waiter.patience.heard()
-                        yield shaped
-        except Ended:
-            pass
-        finally:
-            await finished(pieces)
-            await self._inner.close()
-
-    async def close(self) -> None:
-        self._closed = True
-        self._waiter.leave()
-        await self._inner.close()
+def _shape(shaper: Shaper, waiter: Waiter) -> BodySteps:
+    """The body that the reader gets, with the pauses in it."""
+    try:
+        shaper.begin()
+        while (piece := (yield from NextChunk())) is not None:
+            for shaped in shaper.feed(piece):
+                if isinstance(shaped, Pause):
+                    yield from waiter.keep(shaped)
+                elif shaped:
+                    waiter.patience.heard()
+                    yield shaped
+    except Ended:
+        return
 
 
 class _SkewedClock(Clock):

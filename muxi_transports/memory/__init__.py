@@ -11,7 +11,6 @@ The same world is served over real HTTP by :func:`serve`.
 from __future__ import annotations
 
 from muxi_transports.memory.asgi import WorldApp
-from muxi_transports.memory.async_transport import AsyncMemoryTransport
 from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.formation.agents import (
     Agent,
@@ -33,17 +32,19 @@ from muxi_transports.memory.formation.definition import (
     AgentDefinition,
     FormationDefinition,
     KnowledgeSource,
-    McpServer,
-    Skill,
-    Sop,
+    McpServerDefinition,
+    SkillDefinition,
+    SopDefinition,
+    read_formation,
 )
-from muxi_transports.memory.formation.scripts import Replies
+from muxi_transports.memory.formation.scripts import Replies, ScriptExhausted
 from muxi_transports.memory.formation.webhooks import Delivery, Receiver
+from muxi_transports.memory.incidents import Incident, Incidents
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer, ServerDefect
 from muxi_transports.memory.serving import Served, serve
-from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest
-from muxi_transports.memory.transport import MemoryTransport
+from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest, UnusedStub
+from muxi_transports.memory.transport import AsyncMemoryTransport, Memory, MemoryTransport
 from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = [
@@ -63,9 +64,12 @@ __all__ = [
     "Failure",
     "FormationDefinition",
     "Idle",
+    "Incident",
+    "Incidents",
     "KnowledgeSource",
     "Later",
-    "McpServer",
+    "McpServerDefinition",
+    "Memory",
     "MemoryTransport",
     "Part",
     "Pause",
@@ -73,19 +77,22 @@ __all__ = [
     "Replies",
     "Reply",
     "Sandbox",
+    "ScriptExhausted",
     "SentRequest",
     "Served",
     "ServerDefect",
     "Silence",
-    "Skill",
-    "Sop",
+    "SkillDefinition",
+    "SopDefinition",
     "Stub",
     "StubbedWorld",
     "Stubbing",
     "Turn",
     "UnexpectedRequest",
+    "UnusedStub",
     "Widgets",
     "World",
     "WorldApp",
+    "read_formation",
     "serve",
 ]

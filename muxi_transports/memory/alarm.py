@@ -1,4 +1,4 @@
-"""An alarm on the world's clock: something is called at an hour, whether or not anybody sends a request."""
+"""An alarm on the world's clock, for background work that no request waits for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Alarm"]
 
 
 class Alarm:
-    """Calls one method at the hour it was last set to.
+    """Calls one method at the time it was last set to.
 
-    A :class:`~muxi.ManualClock` calls it when a test moves the clock past that hour; on the machine's clock a thread of
-    its own does. Any other clock cannot be asked to, and there the world catches up at the next request.
+    A :class:`~muxi.ManualClock` calls it when a test moves the clock past that time; on the machine's clock a
+    timer thread does. Any other clock has no timers, and there the world catches up at the next request.
 
     Args:
         clock: the time it goes by.

@@ -13,12 +13,12 @@ from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Idle, P
 
 __all__ = ["WorldApp"]
 
-Message: TypeAlias = MutableMapping[str, object]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
+AsgiMessage: TypeAlias = MutableMapping[str, object]
+AsgiReceive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
+AsgiSend: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
 
 
-class _Left(Exception):
+class _ClientLeft(Exception):
     """The client has left, or the application is being closed."""
 
 
@@ -44,7 +44,7 @@ class WorldApp:
         for left in self._visits:
             left.set()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
         """Answer one connection (ASGI 3)."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
@@ -61,11 +61,11 @@ class WorldApp:
             self._visits.discard(left)
             listener.cancel()
 
-    async def _visit(self, request: Request, left: asyncio.Event, send: Send) -> None:
+    async def _visit(self, request: Request, left: asyncio.Event, send: AsgiSend) -> None:
         exchange = self.world.respond(request)
         try:
             answer = await self._answer(exchange, left)
-        except _Left:
+        except _ClientLeft:
             if not self._closing:
                 return
             answer = Answer(503, [("content-length", "0")])
@@ -78,7 +78,7 @@ class WorldApp:
             return
         stream = as_stream(request, answer)
         try:
-            with suppress(_Left):
+            with suppress(_ClientLeft):
                 await self._stream(stream, left, send)
         finally:
             stream.close()
@@ -92,7 +92,7 @@ class WorldApp:
                 return cast(Answer, end.value)
             await self._wait(pause, left)
 
-    async def _stream(self, stream: AnswerStream, left: asyncio.Event, send: Send) -> None:
+    async def _stream(self, stream: AnswerStream, left: asyncio.Event, send: AsgiSend) -> None:
         for piece in stream:
             if isinstance(piece, Pause | Idle):
                 await self._wait(piece, left)
@@ -101,7 +101,7 @@ class WorldApp:
                 # Lets the loop notice a client that has left, where the stream itself never waits.
                 await asyncio.sleep(0)
             if left.is_set():
-                raise _Left
+                raise _ClientLeft
 
     async def _wait(self, wait: Pause | Idle, left: asyncio.Event) -> None:
         """Wait on the world's clock, or for something to happen, but not beyond the client's patience."""
@@ -115,19 +115,19 @@ class WorldApp:
             sleeper.cancel()
             leaving.cancel()
         if left.is_set():
-            raise _Left
+            raise _ClientLeft
 
     async def _sleep(self, seconds: float) -> None:
         await self.world.clock.sleep_async(seconds)
 
 
-async def _listen(receive: Receive, left: asyncio.Event) -> None:
+async def _listen(receive: AsgiReceive, left: asyncio.Event) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     left.set()
 
 
-async def _content(receive: Receive) -> bytes | None:
+async def _content(receive: AsgiReceive) -> bytes | None:
     """The body of a request; None where the client left while sending it."""
     content = bytearray()
     while True:
@@ -139,7 +139,7 @@ async def _content(receive: Receive) -> bytes | None:
             return bytes(content)
 
 
-def _request(scope: Message, content: bytes) -> Request:
+def _request(scope: AsgiMessage, content: bytes) -> Request:
     pairs = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
     # Header values are text that was sent as UTF-8; the rest of what bytes can be survives the way back.
     headers = Headers((name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in pairs)
@@ -150,7 +150,7 @@ def _request(scope: Message, content: bytes) -> Request:
     return Request(str(scope["method"]), url, headers, BytesBody(content) if content else None, stream=True)
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: AsgiReceive, send: AsgiSend) -> None:
     while True:
         kind = (await receive())["type"]
         await send({"type": f"{kind}.complete"})

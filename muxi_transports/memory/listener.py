@@ -1,4 +1,4 @@
-"""uvicorn in a thread: started when it is ready, stopped when it is told. Needs the extra ``[cli]``."""
+"""uvicorn in a thread: started when it is ready, stopped on request. Needs the extra ``[cli]``."""
 
 from __future__ import annotations
 

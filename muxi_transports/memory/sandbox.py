@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from muxi.clock import Clock, SystemClock
@@ -31,6 +32,9 @@ class Sandbox:
         ConfigurationError: they do not live in the same time.
     """
 
+    #: Stubs over it are for routes of the platform.
+    follows_platform: ClassVar[bool] = True
+
     def __init__(
         self,
         *,
@@ -44,9 +48,9 @@ class Sandbox:
         if any(one is not self.clock and not both_system(one, self.clock) for one in given):
             raise ConfigurationError("the formation and the server of a sandbox need the sandbox's clock")
         self._open = server is None
-        #: What answers below ``/v1``.
+        #: The formation below ``/v1``.
         self.formation: EmbeddedFormation = formation or EmbeddedFormation(clock=self.clock)
-        #: What answers everywhere else.
+        #: The server, for all other paths.
         self.server: EmbeddedServer = server or EmbeddedServer(clock=self.clock)
 
     def respond(self, request: Request) -> Exchange:

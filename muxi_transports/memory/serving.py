@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.world import World
 
@@ -34,10 +34,10 @@ class Served:
 
     @property
     def url(self) -> str:
-        """Where it is: ``http://127.0.0.1:…``, or ``unix:///…``. What listens on every address is here by loopback."""
+        """The address: ``http://127.0.0.1:…``, or ``unix:///…``. For a server on every address it is the loopback's."""
         if self.path is not None:
             return f"unix://{self.path}"
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  told apart, not bound
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  compared, not bound
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}"
 
@@ -61,7 +61,7 @@ def serve(
         world: the world; a new :class:`~muxi_transports.memory.Sandbox` by default.
         port: the port; 0 takes one that is free.
         host: the address. Any but a loopback address lets other machines in.
-        path: where to make a Unix socket instead; one that nobody serves any more is replaced, and it is removed in
+        path: the path of a Unix socket to serve on instead; a stale one is replaced, and it is removed in
             the end.
 
     Raises:
@@ -73,7 +73,7 @@ def serve(
     except ModuleNotFoundError as error:
         if error.name != "uvicorn":
             raise
-        raise ConfigurationError("serving over HTTP needs uvicorn: pip install 'muxi-client[cli]'") from error
+        raise MissingExtraError("serving over HTTP needs uvicorn: pip install 'muxi-client[cli]'") from error
     world = world or Sandbox()
     at = None if path is None else str(Path(path).absolute())
     listening = _bound(host, port) if at is None else _bound_to_path(at)
@@ -105,7 +105,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _bound_to_path(path: str) -> socket.socket:
-    """A Unix socket; where one is left that nobody listens to, it is replaced."""
+    """Bind a Unix socket, and replace a stale one."""
     if not hasattr(socket, "AF_UNIX"):
         raise ConfigurationError("this system has no Unix sockets for Python; serve on a port")
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

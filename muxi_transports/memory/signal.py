@@ -1,4 +1,4 @@
-"""Something has happened: a signal that threads and event loops can wait for."""
+"""A signal that threads and event loops can wait for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Signal:
 
     @property
     def is_set(self) -> bool:
-        """Whether it was set since it was last cleared."""
+        """True if it was set since it was last cleared."""
         return self._event.is_set()
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -53,7 +53,7 @@ class Signal:
         future: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop has been closed, and nobody waits any more
+            with suppress(RuntimeError):  # the loop has been closed, and its waiters with it
                 loop.call_soon_threadsafe(_resolve, future)
 
         self.listen(wake)

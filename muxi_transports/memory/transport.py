@@ -1,27 +1,43 @@
-"""The in-memory transport for sync clients: requests are answered by an embedded world, in this process."""
+"""The in-memory transports: requests are answered by an embedded world, in this process."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterator
+import asyncio
+from collections.abc import Generator
+from contextlib import closing
+from typing import TypeVar
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
-from muxi.transport import Request, Response, Transport
-from muxi_transports.memory.patience import Patience
+from muxi.transport import (
+    AsyncSteppedTransport,
+    AsyncTransport,
+    BodySteps,
+    Request,
+    SendSteps,
+    Step,
+    Stepped,
+    SteppedResponse,
+    SteppedTransport,
+    Transport,
+)
+from muxi_transports.around.pause import Pause
+from muxi_transports.around.waiting import Waiter
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.signal import Signal
 from muxi_transports.memory.stubs import StubbedWorld, Stubbing
-from muxi_transports.memory.world import Answer, AnswerStream, Idle, Pause, World
+from muxi_transports.memory.world import Answer, AnswerStream, Idle, World
 
-__all__ = ["MemoryResponse", "MemoryTransport", "answer_headers", "as_stream", "stubbed_world_for"]
+__all__ = ["AsyncMemoryTransport", "Memory", "MemoryTransport", "answer_headers", "as_stream"]
+
+T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-class MemoryTransport(Stubbing, Transport):
+class Memory(Stubbing, Stepped[T]):
     """Answers requests out of an embedded world. Every origin is accepted.
 
-    Nothing is waited for in earnest unless the world's clock is the machine's: a timeout moves the clock
-    by what it bounds and raises. Single routes can be stubbed, and requests are remembered.
+    No time passes but on the world's clock: a timeout moves it by what it bounds and raises. Single routes can be
+    stubbed, and requests are remembered.
 
     Args:
         world: an :class:`~muxi_transports.memory.EmbeddedFormation` or
@@ -36,106 +52,118 @@ class MemoryTransport(Stubbing, Transport):
         ConfigurationError: a world and a clock that is not the world's were given.
     """
 
+    private: bool = True
+
     def __init__(self, world: World | None = None, *, clock: Clock | None = None, strict: bool = False) -> None:
         #: The world with what is stubbed over it; give it to another transport to share it.
-        self.stubbed: StubbedWorld = stubbed_world_for(world, clock, strict=strict)
+        self.stubbed: StubbedWorld = _stub_world(world, clock, strict=strict)
         self.world: World = self.stubbed.world
         self.clock: Clock | None = self.world.clock
         self._ledger = self.stubbed.ledger
 
-    def send(self, request: Request) -> Response:
-        clock = self.world.clock
-        patience = Patience(request.timeouts, clock)
-        exchange = self.stubbed.respond(request)
-        try:
-            while True:
-                wait = patience.wait(next(exchange).seconds)
-                clock.sleep(wait.seconds)
-                if wait.error:
-                    raise wait.error
-        except StopIteration as end:
-            answer: Answer = end.value
-        finally:
-            exchange.close()
-        patience.heard()
-        return MemoryResponse(request, answer, clock, patience)
+    def steps(self, request: Request) -> SendSteps:
+        """Have the world answer; see :meth:`muxi.transport.Transport.send`."""
+        waiter = Waiter(request.timeouts, self.world.clock)
+        with closing(self.stubbed.respond(request)) as exchange:
+            yield from _LetOthersRun()
+            try:
+                while True:
+                    yield from waiter.keep(next(exchange))
+            except StopIteration as end:
+                answer: Answer = end.value
+        waiter.patience.heard()
+        body = _read_stream(as_stream(request, answer), waiter)
+        return SteppedResponse(answer.status, answer_headers(answer), body, reason=answer.reason)
 
     def __repr__(self) -> str:
-        return f"MemoryTransport({self.world!r})"
+        return f"{type(self).__name__}({self.world!r})"
 
 
-class MemoryResponse(Response):
-    """An answer out of an embedded world; a stream is made while it is read, piece by piece."""
+class MemoryTransport(Memory[Transport], SteppedTransport):
+    """:class:`Memory` for sync clients."""
 
-    def __init__(self, request: Request, answer: Answer, clock: Clock, patience: Patience) -> None:
-        super().__init__(answer.status, answer_headers(answer), reason=answer.reason)
-        self._body = as_stream(request, answer)
-        self._clock = clock
-        self._patience = patience
-        self._closed = threading.Event()
-        #: Held while the world makes the next piece; a generator does not like to be closed meanwhile.
-        self._working = threading.Lock()
-        self._idling: Signal | None = None
 
-    def chunks(self) -> Iterator[bytes]:
-        while True:
-            piece = self._next()
-            if piece is None:
-                return
+class AsyncMemoryTransport(Memory[AsyncTransport], AsyncSteppedTransport):
+    """:class:`Memory` for async clients.
+
+    The steps of the world run in the event loop: an agent function that blocks, blocks the loop.
+    """
+
+
+def _read_stream(stream: AnswerStream, waiter: Waiter) -> BodySteps:
+    """The body of an answer as the reader gets it: made while it is read, with the waits of the world."""
+    with closing(stream):
+        for piece in stream:
             if isinstance(piece, Pause):
-                self._wait(piece.seconds)
+                yield from waiter.keep(piece)
             elif isinstance(piece, Idle):
-                self._idle(piece.signal)
+                yield from _AwaitSignal(piece.signal, waiter)
             elif piece:
-                self._patience.heard()
+                waiter.patience.heard()
                 yield piece
+                yield from _LetOthersRun()
 
-    def _next(self) -> bytes | Pause | Idle | None:
-        """What comes next; None at the end, and after a close from wherever."""
-        with self._working:
-            piece = None if self._closed.is_set() else next(self._body, None)
-            if piece is None or self._closed.is_set():
-                self._body.close()
-                return None
-        return piece
 
-    def _wait(self, seconds: float) -> None:
-        wait = self._patience.wait(seconds)
-        if isinstance(self._clock, SystemClock):
-            # The one clock whose sleep can be cut short: a close from another thread ends it.
-            self._closed.wait(wait.seconds)
+class _LetOthersRun(Step[None]):
+    """Let other tasks of the event loop run, where the world itself does not wait."""
+
+    def do(self) -> None:
+        return
+
+    async def do_async(self) -> None:
+        await asyncio.sleep(0)
+
+
+class _AwaitSignal(Step[None]):
+    """Wait for a signal. A bound of the request is waited for on the world's clock, as everywhere."""
+
+    def __init__(self, signal: Signal, waiter: Waiter) -> None:
+        self._signal = signal
+        self._waiter = waiter
+        self._interrupted = False
+        self._task: asyncio.Future[None] | None = None
+
+    def do(self) -> None:
+        clock = self._waiter.clock
+        wait = self._waiter.patience.wait(float("inf"))
+        if not self._interrupted:
+            if isinstance(clock, SystemClock) or wait.error is None:
+                self._signal.wait(None if wait.error is None else wait.seconds)
+            elif not self._signal.is_set:
+                clock.sleep(wait.seconds)
+        if wait.error and not self._signal.is_set and not self._interrupted:
+            raise wait.error
+
+    async def do_async(self) -> None:
+        wait = self._waiter.patience.wait(float("inf"))
+        if self._interrupted:
+            return
+        happening = self._task = asyncio.ensure_future(self._signal.wait_async())
+        waiting: set[asyncio.Future[None]] = {happening}
+        if wait.error is not None:
+            waiting.add(asyncio.ensure_future(_sleep(self._waiter.clock, wait.seconds)))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._task = None
+            for one in waiting:
+                one.cancel()
+        if wait.error and not self._signal.is_set and not self._interrupted:
+            raise wait.error
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        if self._task is not None:
+            self._task.cancel()
         else:
-            self._clock.sleep(wait.seconds)
-        if wait.error and not self._closed.is_set():
-            self.close()
-            raise wait.error
-
-    def _idle(self, signal: Signal) -> None:
-        """Wait for something to happen; a bound is waited for on the world's clock, as everywhere."""
-        wait = self._patience.wait(float("inf"))
-        self._idling = signal
-        if isinstance(self._clock, SystemClock) or wait.error is None:
-            if not self._closed.is_set():
-                signal.wait(None if wait.error is None else wait.seconds)
-        elif not signal.is_set:
-            self._clock.sleep(wait.seconds)
-        self._idling = None
-        if wait.error and not signal.is_set and not self._closed.is_set():
-            self.close()
-            raise wait.error
-
-    def close(self) -> None:
-        self._closed.set()
-        if (idling := self._idling) is not None:
-            idling.set()
-        if self._working.acquire(blocking=False):
-            try:
-                self._body.close()
-            finally:
-                self._working.release()
+            self._signal.set()
 
 
-def stubbed_world_for(world: World | None, clock: Clock | None, *, strict: bool) -> StubbedWorld:
+async def _sleep(clock: Clock, seconds: float) -> None:
+    await clock.sleep_async(seconds)
+
+
+def _stub_world(world: World | None, clock: Clock | None, *, strict: bool) -> StubbedWorld:
     """The world that was given, or a new sandbox, with room for stubs over it."""
     if world is None:
         return StubbedWorld(Sandbox(clock=clock), strict=strict)

@@ -1,4 +1,4 @@
-"""Work that goes on by the clock, whether or not somebody waits for it."""
+"""Background work on the world's clock."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _DUST = 1e-6
 
 
 class Work(Generic[T_co]):
-    """A generator of waits with a result, run by whoever comes by once its next step is due.
+    """A generator of waits with a result; any caller runs its steps once they are due.
 
     Several callers may wait for one piece of work (the runtime joins repeated calls with one idempotency
-    key to the call that still runs), and all of them may leave: the work is done all the same, at the
-    hour the clock says, as soon as somebody looks.
+    key to the call that still runs), and all of them may leave: the work goes on
+    at the due time, when the background next catches up.
 
     Args:
         steps: yields the waits, returns the result.
@@ -40,17 +40,17 @@ class Work(Generic[T_co]):
 
     @property
     def done(self) -> bool:
-        """Whether there is a result or an error."""
+        """True once there is a result or an error."""
         return bool(self._result) or self._error is not None
 
     @property
     def busy(self) -> bool:
-        """Whether a step is being taken just now."""
+        """True while a step runs."""
         return self._lock.locked()
 
     @property
     def failed(self) -> bool:
-        """Whether it ended with an error."""
+        """True if it ended with an error."""
         return self._error is not None
 
     def advance(self, *, blocking: bool = True) -> float | None:
@@ -94,7 +94,7 @@ class Work(Generic[T_co]):
             The result.
 
         Raises:
-            Exception: whatever the work raised, to everybody who waits.
+            Exception: the error of the work, for every waiting caller.
         """
         while (left := self.advance()) is not None:
             yield Pause(left)
@@ -104,12 +104,12 @@ class Work(Generic[T_co]):
 
 
 class Background:
-    """The work that nobody waits for: it is done when the clock says so.
+    """Work without a waiting caller, run when it is due.
 
-    Somebody who comes by with a request catches up with what is due; where nobody comes, an alarm on the clock does.
+    Each request runs the work that is due before it; without requests, an alarm on the clock does.
 
     Args:
-        clock: the time of the world, for the alarm; without it only those who come by catch up.
+        clock: the time of the world, for the alarm; without it only requests run the work.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -118,20 +118,20 @@ class Background:
         self._alarm = None if clock is None else Alarm(clock, self.catch_up)
 
     def adopt(self, work: Work[object]) -> None:
-        """Take over a piece of work whose last waiter has left, or that never has one. No step is taken here."""
+        """Add a piece of work that has no waiting caller. No step is run here."""
         with self._lock:
             if work not in self._work:
                 self._work.append(work)
         self._set_alarm()
 
     def drop(self, work: Work[object]) -> None:
-        """Give up a piece of work."""
+        """Drop a piece of work."""
         with self._lock:
             self._work = [other for other in self._work if other is not work]
         self._set_alarm()
 
     def catch_up(self) -> None:
-        """Take the steps that have become due, and those that these bring about."""
+        """Run the steps that are due, and those that these make due."""
         moved = True
         while moved:
             # What another thread is at, or this one further up the stack, does not move and stays due.
@@ -148,6 +148,6 @@ class Background:
         if self._alarm is None:
             return
         with self._lock:
-            # Work in the middle of a step is looked after by whoever takes it.
+            # The thread that runs a step sets the next alarm.
             waits = [left for work in self._work if not work.busy and (left := work.left) is not None]
         self._alarm.set(min(waits) if waits else None)

@@ -1,4 +1,4 @@
-"""The contract of an embedded world: requests go in, answers come out, and waiting is asked for, never done.
+"""The contract of an embedded world: it answers requests, and yields its waits to the caller.
 
 A world knows neither threads nor event loops. Its fronts (the sync transport, the async transport, the
 ASGI application) run :meth:`World.respond` step by step and wait on the world's clock where it says so,
@@ -14,28 +14,18 @@ from typing import Protocol, TypeAlias
 
 from muxi.clock import Clock
 from muxi.transport import Request
+from muxi_transports.around.pause import Pause
 from muxi_transports.memory.signal import Signal
 
-__all__ = ["Answer", "AnswerBody", "AnswerStream", "Exchange", "Idle", "Pause", "World", "begun"]
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A wait on the world's clock, which is the front's to keep.
-
-    Args:
-        seconds: how long; zero is allowed.
-    """
-
-    seconds: float
+__all__ = ["Answer", "AnswerBody", "AnswerStream", "Exchange", "Idle", "Pause", "World", "start_stream"]
 
 
 @dataclass(frozen=True)
 class Idle:
-    """A wait for something to happen, however long that takes; the front's to keep, in earnest.
+    """A wait for a signal, without a bound; the front waits.
 
     Args:
-        signal: set when there is something to say.
+        signal: set when the stream can go on.
     """
 
     signal: Signal
@@ -49,7 +39,7 @@ AnswerBody: TypeAlias = "bytes | AnswerStream"
 
 @dataclass
 class Answer:
-    """What a world answers.
+    """The answer of a world.
 
     Args:
         status: the HTTP status.
@@ -71,7 +61,7 @@ Exchange: TypeAlias = Generator[Pause, None, Answer]
 
 
 class World(Protocol):
-    """Something that answers requests, in a time of its own."""
+    """An in-memory service that answers requests on a clock of its own."""
 
     @property
     def clock(self) -> Clock:
@@ -83,11 +73,11 @@ class World(Protocol):
         ...
 
 
-def begun(stream: AnswerStream) -> AnswerStream:
+def start_stream(stream: AnswerStream) -> AnswerStream:
     """Run a stream up to the empty piece it begins with.
 
-    A generator that was never started learns nothing when it is closed; one that was can tell that its
-    client left before the first byte.
+    Closing a generator that was never started runs none of its code; a started one notices that its
+    client disconnected before the first byte.
     """
     next(stream)
     return stream

@@ -13,7 +13,7 @@ from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from muxi_transports.recorded.exchange import Chunk, Exchange, RecordedError, RecordedRequest, RecordedResponse
 from muxi_transports.recorded.matching import Match, Matcher
 from muxi_transports.recorded.scrub import Scrubber
-from muxi_transports.recorded.transport import AsyncRecordedTransport, RecordedTransport
+from muxi_transports.recorded.transport import AsyncRecordedTransport, Recorded, RecordedTransport
 
 __all__ = [
     "AsyncRecordedTransport",
@@ -24,6 +24,7 @@ __all__ = [
     "Match",
     "Matcher",
     "Mode",
+    "Recorded",
     "RecordedError",
     "RecordedRequest",
     "RecordedResponse",

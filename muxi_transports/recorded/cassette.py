@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from muxi_transports.recorded.exchange import Exchange, RecordedRequest
 from muxi_transports.recorded.matching import Match, Matcher, nearest
@@ -27,7 +29,7 @@ Mode: TypeAlias = Literal["none", "once", "new", "all"]
 
 
 class Cassette:
-    """What has been recorded in a file.
+    """The exchanges recorded in a file.
 
     The file is read when the cassette is made, and written whole, in place of what was there, as each exchange
     ends: whatever happens next, what had been recorded up to then is there. Exchanges are in the order in which
@@ -62,6 +64,8 @@ class Cassette:
         # A copy, because it learns secrets, and these are of one recording.
         self._scrub = replace(scrub) if scrub is not None else Scrubber()
         self._lock = threading.Lock()
+        #: Exchanges that have ended and are not taken in yet.
+        self._ended: deque[tuple[Take, Exchange | None]] = deque()
         self._text: str | None = _read(self.path)
         self._column: int | None = None
         self._loaded: tuple[Exchange, ...] = ()
@@ -74,36 +78,36 @@ class Cassette:
 
     @property
     def existed(self) -> bool:
-        """Whether there was a file when this was made."""
+        """True where the file existed when the cassette was made."""
         return self._text is not None
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """All exchanges: those of the file, then those that were recorded since."""
-        with self._lock:
+        with self._locked():
             return (*self._loaded, *self._recorded())
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
         """The exchanges that were recorded since this was made, as they are in the file."""
-        with self._lock:
+        with self._locked():
             return self._recorded()
 
     @property
     def played(self) -> tuple[Exchange, ...]:
         """The exchanges that were played, in the order in which that was, again where they were played again."""
-        with self._lock:
+        with self._locked():
             return tuple(self._loaded[index] for index in self._played)
 
     @property
     def unplayed(self) -> tuple[Exchange, ...]:
         """The exchanges of the file that were not played yet."""
-        with self._lock:
-            return tuple(self._loaded[index] for index in self._left())
+        with self._locked():
+            return tuple(self._loaded[index] for index in self._unplayed_indexes())
 
     @property
     def all_played(self) -> bool:
-        """Whether each exchange of the file was played."""
+        """True once each exchange of the file has been played."""
         return not self.unplayed
 
     def play(self, request: RecordedRequest) -> Exchange | None:
@@ -112,8 +116,8 @@ class Cassette:
         Returns:
             The first that fits and was not played yet; None where there is none.
         """
-        with self._lock:
-            sent = self._known(request)
+        with self._locked():
+            sent = self._learn_and_scrub(request)
             index = self._find(sent)
             if index is not None:
                 self._played.append(index)
@@ -126,12 +130,12 @@ class Cassette:
             request: what was sent.
             hint: what can be done about it.
         """
-        with self._lock:
-            sent = self._known(request)
+        with self._locked():
+            sent = self._learn_and_scrub(request)
             title = f"nothing in {self.path} fits {sent.method} {sent.url}"
             if not self._loaded:
                 return UnrecordedRequest(f"{title}: it has no exchanges. {hint}")
-            left = self._left()
+            left = self._unplayed_indexes()
             candidates = left or range(len(self._loaded))
             at, differences = nearest(self._match, [self._loaded[index].request for index in candidates], sent)
             again = any(not self._match(exchange.request, sent) for exchange in self._loaded)
@@ -153,18 +157,18 @@ class Cassette:
             clock: measures when what came.
         """
         take = Take(request, clock, self._finish)
-        with self._lock:
+        with self._locked():
             self._takes.append(take)
         return take
 
     def start_over(self) -> None:
         """Forget what is in the file; it is replaced by the first exchange that is recorded."""
-        with self._lock:
+        with self._locked():
             self._loaded, self._played, self._column = (), [], None
 
     def discard(self) -> None:
         """Have the file as it was when this was made; what was recorded since is forgotten."""
-        with self._lock:
+        with self._locked():
             self._takes.clear()
             if self._text is not None:
                 _write(self.path, self._text)
@@ -174,17 +178,17 @@ class Cassette:
     def __repr__(self) -> str:
         return f"Cassette({str(self.path)!r})"
 
-    def _known(self, request: RecordedRequest) -> RecordedRequest:
+    def _learn_and_scrub(self, request: RecordedRequest) -> RecordedRequest:
         self._scrub.learn(request)
         return self._scrub.request(request)
 
-    def _left(self) -> Sequence[int]:
+    def _unplayed_indexes(self) -> Sequence[int]:
         played = {*self._played}
         return [index for index in range(len(self._loaded)) if index not in played]
 
     def _find(self, sent: RecordedRequest) -> int | None:
         fitting = [index for index, it in enumerate(self._loaded) if not self._match(it.request, sent)]
-        left = {*self._left()}
+        left = {*self._unplayed_indexes()}
         fresh = [index for index in fitting if index in left]
         # Ids that are not compared still tell which of two polls is which, where they are the recorded ones.
         exact = (index for index in fresh if _same_words(self._loaded[index].request, sent))
@@ -196,19 +200,48 @@ class Cassette:
         return tuple(take.exchange for take in self._takes if take.exchange is not None)
 
     def _finish(self, take: Take, raw: Exchange | None) -> None:
-        """Take in an exchange that has ended, and write the file."""
+        """Take in an exchange that has ended, and write the file.
+
+        Never waits for the lock, because a finalizer may call this in a thread that holds it: whoever holds the lock
+        takes in the exchange before letting it go.
+        """
+        self._ended.append((take, raw))
+        while self._ended and self._lock.acquire(blocking=False):
+            try:
+                self._take_in()
+            finally:
+                self._lock.release()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock, with all exchanges taken in that have ended."""
         with self._lock:
+            self._take_in()
+            yield
+        while self._ended and self._lock.acquire(blocking=False):
+            try:
+                self._take_in()
+            finally:
+                self._lock.release()
+
+    def _take_in(self) -> None:
+        """Take in the exchanges that have ended, and write the file where there is one more; the lock is held."""
+        changed = False
+        while self._ended:
+            take, raw = self._ended.popleft()
             if take.exchange is not None or take not in self._takes:
-                return  # it has ended before, or was discarded
+                continue  # it has ended before, or was discarded
             if raw is None:
                 self._takes.remove(take)
-                return
+                continue
             if self._scrub.learn(raw.request):
-                # What nobody knew to be a secret may be in what was recorded before.
+                # What was not known to be a secret may be in what was recorded before.
                 for other in self._takes:
                     if other.exchange is not None:
                         self._keep(other, other.exchange)
             self._keep(take, raw)
+            changed = True
+        if changed:
             self._save()
 
     def _keep(self, take: Take, exchange: Exchange) -> None:
@@ -220,7 +253,7 @@ class Cassette:
     def _save(self) -> None:
         writing = _yaml_module("writing")
         if self._column is not None and self._text is not None:
-            # What somebody has written by hand stays as it is.
+            # Text and comments written by hand stay as they are.
             before = self._text
         else:
             before = writing.HEAD + "".join(map(writing.dump, self._loaded))
@@ -273,4 +306,4 @@ def _yaml_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise
-        raise ConfigurationError("cassettes need PyYAML: pip install 'muxi-client[test]'") from error
+        raise MissingExtraError("cassettes need PyYAML: pip install 'muxi-client[test]'") from error

@@ -1,4 +1,4 @@
-"""What is recorded, as values: a request, and what came of it and when."""
+"""Recorded values: a request, its response or error, and when each part came."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 from muxi import errors
 from muxi.errors import MuxiError
+from muxi.redact import redact_text
 from muxi.transport import Headers
 
 __all__ = ["FACTS", "Chunk", "Exchange", "RecordedError", "RecordedRequest", "RecordedResponse"]
@@ -22,6 +23,9 @@ class Chunk(NamedTuple):
     #: Seconds since the request was sent.
     at: float
     content: bytes
+
+    def __repr__(self) -> str:
+        return f"Chunk({self.at:g}, {len(self.content)} bytes)"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class RecordedRequest:
     headers: Headers = field(default_factory=Headers)
     content: bytes | None = None
     digest: str | None = None
+
+    def __repr__(self) -> str:
+        # Before it is scrubbed, the body may hold secrets, and frames that fail have it among their locals.
+        length = "" if self.content is None else f", {len(self.content)} bytes"
+        return f"RecordedRequest({self.method} {redact_text(self.url)}, {self.headers!r}{length})"
 
 
 @dataclass(frozen=True)
@@ -63,10 +72,10 @@ class RecordedError:
 
     @classmethod
     def of(cls, error: MuxiError, at: float) -> RecordedError:
-        """What has to be known of an error to raise it again."""
+        """The facts of an error that are needed to raise it again."""
         facts = {name: getattr(error, name) for name in FACTS if hasattr(error, name)}
-        told = {name: value for name, value in facts.items() if name == "connected" or value}
-        return cls(at, type(error).__name__, error.code, error.message, told)
+        kept = {name: value for name, value in facts.items() if name == "connected" or value}
+        return cls(at, type(error).__name__, error.code, error.message, kept)
 
     def made(self) -> MuxiError:
         """The error, new."""
@@ -112,7 +121,7 @@ class RecordedResponse:
 
     @property
     def content(self) -> bytes:
-        """What arrived of the body."""
+        """The part of the body that arrived."""
         return b"".join(chunk.content for chunk in self.chunks)
 
 

@@ -2,145 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 from muxi.clock import Clock
-from muxi.transport import AsyncResponse, Response, Timeouts
-from muxi_transports._waiting import AsyncWaiter, Waiter
-from muxi_transports.memory.patience import Patience
-from muxi_transports.memory.world import Pause
+from muxi.transport import BodySteps, Request, SendSteps, SteppedResponse
+from muxi_transports.around.pause import Pause
+from muxi_transports.around.waiting import Waiter
 from muxi_transports.recorded.cassette import Cassette
 from muxi_transports.recorded.errors import CassetteError
 from muxi_transports.recorded.exchange import Exchange, RecordedResponse
 
-__all__ = ["AsyncPlayedResponse", "Playback", "PlayedResponse"]
+__all__ = ["Playback"]
 
 
 class Playback:
-    """One exchange that is played, step by step: what comes, and the pause before it.
+    """One exchange that is played.
 
     Args:
         exchange: the exchange.
         cassette: where it is from.
         speed: how fast; 0 is at once.
-        timeouts: the bounds of the request, which are kept where there are pauses.
+        request: the request that is answered; its bounds are kept where there are pauses.
         clock: the clock of the pauses.
     """
 
-    def __init__(self, exchange: Exchange, cassette: Cassette, speed: float, timeouts: Timeouts, clock: Clock) -> None:
-        self.exchange: Exchange = exchange
-        self.clock: Clock = clock
-        self.patience: Patience = Patience(timeouts, clock)
+    def __init__(self, exchange: Exchange, cassette: Cassette, speed: float, request: Request, clock: Clock) -> None:
+        self._exchange = exchange
         self._cassette = cassette
         self._speed = speed
+        self._waiter = Waiter(request.timeouts, clock)
         self._began = clock.monotonic()
 
-    def head(self) -> Iterator[Pause]:
-        """The pause before the head of the answer.
+    def steps(self) -> SendSteps:
+        """Play the head of the answer; the body is played while it is read.
 
         Raises:
-            MuxiError: what came in its place.
-        """
-        if self.exchange.error is not None:
-            yield from self._until(self.exchange.error.at)
-            raise self.exchange.error.made()
-        yield from self._until(self.response.at)
-        self.patience.heard()
-
-    @property
-    def response(self) -> RecordedResponse:
-        """The answer, where there is one."""
-        assert self.exchange.response is not None  # noqa: S101  told to the type checker: else there is an error
-        return self.exchange.response
-
-    def body(self) -> Iterator[Pause | bytes]:
-        """The pieces of the body, and the pauses before each of them and before its end.
-
-        Raises:
-            MuxiError: what it broke off with.
-            CassetteError: it was not read any further when it was recorded.
-        """
-        response = self.response
-        for chunk in response.chunks:
-            yield from self._until(chunk.at)
-            self.patience.heard()
-            yield chunk.content
-        if response.error is not None:
-            yield from self._until(response.error.at)
-            raise response.error.made()
-        if response.closed is not None:
-            request = self.exchange.request
-            raise CassetteError(
-                f"{self._cassette.path}: when {request.method} {request.url} was recorded, the reader left here, and "
-                "nobody knows what would have come; read no further, or record it anew and read on"
-            )
-        if response.ended is not None:
-            yield from self._until(response.ended)
-
-    def _until(self, at: float) -> Iterator[Pause]:
-        """The pause before what came so many seconds after the request, unless it is due."""
-        if self._speed:
-            seconds = at / self._speed - (self.clock.monotonic() - self._began)
-            if seconds > 0:
-                yield Pause(seconds)
-
-
-class PlayedResponse(Response):
-    """An answer out of a cassette."""
-
-    def __init__(self, playback: Playback, waiter: Waiter) -> None:
-        head = playback.response
-        super().__init__(head.status, head.headers.copy(), reason=head.reason, http_version=head.http_version)
-        self._steps = playback.body()
-        self._waiter = waiter
-
-    @classmethod
-    def play(cls, playback: Playback) -> PlayedResponse:
-        """Play an answer as far as its head.
-
-        Raises:
-            MuxiError: what was recorded in place of an answer.
+            MuxiError: the error that was recorded in place of an answer.
             TimeoutError: a bound of the request passed.
         """
-        waiter = Waiter(playback.clock, playback.patience)
-        for pause in playback.head():
-            waiter.wait(pause)
-        return cls(playback, waiter)
+        exchange = self._exchange
+        if exchange.error is not None:
+            yield from self._waiter.keep_all(self._pause_until(exchange.error.at))
+            raise exchange.error.made()
+        assert exchange.response is not None  # noqa: S101  for the type checker: an exchange has a response or an error
+        head = exchange.response
+        yield from self._waiter.keep_all(self._pause_until(head.at))
+        self._waiter.patience.heard()
+        return SteppedResponse(
+            head.status,
+            head.headers.copy(),
+            self._play_body(head),
+            reason=head.reason,
+            http_version=head.http_version,
+        )
 
-    def chunks(self) -> Iterator[bytes]:
-        while not self._waiter.left.is_set() and (step := next(self._steps, None)) is not None:
-            if isinstance(step, Pause):
-                self._waiter.wait(step)
-            else:
-                yield step
+    def _play_body(self, response: RecordedResponse) -> BodySteps:
+        keep_all, patience = self._waiter.keep_all, self._waiter.patience
+        for chunk in response.chunks:
+            yield from keep_all(self._pause_until(chunk.at))
+            patience.heard()
+            yield chunk.content
+        if response.error is not None:
+            yield from keep_all(self._pause_until(response.error.at))
+            raise response.error.made()
+        if response.closed is not None:
+            request = self._exchange.request
+            raise CassetteError(
+                f"{self._cassette.path}: when {request.method} {request.url} was recorded, the reader left here, and "
+                "the rest is unknown; read no further, or record it anew and read on"
+            )
+        if response.ended is not None:
+            yield from keep_all(self._pause_until(response.ended))
 
-    def close(self) -> None:
-        self._waiter.left.set()
-
-
-class AsyncPlayedResponse(AsyncResponse):
-    """As :class:`PlayedResponse`, for async clients."""
-
-    def __init__(self, playback: Playback, waiter: AsyncWaiter) -> None:
-        head = playback.response
-        super().__init__(head.status, head.headers.copy(), reason=head.reason, http_version=head.http_version)
-        self._steps = playback.body()
-        self._waiter = waiter
-
-    @classmethod
-    async def play(cls, playback: Playback) -> AsyncPlayedResponse:
-        """As :meth:`PlayedResponse.play`."""
-        waiter = AsyncWaiter(playback.clock, playback.patience)
-        for pause in playback.head():
-            await waiter.wait(pause)
-        return cls(playback, waiter)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        while not self._waiter.has_left and (step := next(self._steps, None)) is not None:
-            if isinstance(step, Pause):
-                await self._waiter.wait(step)
-            else:
-                yield step
-
-    async def close(self) -> None:
-        self._waiter.leave()
+    def _pause_until(self, at: float) -> Iterator[Pause]:
+        """The pause before what came so many seconds after the request; none where it is due."""
+        if self._speed:
+            seconds = at / self._speed - (self._waiter.clock.monotonic() - self._began)
+            if seconds > 0:
+                yield Pause(seconds)

@@ -60,6 +60,7 @@ def load(text: str, name: str) -> tuple[list[Exchange], int | None]:
         raise CassetteError(f"{name} is not YAML: {error}") from error
     if node is None:
         raise CassetteError(f"{name} is empty; delete it to record it anew")
+    _check_aliases(node, name)
     root = _Node(node, name, "the file")
     fields = root.fields()
     if "muxi-cassette" not in fields:
@@ -74,14 +75,49 @@ def load(text: str, name: str) -> tuple[list[Exchange], int | None]:
     entries = fields.get("exchanges")
     if entries is None or entries.is_null:
         return [], None
-    try:
-        exchanges = [_exchange(entry) for entry in entries.items()]
-    except RecursionError:
-        raise root.wrong("has an anchor in it that contains itself") from None
+    exchanges = [_exchange(entry) for entry in entries.items()]
     last = [*fields][-1] == "exchanges" and isinstance(node, yaml.MappingNode) and not node.flow_style
     blocks = isinstance(entries.node, yaml.SequenceNode) and not entries.node.flow_style
     blocks = blocks and text.endswith("\n") and not text.rstrip().endswith("\n...")
     return exchanges, entries.node.start_mark.column if last and blocks else None
+
+
+#: Limits on aliases: a file may expand to ten times its length, and to 100,000 characters in any case.
+_GROWTH, _SLACK = 10, 100_000
+
+
+def _check_aliases(root: yaml.Node, name: str) -> None:
+    """Refuse a file whose aliases repeat each other: a few hundred bytes can stand for gigabytes.
+
+    Raises:
+        CassetteError: it is one, or an anchor contains itself.
+    """
+    written = 0
+    expanded: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    stack: list[tuple[yaml.Node, bool]] = [(root, False)]
+    while stack:
+        node, is_complete = stack.pop()
+        key = id(node)
+        if is_complete:
+            open_nodes.discard(key)
+            own = len(node.value) + 1
+            written += own
+            expanded[key] = own + sum(expanded[id(child)] for child in _children(node))
+        elif key in open_nodes:
+            raise _Node(node, name, "the file").wrong("has an anchor in it that contains itself")
+        elif key not in expanded:
+            open_nodes.add(key)
+            stack.append((node, True))
+            stack += [(child, False) for child in _children(node)]
+    if expanded[id(root)] > _GROWTH * written + _SLACK:
+        raise _Node(root, name, "the file").wrong("repeats itself by aliases (*name) until it could fill the memory")
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 @dataclass(frozen=True)
@@ -111,9 +147,10 @@ class _Node:
         for key, value in self.node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.wrong("has a name in it that is not a text")
-            if key.value in found:
-                raise _Node(key, self.name, self.what).wrong(f"has {key.value!r} twice")
-            found[key.value] = _Node(value, self.name, f"{key.value!r}")
+            field = _Node(key, self.name, "a name").text()
+            if field in found:
+                raise _Node(key, self.name, self.what).wrong(f"has {field!r} twice")
+            found[field] = _Node(value, self.name, f"{field!r}")
         return found
 
     def items(self) -> list[_Node]:
@@ -126,7 +163,14 @@ class _Node:
         """A text, or whatever else is written in one word: ``200`` as ``"200"``."""
         if not isinstance(self.node, yaml.ScalarNode):
             raise self.wrong("has to be a text")
-        return str(self.node.value)
+        text = str(self.node.value)
+        if text.isascii():
+            return text
+        try:
+            # As in JSON, an escaped pair of surrogates is one character.
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise self.wrong("has half of a surrogate pair in it, which stands for no character") from None
 
     def number(self) -> float:
         """A number from 0 up: of seconds."""
@@ -143,7 +187,7 @@ class _Node:
         return number
 
     def data(self) -> object:
-        """What JSON can say."""
+        """The value as JSON data."""
         if isinstance(self.node, yaml.MappingNode):
             return {name: value.data() for name, value in self.fields().items()}
         if isinstance(self.node, yaml.SequenceNode):
@@ -157,7 +201,7 @@ class _Node:
             raise self.wrong(f"is no number: {error}") from error
 
     def only(self, fields: dict[str, _Node], *known: str) -> None:
-        """Refuse fields that nobody knows: they are misspelt."""
+        """Refuse unknown fields, which are misspelt."""
         for name, value in fields.items():
             if name not in known:
                 raise value.wrong(f"is unknown here; known are {', '.join(known)}")

@@ -1,23 +1,33 @@
-"""Answers that are recorded as they are read."""
+"""Answers of another transport that are recorded as they are read."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 from muxi.clock import Clock, SystemClock
-from muxi.errors import MuxiError
-from muxi.transport import AsyncResponse, Response
-from muxi_transports._waiting import finished
+from muxi.errors import ConfigurationError, MuxiError, ValidationError
+from muxi.transport import (
+    AsyncTransport,
+    BlockingCall,
+    BodySteps,
+    CloseSteps,
+    Forward,
+    NextChunk,
+    Request,
+    SendSteps,
+    SteppedResponse,
+    Transport,
+)
 from muxi_transports.recorded.cassette import Cassette
 from muxi_transports.recorded.exchange import RecordedRequest
 from muxi_transports.recorded.take import Take
 
-__all__ = ["AsyncRecordingResponse", "OpenTakes", "RecordingResponse"]
+__all__ = ["OpenTakes", "record"]
 
 
 class OpenTakes:
-    """What one transport is recording."""
+    """The exchanges that one transport is recording."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,67 +48,42 @@ class OpenTakes:
             take.closed()
 
 
-class RecordingResponse(Response):
-    """An answer of another transport.
+# The end of a take makes a text of the exchange and writes the file: not in an event loop.
+
+
+def record(transport: Transport | AsyncTransport, request: Request, take: Take) -> SendSteps:
+    """Send a request by another transport, and record what comes of it.
 
     Args:
-        inner: the answer.
+        transport: the other transport.
+        request: the request.
         take: where it is recorded.
     """
-
-    def __init__(self, inner: Response, take: Take) -> None:
-        super().__init__(inner.status, inner.headers, reason=inner.reason, http_version=inner.http_version)
-        self._inner = inner
-        self._take = take
-        take.answered(inner)
-
-    def chunks(self) -> Iterator[bytes]:
-        try:
-            for piece in self._inner.chunks():
-                self._take.arrived(piece)
-                yield piece
-        except MuxiError as error:
-            self._take.failed(error)
-            raise
-        self._take.ended()
-
-    def close(self) -> None:
-        # First, because the one who is reading meanwhile learns of it as of an error, or an end.
-        try:
-            self._take.closed()
-        finally:
-            self._inner.close()
+    try:
+        response = yield from Forward(transport, request)
+    except (ConfigurationError, ValidationError):
+        take.drop()  # nothing was sent
+        raise
+    except MuxiError as error:
+        yield from BlockingCall(partial(take.failed, error))
+        raise
+    except BaseException:
+        take.drop()
+        raise
+    take.answered(response)
+    return SteppedResponse.around(response, _record_body(take), left=partial(_record_leaving, take))
 
 
-class AsyncRecordingResponse(AsyncResponse):
-    """As :class:`RecordingResponse`, for async clients.
+def _record_body(take: Take) -> BodySteps:
+    try:
+        while (piece := (yield from NextChunk())) is not None:
+            take.arrived(piece)
+            yield piece
+    except MuxiError as error:
+        yield from BlockingCall(partial(take.failed, error))
+        raise
+    yield from BlockingCall(take.ended)
 
-    Args:
-        inner: the answer.
-        take: where it is recorded.
-    """
 
-    def __init__(self, inner: AsyncResponse, take: Take) -> None:
-        super().__init__(inner.status, inner.headers, reason=inner.reason, http_version=inner.http_version)
-        self._inner = inner
-        self._take = take
-        take.answered(inner)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        pieces = self._inner.chunks()
-        try:
-            async for piece in pieces:
-                self._take.arrived(piece)
-                yield piece
-        except MuxiError as error:
-            self._take.failed(error)
-            raise
-        finally:
-            await finished(pieces)
-        self._take.ended()
-
-    async def close(self) -> None:
-        try:
-            self._take.closed()
-        finally:
-            await self._inner.close()
+def _record_leaving(take: Take) -> CloseSteps:
+    yield from BlockingCall(take.closed)

@@ -1,4 +1,4 @@
-"""What of an exchange is never written: keys, secrets and whatever else somebody wants kept out of a file."""
+"""Scrubbing: keys, secrets and private data are taken out of an exchange before it is written."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ __all__ = ["Scrubber"]
 # Shorter ones would be found in words that have nothing to do with them.
 _SHORTEST = 8
 
+# Shorter beginnings of secrets are words, or say only what kind of key it is.
+_BEGINNING = 12
+
 # Names that sound like secrets and are none: of things, and of what is known about them.
 _HARMLESS = re.compile(r"(?:^|[-_])(?:ids?|names?|types?|counts?|kind|service|status|provider|at)$", re.IGNORECASE)
 # Where the value of a secret is in a field of no telling name.
 _SECRETS_ROUTE = re.compile(r"/secrets(?:/[^/]*)?$")
-_PARAMETER = re.compile(r"(?<=[?&])([^=&\s\"'<>#]+)=([^&\s\"'<>#]+)")
+# No name has a question mark in it: else each one would be looked through to the end of the text.
+_PARAMETER = re.compile(r"(?<=[?&])([^=?&\s\"'<>#]+)=([^&\s\"'<>#]+)")
 _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/\-]{8,}=*")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # Headers whose value begins with the name of a scheme (RFC 9110, section 11.4).
@@ -59,7 +63,7 @@ class Scrubber:
 
     fields: Collection[str] = ()
     headers: Collection[str] = ()
-    values: Collection[str] = ()
+    values: Collection[str] = field(default=(), repr=False)
     functions: Sequence[Callable[[str], str]] = ()
     keep: Collection[str] = ()
     _known: dict[str, None] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -105,6 +109,8 @@ class Scrubber:
         for value in sorted((*self._known, *self.values), key=len, reverse=True):
             for form in {value, quote(value, safe="")}:
                 text = text.replace(form, REDACTED) if form else text
+        for value in self._known:
+            text = _redact_beginnings(text, value)
         text = _PARAMETER.sub(self._parameter, _BEARER.sub(lambda found: found[1] + REDACTED, redact_text(text)))
         for function in self.functions:
             text = function(text)
@@ -123,7 +129,7 @@ class Scrubber:
         return name in self.fields or (is_secret_field(name) and _HARMLESS.search(name) is None)
 
     def _is_secret(self, literal: Literal, route: str, *, event: bool = False) -> bool:
-        """Whether what stands there is one, by the names of the fields that lead to it."""
+        """True where a value is a secret, by the names of the fields that lead to it."""
         if not literal.path or isinstance(literal.value, bool) or literal.value in (None, ""):
             return False
         *around, name = literal.path
@@ -164,7 +170,7 @@ class Scrubber:
         if after != length and headers.get("content-length") == str(length):
             headers["Content-Length"] = str(after)
         error = response.error and self._error(response.error)
-        return replace(response, headers=headers, chunks=chunks, error=error)
+        return replace(response, headers=headers, chunks=chunks, error=error, reason=self.text(response.reason))
 
     def _chunks(self, chunks: tuple[Chunk, ...], headers: Headers, route: str) -> tuple[Chunk, ...]:
         content = b"".join(chunk.content for chunk in chunks)
@@ -176,7 +182,7 @@ class Scrubber:
         return _apply(edits, chunks) if edits else chunks
 
     def _json_edits(self, text: str, route: str, *, event: bool = False) -> list[_Edit] | None:
-        """What of a JSON document is to be replaced, in characters; None where it is not JSON."""
+        """The edits of a JSON document, in characters; None where it is no JSON."""
         literals = literals_of(text)
         if literals is None:
             return None
@@ -194,7 +200,7 @@ class Scrubber:
         return edits
 
     def _line_edits(self, content: bytes, route: str) -> Iterator[_Edit]:
-        """What of a text is to be replaced, line by line: the data of an event may be JSON."""
+        """The edits of a text, line by line: the data of an event may be JSON."""
         for found in _LINE.finditer(content):
             line = found[0].rstrip(b"\r\n")
             prefix = line[: 5 + line[5:6].isspace()] if line.startswith(b"data:") else b""
@@ -204,6 +210,19 @@ class Scrubber:
             if new != data:
                 start = found.start() + len(prefix)
                 yield _Edit(start, found.start() + len(line), new.encode())
+
+
+def _redact_beginnings(text: str, secret: str) -> str:
+    """The text without what it repeats of a secret from its beginning, as servers do: ``invalid key hunter2-hun…``."""
+    beginning = secret[: max(_BEGINNING, len(secret) // 2)]
+    pieces: list[str] = []
+    at = 0
+    while (found := text.find(beginning, at)) >= 0:
+        pairs = enumerate(zip(secret, text[found : found + len(secret)], strict=False))
+        length = next((index for index, (one, other) in pairs if one != other), min(len(secret), len(text) - found))
+        pieces += [text[at:found], REDACTED]
+        at = found + length
+    return "".join([*pieces, text[at:]]) if pieces else text
 
 
 def _credential(value: str) -> str:
@@ -229,9 +248,12 @@ def _parameters(url: str) -> Iterator[tuple[str, str]]:
 
 
 def _edited(text: str, edits: list[_Edit]) -> str:
-    for edit in reversed(edits):
-        text = text[: edit.start] + edit.content.decode() + text[edit.end :]
-    return text
+    pieces: list[str] = []
+    at = 0
+    for edit in edits:
+        pieces += [text[at : edit.start], edit.content.decode()]
+        at = edit.end
+    return "".join([*pieces, text[at:]])
 
 
 def _in_bytes(text: str, edits: list[_Edit]) -> list[_Edit]:
@@ -249,18 +271,20 @@ def _in_bytes(text: str, edits: list[_Edit]) -> list[_Edit]:
 def _apply(edits: list[_Edit], chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
     """The same chunks with other content: what replaces a part is in the chunk in which the part began."""
     changed: list[Chunk] = []
-    begin = 0
+    begin = first = 0
     for chunk in chunks:
         end = begin + len(chunk.content)
         pieces: list[bytes] = []
         at = begin
-        for edit in edits:
-            if edit.end <= begin or edit.start >= end:
-                continue
+        while first < len(edits) and edits[first].start < end:
+            edit = edits[first]
             pieces.append(chunk.content[at - begin : max(at, edit.start) - begin])
             if edit.start >= begin:
                 pieces.append(edit.content)
-            at = min(edit.end, end)
+            at = max(at, min(edit.end, end))
+            if edit.end > end:
+                break  # it goes on in the next chunk
+            first += 1
         pieces.append(chunk.content[at - begin :])
         changed.append(Chunk(chunk.at, b"".join(pieces)))
         begin = end

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError, MuxiError, ValidationError
-from muxi.transport import AsyncResponse, Response
+from muxi.errors import MuxiError
+from muxi.transport import UnreadResponse
 from muxi_transports.recorded.exchange import Chunk, Exchange, RecordedError, RecordedRequest, RecordedResponse
 
 __all__ = ["Take"]
 
 
 class Take:
-    """An exchange while it is being recorded. What ends it first counts.
+    """An exchange while it is being recorded. Of several ends the first counts.
 
     Args:
         request: the request.
-        clock: measures when what came.
-        finish: given this, and the exchange once it has ended; None where nothing came that could be played.
+        clock: measures when each part came.
+        finish: called with this and the exchange once it has ended, or with None where there is nothing to play.
     """
 
     def __init__(self, request: RecordedRequest, clock: Clock, finish: Callable[[Take, Exchange | None], None]) -> None:
-        #: What of it is in the file; None while it has not ended.
+        #: The exchange as it is in the file; None while it has not ended.
         self.exchange: Exchange | None = None
-        #: The same as it is written there.
+        #: Its text in the file.
         self.text: str = ""
         self._request = request
         self._clock = clock
@@ -35,24 +34,12 @@ class Take:
         self._head: RecordedResponse | None = None
         self._chunks: list[Chunk] = []
 
-    @contextmanager
-    def until_answered(self) -> Iterator[None]:
-        """Record the error that comes in place of an answer."""
-        try:
-            yield
-        except (ConfigurationError, ValidationError):
-            # Nothing was sent.
-            self._finish(self, None)
-            raise
-        except MuxiError as error:
-            self.failed(error)
-            raise
-        except BaseException:
-            self._finish(self, None)
-            raise
+    def drop(self) -> None:
+        """Record nothing: the request was not sent, or was interrupted."""
+        self._finish(self, None)
 
-    def answered(self, response: Response | AsyncResponse) -> None:
-        """The head of the answer is there."""
+    def answered(self, response: UnreadResponse) -> None:
+        """Keep the head of the answer."""
         self._head = RecordedResponse(
             response.status,
             response.headers.copy(),
@@ -62,19 +49,19 @@ class Take:
         )
 
     def arrived(self, content: bytes) -> None:
-        """A piece of the body is there."""
+        """Keep a chunk of the body."""
         self._chunks.append(Chunk(self._now(), content))
 
     def ended(self) -> None:
-        """The body has ended."""
+        """Record that the body has ended."""
         self._end(ended=self._now())
 
     def closed(self) -> None:
-        """The reader has left; before the end, unless it has ended already."""
+        """Record that the reader has left before the end."""
         self._end(closed=self._now())
 
     def failed(self, error: MuxiError) -> None:
-        """There is an error, in place of an answer or in the middle of it."""
+        """Record an error, in place of an answer or in the middle of it."""
         self._end(error=RecordedError.of(error, self._now()))
 
     def _end(
@@ -87,5 +74,5 @@ class Take:
             self._finish(self, None if error is None else Exchange(self._request, error=error))
 
     def _now(self) -> float:
-        # A millisecond is as exact as anybody looks, and keeps the file readable.
+        # Milliseconds are exact enough, and keep the file readable.
         return round(self._clock.monotonic() - self._began, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import secrets
 from http import HTTPStatus
 from typing import Any
 
@@ -28,14 +29,16 @@ _BREAK = re.compile("[\n\r\x85\u2028\u2029]")
 
 def dump(exchange: Exchange, indent: int = 0) -> str:
     """One exchange as an entry of the list in a file, indented by so many columns."""
+    binary = _Binary()
     text = yaml.dump(
-        [_exchange(exchange)],
+        [_exchange(exchange, binary)],
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
         default_flow_style=False,
         width=2**31,
     )
+    text = binary.put_in(text)
     if not indent:
         return text
     return "".join(" " * indent + line + "\n" if line else "\n" for line in text.split("\n")[:-1])
@@ -47,6 +50,31 @@ def reason_of(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+class _Binary:
+    """The binary bodies of an exchange. PyYAML looks at each character of a text; theirs is put in afterwards."""
+
+    def __init__(self) -> None:
+        self._contents: list[bytes] = []
+        # Nothing that was recorded has this word in it: it is made up here.
+        self._word = f"base64-{secrets.token_hex(16)}-"
+
+    def keep(self, content: bytes) -> str:
+        """Keep a body; return the word that stands for it."""
+        self._contents.append(content)
+        return f"{self._word}{len(self._contents) - 1}"
+
+    def put_in(self, text: str) -> str:
+        """The text with each word replaced by its body, as an indented block."""
+        if not self._contents:
+            return text
+        return re.sub(rf"(?m)^([ -]*)(base64: ){self._word}(\d+)$", self._block, text)
+
+    def _block(self, found: re.Match[str]) -> str:
+        lines = base64.encodebytes(self._contents[int(found[3])]).decode("ascii").split("\n")[:-1]
+        margin = "\n" + " " * (len(found[1]) + 2)
+        return f"{found[1]}{found[2]}|{margin}{margin.join(lines)}"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -63,27 +91,27 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _exchange(exchange: Exchange) -> dict[str, object]:
-    entry: dict[str, object] = {"request": _request(exchange.request)}
+def _exchange(exchange: Exchange, binary: _Binary) -> dict[str, object]:
+    entry: dict[str, object] = {"request": _request(exchange.request, binary)}
     if exchange.response is not None:
-        entry["response"] = _response(exchange.response)
+        entry["response"] = _response(exchange.response, binary)
     if exchange.error is not None:
         entry["error"] = _error(exchange.error)
     return entry
 
 
-def _request(request: RecordedRequest) -> dict[str, object]:
+def _request(request: RecordedRequest, binary: _Binary) -> dict[str, object]:
     entry: dict[str, object] = {"method": request.method, "url": request.url}
     if len(request.headers):
         entry["headers"] = _headers(request.headers)
     if request.digest is not None:
         entry["digest"] = request.digest
     elif request.content is not None:
-        entry |= _content(request.content)
+        entry |= _content(request.content, binary)
     return entry
 
 
-def _response(response: RecordedResponse) -> dict[str, object]:
+def _response(response: RecordedResponse, binary: _Binary) -> dict[str, object]:
     entry: dict[str, object] = {"status": response.status}
     if response.reason != reason_of(response.status):
         entry["reason"] = response.reason
@@ -93,9 +121,9 @@ def _response(response: RecordedResponse) -> dict[str, object]:
     if len(response.headers):
         entry["headers"] = _headers(response.headers)
     if _is_stream(response):
-        entry["stream"] = [{"at": chunk.at, **_content(chunk.content, data=False)} for chunk in response.chunks]
+        entry["stream"] = [{"at": chunk.at, **_content(chunk.content, binary, data=False)} for chunk in response.chunks]
     elif response.chunks:
-        entry |= _content(response.content)
+        entry |= _content(response.content, binary)
         times = [[chunk.at, len(chunk.content)] for chunk in response.chunks]
         entry["arrived"] = times[0][0] if len(times) == 1 else _Flow(times)
     # Last, so that no tool that trims the ends of files takes a line break from a body.
@@ -124,14 +152,14 @@ def _is_stream(response: RecordedResponse) -> bool:
     return kind == "text/event-stream" and bool(response.chunks)
 
 
-def _content(content: bytes, *, data: bool = True) -> dict[str, object]:
+def _content(content: bytes, binary: _Binary, *, data: bool = True) -> dict[str, object]:
     if data and (found := style_of(content)) is not None:
         document, style = found
         return {"json": document, **({"json_style": _Flow(style)} if style else {})}
     try:
         return {"text": content.decode()}
     except UnicodeDecodeError:
-        return {"base64": base64.encodebytes(content).decode("ascii")}
+        return {"base64": binary.keep(content)}
 
 
 def _headers(headers: Headers) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""A transport that leads each host or route to a transport of its own."""
+"""A transport that sends each request by a transport of its own, chosen by host, path or method."""
 
 from __future__ import annotations
 
-from muxi_transports.routing.transport import AsyncRoutingTransport, RoutingTransport
+from muxi_transports.routing.transport import AsyncRoutingTransport, Routing, RoutingTransport
 
-__all__ = ["AsyncRoutingTransport", "RoutingTransport"]
+__all__ = ["AsyncRoutingTransport", "Routing", "RoutingTransport"]

@@ -3,57 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TypeVar
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
-from muxi.transport import AsyncResponse, AsyncTransport, Request, Response, Transport
-from muxi_transports._choice import AsyncChoice, Choice, Slot, async_slot, common_clock, sync_slot
-from muxi_transports.routing.rule import Rule, parse_rule, place_of
+from muxi.transport import (
+    AsyncSteppedTransport,
+    AsyncTransport,
+    Forward,
+    Request,
+    SendSteps,
+    SteppedTransport,
+    Transport,
+)
+from muxi_transports.around.choice import Choice, Slot, Wrapping, common_clock
+from muxi_transports.routing.rule import parse_rule, place_of
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-__all__ = ["AsyncRoutingTransport", "RoutingTransport"]
+__all__ = ["AsyncRoutingTransport", "Routing", "RoutingTransport"]
 
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-class _Table(Generic[T]):
-    """The rules in their order, and what each leads to."""
-
-    def __init__(self, routes: list[tuple[Rule, Slot[T]]], default: Slot[T] | None) -> None:
-        if not routes and default is None:
-            raise ConfigurationError("a routing transport needs a rule or a default=")
-        self._routes = routes
-        self._default = default
-
-    def choose(self, request: Request) -> T:
-        place = place_of(request)
-        for rule, slot in self._routes:
-            if rule.fits(place):
-                return slot.get()
-        if self._default is not None:
-            return self._default.get()
-        rules = ", ".join(repr(rule.text) for rule, _ in self._routes)
-        raise ConfigurationError(
-            redact_text(f"no rule of the routing transport fits {request.method} {request.url}; ")
-            + f"the rules are {rules}, and there is no default="
-        )
-
-    def slots(self) -> list[Slot[T]]:
-        return [slot for _, slot in self._routes] + ([self._default] if self._default else [])
-
-    def __repr__(self) -> str:
-        shown = [f"{rule.text!r}: {slot.shown}" for rule, slot in self._routes]
-        return ", ".join(shown + ([f"default={self._default.shown}"] if self._default else []))
-
-
-class RoutingTransport(Transport):
-    """Sends each request by a transport of its own: that of the first rule that fits.
+class Routing(Wrapping[T]):
+    """Sends each request by the transport of the first rule that fits.
 
     Args:
         rules: from a rule, ``[methods] [scheme://][host[:port]][/path]``, to a name, a function that makes a
@@ -62,84 +35,48 @@ class RoutingTransport(Transport):
         clock: the time that a client of this goes by; else the clock that all the given transports share, if they do.
 
     Raises:
-        ConfigurationError: a rule is not one, a name is unknown, or a transport is an async one.
+        ConfigurationError: a rule is not one, a name is unknown, or a transport is of the other colour.
     """
 
     def __init__(
-        self, rules: Mapping[str, Choice], *, default: Choice | None = None, clock: Clock | None = None
+        self, rules: Mapping[str, Choice[T]], *, default: Choice[T] | None = None, clock: Clock | None = None
     ) -> None:
-        self._table = _Table(
-            [(parse_rule(text), sync_slot(choice)) for text, choice in rules.items()],
-            None if default is None else sync_slot(default),
-        )
-        self.clock: Clock | None = clock or common_clock(slot.given for slot in self._table.slots())
+        if not rules and default is None:
+            raise ConfigurationError("a routing transport needs a rule or a default=")
+        self._routes = [(parse_rule(text), self.slot(choice)) for text, choice in rules.items()]
+        self._default = None if default is None else self.slot(default)
+        self.clock: Clock | None = clock or common_clock(slot.given for slot in self._slots)
 
-    def send(self, request: Request) -> Response:
+    def steps(self, request: Request) -> SendSteps:
         """Send by the transport of the first rule that fits; see :meth:`muxi.transport.Transport.send`.
 
         Raises:
             ConfigurationError: no rule fits.
         """
-        return self._table.choose(request).send(request)
+        return (yield from Forward(self._choose(request).get(), request))
 
-    def close(self) -> None:
-        """Close the transports that were made here, out of names and functions."""
-        for slot in self._table.slots():
-            made = slot.take()
-            if made is not None:
-                made.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"RoutingTransport({self._table!r})"
-
-
-class AsyncRoutingTransport(AsyncTransport):
-    """As :class:`RoutingTransport`, for async clients.
-
-    Args:
-        rules: from a rule to a name, a function that makes an async transport, or an async transport.
-        default: for what fits no rule.
-        clock: the time that a client of this goes by; else the clock that all the given transports share, if they do.
-
-    Raises:
-        ConfigurationError: a rule is not one, a name is unknown, or a transport is a sync one.
-    """
-
-    def __init__(
-        self, rules: Mapping[str, AsyncChoice], *, default: AsyncChoice | None = None, clock: Clock | None = None
-    ) -> None:
-        self._table = _Table(
-            [(parse_rule(text), async_slot(choice)) for text, choice in rules.items()],
-            None if default is None else async_slot(default),
+    def _choose(self, request: Request) -> Slot[T]:
+        place = place_of(request)
+        for rule, slot in self._routes:
+            if rule.fits(place):
+                return slot
+        if self._default is not None:
+            return self._default
+        rules = ", ".join(repr(rule.text) for rule, _ in self._routes)
+        raise ConfigurationError(
+            redact_text(f"no rule of the routing transport fits {request.method} {request.url}; ")
+            + f"the rules are {rules}, and there is no default="
         )
-        self.clock: Clock | None = clock or common_clock(slot.given for slot in self._table.slots())
-
-    async def send(self, request: Request) -> AsyncResponse:
-        """As :meth:`RoutingTransport.send`."""
-        return await self._table.choose(request).send(request)
-
-    async def close(self) -> None:
-        """As :meth:`RoutingTransport.close`."""
-        for slot in self._table.slots():
-            made = slot.take()
-            if made is not None:
-                await made.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     def __repr__(self) -> str:
-        return f"AsyncRoutingTransport({self._table!r})"
+        entries = [f"{rule.text!r}: {slot.shown}" for rule, slot in self._routes]
+        entries += [f"default={self._default.shown}"] if self._default else []
+        return f"{type(self).__name__}({', '.join(entries)})"
+
+
+class RoutingTransport(Routing[Transport], SteppedTransport):
+    """:class:`Routing` for sync clients, by sync transports."""
+
+
+class AsyncRoutingTransport(Routing[AsyncTransport], AsyncSteppedTransport):
+    """:class:`Routing` for async clients, by async transports."""

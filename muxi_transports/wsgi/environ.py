@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_to_bytes
 
-from muxi_transports._application import Seen
-from muxi_transports._attempt import Attempt
-from muxi_transports._wire import PIECE
+from muxi_transports.http.application import DescribedRequest
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.wire import PIECE
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -60,33 +60,33 @@ class RequestBody(io.RawIOBase):
         return len(taken)
 
     def close(self) -> None:
-        """Let go of the file behind it."""
-        with suppress(ValueError):  # another thread reads; it lets go when it is through
+        """Close the body behind it."""
+        with suppress(ValueError):  # another thread reads, and closes it at its end
             self._pieces.close()
         super().close()
 
 
-def environ_of(seen: Seen, body: RequestBody, *, multithread: bool) -> WSGIEnvironment:
+def environ_of(request: DescribedRequest, body: RequestBody, *, multithread: bool) -> WSGIEnvironment:
     """The environ of a request.
 
     Args:
-        seen: the request.
+        request: the request.
         body: its content.
         multithread: whether the application may be called from several threads at once.
     """
     environ: WSGIEnvironment = {
-        "REQUEST_METHOD": seen.method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(seen.path).decode("latin-1"),
-        "QUERY_STRING": seen.query,
-        "REQUEST_URI": seen.target,
-        "RAW_URI": seen.target,
-        "SERVER_NAME": seen.origin.host,
-        "SERVER_PORT": str(seen.origin.port),
+        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "QUERY_STRING": request.query,
+        "REQUEST_URI": request.target,
+        "RAW_URI": request.target,
+        "SERVER_NAME": request.origin.host,
+        "SERVER_PORT": str(request.origin.port),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": seen.origin.scheme,
+        "wsgi.url_scheme": request.origin.scheme,
         "wsgi.input": io.BufferedReader(cast(io.RawIOBase, body), PIECE),
         # The end of the input is the end of the body, whether its length is known or not.
         "wsgi.input_terminated": True,
@@ -95,7 +95,7 @@ def environ_of(seen: Seen, body: RequestBody, *, multithread: bool) -> WSGIEnvir
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    for name, value in seen.headers:
+    for name, value in request.headers:
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

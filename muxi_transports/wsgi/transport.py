@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import Request, Response, Transport
-from muxi_transports._application import WHERE, begin, seen
-from muxi_transports._attempt import Attempt
-from muxi_transports._content import Content
-from muxi_transports._wire import received_headers
-from muxi_transports.wsgi.conversation import Complete, Head
+from muxi_transports.http.application import WHERE, begin, describe_request
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.content import Content
+from muxi_transports.http.wire import received_headers
+from muxi_transports.wsgi.conversation import Complete, WsgiHead
 from muxi_transports.wsgi.environ import RequestBody, environ_of
 from muxi_transports.wsgi.source import HereSource, Source, ThreadSource
 
@@ -42,6 +42,8 @@ class WsgiTransport(Transport):
         ConfigurationError: ``app`` cannot be called.
     """
 
+    private: bool = True
+
     def __init__(
         self,
         app: WSGIApplication,
@@ -68,14 +70,8 @@ class WsgiTransport(Transport):
             TimeoutError: ``READ_TIMEOUT`` or ``TIMEOUT``.
             ConfigurationError: the URL or the method is of no use.
         """
-        described, attempt = seen(request), Attempt(request, WHERE)
-        body = RequestBody(attempt)
-        environ = environ_of(described, body, multithread=not self._same_thread)
-        make = HereSource if self._same_thread else ThreadSource
-        begin(attempt)
-        with self._lock:  # before the application is at work, so that close() knows of it
-            source = make(self._app, environ, body, attempt, as_it_is=self._raise_app_exceptions)
-            self._headless.add(source)
+        attempt = Attempt(request, WHERE)
+        source = self._start(request, attempt)
         try:
             response = WsgiResponse(request, _head_of(source, attempt), source, attempt)
             with self._lock:
@@ -87,6 +83,17 @@ class WsgiTransport(Transport):
             with self._lock:
                 self._headless.discard(source)
         return response
+
+    def _start(self, request: Request, attempt: Attempt) -> Source:
+        """Call the application. Its environ has keys in it, and is no local variable of a frame that can fail later."""
+        body = RequestBody(attempt)
+        environ = environ_of(describe_request(request), body, multithread=not self._same_thread)
+        make = HereSource if self._same_thread else ThreadSource
+        begin(attempt)
+        with self._lock:  # before the application is at work, so that close() knows of it
+            source = make(self._app, environ, body, attempt, as_it_is=self._raise_app_exceptions)
+            self._headless.add(source)
+        return source
 
     def close(self) -> None:
         """End all answers that are awaited or being read: who does gets a ``ConnectionError``."""
@@ -109,12 +116,12 @@ class WsgiTransport(Transport):
         return f"WsgiTransport({self._app!r})"
 
 
-def _head_of(source: Source, attempt: Attempt) -> Head:
+def _head_of(source: Source, attempt: Attempt) -> WsgiHead:
     head = source.take()
     if attempt.body_error is not None:
         raise attempt.body_error  # the application made an answer of it; the caller wants to know
     attempt.headless = False
-    if not isinstance(head, Head):
+    if not isinstance(head, WsgiHead):
         raise attempt.failed("it did not begin with a status", code="INVALID_RESPONSE")
     return head
 
@@ -129,7 +136,7 @@ class WsgiResponse(Response):
         attempt: the bounds to keep.
     """
 
-    def __init__(self, request: Request, head: Head, source: Source, attempt: Attempt) -> None:
+    def __init__(self, request: Request, head: WsgiHead, source: Source, attempt: Attempt) -> None:
         code, _, reason = head.status.partition(" ")
         if not (code.isascii() and code.isdigit() and len(code) == 3):
             raise attempt.failed(f"{head.status!r} is not a status", code="INVALID_RESPONSE")
@@ -138,7 +145,7 @@ class WsgiResponse(Response):
         self._attempt = attempt
         self._content = Content(request, self.status, self.headers, attempt)
         self._finished = False
-        # An answer that nobody holds any more lets its application go.
+        # An answer that is no longer referenced releases its application.
         weakref.finalize(self, source.leave).atexit = False
 
     def chunks(self) -> Iterator[bytes]:
@@ -170,11 +177,11 @@ class WsgiResponse(Response):
         return self._attempt.ended_by is not None
 
     def close(self) -> None:
-        """Let the application go; see :meth:`muxi.transport.Response.close`."""
+        """Disconnect from the application; see :meth:`muxi.transport.Response.close`."""
         self.end("caller")
 
     def end(self, by: str) -> None:
-        """Let the application go, and note for the reader who did it."""
+        """Disconnect from the application, on behalf of the caller or the transport."""
         if self._attempt.ended_by is None and not self._finished:
             self._attempt.ended_by = by
             self._source.leave()

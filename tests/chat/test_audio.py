@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from muxi import ValidationError
-from muxi.call import Key
+from muxi.call import Key, Repeat
+from muxi.exchange.repeat import REPEATS
 from muxi.formation import FormationClient
-from muxi.repeat import REPEATS, Repeat
 from muxi.transport import BufferedResponse
 
 NOTE = {"filename": "note.wav", "content": "UklGRg==", "content_type": "audio/wav", "size": 4}

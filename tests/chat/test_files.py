@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from muxi import FormationClient, ValidationError
-from muxi.files import FILE_LIMIT, content_type_of, encoded_files
+from muxi.schemas.files import FILE_LIMIT, content_type_of, encoded_files
 from muxi_transports.memory import EmbeddedFormation, Part, Turn, Widgets
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -13,9 +13,10 @@ from functools import partial
 import pytest
 
 import muxi
-from muxi import cli, environment
+from muxi import cli
 from muxi.cli import demo as demonstration
 from muxi.cli import main
+from muxi.client import environment
 from muxi.version import __version__
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Served, Turn, serve
 
@@ -164,7 +165,7 @@ def test_files_that_are_not_ours_are_reported_before_they_are_used(
 
 def test_files_that_are_gone_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "muxi", types.ModuleType("muxi"))
-    assert "files of the package 'muxi' are missing" in (cli.damage() or "")
+    assert "files of the package 'muxi' are missing" in (cli.find_damage() or "")
 
 
 @pytest.mark.slow
@@ -205,3 +206,10 @@ def test_the_reader_of_a_pipe_may_leave() -> None:
         err = running.stderr.read()
     assert running.returncode == 1
     assert err == ""
+
+
+@pytest.mark.parametrize("option", ["--client-key", "--admin-key", "--key-id", "--secret-key"])
+@pytest.mark.parametrize("key", ["", " "])
+def test_serving_with_an_empty_key_is_refused(option: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--server", option, key]) == 2
+    assert "the key is empty" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi import FormationClient, ManualClock
-from muxi.cli.serve.script import Script, ScriptError, read_script
+from muxi.cli.serve.script import ScriptError, ServeScript, read_script
 from muxi.errors import TurnFailed
 from muxi_transports.memory import EmbeddedFormation, MemoryTransport
 
@@ -58,7 +58,7 @@ agents:
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
 
-    def write(text: str) -> Script:
+    def write(text: str) -> ServeScript:
         Path("replies.yaml").write_text(text, encoding="utf-8")
         return read_script("replies.yaml")
 
@@ -106,10 +106,10 @@ def test_every_kind_of_reply(client: FormationClient) -> None:
 
 MISTAKES = [
     ("replies: [", "1: this is no YAML"),
-    ("- a\n- b\n", "1: a mapping is expected here (formation, agents,"),
+    ("- a\n- b\n", "1: a mapping is expected here (replies, otherwise,"),
     ("formation: {id: a b}", "1: formation.id: an id is a part of URLs"),
     ("formation:\n  nam: x", "2: formation.nam: there is no such key; there are id, name, description, version"),
-    ("otherwise: a\notherwise: b", "2: otherwise: this is here for the second time"),
+    ("otherwise: a\notherwise: b", "2: otherwise: duplicate key"),
     ("otherwise:", "1: otherwise: a text is expected here, or one of text, pause"),
     ("replies: hello", "1: replies: a list is expected here, not 'hello'"),
     ("replies:\n- message: a", "2: replies[0]: 'reply' is missing"),
@@ -149,12 +149,12 @@ def test_all_mistakes_are_told_at_once(write: Any) -> None:
     with pytest.raises(ScriptError) as raised:
         write("formation: {nam: x}\nreplies:\n- message: a\ntrigers: {}\n")
     title, *lines = str(raised.value).splitlines()
-    assert title == "replies.yaml has 3 mistakes:"
+    assert title == "replies.yaml has 3 errors:"
     assert [line.split(":")[1] for line in lines] == ["1", "3", "4"]
 
 
 def test_an_empty_script_is_an_echo(write: Any) -> None:
-    assert write("# nothing\n") == Script()
+    assert write("# nothing\n") == ServeScript()
 
 
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_whatever_is_in_a_script_is_read_or_told(tmp_path_factory: pytest.TempPa
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(yaml.safe_dump(value), encoding="utf-8")
     with suppress(ScriptError):
-        assert isinstance(read_script(str(path)), Script)
+        assert isinstance(read_script(str(path)), ServeScript)
 
 
 def test_the_scripts_of_the_page_are_right(write: Any) -> None:

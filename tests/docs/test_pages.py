@@ -11,8 +11,9 @@ from types import ModuleType
 import pytest
 
 from muxi import FormationClient, FormationConfig, ServerClient, ServerConfig, hookspecs
-from muxi.events import ChatReader
-from muxi.repeat import REPEATS
+from muxi.exchange.repeat import REPEATS
+from muxi.streaming.chat import ChatReader
+from tests.requirements import require_module
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -20,7 +21,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.fixture(scope="module")
 def tables() -> ModuleType:
     """The extension that makes the tables."""
-    pytest.importorskip("sphinx", reason="the documentation's tools are not installed")
+    require_module("sphinx")
     spec = importlib.util.spec_from_file_location("tables", DOCS / "_ext" / "tables.py")
     assert spec is not None
     assert spec.loader is not None

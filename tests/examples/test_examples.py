@@ -18,7 +18,7 @@ PRINTED = {
     "deploy.py": ["sent 100 %\nmy-bot 1.0.0 is running on port ", "it says: You said: Hello!\n"],
     "guarded.py": [
         "You said: Write to [email]\n2 answers out of the cache; the circuit is closed\n",
-        "8 lines of the trail are as they were written\n",
+        "8 lines of the trail are unaltered\n",
     ],
     "in_process.py": [
         "You said: Hello, gateway!\n",

@@ -10,7 +10,7 @@ import pytest
 from muxi.clock import ManualClock
 from muxi_transports.faulty import AsyncFaultyTransport, Faults, FaultyTransport
 from muxi_transports.memory import AsyncMemoryTransport, EmbeddedFormation, MemoryTransport
-from tests.core.answers import Colour
+from tests.answers import Colour
 
 
 @pytest.fixture

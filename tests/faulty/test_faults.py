@@ -31,7 +31,7 @@ from muxi_transports.faulty import (
 )
 from muxi_transports.faulty.faults import Ended
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Turn
-from tests.core.answers import Colour
+from tests.answers import Colour
 
 
 def memories(world: EmbeddedFormation) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import Schema
 
 from muxi.call import Call
-from muxi.endpoints import _CallEndpoint, _Endpoint, pages, procedure
+from muxi.client.endpoints import AnyEndpoint, Endpoint, operation, pages, procedure, stream
 from muxi.formation import FormationOperations
 
 #: What a method is given where a text will not do.
@@ -27,13 +27,13 @@ SAMPLES: Mapping[str, Any] = {
 
 
 @cache
-def endpoints(kind: type[_Endpoint] = _Endpoint) -> dict[str, _Endpoint]:
+def endpoints(kind: type[AnyEndpoint] = Endpoint) -> dict[str, AnyEndpoint]:
     """The methods by name."""
     found = {name: inspect.getattr_static(FormationOperations, name) for name in dir(FormationOperations)}
     return {name: endpoint for name, endpoint in found.items() if isinstance(endpoint, kind)}
 
 
-def sample(endpoint: _Endpoint, **chosen: Any) -> dict[str, Any]:
+def sample(endpoint: AnyEndpoint, **chosen: Any) -> dict[str, Any]:
     """Arguments for all that a method requires, and a user if it takes one."""
     parameters = list(inspect.signature(endpoint._describe).parameters.values())[1:]
     required = {
@@ -51,7 +51,7 @@ def calls() -> dict[str, Call[Any]]:
     """The calls that methods make by themselves, by name: no calls of other methods."""
     made: dict[str, Call[Any]] = {}
     for name, endpoint in endpoints().items():
-        if isinstance(endpoint, _CallEndpoint):
+        if isinstance(endpoint, operation | stream):
             made[name] = endpoint._call(**sample(endpoint))
         elif isinstance(endpoint, procedure | pages):
             steps = endpoint._describe(None, **sample(endpoint, **_FIRST_STEP.get(name, {})))

@@ -10,10 +10,10 @@ import pytest
 
 from muxi import AsyncFormationClient, hookimpl
 from muxi.clock import ManualClock
-from muxi.download import describe
 from muxi.errors import ConnectionError, NotFoundError, ServerError, TimeoutError, ValidationError
+from muxi.exchange.download import describe
 from muxi.transport import BufferedResponse, Headers, Request
-from tests.core.answers import AsyncColour, Colour, Playback, failure
+from tests.answers import AsyncColour, Colour, Playback, failure
 from tests.scripted import HOLD, PATIENCE, Script, ScriptedAsyncTransport, ScriptedTransport, Step
 
 PIECES = (b"artifact ", b"body ", b"line 1")
@@ -189,14 +189,14 @@ def test_a_download_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     assert script.freed == 1
 
 
-def test_a_disk_that_fails_is_told_as_it_is(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_is_named(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     script = Download(PIECES)
     client = client_of(colour, script)
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ValidationError, match=r"a' cannot be written: No space left"):
         colour.run(client.download_artifact, "art", tmp_path / "a", "ada")
     assert names(tmp_path) == []
     assert script.freed == 1

@@ -18,11 +18,11 @@ from muxi_transports.memory import (
     FormationDefinition,
     KnowledgeSource,
     Later,
-    McpServer,
+    McpServerDefinition,
     MemoryTransport,
     Reply,
-    Skill,
-    Sop,
+    SkillDefinition,
+    SopDefinition,
     Turn,
 )
 from tests.formation.methods import endpoints
@@ -46,14 +46,16 @@ def assistant(turn: Turn) -> Reply | Later:
 def embedded(clock: ManualClock) -> EmbeddedFormation:
     """A formation that has something of everything."""
     faq = KnowledgeSource("faq", "https://example.com/faq")
-    github = McpServer("github", endpoint="https://example.com", auth={"token": "${{ user.credentials.github }}"})
+    github = McpServerDefinition(
+        "github", endpoint="https://example.com", auth={"token": "${{ user.credentials.github }}"}
+    )
     formation = EmbeddedFormation(
         clock=clock,
         seed=1,
         definition=FormationDefinition(
             agents=[AgentDefinition("assistant", description="Helps", knowledge=(faq,))],
-            skills=[Skill("refunds", "Decides on refunds"), Skill("notes", agent_id="assistant")],
-            sops=[Sop("onboarding", "1. Greet the customer.")],
+            skills=[SkillDefinition("refunds", "Decides on refunds"), SkillDefinition("notes", agent_id="assistant")],
+            sops=[SopDefinition("onboarding", "1. Greet the customer.")],
             mcp_servers=[github],
             triggers={"ticket": "A new ticket: ${{ data.title }}"},
             memory={"lint": {"enabled": True}, "distillery": {"enabled": True}},

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muxi.call import StreamCall
-from muxi.endpoints import stream
+from muxi.client.endpoints import stream
 from muxi.errors import ServerError
-from muxi.events import EventReader, reader_for
-from muxi.feeds import EventFeedReader, LogReader
+from muxi.streaming.call import StreamCall
+from muxi.streaming.chat import EventReader, reader_for
+from muxi.streaming.feeds import EventFeedReader, LogReader
 from muxi.transport import BufferedResponse
+from tests.answers import Colour, Playback, events, failure
 from tests.conftest import Capture
-from tests.core.answers import Colour, Playback, events, failure
 from tests.formation.methods import calls, endpoints
 
 Load = Callable[[str], Capture]

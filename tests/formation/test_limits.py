@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from muxi.call import Limit
 from muxi.errors import ValidationError
-from muxi.limits import Choice, Limit, Range, check_limits
-from tests.core.answers import Colour, Playback, answer
+from muxi.exchange.outgoing import check_limits
+from muxi.operations.limits import Choice, Range
+from tests.answers import Colour, Playback, answer
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("get_memories", {"user_id": "u", "limit": 0}, "query.limit"),

@@ -14,7 +14,7 @@ import pytest
 from muxi import FormationClient, meta
 from muxi.clock import ManualClock
 from muxi.errors import ConflictError, MuxiError, NotFoundError, ServerError, ValidationError
-from tests.core.answers import Colour, Playback, answer, died, failure, flat
+from tests.answers import Colour, Playback, answer, died, failure, flat
 from tests.formation.methods import endpoints
 
 #: The methods of the official SDK, and what they take by position.
@@ -185,24 +185,43 @@ class TestScheduler:
         assert playback.header("x-muxi-user-id") == [None, "sam"]
         assert playback.body() == {"message": "new text"}
 
+    @pytest.mark.parametrize("owner", ["sam", "0"])
+    @pytest.mark.parametrize("changes", [{"title": "t"}, {"schedule": "0 9 * * 1"}, {"message": "m"}])
+    def test_every_change_is_made_in_the_name_of_the_owner(
+        self, colour: Colour, changes: dict[str, str], owner: str
+    ) -> None:
+        playback = Playback(answer({"user_id": owner}), answer({"id": "job_new"}))
+        colour.run(colour.formation(playback).update_scheduler_job, "job_old", **changes)
+        assert [request.method for request in playback.requests] == ["GET", "PUT"]
+        assert playback.header("x-muxi-user-id") == [None, owner]
+        assert playback.body() == changes
+
+    @pytest.mark.parametrize(("owner", "user"), [("sam", "ada"), ("sam", ""), ("0", "ada")])
+    def test_another_owner_without_a_message_is_refused_before_anything_is_changed(
+        self, colour: Colour, owner: str, user: str
+    ) -> None:
+        playback = Playback(answer({"user_id": owner}))
+        with pytest.raises(ValidationError, match="only together with message=") as caught:
+            colour.run(colour.formation(playback).update_scheduler_job, "job", title="t", user_id=user)
+        assert caught.value.details["validation_errors"][0]["field"] == "user_id"
+        assert [request.method for request in playback.requests] == ["GET"]
+
     @pytest.mark.parametrize(
         ("arguments", "user"),
-        [
-            ({"message": "m", "user_id": "sam"}, "sam"),
-            ({"message": "m", "user_id": ""}, None),
-            ({"title": "t", "schedule": "0 9 * * 1"}, None),
-        ],
+        [({"message": "m", "user_id": "sam"}, "sam"), ({"message": "m", "user_id": ""}, None)],
     )
-    def test_otherwise_one_request_is_enough(self, colour: Colour, arguments: dict[str, str], user: str | None) -> None:
+    def test_with_owner_and_message_one_request_is_enough(
+        self, colour: Colour, arguments: dict[str, str], user: str | None
+    ) -> None:
         playback = Playback(answer())
         colour.run(colour.formation(playback).update_scheduler_job, "job", **arguments)
         assert playback.header("x-muxi-user-id") == [user]
 
     def test_an_update_is_never_repeated(self, colour: Colour) -> None:
-        playback = Playback(died())
+        playback = Playback(answer({"user_id": "sam"}), died())
         with pytest.raises(MuxiError):
             colour.run(colour.formation(playback).update_scheduler_job, "job", title="t")
-        assert len(playback.requests) == 1
+        assert len(playback.requests) == 2
 
     def test_a_creation_is_repeated_under_its_key(self, colour: Colour) -> None:
         playback = Playback(died(), answer())

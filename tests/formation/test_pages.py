@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from muxi.errors import ListTruncated
-from tests.core.answers import Colour, Playback, answer
+from tests.answers import Colour, Playback, answer
 
 
 def days(*dates: str, suffix: str = "") -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 
 from muxi.errors import ValidationError
 from muxi.schemas import _MODULES
-from tests.core.answers import Colour, Playback, answer
+from tests.answers import Colour, Playback, answer
 from tests.formation.methods import calls
 
 WRONG: list[tuple[str, dict[str, Any], set[str]]] = [

@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from muxi.endpoints import stream
+from muxi.client.endpoints import stream
 from muxi.errors import MuxiError, StreamInterrupted, TurnFailed, ValidationError, map_error
 from muxi.schemas import SchemaRegistry
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import Colour, Playback
+from tests.answers import Colour, Playback
 from tests.formation.methods import calls, endpoints
 from tests.formation.replay import (
     DOWNLOAD,

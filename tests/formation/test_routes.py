@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from inspect import getdoc
 
-from muxi.call import StreamCall
-from muxi.endpoints import stream
-from muxi.repeat import REPEATS, Repeat
+from muxi.call import Repeat
+from muxi.client.endpoints import stream
+from muxi.exchange.repeat import REPEATS, repeat_of
+from muxi.streaming.call import StreamCall
 from tests.formation.methods import calls, endpoints
 from tests.formation.routes import PAGES, Route
 
@@ -85,22 +86,22 @@ def test_reads_are_safe_and_removals_are_removals(routes: list[Route]) -> None:
     }
     for name, call in calls().items():
         if call.method == "GET":
-            assert call.repeats is Repeat.SAFE, name
+            assert repeat_of(call) is Repeat.SAFE, name
         if call.method == "DELETE":
-            assert call.repeats is exceptions.get(name, Repeat.REMOVAL), name
+            assert repeat_of(call) is exceptions.get(name, Repeat.REMOVAL), name
 
 
 def test_only_what_the_runtime_honours_goes_by_a_key() -> None:
-    keyed = {name for name, call in calls().items() if call.repeats is Repeat.KEYED}
+    keyed = {name for name, call in calls().items() if repeat_of(call) is Repeat.KEYED}
     assert keyed == {"chat", "fire_trigger", "create_scheduler_job"}
 
 
 def test_what_does_the_work_twice_is_never_repeated() -> None:
     made = calls()
     for name in ("update_scheduler_job", "add_memory", "ingest_memory", "ingest_memories", "ingest_distilled"):
-        assert made[name].repeats is Repeat.NEVER, name
-    assert made["update_secret"].repeats is Repeat.SAFE
-    assert made["create_secret"].repeats is Repeat.NEVER
+        assert repeat_of(made[name]) is Repeat.NEVER, name
+    assert repeat_of(made["update_secret"]) is Repeat.SAFE
+    assert repeat_of(made["create_secret"]) is Repeat.NEVER
 
 
 def test_streams_are_streams() -> None:

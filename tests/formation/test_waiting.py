@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from muxi.errors import JobFailed, NotFoundError, ResultForgotten, TimeoutError, ValidationError
-from tests.core.answers import Colour, Playback, answer, failure, flat
+from tests.answers import Colour, Playback, answer, failure, flat
 
 #: A method, what it is called with, the route it looks at, and the status that is not an end.
 WAITS: list[tuple[str, tuple[Any, ...], str, str]] = [
@@ -29,6 +29,62 @@ def test_it_looks_until_the_work_is_done(
     assert result["counts"] == {"stored": 1}
     assert {request.path for request in playback.requests} == {path}
     assert playback.waits == [0.25, 0.375, 0.562]
+
+
+@pytest.mark.parametrize("looks", [1, 5, 20])
+def test_a_fresh_request_need_not_be_known_yet(colour: Colour, looks: int) -> None:
+    unknown = failure(404, "REQUEST_NOT_FOUND", "Request not found")
+    playback = Playback(*[unknown] * looks, answer({"status": "completed"}))
+    assert colour.run(colour.formation(playback).wait_for_request, "req_1", "ada")["status"] == "completed"
+    assert playback.waits == [0.25] * looks
+
+
+def test_a_request_that_stays_unknown_for_five_seconds_is_unknown(colour: Colour) -> None:
+    playback = Playback(*[failure(404, "REQUEST_NOT_FOUND", "Request not found")] * 21)
+    with pytest.raises(NotFoundError, match="REQUEST_NOT_FOUND"):
+        colour.run(colour.formation(playback).wait_for_request, "req_1", "ada")
+    assert sum(playback.waits) == 5.0
+
+
+def test_the_callers_timeout_bounds_that_too(colour: Colour) -> None:
+    playback = Playback(*[failure(404, "REQUEST_NOT_FOUND", "Request not found")] * 3)
+    with pytest.raises(NotFoundError):
+        colour.run(colour.formation(playback).wait_for_request, "req_1", "ada", timeout=0.4)
+    assert playback.waits == [0.25, 0.15]
+
+
+FIRED = {"request_id": "req_1", "status": "processing", "message": "Accepted"}
+LOOKS = [
+    ("get_request_status", failure(404, "REQUEST_NOT_FOUND", "Request not found")),
+    ("cancel_request", failure(404, "NOT_FOUND", "Request not found")),
+]
+
+
+@pytest.mark.parametrize(("method", "unknown"), LOOKS)
+def test_a_trigger_just_fired_can_be_looked_at_and_cancelled(colour: Colour, method: str, unknown: Any) -> None:
+    playback = Playback(answer(FIRED), unknown, unknown, answer({"status": "processing"}))
+    client = colour.formation(playback, max_retries=0)
+    colour.run(client.fire_trigger, "t", {}, async_mode=True)
+    assert colour.run(getattr(client.with_options(timeout=5), method), "req_1", "ada")["status"] == "processing"
+    assert playback.waits[1:] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(("method", "unknown"), LOOKS)
+def test_not_found_is_the_answer_for_other_requests_and_after_five_seconds(
+    colour: Colour, method: str, unknown: Any
+) -> None:
+    playback = Playback(answer(FIRED), *[unknown] * 20)
+    client = colour.formation(playback)
+    colour.run(client.fire_trigger, "t", {}, async_mode=True)
+    with pytest.raises(NotFoundError):
+        colour.run(getattr(client, method), "req_2", "ada")
+    assert len(playback.requests) == 2
+    with pytest.raises(NotFoundError):
+        colour.run(getattr(client, method), "req_1", "ada")
+    assert sum(playback.waits) == 5.0
+    with pytest.raises(NotFoundError):
+        colour.run(getattr(client, method), "req_1", "ada")
+    assert sum(playback.waits) == 5.0
 
 
 @pytest.mark.parametrize("timeout", [-1, "1", float("nan"), True])

@@ -6,7 +6,7 @@ from typing import Any
 
 from muxi import ManualClock
 from muxi_transports.memory import AsyncMemoryTransport, EmbeddedServer, MemoryTransport
-from tests.core.answers import AsyncColour, Colour
+from tests.answers import AsyncColour, Colour
 
 KEY, SECRET = "muxi_pk_test", "muxi_sk_test"
 RUNS = ("memory", "memory, async", "requests", "urllib3", "aiohttp")

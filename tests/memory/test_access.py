@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from muxi.errors import ConfigurationError
 from muxi.transport import BufferedResponse, Request
-from muxi_transports.memory import EmbeddedFormation
+from muxi_transports.memory import EmbeddedFormation, EmbeddedServer
 
 Call = Callable[..., BufferedResponse]
 Build = Callable[..., Request]
@@ -153,3 +154,16 @@ def test_problems_name_their_field(ask: Call, path: str, body: object, problems:
     found = json.loads(response.content)["error"]["data"]["validation_errors"]
     assert [problem["field"] for problem in found][: len(problems)] == problems
     assert {tuple(problem) for problem in found} == {("field", "msg", "type", "error")}
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t"])
+@pytest.mark.parametrize("name", ["client_key", "admin_key"])
+def test_an_empty_key_opens_no_formation(name: str, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}= is empty"):
+        EmbeddedFormation(**{name: key})  # type: ignore[arg-type]  # a key is a text
+
+
+@pytest.mark.parametrize("keys", [("", "s"), ("k", ""), ("", ""), (" ", "s")])
+def test_an_empty_key_opens_no_server(keys: tuple[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="= is empty"):
+        EmbeddedServer(key_id=keys[0], secret_key=keys[1])

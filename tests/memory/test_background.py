@@ -201,7 +201,7 @@ def test_what_an_extra_is_needed_for_names_it(
     formation.trigger("t", "---\nwebhook: http://hook.test\n---\nx")
     use: dict[str, Callable[[], object]] = {
         "croniter": lambda: next_time("0 9 * * *", 0),
-        "yaml": lambda: formation.triggers["t"].webhook(),
+        "yaml": lambda: formation.triggers["t"].routing(),
     }
     with pytest.raises(ConfigurationError, match=r"muxi-client\[test\]"):
         use[missing]()

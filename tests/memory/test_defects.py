@@ -10,7 +10,7 @@ import pytest
 from muxi import FormationClient, ManualClock
 from muxi.call import Call, Key
 from muxi.errors import NotFoundError, ServerError, ValidationError
-from muxi_transports.memory import Artifact, Defect, EmbeddedFormation, MemoryTransport
+from muxi_transports.memory import Artifact, Defect, EmbeddedFormation, Later, MemoryTransport
 from muxi_transports.memory.formation.state.jobs import Job
 
 
@@ -165,6 +165,47 @@ def test_notifications_are_not_signed(worlds: Worlds) -> None:
         world.client.send_notification("ada", "ping")
         signed.append(world.formation.webhooks.sent[-1].signature is not None)
     assert signed == [True, False]
+
+
+@pytest.mark.parametrize("change", [{"title": "T"}, {"schedule": "0 8 * * *"}])
+def test_an_owned_job_is_changed_by_its_user_alone(worlds: Worlds, change: dict[str, str]) -> None:
+    healthy, broken = worlds(Defect.OWNED_JOBS_NEED_THEIR_USER)
+    for world in (healthy, broken):
+        job = world.client.create_scheduler_job("recurring", "0 9 * * *", "x", user_id="ada")
+        if world is broken:
+            with pytest.raises(ServerError, match="User 0 does not have permission to update job") as raised:
+                world.client.update_scheduler_job(job["id"], **change)
+            assert raised.value.status_code == 500
+        else:
+            world.client.update_scheduler_job(job["id"], **change)
+        assert world.client.update_scheduler_job(job["id"], **change, user_id="ada")["user_id"] == "ada"
+
+
+def test_a_fresh_request_is_unknown_for_half_a_second(worlds: Worlds) -> None:
+    for world in worlds(Defect.FRESH_REQUESTS_ARE_UNKNOWN):
+        world.formation.trigger("hello", "Say hello")
+        fired = world.client.fire_trigger("hello", {}, user_id="ada", async_mode=True)
+        if world.formation.imitates(Defect.FRESH_REQUESTS_ARE_UNKNOWN):
+            assert world.formation.tracker.get(fired["request_id"]) is None
+            assert world.formation.tracker.listed() == []
+            world.clock.advance(0.5)
+        assert world.client.get_request_status(fired["request_id"], "ada")["status"] == "completed"
+
+
+def test_a_promised_chat_stays_running(worlds: Worlds) -> None:
+    ends = []
+    for world in worlds(Defect.PROMISED_CHATS_STAY_RUNNING):
+        world.formation.webhooks.default_url = "http://hook.test/x"
+        world.formation.agent("assistant", lambda turn: Later("Done.", 5))
+        promised = world.client.chat("x", user_id="ada")["message"]
+        world.clock.advance(6)
+        assert world.formation.webhooks.sent[-1].payload["status"] == "completed"
+        request_id = promised["request_id"]
+        ends.append(world.client.get_request_status(request_id, "ada")["status"])
+        world.clock.advance(600)
+        if ends[-1] == "running":
+            ends.append(world.client.get_request_status(request_id, "ada")["status"])
+    assert ends == ["completed", "running", "failed"]
 
 
 def test_every_defect_has_a_test() -> None:

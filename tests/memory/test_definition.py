@@ -17,12 +17,13 @@ from muxi_transports.memory import (
     EmbeddedFormation,
     FormationDefinition,
     KnowledgeSource,
-    McpServer,
+    McpServerDefinition,
     MemoryTransport,
-    Skill,
-    Sop,
+    SkillDefinition,
+    SopDefinition,
+    read_formation,
 )
-from muxi_transports.memory.formation.state.secrets import Secrets, masked
+from muxi_transports.memory.formation.state.secrets import Secrets, mask_secret
 
 Write = Callable[[dict[str, str]], Path]
 
@@ -89,7 +90,7 @@ links:
 
 
 def test_a_folder_is_read(write: Write) -> None:
-    definition = FormationDefinition.load(write(FILES))
+    definition = read_formation(write(FILES))
     assert (definition.id, definition.name, definition.version) == ("weather", "The weather", "2.1.0")
     assert [(agent.id, agent.system_message) for agent in definition.agents] == [
         ("forecaster", "Look up."),
@@ -100,10 +101,10 @@ def test_a_folder_is_read(write: Write) -> None:
         KnowledgeSource("news", "https://example.com/news"),
     )
     assert definition.skills == [
-        Skill("clouds", "Names clouds", allowed_tools=("Read", "Write"), resources=("reference/types.md",)),
-        Skill("built-in-one"),
+        SkillDefinition("clouds", "Names clouds", allowed_tools=("Read", "Write"), resources=("reference/types.md",)),
+        SkillDefinition("built-in-one"),
     ]
-    assert definition.sops == [Sop("storm", "1. Warn\n2. Wait")]
+    assert definition.sops == [SopDefinition("storm", "1. Warn\n2. Wait")]
     assert definition.mcp_servers[0].services == ["sky"]
     assert definition.mcp == {"default_timeout_seconds": 20}
     assert definition.other == {"links": {"sky": {"label": "Connect", "url": "https://example.com"}}}
@@ -123,17 +124,17 @@ def test_a_folder_is_read(write: Write) -> None:
 
 
 def test_a_file_is_given_back_as_it_was_written(write: Write) -> None:
-    document = ask(FormationDefinition.load(write(FILES) / "formation.afs"), "get_formation_info")
+    document = ask(read_formation(write(FILES) / "formation.afs"), "get_formation_info")
     assert document["overlord"] == {"soul": "You are brief."}
     assert document["mcp"]["servers"][0]["auth"]["token"] == "${{ user.credentials.sky }}"
     assert document["links"] == {"sky": {"label": "Connect", "url": "https://example.com"}}
     assert "memory" not in document
-    overlord = ask(FormationDefinition.load(write(FILES)), "get_overlord_config")
+    overlord = ask(read_formation(write(FILES)), "get_overlord_config")
     assert (overlord["soul"], overlord["caching"]) == ("You are brief.", {"enabled": False})
 
 
 def test_secrets_in_use_are_those_the_file_names(write: Write) -> None:
-    assert FormationDefinition.load(write(FILES)).secrets_in_use() == {"ADMIN_KEY", "CLIENT_KEY", "MY_KEY"}
+    assert read_formation(write(FILES)).secrets_in_use() == {"ADMIN_KEY", "CLIENT_KEY", "MY_KEY"}
 
 
 def test_arguments_go_before_the_definition() -> None:
@@ -166,27 +167,27 @@ def test_arguments_go_before_the_definition() -> None:
 )
 def test_what_does_not_fit_is_said(files: dict[str, str], complaint: str, write: Write) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
-        EmbeddedFormation(definition=FormationDefinition.load(write(files)))
+        EmbeddedFormation(definition=read_formation(write(files)))
 
 
 def test_a_path_that_leads_nowhere_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no formation file"):
-        FormationDefinition.load(tmp_path / "formation.yaml")
+        read_formation(tmp_path / "formation.yaml")
 
 
 def test_files_need_pyyaml(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'muxi-client\[test\]'"):
-        FormationDefinition.load(write(FILES))
+        read_formation(write(FILES))
 
 
 @pytest.mark.parametrize(
     "parts",
     [
         {"agents": [AgentDefinition("a"), AgentDefinition("a")]},
-        {"skills": [Skill("a"), Skill("a")]},
-        {"sops": [Sop("a"), Sop("a")]},
-        {"mcp_servers": [McpServer("a"), McpServer("a")]},
+        {"skills": [SkillDefinition("a"), SkillDefinition("a")]},
+        {"sops": [SopDefinition("a"), SopDefinition("a")]},
+        {"mcp_servers": [McpServerDefinition("a"), McpServerDefinition("a")]},
     ],
 )
 def test_names_are_given_once(parts: dict[str, Any]) -> None:
@@ -194,9 +195,9 @@ def test_names_are_given_once(parts: dict[str, Any]) -> None:
         FormationDefinition(**parts)
 
 
-@pytest.mark.parametrize("parts", [{"agents": ["a"]}, {"mcp_servers": [{"id": "a"}]}, {"skills": [Sop("a")]}])
+@pytest.mark.parametrize("parts", [{"agents": ["a"]}, {"mcp_servers": [{"id": "a"}]}, {"skills": [SopDefinition("a")]}])
 def test_parts_are_what_they_are_called(parts: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"\[0\] is a (str|dict|Sop), not a"):
+    with pytest.raises(ConfigurationError, match=r"\[0\] is a (str|dict|SopDefinition), not a"):
         FormationDefinition(**parts)
 
 
@@ -211,7 +212,7 @@ def test_a_definition_shows_no_secrets() -> None:
         secrets={"A": "hushhush"},
         llm={"api_keys": {"openai": "hushhush"}},
         memory={"persistent": {"connection_string": "postgresql://muxi:hushhush@db/muxi"}},
-        mcp_servers=[McpServer("a", auth={"token": "hushhush"})],
+        mcp_servers=[McpServerDefinition("a", auth={"token": "hushhush"})],
     )
     assert "hushhush" not in repr(definition) + repr(definition.mcp_servers)
 
@@ -244,7 +245,7 @@ def test_a_definition_is_not_changed_by_what_happens() -> None:
     ],
 )
 def test_a_secret_shows_its_ends(value: str, shown: str) -> None:
-    assert masked(value) == shown
+    assert mask_secret(value) == shown
 
 
 def test_secrets_show_no_values_of_themselves() -> None:

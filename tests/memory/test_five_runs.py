@@ -22,7 +22,7 @@ from muxi_transports.memory import (
     Served,
     Turn,
 )
-from tests.core.answers import AsyncColour, Colour
+from tests.answers import AsyncColour, Colour
 from tests.memory.conftest import ADMIN, CLIENT, Stage
 
 RUNS = ("memory", "memory, async", "requests", "urllib3", "aiohttp")

@@ -287,7 +287,7 @@ NO_SECRETS = "formation references secrets ([OPENAI]) but 'secrets.enc' file not
         ),
         (
             bundle({"bot/formation.afs": "description: x\n"}),
-            "Failed to parse formation config: formation config must have a 'id' field",
+            "Failed to parse formation config: formation config must have an 'id' field",
         ),
         (bundle({"bot/formation.afs": AFS + "llm:\n  key: ${{ secrets.OPENAI }}\n"}), NO_SECRETS),
         (

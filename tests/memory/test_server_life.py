@@ -114,7 +114,7 @@ def test_a_life_told_step_by_step(run: ServerRun, server: EmbeddedServer, bot: A
     swap = ["stopping_current", "swapping", "complete"]
     assert stages(back) == ["validating", *resolving, "spawning_previous", *checks, *swap]
     restarted = run.collect("restart_formation_stream", "my-bot")
-    assert stages(restarted) == ["stopping", *resolving, "spawning", *checks, "complete"]
+    assert stages(restarted) == ["stopping", "validating", *resolving, "spawning", *checks, "complete"]
     run("stop_formation", "my-bot")
     started = run.collect("start_formation_stream", "my-bot")
     assert stages(started) == ["validating", *resolving, "spawning", *checks, "complete"]
@@ -151,11 +151,13 @@ def test_a_draft_becomes_a_formation(run: ServerRun, server: EmbeddedServer) -> 
     assert run("dev_stop", formation_id="my-bot")["status"] == "stopped"
 
     assert run("deploy_draft", "my-bot")["status"] == "running"
+    assert run("init_draft", "my-bot", mode="clone")["draft"]["base_version"] == "1.0.0"  # the draft was deployed
     changed = run("write_draft_file", "my-bot", "formation.afs", AFS.format(version="1.1.0"))
     assert changed["live"] == {"version": "1.0.0", "status": "running"}
     assert run("deploy_draft", "my-bot")["version"] == 2
-    assert run("discard_draft", "my-bot")["draft"] == {"exists": False}
     assert run("init_draft", "my-bot", mode="clone")["draft"]["base_version"] == "1.1.0"
+    assert run("discard_draft", "my-bot")["draft"] == {"exists": False}
+    assert run("init_draft", "my-bot", mode="clone")["live"]["version"] == "1.1.0"
     with pytest.raises(NotFoundError) as missing:
         run("read_draft_file", "my-bot", "nothing")
     assert missing.value.code == "FileNotFound"
@@ -180,12 +182,15 @@ def test_a_process_dies(run: ServerRun, server: EmbeddedServer) -> None:
     assert raised.value.status_code == 502
     found = run("get_formation", "my-bot")
     assert (found["status"], found["healthy"]) == ("unhealthy", False)
-    with pytest.raises(ServerError, match="status: unhealthy"):
+    with pytest.raises(ServerError) as again:
         run("health", on=formation)
+    assert again.value.status_code == 502  # the monitor has not seen it yet
     with pytest.raises(ServerError, match="Failed to stop formation"):
         run("stop_formation", "my-bot")
     run.clock.advance(5)
     assert run("list_formations")["formations"][0]["status"] == "crashed"
+    with pytest.raises(ServerError, match="status: crashed"):
+        run("health", on=formation)
     assert run("status")["formations"]["crashed"] == 1
     assert run("get_formation_logs", "my-bot")["logs"]["stderr"] == ["Segmentation fault"]
     assert run("start_formation", "my-bot")["status"] == "running"

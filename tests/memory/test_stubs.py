@@ -39,7 +39,7 @@ from muxi_transports.memory import (
     UnexpectedRequest,
 )
 from muxi_transports.memory.stubs.matching import PathPattern, differences
-from tests.core.answers import AsyncColour, Colour
+from tests.answers import AsyncColour, Colour
 
 NO_AGENTS: dict[str, object] = {"agents": [], "count": 0}
 

@@ -18,7 +18,14 @@ from muxi.errors import (
     ServerError,
     ValidationError,
 )
-from muxi_transports.memory import AgentDefinition, KnowledgeSource, McpServer, Skill, Sop, Turn
+from muxi_transports.memory import (
+    AgentDefinition,
+    KnowledgeSource,
+    McpServerDefinition,
+    SkillDefinition,
+    SopDefinition,
+    Turn,
+)
 from muxi_transports.memory.formation.state.channels import Notice
 from muxi_transports.memory.formation.state.ingestion import Intake
 from tests.memory.test_five_runs import Run, run
@@ -87,11 +94,11 @@ def test_knowledge_is_fetched_and_rebuilt(run: Run) -> None:
 
 def test_skills_and_procedures(run: Run) -> None:
     run.formation.definition.skills = [
-        Skill("notes", "Takes notes", allowed_tools=("Write",), resources=("template.md",)),
-        Skill("secret", "For one alone", agent_id="assistant"),
-        Skill("other", agent_id="other"),
+        SkillDefinition("notes", "Takes notes", allowed_tools=("Write",), resources=("template.md",)),
+        SkillDefinition("secret", "For one alone", agent_id="assistant"),
+        SkillDefinition("other", agent_id="other"),
     ]
-    run.formation.definition.sops = [Sop("onboarding", "1. Greet\n2. Ask\n\nDone.")]
+    run.formation.definition.sops = [SopDefinition("onboarding", "1. Greet\n2. Ask\n\nDone.")]
     assert [(one["name"], one["scope"]) for one in run("get_skills")["skills"]] == [
         ("notes", "public"),
         ("secret", "private"),
@@ -112,7 +119,7 @@ def test_skills_and_procedures(run: Run) -> None:
 def test_settings_are_given_back_with_their_defaults(run: Run) -> None:
     definition = run.formation.definition
     definition.overlord = {"soul": "You are a pirate.", "response": {"format": "html"}}
-    definition.mcp_servers = [McpServer("files", "Files", command="mcp-files", args=("--root", "/srv"))]
+    definition.mcp_servers = [McpServerDefinition("files", "Files", command="mcp-files", args=("--root", "/srv"))]
     definition.mcp = {"max_tool_calls": 5}
     overlord = run("get_overlord_config")
     assert (overlord["soul"], overlord["response"]["format"]) == ("You are a pirate.", "html")
@@ -217,7 +224,7 @@ def test_tuning_is_replaced_suggested_and_applied(run: Run) -> None:
 
 def test_credentials_belong_to_their_user(run: Run) -> None:
     run.formation.definition.mcp_servers = [
-        McpServer("gh", endpoint="https://mcp.test", auth={"token": "${{ user.credentials.GitHub }}"})
+        McpServerDefinition("gh", endpoint="https://mcp.test", auth={"token": "${{ user.credentials.GitHub }}"})
     ]
     assert [one["service"] for one in run("list_credential_services")["services"]] == ["github"]
     work, home = (

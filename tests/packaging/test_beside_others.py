@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from muxi import environment as conflicts
+from muxi.client import environment as conflicts
 
 if TYPE_CHECKING:
     from tests.packaging.conftest import Environment

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from muxi.transport import AsyncResponse, AsyncTransport, Request, Response, Transport
-from tests.core.answers import answer
+from tests.answers import answer
 
 #: Longer than anything takes, in seconds; what exceeds it has failed.
 PATIENCE = 10.0

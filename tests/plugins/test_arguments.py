@@ -9,7 +9,7 @@ import pytest
 
 from muxi import ConfigurationError
 from muxi.plugins import BearerAuth, CachedKey, Idempotency, Log, Prometheus, Retry, RetryBudget, SdkHeaders
-from tests.core.answers import Colour
+from tests.answers import Colour
 
 
 def _key() -> str:

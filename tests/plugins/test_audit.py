@@ -22,7 +22,7 @@ from muxi.cli import main
 from muxi.plugins import AuditTrail, Redaction
 from muxi.plugins.audit import verify
 from muxi.plugins.chain import START, Chain
-from tests.core.answers import (
+from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
     AsyncColour,
@@ -33,7 +33,7 @@ from tests.core.answers import (
     failure,
     refused,
 )
-from tests.core.hello import HELLO
+from tests.hello import HELLO
 from tests.plugins.gate import AsyncGate
 from tests.scripted import HOLD, Script, Side
 
@@ -170,8 +170,8 @@ def _swapped(lines: list[bytes], at: int) -> list[bytes]:
         (lambda lines: [*lines[:3], lines[2], *lines[3:]], 4, "it does not follow line 3"),
         (lambda lines: [lines[0].replace(b"ada", b"bob"), *lines[1:]], 1, "altered"),
         (lambda lines: [lines[0], lines[1].replace(b'"ok"', b'"no"'), *lines[2:]], 2, "altered"),
-        (lambda lines: [lines[0], lines[1].replace(b":", b": ", 1), *lines[2:]], 2, "it is not written as it was"),
-        (lambda lines: [lines[0], b'{"user":"x",' + lines[1][1:], *lines[2:]], 2, "it is not written as it was"),
+        (lambda lines: [lines[0], lines[1].replace(b":", b": ", 1), *lines[2:]], 2, "its spelling has been altered"),
+        (lambda lines: [lines[0], b'{"user":"x",' + lines[1][1:], *lines[2:]], 2, "its spelling has been altered"),
         (lambda lines: [*lines[:2], b"\n", *lines[2:]], 3, "not a whole line"),
         (lambda lines: [*lines[:2], b"rubbish\n", *lines[2:]], 3, "not a whole line"),
         (lambda lines: [*lines[:2], b"[" * 100_000 + b"\n", *lines[2:]], 3, "not a whole line"),
@@ -250,7 +250,7 @@ def test_a_line_that_a_crash_cut_off_is_accounted_for_by_the_next(path: Path) ->
     assert verify(path).bad_line == 6
     path.write_bytes(b"".join(_without(content, 5)))
     assert verify(path).bad_line == 6
-    assert "the piece of a line that it tells of is missing" in verify(path).problem
+    assert "the torn line that it accounts for is missing" in verify(path).problem
 
 
 @pytest.mark.parametrize("reason", ["folder", "rubbish"])
@@ -271,7 +271,7 @@ def test_or_they_are_logged_and_go_on(colour: Colour, tmp_path: Path, caplog: py
     client = colour.formation(answer({}), plugins=[AuditTrail(tmp_path / "no" / "audit", on_failure="log")])
     colour.run(client.get_memories, "ada")
     assert caplog.text.count("cannot be written") == 2
-    assert "lost is the line {" in caplog.text
+    assert "the line is lost: {" in caplog.text
 
 
 def test_an_end_that_cannot_be_written_is_logged_and_the_call_is_done(
@@ -397,13 +397,13 @@ def test_the_command_says_whether_a_trail_holds(path: Path, capsys: pytest.Captu
     lines = _filled(path)
     head = verify(path).head
     assert main(["audit", "verify", str(path), "--head", head]) == 0
-    assert capsys.readouterr().out == f"{path}: 6 lines are as they were written; head {head}\n"
+    assert capsys.readouterr().out == f"{path}: 6 lines are unaltered; head {head}\n"
     path.write_bytes(b"".join(_without(lines, 3)))
     assert main(["audit", "verify", str(path)]) == 1
     assert f"{path}: line 4: it does not follow line 3" in capsys.readouterr().out
     path.write_bytes(b"".join(lines[:5]))
     assert main(["audit", "verify", str(path)]) == 0
-    assert "5 lines are as they were written, 1 calls have no end" in capsys.readouterr().out
+    assert "5 lines are unaltered, 1 calls have no end" in capsys.readouterr().out
 
 
 def test_the_command_takes_the_key_from_a_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from muxi.plugins import BearerAuth, CachedKey, auth
 from muxi.plugins.signature import sign
 from muxi.redact import is_secret_header
 from muxi.transport import IterableBody, Request
-from tests.core.answers import (
+from tests.answers import (
     SECRET_KEY,
     Colour,
     Playback,

@@ -13,8 +13,8 @@ import pytest
 import muxi
 from muxi import AsyncFormationClient, ConfigurationError, ManualClock, ServerError, hookimpl
 from muxi.plugins import CircuitBreaker, CircuitOpen, RateLimit
-from tests.core.answers import AsyncColour, Colour, Playback, Step, answer, died, failure, flat, refused, timed_out
-from tests.core.hello import HELLO
+from tests.answers import AsyncColour, Colour, Playback, Step, answer, died, failure, flat, refused, timed_out
+from tests.hello import HELLO
 from tests.plugins.gate import AsyncGate, until
 from tests.scripted import HOLD, Script, Side
 
@@ -45,7 +45,7 @@ def test_what_says_that_the_platform_is_down_opens_it(colour: Colour, step: Step
     _down(colour, client, 1)
     assert breaker.states == {ADDRESS: "open"}
     with pytest.raises(
-        CircuitOpen, match=r"was down 2 times in a row and nothing is sent to it; it is tried again in 30"
+        CircuitOpen, match=r"failed 2 times in a row, so nothing is sent to it; the next trial is in 30"
     ):
         colour.run(client.get_memories, "ada")
 
@@ -88,7 +88,7 @@ def test_while_it_is_open_nothing_is_sent_and_nothing_repeated(colour: Colour) -
         colour.run(client.get_memories, "ada")
     assert first.value.attempts == 1
     playback.clock.advance(10)
-    with pytest.raises(CircuitOpen, match="tried again in 20 s") as caught:
+    with pytest.raises(CircuitOpen, match="the next trial is in 20 s") as caught:
         colour.run(client.get_memories, "ada")
     error = caught.value
     assert (error.code, error.retry_after, error.connected, error.attempts) == ("CIRCUIT_OPEN", 20, False, 1)
@@ -153,7 +153,7 @@ def test_only_one_tries_and_what_was_under_way_before_has_no_say() -> None:
         trial = asyncio.create_task(good.get_memories("trial"))
         await until(lambda: gate.inside == 2)
         assert breaker.state == "half-open"
-        with pytest.raises(CircuitOpen, match="another call tries it just now") as caught:
+        with pytest.raises(CircuitOpen, match="another call is the trial just now") as caught:
             await good.get_memories("other")
         assert caught.value.retry_after is None
         gate.open()

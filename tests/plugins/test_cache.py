@@ -12,7 +12,7 @@ from muxi import ConfigurationError, ManualClock, MuxiError, hookimpl
 from muxi.call import Call, Key
 from muxi.plugins import CircuitBreaker, ConcurrencyLimit, RateLimit, ResponseCache
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import AsyncColour, Colour, Playback, Step, answer, chat_events, died, failure, plain, refused
+from tests.answers import AsyncColour, Colour, Playback, Step, answer, chat_events, died, failure, plain, refused
 
 
 def _numbered(times: int, **headers: str) -> list[Step]:

@@ -20,8 +20,8 @@ from muxi import (
     hookimpl,
 )
 from muxi.plugins import ConcurrencyLimit
-from tests.core.answers import AsyncColour, Colour, Playback, answer, chat_events, failure, refused
-from tests.core.hello import HELLO
+from tests.answers import AsyncColour, Colour, Playback, answer, chat_events, failure, refused
+from tests.hello import HELLO
 from tests.plugins.gate import PATIENCE, AsyncGate, Gate, until
 from tests.scripted import HOLD, Script, Side, SyncSide
 

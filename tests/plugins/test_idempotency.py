@@ -6,7 +6,7 @@ import uuid
 
 from muxi import meta
 from muxi.plugins import Idempotency
-from tests.core.answers import Colour, Playback, answer, chat_answer, died
+from tests.answers import Colour, Playback, answer, chat_answer, died
 
 HEADER = "X-Muxi-Idempotency-Key"
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi.plugins import JsonFormatter
-from tests.core.answers import Colour, Playback, answer, failure
+from tests.answers import Colour, Playback, answer, failure
 
 
 @pytest.fixture

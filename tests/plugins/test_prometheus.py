@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from muxi import AsyncFormationClient, ConfigurationError, MuxiError
 from muxi.call import Call
 from muxi.plugins import CircuitBreaker, Prometheus, RateLimit, ResponseCache
-from tests.core.answers import AsyncColour, Colour, Playback, answer, chat_events, failure, refused
-from tests.core.hello import HELLO
+from tests.answers import AsyncColour, Colour, Playback, answer, chat_events, failure, refused
+from tests.hello import HELLO
 from tests.plugins.gate import AsyncGate
 from tests.scripted import HOLD, Script, Side
 

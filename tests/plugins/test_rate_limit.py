@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from muxi import ConfigurationError, FormationClient, ManualClock, RateLimitError
 from muxi.plugins import RateLimit
 from muxi.plugins.rate_limit import _Bucket
-from tests.core.answers import AsyncColour, Colour, Playback, answer, failure
+from tests.answers import AsyncColour, Colour, Playback, answer, failure
 
 
 def test_requests_wait_for_their_tokens(colour: Colour) -> None:

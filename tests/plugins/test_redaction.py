@@ -15,7 +15,7 @@ from muxi.call import Call, Key
 from muxi.plugins import Redaction, mask_emails_and_numbers
 from muxi.transport import Request
 from muxi_transports.memory import EmbeddedFormation, MemoryTransport
-from tests.core.answers import AsyncColour, Colour, Playback, answer, chat_answer, chat_events, refused
+from tests.answers import AsyncColour, Colour, Playback, answer, chat_answer, chat_events, refused
 
 
 def _shout(text: str) -> str:

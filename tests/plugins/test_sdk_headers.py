@@ -8,7 +8,7 @@ import pytest
 
 from muxi import ValidationError, __version__
 from muxi.plugins import SdkHeaders
-from tests.core.answers import Colour, Playback, answer
+from tests.answers import Colour, Playback, answer
 
 
 def test_the_platform_is_told_which_sdk_this_is(colour: Colour) -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from muxi import ManualClock, MuxiError, __version__
 from muxi.plugins import VersionNotice, version_notice
 from muxi.plugins.version_notice import is_newer
-from tests.core.answers import Colour, Playback, answer, chat_events, failure
+from tests.answers import Colour, Playback, answer, chat_events, failure
+from tests.requirements import require_module
 
 HOUR = 3600.0
 
@@ -49,8 +50,8 @@ def test_a_newer_version_is_told_on_stderr(colour: Colour, file: Path, capsys: p
     run(colour, file)
     output = capsys.readouterr()
     assert output.err == (
-        f"[muxi] a newer SDK is available: 99.1.0 (this is {__version__}). Upgrade with: pip install --upgrade "
-        "muxi-client. MUXI_SDK_VERSION_NOTIFICATION=0 turns this notice off.\n"
+        f"[muxi] the server announces version 99.1.0 of the Python SDK (this is {__version__}). "
+        "MUXI_SDK_VERSION_NOTIFICATION=0 turns this notice off.\n"
     )
     assert output.out == ""
 
@@ -86,7 +87,7 @@ def test_the_file_is_the_one_of_the_platforms_sdks(
     file.parent.mkdir()
     go = {"current": "1.0.0", "latest": "1.1.0", "last_notified": "2026-01-01T00:00:00"}
     file.write_text(json.dumps({"go": go, "python": {"else": 1}}))
-    colour.run(colour.formation(announced()).get_memories, "ada")
+    colour.run(colour.formation(announced(), plugins=[VersionNotice()]).get_memories, "ada")
     found = json.loads(file.read_text())
     assert found["go"] == go, "what others keep there stays"
     last = datetime.fromisoformat(found["python"].pop("last_notified"))
@@ -142,7 +143,7 @@ def test_a_machine_without_a_home_is_told_too(
 ) -> None:
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     monkeypatch.chdir(tmp_path)
-    colour.run(colour.formation(announced()).get_memories, "ada")
+    colour.run(colour.formation(announced(), plugins=[VersionNotice()]).get_memories, "ada")
     assert "99.1.0" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -204,6 +205,11 @@ def test_answers_of_every_kind_are_looked_at(colour: Colour, file: Path, capsys:
     assert re.findall(r"99\.\d", capsys.readouterr().err) == ["99.2", "99.3"]
 
 
+def test_without_the_plugin_nothing_is_printed(colour: Colour, capsys: pytest.CaptureFixture[str]) -> None:
+    colour.run(colour.formation(announced()).get_memories, "ada")
+    assert capsys.readouterr().err == ""
+
+
 # Versions
 
 IN_ORDER = [
@@ -241,7 +247,7 @@ def test_no_text_is_too_strange_to_compare(one: str, other: str) -> None:
 
 
 def test_it_is_what_the_packaging_library_says() -> None:
-    version = pytest.importorskip("packaging.version", reason="not a dependency; here to compare with").Version
+    version = require_module("packaging.version").Version
     for one in IN_ORDER:
         for other in IN_ORDER:
             if version(other).is_prerelease or not version(one).is_prerelease:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import configparser
-import importlib.util
 import json
 import os
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.pytest_plugin.conftest import ROOT, Pytest
+from tests.requirements import require_module
 
 FIXTURES = {
     "muxi_formation",
@@ -230,7 +228,7 @@ def ask(formation):
         return None
 
 def test_swallowed(muxi_formation, muxi_transport):
-    muxi_transport.stub("GET", "/v1/session", json={})
+    muxi_transport.stub("GET", "/v1/agents", json={})
     assert ask(muxi_formation) is None
 
 def test_shown_beside_another_failure(muxi_formation):
@@ -246,7 +244,7 @@ def test_expected_to_fail(muxi_formation):
 """
     run = run_pytest(source)
     assert run.counts == {"failed": 2, "passed": 1, "xfailed": 1}, run.output
-    assert "the nearest stub is GET /v1/session, but" in run.output
+    assert "the nearest stub is GET /v1/agents, but" in run.output
     assert "there are no stubs" in run.output.partition("Captured muxi call")[2]
 
 
@@ -370,14 +368,14 @@ async def test_and_in_another(muxi_async_formation):
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("anyio") is None, reason="anyio is not installed")
 def test_it_works_beside_anyio(run_pytest: Pytest) -> None:
+    require_module("anyio")
     run = run_pytest(ANYIO, "-p", "anyio")
     assert run.counts == {"passed": 2}, run.output
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pytest_asyncio") is None, reason="pytest-asyncio is not installed")
 def test_it_works_beside_pytest_asyncio(run_pytest: Pytest) -> None:
+    require_module("pytest_asyncio")
     source = ANYIO.replace("pytest.mark.anyio", "pytest.mark.asyncio")
-    run = run_pytest(source, "-p", "pytest_asyncio", "-o", "asyncio_default_fixture_loop_scope=function")
+    run = run_pytest(source, "-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
     assert run.counts == {"passed": 2}, run.output

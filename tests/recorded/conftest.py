@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from muxi_transports.recorded import AsyncRecordedTransport, RecordedTransport
-from tests.core.answers import AsyncColour, Colour, Playback
+from tests.answers import AsyncColour, Colour, Playback
 
 
 @pytest.fixture(params=["sync", "async"])

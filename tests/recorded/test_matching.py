@@ -23,7 +23,7 @@ from muxi_transports.recorded import (
     RecordedTransport,
     UnrecordedRequest,
 )
-from tests.core.answers import Colour, Playback, answer
+from tests.answers import Colour, Playback, answer
 
 
 def request(target: str = "/v1/x", body: Any = None, method: str = "POST", **headers: str) -> RecordedRequest:

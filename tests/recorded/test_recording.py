@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from muxi import (
     TimeoutError,
 )
 from muxi.errors import ConfigurationError, ValidationError
-from muxi.transport import BytesBody, FileBody, IterableBody, Request, Timeouts
+from muxi.transport import BytesBody, FileBody, IterableBody, Request, Response, Timeouts
 from muxi_transports.faulty import AsyncFaultyTransport, Faults, FaultyTransport, ResetAnswer
 from muxi_transports.memory import (
     AsyncMemoryTransport,
@@ -34,10 +35,16 @@ from muxi_transports.recorded import (
     AsyncRecordedTransport,
     Cassette,
     CassetteError,
+    Chunk,
+    Exchange,
+    RecordedRequest,
+    RecordedResponse,
     RecordedTransport,
+    Scrubber,
     UnrecordedRequest,
 )
-from tests.core.answers import AsyncColour, Colour, Playback, answer, died, failure, plain, refused, timed_out
+from muxi_transports.recorded.writing import HEAD, dump
+from tests.answers import AsyncColour, Colour, Playback, answer, died, failure, plain, refused, timed_out
 
 
 def world(clock: ManualClock | None = None) -> EmbeddedFormation:
@@ -433,3 +440,55 @@ def test_a_file_that_cannot_be_written_frees_the_connection(colour: Colour, reco
     with pytest.raises(CassetteError, match="cannot be written"):
         colour.run(response.close)
     assert playback.freed == 1
+
+
+def test_answers_are_written_outside_of_the_event_loop(path: Path) -> None:
+    threads: list[threading.Thread] = []
+
+    def note(text: str) -> str:
+        threads.append(threading.current_thread())
+        return text
+
+    async def main() -> None:
+        cassette = Cassette(path, scrub=Scrubber(functions=(note,)))
+        transport = AsyncRecordedTransport(cassette, AsyncMemoryTransport, "all")
+        await (await transport.send(Request("GET", "http://h/v1/health"))).read()
+        left = await transport.send(Request("GET", "http://h/v1/health"))
+        await left.close()
+        await transport.close()
+
+    asyncio.run(main())
+    assert len(Cassette(path).exchanges) == 2
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+def test_a_large_binary_answer_takes_no_longer_than_it_takes_to_encode(path: Path) -> None:
+    content = bytes(range(256)) * 16_384  # 4 MiB
+    exchange = Exchange(
+        RecordedRequest("GET", "http://h/"), RecordedResponse(200, chunks=(Chunk(0.0, content),), ended=0.0)
+    )
+    began = time.process_time()
+    text = HEAD + dump(exchange)
+    assert time.process_time() - began < 1  # each character looked at in Python: three seconds and more
+    path.parent.mkdir()
+    path.write_text(text)
+    response = Cassette(path).exchanges[0].response
+    assert response is not None
+    assert response.content == content
+
+
+def test_a_stream_may_be_dropped_while_another_exchange_is_written(path: Path) -> None:
+    """As a finalizer does, in the thread that writes."""
+    left: list[Response] = []
+
+    def drop(text: str) -> str:
+        while left:
+            left.pop().close()
+        return text
+
+    transport = RecordedTransport(Cassette(path, scrub=Scrubber(functions=(drop,))), MemoryTransport, "all")
+    dropped, read = (transport.send(Request("GET", "http://h/v1/health")) for _ in range(2))
+    left.append(dropped)
+    read.read()
+    assert [bool(one.response and one.response.ended) for one in Cassette(path).exchanges] == [False, True]

@@ -23,7 +23,7 @@ from muxi_transports.recorded import (
     Scrubber,
 )
 from muxi_transports.recorded.literals import literals_of
-from tests.core.answers import (
+from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
     KEY_ID,
@@ -303,3 +303,39 @@ def test_what_is_not_json_has_no_values() -> None:
     assert literals_of("{") is None
     assert literals_of("") is None
     assert literals_of("[" * 100_000) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "location", "body"),
+    [
+        ("hush-client-key-of-mine is unknown", "/login?key=hush-client-key-of-mine", b"hush-client-key-of-mine"),
+        ("hush-client-key is unknown", "/login?api_key=other", b'{"message": "no such key: hush-client-key-..."}'),
+    ],
+)
+def test_what_a_server_repeats_of_a_key_is_not_in_the_file(
+    colour: Colour, recorded: Any, path: Path, reason: str, location: str, body: bytes
+) -> None:
+    headers = [("Location", location), ("X-Said", "hush-client-key-of-m…"), ("Content-Type", "application/json")]
+    answered = BufferedResponse(401, headers, body, reason=reason)
+    request = Request("GET", "http://h/v1/x", Headers([("X-Muxi-Client-Key", "hush-client-key-of-mine")]))
+    response = colour.run(recorded(path, Playback(answered)).send, request)
+    colour.run(response.read)
+    text = path.read_text()
+    assert "hush" not in text
+    assert "api_key=other" not in text
+    assert "is unknown" in text
+    assert "no such key" in text or body == b"hush-client-key-of-mine"
+
+
+def test_a_short_beginning_of_a_secret_is_a_word() -> None:
+    scrub = Scrubber()
+    scrub.learn(RecordedRequest("GET", "/", Headers([("X-Muxi-Client-Key", "password-of-ada-lovelace")])))
+    assert scrub.text("the password is wrong") == "the password is wrong"
+    assert scrub.text("password-of-ad") == REDACTED
+
+
+def test_no_secret_is_in_a_repr_of_what_frames_hold() -> None:
+    request = RecordedRequest("POST", "http://u:hush@h/?token=hush", Headers([("X-Api-Key", "hush")]), b"hush")
+    exchange = Exchange(request, RecordedResponse(200, chunks=(Chunk(0.5, b"hush"),)))
+    assert "hush" not in repr([request, exchange, Scrubber(values=("hush",))])
+    assert "POST http://[redacted]@h/" in repr(request)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import pickle
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -144,7 +145,12 @@ NO_CONFIG = {"bot/readme": "x"}
 REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
     ({}, "bundle_path", "is empty"),
     ({"formation.afs": AFS}, "bundle_path", "formation.afs outside of any directory"),
-    ({"bot/readme": "", "other/formation.afs": AFS}, "bundle_path", "no formation file in its top directory 'bot'"),
+    (
+        {"bot/readme": "", "other/formation.afs": AFS},
+        "bundle_path",
+        "'other/formation.afs' beside its top directory 'bot'",
+    ),
+    ({"bot/readme": ""}, "bundle_path", "no formation file in its top directory 'bot'"),
     ({"bot/sub/formation.afs": AFS}, "bundle_path", "no formation file"),
     ({"./": "", "./formation.afs": AFS}, "bundle_path", "an entry './'"),
     ({"bot/formation.afs": AFS, "../evil": "x"}, "bundle_path", "'../evil', which leads out"),
@@ -159,8 +165,10 @@ REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
     ({"bot/formation.afs": "id: my-bot-\ndescription: x"}, "id", "lower-case"),
     ({"bot/formation.afs": "id: metrics\ndescription: x"}, "id", "reserved"),
     ({"bot/formation.afs": "id: [a]\ndescription: x"}, "id", "cannot be read here; give formation_id="),
-    ({"bot/formation.afs": "id: my-bot\nversion: &v 1\ndescription: x"}, "version", "give version="),
-    ({"bot/formation.afs": "- a\n"}, "id", "give formation_id= and version="),
+    ({"bot/formation.afs": "id: my-bot\nversion: {a: 1}\ndescription: x"}, "version", "give version="),
+    ({"bot/formation.afs": "- a\n"}, "id", "bot/formation.afs cannot be read: it is not a mapping"),
+    ({"bot/formation.afs": "id: my-bot\na: 'x"}, "id", "it is not YAML: line 2, column 6"),
+    ({"bot/formation.afs": "id: my-bot\na: " + "[" * 20_000}, "id", "nested more than 100 levels deep"),
     ({"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n"}, "secrets", "uses secrets (OPENAI), and secrets.enc"),
     (
         {"bot/formation.afs": AFS + "# ${{ secrets.A }} ${{ secrets.B }} ${{ secrets.A }}", "bot/secrets.enc": "x"},
@@ -168,7 +176,7 @@ REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
         "uses secrets (A, B), and .key is not beside it",
     ),
     (
-        {"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n", "bot/x/secrets.enc": "x", "bot/x/.key": "x"},
+        {"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n", "bot/x/secrets.enc": "x"},
         "secrets",
         "secrets.enc and .key are not beside it",
     ),
@@ -223,7 +231,7 @@ def test_what_is_given_must_be_what_the_file_says(bundle: Path) -> None:
 
 
 def test_what_cannot_be_read_here_is_left_to_the_server() -> None:
-    for text in ("id: &x my-bot\nversion: !!str 1\ndescription: *x\n", "{id: my-bot, description: x}"):
+    for text in ("id: [my-bot]\nversion: {a: 1}\ndescription: x\n", "{id: my-bot, description:"):
         prepared = prepare(archive({"b/formation.afs": text}), formation_id="my-bot", version="1")
         assert prepared.identity == Identity("my-bot", "1")
 
@@ -241,6 +249,15 @@ def test_what_cannot_be_read_here_is_left_to_the_server() -> None:
 )
 def test_what_the_server_takes_is_taken(files: dict[str, str | bytes], identity: tuple[str, str]) -> None:
     assert prepare(archive(files)).identity == identity
+
+
+def test_without_pyyaml_plain_lines_are_sent_and_the_rest_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert prepare(archive({"b/formation.afs": AFS})).identity == Identity("my-bot", "1.2.0")
+    assert prepare(archive({"b/formation.afs": "id: my-bot\n"})).identity == Identity("my-bot", "1.0.0")
+    flow = archive({"b/formation.afs": "{id: my-bot, description: x}"})
+    assert problem(flow)[1].endswith("give formation_id=, or pip install 'muxi-client[bundles]'")
+    assert prepare(flow, formation_id="my-bot").identity == Identity("my-bot", "1.0.0")
 
 
 # -- what travels of a folder ------------------------------------------------------------------------------------------

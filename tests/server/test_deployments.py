@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from muxi import ServerClient
-from muxi.deployments import DEPLOYMENT, FORMATION_LOG, DeploymentReader, deployment_error
 from muxi.errors import (
     ConflictError,
     MuxiError,
@@ -21,8 +20,9 @@ from muxi.errors import (
     TimeoutError,
     ValidationError,
 )
-from muxi.events import reader_for
-from muxi.streams import EventStream
+from muxi.streaming.chat import reader_for
+from muxi.streaming.deployments import DEPLOYMENT, FORMATION_LOG, DeploymentReader, deployment_error
+from muxi.streaming.streams import EventStream
 from muxi.transport import Request
 from muxi.types import DeploymentEvent, DeploymentResult
 from tests.server.bench import Bench, Reply, Script, ScriptedTransport, events, no

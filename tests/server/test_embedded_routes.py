@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,10 +57,7 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def document() -> str:
-    wire = Path(os.environ.get("MUXI_WIRE") or Path(__file__).parents[2].parent / "shared" / "wire")
-    if not (wire / "server.md").is_file():
-        pytest.skip("the recorded wire is not here; set MUXI_WIRE to its folder")
+def document(wire: Path) -> str:
     return (wire / "server.md").read_text("utf-8").partition("\n## 16.")[0]
 
 
@@ -243,14 +239,18 @@ def test_the_actions_on_a_draft(desk: Desk, action: dict[str, str], data: dict[s
         (b'["list"]', 400, "InvalidJSON"),
         ({"action": 1}, 400, "InvalidJSON"),
         ({"action": "dance"}, 400, "InvalidAction"),
-        ({"action": "init", "mode": "fast"}, 400, "InvalidMode"),
+        ({"action": "init", "mode": "fast"}, 409, "DraftAlreadyExists"),
         ({"action": "read"}, 400, "InvalidPath"),
         ({"action": "read", "path": "../x"}, 400, "InvalidPath"),
         ({"action": "delete", "path": "/"}, 400, "InvalidPath"),
         ({"action": "read", "path": "nothing"}, 404, "FileNotFound"),
         ({"action": "list", "path": "nothing"}, 404, "FileNotFound"),
         ({"action": "list", "path": "formation.afs"}, 500, "ReadError"),
-        ({"action": "write", "path": "formation.afs/x", "content": ""}, 500, "WriteError"),
+        ({"action": "write", "path": "formation.afs/x", "content": ""}, 500, "CreateError"),
+        ({"action": "write", "path": ".", "content": ""}, 500, "WriteError"),
+        ({"action": "read", "path": "."}, 500, "ReadError"),
+        ({"action": "read", "path": "a\0b"}, 500, "ReadError"),
+        ({"action": "delete", "path": "a\0b"}, 500, "DeleteError"),
         ({"action": "write", "path": "x", "content": "*", "encoding": "base64"}, 400, "DecodeError"),
         ({"action": "deploy"}, 400, "ParseError"),
     ],

@@ -10,10 +10,11 @@ from typing import Any, get_type_hints
 import pytest
 
 from muxi import AsyncServerClient, ServerClient, types
-from muxi.call import Call, StreamCall
+from muxi.call import Call, Repeat
 from muxi.errors import ValidationError
-from muxi.repeat import REPEATS, Repeat
+from muxi.exchange.repeat import REPEATS
 from muxi.server import ServerOperations
+from muxi.streaming.call import StreamCall
 from tests.server.bench import Bench, Script
 from tests.server.routes import ROUTES
 

@@ -1,8 +1,9 @@
 """Transports that are wrong on purpose: each breaks rules of the suite, and the suite has to notice.
 
-They are the worked example of the documentation with one thing changed in it. Run as a program this prints as JSON
-which rule each was seen to break: a process of its own, because what is wrong on purpose leaves sockets open too, and
-several at once, because most of the time the suite waits for what does not happen.
+They are the worked example beside this file, and that of the documentation for async clients, with one thing changed in
+it. Run as a program this prints as JSON which rule each was seen to break: a process of its own, because what is wrong
+on purpose leaves sockets open too, and several at once, because most of the time the suite waits for what does not
+happen.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import gc
 import json
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from muxi.testing import transport_suite
 from muxi.testing.transport_suite import RuleBroken
 from tests.testing.pages import code_of
 
-EXAMPLE = code_of("transports/writing.md", after="## A worked example", without="register_transport")
+EXAMPLE = (Path(__file__).parent / "worked_example.py").read_text(encoding="utf-8") + code_of(
+    "transports/writing.md", after="## A library that blocks, for async clients", without="no block has this"
+)
 
 
 class Mutant(NamedTuple):
@@ -205,8 +209,8 @@ MUTANTS = [
     ),
     Mutant(
         "expects a body of HEAD",
-        "HTTPResponse(line, method=method)",
-        "HTTPResponse(line)",
+        "HTTPResponse(cast(socket.socket, line), method=method)",
+        "HTTPResponse(cast(socket.socket, line))",
         "answers-without-a-body-are-empty",
     ),
     Mutant(
@@ -231,8 +235,8 @@ MUTANTS = [
     ),
     Mutant(
         "reads a body of HEAD",
-        "HTTPResponse(line, method=method)",
-        "HTTPResponse(line)",
+        "HTTPResponse(cast(socket.socket, line), method=method)",
+        "HTTPResponse(cast(socket.socket, line))",
         "announced-bodies-of-head-are-not-awaited",
     ),
     # -- streams

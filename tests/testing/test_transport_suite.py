@@ -22,19 +22,26 @@ from muxi.transport import AsyncResponse, AsyncTransport, Request, Transport
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.requests import RequestsTransport
 from tests.testing.mutants import ASYNC_MUTANTS, EXAMPLE, MUTANTS, Mutant, run
-from tests.testing.pages import DOCS
+from tests.testing.pages import DOCS, code_of
 
 RULES = {rule.name: rule for rule in transport_suite.rules()}
 
 
-# The worked examples of the documentation pass.
+# The worked examples pass: the complete one beside this file, and those of the documentation.
 _example = run(EXAMPLE)
+_short = run(code_of("transports/writing.md", after="## Over an HTTP library", without="register_transport"))
 
 
 TestExample = _example["TestHttpClient"]
 
 
 TestAsyncExample = _example["TestThreaded"]
+
+
+TestShortExample = _short["TestHttpClient"]
+
+
+TestShortAsyncExample = _short["TestThreaded"]
 
 
 # -- wrong ones ------------------------------------------------------------------------------------------------

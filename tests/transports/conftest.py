@@ -6,6 +6,7 @@ import contextlib
 import gc
 import ssl
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import trustme
 
 from muxi.testing.transport_suite.facade import FacadeTransport, Loop
 from muxi.transport import Transport
-from muxi_transports._tls import BUNDLE_VARIABLES
 from muxi_transports.aiohttp import AiohttpTransport
+from muxi_transports.http.tls import BUNDLE_VARIABLES
 from muxi_transports.requests import RequestsTransport
 from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.raw_server import RawServer, Script, serving
@@ -23,7 +24,12 @@ from tests.transports.raw_server import RawServer, Script, serving
 ServerFactory = Callable[..., RawServer]
 TransportFactory = Callable[..., Transport]
 
-_SYNC: dict[str, TransportFactory] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
+_SYNC: dict[str, TransportFactory] = {
+    "requests": RequestsTransport,
+    "urllib3": Urllib3Transport,
+    "requests, full": partial(RequestsTransport, direct=False),
+    "urllib3, full": partial(Urllib3Transport, direct=False),
+}
 _VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", *BUNDLE_VARIABLES)
 
 
@@ -57,7 +63,7 @@ def serve() -> Iterator[ServerFactory]:
         yield start
 
 
-@pytest.fixture(params=["requests", "urllib3", "aiohttp"])
+@pytest.fixture(params=[*_SYNC, "aiohttp"])
 def make_transport(request: pytest.FixtureRequest) -> Iterator[TransportFactory]:
     """Make the transport under test, with whatever settings; the async one behind a sync face."""
     made: list[Transport] = []

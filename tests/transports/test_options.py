@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -31,6 +32,8 @@ def test_all_transports_have_the_same_options_with_the_same_defaults() -> None:
     )
     assert default.pop("session").default is None
     assert default.pop("adapters").default is None
+    for kind in (lean, default):
+        assert kind.pop("direct").default is True
 
     assert lean == default == asynchronous
 
@@ -179,19 +182,25 @@ def test_options_without_sense_are_refused(
 
 @pytest.mark.parametrize("kind", [RequestsTransport, Urllib3Transport, AiohttpTransport])
 def test_a_transport_explains_how_it_reaches_a_url(
-    kind: type[Urllib3Transport], bundle: str, monkeypatch: pytest.MonkeyPatch
+    kind: Callable[[], Urllib3Transport | AiohttpTransport], bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://ada:hunter2@proxy.example.org:3128")
     monkeypatch.setenv("NO_PROXY", ".internal")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     transport = kind()
+    lane = "" if kind is AiohttpTransport else "; lane: direct"
 
     assert transport.explain("https://formation.example.org/v1") == (
         "https to formation.example.org:443; through the proxy http://proxy.example.org:3128, with a user and a "
-        f"password; trusted authorities: those of REQUESTS_CA_BUNDLE={bundle}"
+        f"password; trusted authorities: those of REQUESTS_CA_BUNDLE={bundle}{lane}"
     )
-    assert transport.explain("http://formation.internal:8001") == "http to formation.internal:8001; directly"
-    assert transport.explain("http+unix://%2Frun%2Fmuxi.sock") == "http to the socket /run/muxi.sock; directly"
+    assert transport.explain("http://formation.internal:8001") == f"http to formation.internal:8001; directly{lane}"
+    assert transport.explain("http+unix://%2Frun%2Fmuxi.sock") == f"http to the socket /run/muxi.sock; directly{lane}"
+
+
+@pytest.mark.parametrize("kind", [RequestsTransport, Urllib3Transport])
+def test_a_transport_explains_that_the_full_lane_was_asked_for(kind: type[Urllib3Transport]) -> None:
+    assert kind(direct=False).explain("http://formation.internal").endswith("; lane: full: direct=False")
 
 
 def test_a_session_decides_by_itself() -> None:

@@ -274,8 +274,8 @@ def test_socks_without_its_package_says_what_to_install(
         "socks",
         "aiohttp_socks",
         "urllib3.contrib.socks",
-        "muxi_transports._urllib3_socks",
-        "muxi_transports._aiohttp_socks",
+        "muxi_transports.pooled.socks",
+        "muxi_transports.aiohttp.socks",
     ):
         monkeypatch.delitem(sys.modules, name, raising=False)
     for name in ("socks", "aiohttp_socks"):

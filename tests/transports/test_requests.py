@@ -19,7 +19,7 @@ import urllib3
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
 from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import BytesBody, FileBody, Headers, IterableBody, Request, Timeouts
-from muxi_transports._attempt import Attempt
+from muxi_transports.http.attempt import Attempt
 from muxi_transports.requests import RequestsTransport
 from tests.transports.conftest import ServerFactory
 from tests.transports.raw_server import PATIENCE, Peer

@@ -12,11 +12,11 @@ from muxi.clock import Clock, SystemClock
 from muxi.testing import transport_suite
 from muxi.testing.transport_suite import Handler, Received, asgi_application, wsgi_application
 from muxi.transport import AsyncTransport, Request, Response, Transport
-from muxi_transports._wire import split_url
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.asgi import AsgiTransport, SyncAsgiTransport
 from muxi_transports.failover import FailoverTransport
-from muxi_transports.faulty import AsyncFaultyTransport, FaultyTransport
+from muxi_transports.faulty import AsyncFaultyTransport, Fault, Faults, FaultyTransport
+from muxi_transports.http.wire import split_url
 from muxi_transports.memory import Answer, AsyncMemoryTransport, MemoryTransport, Pause
 from muxi_transports.recorded import AsyncRecordedTransport, RecordedTransport
 from muxi_transports.requests import RequestsTransport
@@ -33,6 +33,20 @@ class TestRequests(transport_suite.TransportSuite):
 class TestUrllib3(transport_suite.TransportSuite):
     def make_transport(self) -> Transport:
         return Urllib3Transport()
+
+
+class TestRequestsFull(transport_suite.TransportSuite):
+    """By the full lane."""
+
+    def make_transport(self) -> Transport:
+        return RequestsTransport(direct=False)
+
+
+class TestUrllib3Full(transport_suite.TransportSuite):
+    """By the full lane."""
+
+    def make_transport(self) -> Transport:
+        return Urllib3Transport(direct=False)
 
 
 class TestAiohttp(transport_suite.AsyncTransportSuite):
@@ -120,16 +134,23 @@ class TestAsyncRouting(transport_suite.AsyncTransportSuite):
         return AsyncRoutingTransport({"*": "aiohttp"})
 
 
+def _harmless() -> Faults:
+    """A fault for every request that changes nothing: each body goes through the steps of the wrapping transport."""
+    faults = Faults()
+    faults.on("*", Fault())
+    return faults
+
+
 class TestFaulty(transport_suite.TransportSuite):
     """Where nothing goes wrong."""
 
     def make_transport(self) -> Transport:
-        return FaultyTransport("requests")
+        return FaultyTransport("requests", _harmless())
 
 
 class TestAsyncFaulty(transport_suite.AsyncTransportSuite):
     def make_transport(self) -> AsyncTransport:
-        return AsyncFaultyTransport("aiohttp")
+        return AsyncFaultyTransport("aiohttp", _harmless())
 
 
 class Everywhere(Transport):

@@ -28,7 +28,9 @@ from muxi.types import (
     ChatEvent,
     ChatMessage,
     ChatResult,
+    CreatedMemory,
     FormationList,
+    IngestedMemory,
     Memory,
     MemoryPage,
     RequestStatus,
@@ -88,6 +90,19 @@ def procedures(client: FormationClient) -> None:
 async def async_procedures(client: AsyncFormationClient) -> None:
     assert_type(await client.wait_for_request("r", "u", timeout=1.5), RequestStatus)
     assert_type(await client.clear_all_buffers(), BufferCleared)
+
+
+def add_memory(client: FormationClient) -> None:
+    assert_type(client.add_memory("x", user_id="u"), CreatedMemory)
+    assert_type(client.add_memory("u", "preference", "likes tea"), CreatedMemory)
+    assert_type(client.add_memory("x", user_id="u", source="gmail"), IngestedMemory)
+    assert_type(FormationClient.add_memory.call("x", user_id="u", source="gmail"), Call[IngestedMemory])
+    assert_type(client.with_raw_response.add_memory("x", user_id="u", source="g"), RawResponse[IngestedMemory])
+
+
+async def async_add_memory(client: AsyncFormationClient) -> None:
+    assert_type(await client.add_memory("x", user_id="u", source=None), CreatedMemory)
+    assert_type(await client.add_memory("x", user_id="u", source="gmail"), IngestedMemory)
 
 
 def pages(client: FormationClient) -> None:

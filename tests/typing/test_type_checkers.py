@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import require_module
+
 HERE = Path(__file__).parent
 FILES = [str(HERE / name) for name in ("both_clients.py", "mistakes.py", "users_own.py")]
 
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(module: str, *arguments: str, cwd: Path = HERE.parents[1]) -> subprocess.CompletedProcess[str]:
-    pytest.importorskip(module)
+    require_module(module)
     # pyright finds the packages of the interpreter that is first on the path.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     command = [sys.executable, "-m", module, *arguments]

@@ -13,9 +13,10 @@ from typing import Protocol
 from typing_extensions import assert_type
 
 from muxi import AsyncFormationClient, Call, FormationClient
-from muxi.call import Pages, Procedure, StreamCall, send
-from muxi.endpoints import operation, pages, procedure, stream
-from muxi.streams import AsyncEventStream, EventStream
+from muxi.call import Pages, Procedure, send
+from muxi.client.endpoints import operation, pages, procedure, stream
+from muxi.streaming.call import StreamCall
+from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.types import ChatEvent, MemoryPage, Session
 
 

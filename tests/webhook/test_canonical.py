@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi.webhook import canonical
+from tests.requirements import require_module
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ _VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), _VALUES))
 def test_orjson_makes_the_same_of_what_the_wire_has(value: dict[str, Any]) -> None:
-    orjson = pytest.importorskip("orjson")
+    orjson = require_module("orjson")
     signed = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     assert canonical(json.dumps(value)) == signed
     assert canonical(signed) == signed

@@ -207,3 +207,36 @@ def test_it_is_found_where_the_official_sdk_has_it() -> None:
     assert ContentItem.from_dict({}) == ContentItem("text")
     assert ErrorDetails.from_dict({}) == ErrorDetails("unknown", "Unknown error")
     assert webhook.Clarification.from_dict({}) == webhook.Clarification("")
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "read"),
+    [
+        ("1" + "0" * 400, 0),
+        ("-" + "1" * 400, 0),
+        ("1e300", 0),
+        ("253402300799999", 253402300799999),
+        ("253402300800000", 0),
+        ("-1", 0),
+        ("true", 0),
+        ('"9999-12-31T23:59:59+00:00"', 253402300799000),
+        ('"0001-01-01T00:00:00+14:00"', 0),
+        ('"2026-11-22T15:43:34"', 1795362214000),
+        ('"2026-11-22T17:43:34+02:00"', 1795362214000),
+    ],
+)
+def test_a_time_that_no_calendar_has_counts_as_none(timestamp: str, read: int) -> None:
+    event = parse(f'{{"status":"completed","timestamp":{timestamp}}}')
+    assert event.timestamp == read
+    assert event.made_at.timestamp() == pytest.approx(read / 1000)
+
+
+@pytest.mark.parametrize("kind", [ContentItem, ErrorDetails, webhook.Clarification, WebhookEvent])
+def test_parts_of_the_wrong_type_break_nothing(kind: Any) -> None:
+    wrong: Any
+    for wrong in (None, 5, ["type"]):
+        if kind is WebhookEvent:
+            with pytest.raises(WebhookVerificationError, match="a payload is"):
+                kind.from_dict(wrong)
+        else:
+            assert kind.from_dict(wrong) == kind.from_dict({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import traceback
 from collections.abc import Callable
@@ -226,7 +227,7 @@ def test_signatures_are_compared_in_constant_time(check: Check, monkeypatch: pyt
         ("nonsense", b'{"a":1}', "SIGNATURE_MALFORMED", "t=<seconds>"),
         (sign({"a": 1}, SECRET, NOW - 301), b'{"a":1}', "TIMESTAMP_OUT_OF_TOLERANCE", "301 s ago; 300 s are allowed"),
         (sign({"a": 1}, SECRET, NOW + 301), b'{"a":1}', "TIMESTAMP_OUT_OF_TOLERANCE", "301 s in the future"),
-        (sign({"a": 1}, SECRET, NOW), b'{"a":2}', "SIGNATURE_MISMATCH", "does not fit"),
+        (sign({"a": 1}, SECRET, NOW), b'{"a":2}', "SIGNATURE_MISMATCH", "does not match"),
         (sign({"a": 1}, SECRET, NOW), b'{"a":', "PAYLOAD_INVALID", "not JSON"),
         (sign("[]", SECRET, NOW), b"[]", "PAYLOAD_INVALID", "a list"),
     ],
@@ -262,3 +263,57 @@ def test_neither_secrets_nor_signatures_are_in_an_error(clock: ManualClock) -> N
             shown += repr(caught.value.__cause__) + repr(pickle.dumps(caught.value))
             for hidden in (SECRET, "another secret", good, good[::-1]):
                 assert hidden not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"signature_header": ["t=1,v1=a"]}, "ARGUMENT_TYPE"),
+        ({"signature_header": 5}, "ARGUMENT_TYPE"),
+        ({"tolerance_seconds": None}, "ARGUMENT_TYPE"),
+        ({"tolerance_seconds": [300]}, "ARGUMENT_TYPE"),
+        ({"tolerance_seconds": True}, "ARGUMENT_TYPE"),
+        ({"clock": 5}, "ARGUMENT_TYPE"),
+        ({"guard": set()}, "ARGUMENT_TYPE"),
+        ({"secret": 5}, "SECRET_MISSING"),
+        ({"secret": None}, "SECRET_MISSING"),
+        ({"secret": b"key"}, "SECRET_MISSING"),
+        ({"secret": "caf\udce9"}, "SECRET_MISSING"),
+        ({"secret": [SECRET, None]}, "SECRET_MISSING"),
+        ({"secret": {SECRET: 1}}, "SECRET_MISSING"),
+        ({"payload": None}, "PAYLOAD_TYPE"),
+        ({"payload": 5}, "PAYLOAD_TYPE"),
+        ({"payload": [1]}, "PAYLOAD_TYPE"),
+    ],
+)
+@pytest.mark.parametrize("function", [verify_signature, receive])
+def test_every_argument_of_the_wrong_type_is_a_typed_error(function: Any, arguments: dict[str, Any], code: str) -> None:
+    good = {"payload": b'{"a":1}', "signature_header": sign({"a": 1}, SECRET, NOW), "secret": SECRET}
+    with pytest.raises(WebhookVerificationError) as caught:
+        function(**{**good, "clock": ManualClock(NOW), **arguments})
+    assert caught.value.code == code
+    if code == "ARGUMENT_TYPE":
+        assert next(iter(arguments)) in caught.value.message
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("timestamp", ["1795361748", None, 1.5, True, -1, 10**12])
+def test_signing_takes_whole_seconds(timestamp: Any) -> None:
+    with pytest.raises(WebhookVerificationError, match="timestamp="):
+        sign({"a": 1}, SECRET, timestamp)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_a_body_is_read_as_what_was_signed(constant: str) -> None:
+    signed = b'{"id": "r", "status": "completed", "processing_time": null, "more": [null]}'
+    header = sign(signed, SECRET, NOW)
+    altered = signed.replace(b"null", constant.encode())
+    for payload in (altered, json.loads(altered)):
+        event = receive(payload, header, SECRET, clock=ManualClock(NOW))
+        assert (event.processing_time, event.raw["more"]) == (None, [None])
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_that_exceeds_every_float_is_refused(number: str) -> None:
+    with pytest.raises(WebhookVerificationError, match="not JSON"):
+        webhook.parse(f'{{"processing_time": {number}}}')

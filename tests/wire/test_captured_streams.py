@@ -14,13 +14,13 @@ import pytest
 from muxi import AsyncFormationClient, FormationClient
 from muxi.call import Call
 from muxi.clock import ManualClock
-from muxi.config import Address
-from muxi.context import Context, Options
+from muxi.config import Address, CallOptions
+from muxi.context import Context
 from muxi.errors import StreamInterrupted, TurnFailed
-from muxi.events import ChatReader, FrameReader
-from muxi.open_streams import Opened
-from muxi.sse import Framer, read_blocks
-from muxi.streams import EventStream
+from muxi.streaming.chat import ChatReader, FrameReader
+from muxi.streaming.progress import Opened
+from muxi.streaming.sse import Framer, read_blocks
+from muxi.streaming.streams import EventStream
 from muxi.transport import Response
 from muxi.types.chat import ChatEvent
 from muxi_transports.aiohttp import AiohttpTransport
@@ -122,13 +122,13 @@ CONTEXT = Context(
     call=Call("POST", "/chat"),
     address=Address("http://localhost"),
     url="http://localhost/chat",
-    options=Options(timeout=30, connect_timeout=10, max_retries=0),
+    options=CallOptions(timeout=30, connect_timeout=10, max_retries=0),
     clock=ManualClock(),
 )
 
 
 def stream_of(*pieces: bytes) -> EventStream[ChatEvent]:
-    return EventStream(Opened(_Pieces(pieces), ChatReader(), CONTEXT, None, lambda error, left: None))
+    return EventStream(Opened(_Pieces(pieces), ChatReader(), CONTEXT, None, lambda error, left: None, lambda: None))
 
 
 def printed_by(stream: Iterator[ChatEvent], printed: list[str]) -> None:

@@ -29,10 +29,12 @@ def add_serve(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--uds", metavar="PATH", help="serve on a Unix socket instead")
     parser.add_argument("--script", metavar="FILE", help="a YAML file with what the agents reply; without it they echo")
     parser.add_argument("--server", action="store_true", help="also run the management API, the formation behind it")
-    parser.add_argument("--client-key", metavar="KEY", help="the client key; without it any will do")
-    parser.add_argument("--admin-key", metavar="KEY", help="the admin key; without it any will do")
-    parser.add_argument("--key-id", metavar="ID", help="with --server: the key that signs; without it any will do")
-    parser.add_argument("--secret-key", metavar="KEY", help="with --key-id: its secret")
+    parser.add_argument("--client-key", type=_key, metavar="KEY", help="the client key; without it any will do")
+    parser.add_argument("--admin-key", type=_key, metavar="KEY", help="the admin key; without it any will do")
+    parser.add_argument(
+        "--key-id", type=_key, metavar="ID", help="with --server: the key that signs; without it any will do"
+    )
+    parser.add_argument("--secret-key", type=_key, metavar="KEY", help="with --key-id: its secret")
     parser.add_argument(
         "--pace",
         type=_seconds,
@@ -55,6 +57,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from muxi.cli.serve.running import run
 
     return run(arguments)
+
+
+def _key(text: str) -> str:
+    if not text.strip():
+        # Such as "$UNSET" in a shell: without this, every key would be accepted.
+        raise argparse.ArgumentTypeError("the key is empty; leave the option out to accept any key")
+    return text
 
 
 def _port(text: str) -> int:

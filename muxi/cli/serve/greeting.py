@@ -1,4 +1,4 @@
-"""What ``muxi-client serve`` says when it is ready: what is there, and how to reach it."""
+"""The text that ``muxi-client serve`` prints when it is ready."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _curl(served: Served, client_key: str) -> list[str]:
 
 
 def _python(served: Served, formation: EmbeddedFormation, arguments: argparse.Namespace) -> list[str]:
-    # What is given to nobody is read from the environment.
+    # A setting that is not given is read from the environment.
     key = "" if arguments.client_key else ', client_key="any"'
     lines = [f'  formation = muxi.FormationClient(url="{served.url}"{key})']
     if arguments.server:

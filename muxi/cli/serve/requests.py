@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from muxi.clock import Clock
 from muxi.transport import Request
-from muxi_transports.memory.world import Answer, AnswerStream, Exchange, World, begun
+from muxi_transports.memory.world import Answer, AnswerStream, Exchange, World, start_stream
 
 __all__ = ["LoggedWorld"]
 
@@ -17,7 +17,7 @@ __all__ = ["LoggedWorld"]
 class LoggedWorld:
     """A world that prints when, method, path, status and milliseconds of each request, at the end of its answer.
 
-    The query is left out: there may be something in it that is for nobody else.
+    The query is left out: it may hold private data.
 
     Args:
         world: the world.
@@ -45,10 +45,10 @@ class LoggedWorld:
         if isinstance(answer.body, bytes):
             _print(request, str(answer.status), started)
             return answer
-        return Answer(answer.status, answer.headers, begun(_streamed(request, answer, answer.body, started)))
+        return Answer(answer.status, answer.headers, start_stream(_log_stream(request, answer, answer.body, started)))
 
 
-def _streamed(request: Request, answer: Answer, stream: AnswerStream, started: float) -> AnswerStream:
+def _log_stream(request: Request, answer: Answer, stream: AnswerStream, started: float) -> AnswerStream:
     status = str(answer.status)
     try:
         yield b""
@@ -69,5 +69,5 @@ def _print(request: Request, status: str, started: float) -> None:
     try:
         print(f"{time.strftime('%H:%M:%S')} {request.method} {shown} {status} {milliseconds:.0f} ms", flush=True)
     except OSError:
-        # Whoever read these lines has left. That is no reason to answer no more requests.
+        # The reader of these lines is gone; the server goes on.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Serving until somebody says stop."""
+"""Serving until a signal ends it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from muxi.cli.serve.browsers import OpenToBrowsers
 from muxi.cli.serve.greeting import greeting
 from muxi.cli.serve.requests import LoggedWorld
-from muxi.cli.serve.script import Script, ScriptError, read_script
+from muxi.cli.serve.script import ScriptError, ServeScript, read_script
 from muxi.formation import FormationClient
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, MemoryTransport, Sandbox, serve
 from muxi_transports.memory.world import World
@@ -35,14 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigurationError: what serving takes is not installed.
     """
     try:
-        script = read_script(arguments.script) if arguments.script else Script()
+        script = read_script(arguments.script) if arguments.script else ServeScript()
     except ScriptError as error:
         print(f"muxi-client: {error}", file=sys.stderr)
         return MISUSED
     formation = _formation(script, arguments)
     server = _server(formation, arguments) if arguments.server else None
     world: World = OpenToBrowsers(Sandbox(formation=formation, server=server)) if server else formation
-    with _told() as stop:
+    with _stop_signal() as stop:
         try:
             with serve(LoggedWorld(world), arguments.port, host=arguments.host, path=arguments.uds) as served:
                 if server is not None:
@@ -51,13 +51,13 @@ def run(arguments: argparse.Namespace) -> int:
                 _wait(stop)
                 formation.end_feeds()
         except OSError as error:
-            print(f"muxi-client: {_refused(error, arguments)}", file=sys.stderr)
+            print(f"muxi-client: {_bind_error(error, arguments)}", file=sys.stderr)
             return MISUSED
     print("\nStopped.")
     return 0
 
 
-def _formation(script: Script, arguments: argparse.Namespace) -> EmbeddedFormation:
+def _formation(script: ServeScript, arguments: argparse.Namespace) -> EmbeddedFormation:
     formation = EmbeddedFormation(
         script.formation_id,
         name=script.name,
@@ -89,7 +89,7 @@ def _server(formation: EmbeddedFormation, arguments: argparse.Namespace) -> Embe
 
 
 @contextmanager
-def _told() -> Iterator[threading.Event]:
+def _stop_signal() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -106,7 +106,7 @@ def _wait(stop: threading.Event) -> None:
         pass
 
 
-def _refused(error: OSError, arguments: argparse.Namespace) -> str:
+def _bind_error(error: OSError, arguments: argparse.Namespace) -> str:
     if arguments.uds:
         return f"cannot serve on the Unix socket {arguments.uds}: {error.strerror or error}"
     place = f"{arguments.host}:{arguments.port}"

@@ -1,6 +1,6 @@
 """Tracing and metrics with OpenTelemetry, in the names of its semantic conventions.
 
-The library is loaded with the first :class:`Tracing` that is made, and never by importing this.
+The library is loaded when the first :class:`Tracing` is constructed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from muxi.context import Context, Outcome
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.tracing.genai import CAPTURE_VARIABLE
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
@@ -25,7 +25,7 @@ __all__ = ["Tracing", "tracing_if_usable"]
 
 logger: logging.Logger = logging.getLogger("muxi.plugins.tracing")
 
-#: What switches a variable off, and what switches one on.
+#: Values of variables that mean off, and on.
 _OFF = frozenset({"0", "false", "no", "off"})
 _ON = frozenset({"1", "true", "yes", "on", "span_only", "span_and_event"})
 
@@ -33,20 +33,20 @@ _ON = frozenset({"1", "true", "yes", "on", "span_only", "span_and_event"})
 class Tracing:
     """``muxi.tracing``: a span for each call, one for each attempt below it, and metrics of both.
 
-    Every client of a program that has imported ``opentelemetry`` has one; give your own to choose::
+    Every client of a program that has imported ``opentelemetry`` has one; pass your own for other settings::
 
         FormationClient(plugins=[Tracing(tracer_provider=provider, capture_content=True)])
 
-    ``MUXI_TRACING=0`` in the environment, and ``disable_plugins=["muxi.tracing"]``, go without.
+    ``MUXI_TRACING=0`` in the environment, and ``disable_plugins=["muxi.tracing"]``, switch it off.
 
     Args:
-        tracer_provider: where spans go; OpenTelemetry's global one if None, also where that is set later.
-        meter_provider: where metrics go; likewise.
-        capture_content: whether what users and agents say is in the spans. If None,
-            ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` says so, and without that it is not.
+        tracer_provider: provider of spans; OpenTelemetry's global one if None, also if that is set later.
+        meter_provider: provider of metrics; likewise.
+        capture_content: whether spans contain the messages of users and agents. If None,
+            ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` decides; without it they do not.
         propagate: whether requests carry ``traceparent`` and whatever else the global propagator adds.
-        suppress_http: whether the instrumentations of HTTP libraries are kept from adding a span of their own to
-            each request. An application in this process that a transport leads to may want them; then say False.
+        suppress_http: whether instrumentations of HTTP libraries are suppressed, which would add a second span to
+            each request. Give False if a transport leads to an application in this process that needs them.
 
     Raises:
         ConfigurationError: OpenTelemetry is not installed; the message names the extra.
@@ -68,7 +68,7 @@ class Tracing:
         except ImportError as error:
             if not (error.name or "").startswith("opentelemetry"):
                 raise
-            raise ConfigurationError("tracing needs OpenTelemetry: pip install 'muxi-client[tracing]'") from error
+            raise MissingExtraError("tracing needs OpenTelemetry: pip install 'muxi-client[tracing]'") from error
         if capture_content is None:
             capture_content = os.environ.get(CAPTURE_VARIABLE, "").strip().lower() in _ON
         self._recorder: Recorder = Recorder(
@@ -81,11 +81,11 @@ class Tracing:
         self._guard = self._recorder.guard
         self._off = _switched_off()
 
-    def _of(self, context: Context) -> TracedCall | None:
+    def _find(self, context: Context) -> TracedCall | None:
         found: TracedCall | None = context.state.get(self.name)
         return found
 
-    # First to begin and last to end, so that what other plugins do is within the call.
+    # The first to begin and the last to end, so that other plugins run inside the call's span.
 
     @hookimpl(tryfirst=True)
     def muxi_call_started(self, context: Context) -> None:
@@ -94,12 +94,12 @@ class Tracing:
         with self._guard:
             context.state[self.name] = self._recorder.begin(context)
 
-    # After whoever may answer in place of the platform: what they answer is not sent, and a vault that another
-    # plugin asks before is not to be kept from having spans of its own.
+    # After plugins that may answer instead of the platform, whose answers are not sent; and after plugins that call a
+    # vault, whose spans must not be suppressed.
 
     @hookimpl(trylast=True)
     def muxi_intercept(self, request: Request, context: Context) -> BufferedResponse | None:
-        if traced := self._of(context):
+        if traced := self._find(context):
             with self._guard:
                 traced.sending(request)
         return None
@@ -108,38 +108,38 @@ class Tracing:
     def muxi_response_received(
         self, response: Response | AsyncResponse | BufferedResponse, context: Context
     ) -> BufferedResponse | None:
-        if traced := self._of(context):
+        if traced := self._find(context):
             with self._guard:
                 traced.answered(response)
         return None
 
     @hookimpl(tryfirst=True)
     def muxi_attempt_failed(self, error: Exception, context: Context) -> None:
-        if traced := self._of(context):
+        if traced := self._find(context):
             with self._guard:
                 traced.failed(error)
 
     @hookimpl(tryfirst=True)
     def muxi_event_received(self, event: object, context: Context) -> None:
-        if traced := self._of(context):
+        if traced := self._find(context):
             with self._guard:
                 traced.received(event)
 
     @hookimpl(trylast=True)
     def muxi_call_finished(self, outcome: Outcome, context: Context) -> None:
-        if traced := self._of(context):
+        if traced := self._find(context):
             with self._guard:
                 traced.finished(outcome)
 
 
 def tracing_if_usable() -> list[Tracing]:
-    """What a client has without being asked: tracing, unless it is switched off or OpenTelemetry does not work."""
+    """Return the default tracing plugin, unless it is switched off or OpenTelemetry does not work."""
     if _switched_off():
         return []
     try:
         return [Tracing()]
     except ConfigurationError:
-        return []  # something of that name, and not the API
+        return []  # another module of that name
     except Exception:
         logger.warning("OpenTelemetry cannot be used, so calls are not traced", exc_info=True)
         return []

@@ -1,4 +1,4 @@
-"""What spans and metrics of a conversation with agents are called and say: the GenAI conventions.
+"""Names and attributes of spans and metrics of calls to agents, by the GenAI conventions.
 
 https://github.com/open-telemetry/semantic-conventions-genai — they are still in development, so everything that
 depends on them is here.
@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from muxi.call import Call, StreamCall
+from muxi.call import Call
 from muxi.plugins.tracing.names import Attributes
 from muxi.redact import redact_text
+from muxi.streaming.call import StreamCall
 from muxi.transport import BytesBody, Request
 
 __all__ = ["BUCKETS", "CAPTURE_VARIABLE", "Reply", "input_messages", "is_agent_call", "request_attributes", "span_name"]
@@ -29,36 +30,36 @@ TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
 OPERATION_TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
 
-#: By which programs ask every instrumentation of generative AI for the contents of messages.
+#: The variable that makes instrumentations of generative AI record the contents of messages.
 CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 #: Upper bounds of both histograms, in seconds, as the conventions recommend them.
 BUCKETS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 
-#: What agents are called with: each is an ``invoke_agent``, whatever it is to the platform.
+#: Operations that are an ``invoke_agent``.
 _AGENT_OPERATIONS = frozenset({"chat", "chat_stream", "audio_chat", "audio_chat_stream", "fire_trigger"})
 
 _INVOKE = "invoke_agent"
 
 
 def is_agent_call(call: Call[Any]) -> bool:
-    """Whether a call has agents do something."""
+    """Tell whether a call invokes an agent."""
     return call.operation in _AGENT_OPERATIONS
 
 
 def span_name(call: Call[Any]) -> str:
-    """The operation, and the agent where the call names one."""
+    """Return the name of a call's span: the operation, and the agent if the call names one."""
     agent = _text(_body(call).get("agent_id"))
     return f"{_INVOKE} {agent}" if agent else _INVOKE
 
 
 def metric_attributes() -> dict[str, str]:
-    """What metrics can be told apart by."""
+    """Return the attributes of metrics."""
     return {OPERATION_NAME: _INVOKE, PROVIDER_NAME: "muxi"}
 
 
 def request_attributes(call: Call[Any]) -> Attributes:
-    """What is known before the call is sent."""
+    """Return the attributes of a call before it is sent."""
     found: Attributes = {**metric_attributes()}
     body = _body(call)
     if agent := _text(body.get("agent_id")):
@@ -71,16 +72,16 @@ def request_attributes(call: Call[Any]) -> Attributes:
 
 
 def input_messages(request: Request) -> str:
-    """What is said to the agents, in the conventions' JSON: the text, and of files no more than their names.
+    """Return the input messages in the conventions' JSON: the text, and the names of files.
 
     Args:
-        request: as it is sent, since a plugin may have taken out what nobody else is to read.
+        request: the request as it is sent, after plugins that redact it.
     """
     body = _content(request)
-    said = body.get("message")
-    if said is None and "data" in body:
-        said = json.dumps(body["data"], ensure_ascii=False, default=str)
-    parts: list[dict[str, str]] = [_text_part(said)] if isinstance(said, str) else []
+    text = body.get("message")
+    if text is None and "data" in body:
+        text = json.dumps(body["data"], ensure_ascii=False, default=str)
+    parts: list[dict[str, str]] = [_text_part(text)] if isinstance(text, str) else []
     files = body.get("files")
     for file in files if isinstance(files, Sequence) else ():
         if isinstance(file, Mapping):
@@ -89,10 +90,10 @@ def input_messages(request: Request) -> str:
 
 
 class Reply:
-    """What the agents answered, event by event or all at once.
+    """The answer of an agent, event by event or all at once.
 
     Args:
-        keep_content: whether to remember what they said.
+        keep_content: whether to keep its text.
     """
 
     def __init__(self, *, keep_content: bool) -> None:
@@ -101,7 +102,7 @@ class Reply:
         self._known: dict[str, str] = {}
 
     def add_event(self, event: object) -> None:
-        """Take an event of a stream."""
+        """Add an event of a stream."""
         if not isinstance(event, Mapping):
             return
         if self._keep and event.get("type") == "text":
@@ -111,7 +112,7 @@ class Reply:
             self._learn(token)
 
     def add_result(self, result: object) -> None:
-        """Take the answer of a call that is not a stream."""
+        """Add the answer of a call that is not a stream."""
         if not isinstance(result, Mapping):
             return
         message = result.get("message")
@@ -126,10 +127,10 @@ class Reply:
             self._pieces.append(text)
 
     def attributes(self, finish_reason: str) -> dict[str, str]:
-        """What it adds to the call's span.
+        """Return the attributes of the answer for the call's span.
 
         Args:
-            finish_reason: how it ended: ``stop``, ``error``, or ``cancelled`` where the caller left.
+            finish_reason: ``stop``, ``error``, or ``cancelled`` if the caller closed the stream.
         """
         found = dict(self._known)
         if self._pieces:

@@ -1,4 +1,4 @@
-"""The metrics: how long requests take, how many are under way, how often calls are repeated, how soon agents speak."""
+"""The metrics: duration of requests, requests in progress, retries, and time to an agent's first event."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ RETRIES = "muxi.client.retries"
 
 
 class Metrics:
-    """The instruments of one client. Those of the same name are one for OpenTelemetry.
+    """The instruments of one client, which OpenTelemetry joins with others of the same name.
 
     Args:
-        provider: where they come from; the global one if None, also where that is set later.
+        provider: provider of the meter; the global one if None, also if that is set later.
     """
 
     def __init__(self, provider: MeterProvider | None) -> None:
         meter = get_meter("muxi", __version__, provider, names.SCHEMA_URL)
         self._requests = _histogram(
-            meter, REQUEST_DURATION, "How long HTTP requests took, up to the end of the answer.", names.REQUEST_BUCKETS
+            meter, REQUEST_DURATION, "Duration of HTTP requests, up to the end of the answer.", names.REQUEST_BUCKETS
         )
-        self._active = meter.create_up_down_counter(ACTIVE_REQUESTS, "{request}", "HTTP requests under way.")
+        self._active = meter.create_up_down_counter(ACTIVE_REQUESTS, "{request}", "HTTP requests in progress.")
         self._retries = meter.create_counter(RETRIES, "{retry}", "Attempts beyond the first of a call.")
         self._agents = _histogram(
-            meter, genai.OPERATION_DURATION, "How long agents took, with all attempts.", genai.BUCKETS
+            meter, genai.OPERATION_DURATION, "Duration of calls to agents, with all attempts.", genai.BUCKETS
         )
         self._first_chunks = _histogram(
-            meter, genai.OPERATION_TIME_TO_FIRST_CHUNK, "How long agents took to say a first thing.", genai.BUCKETS
+            meter, genai.OPERATION_TIME_TO_FIRST_CHUNK, "Time to the first event of an agent.", genai.BUCKETS
         )
 
     def request_started(self, attributes: Attributes) -> None:
-        """One more request is under way."""
+        """Count a request that begins."""
         self._active.add(1, attributes)
 
     def request_ended(self, attributes: Attributes) -> None:
-        """One less is; the attributes are those it was started with."""
+        """Count a request that ends; the attributes are those of its beginning."""
         self._active.add(-1, attributes)
 
     def request_took(self, seconds: float, attributes: Attributes) -> None:
-        """A request has come to its end."""
+        """Record the duration of a request."""
         self._requests.record(seconds, attributes)
 
     def repeated(self, attributes: Attributes) -> None:
-        """A call is sent again."""
+        """Count a retry."""
         self._retries.add(1, attributes)
 
     def agents_took(self, seconds: float, attributes: Attributes) -> None:
-        """A call to agents has ended."""
+        """Record the duration of a call to agents."""
         self._agents.record(seconds, attributes)
 
     def agents_spoke(self, seconds: float, attributes: Attributes) -> None:
-        """The first event of a stream has come."""
+        """Record the time to the first event of a stream."""
         self._first_chunks.record(seconds, attributes)
 
 

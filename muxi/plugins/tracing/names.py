@@ -1,4 +1,4 @@
-"""What HTTP spans and metrics are called and say, by OpenTelemetry's semantic conventions, which are stable.
+"""Names and attributes of HTTP spans and metrics, by OpenTelemetry's stable semantic conventions.
 
 https://opentelemetry.io/docs/specs/semconv/http/ — pure functions over requests and errors; the names of
 generative AI, which still change, are in :mod:`muxi.plugins.tracing.genai`.
@@ -17,10 +17,10 @@ from muxi.redact import is_secret_header, redact_text
 
 __all__ = [
     "Attributes",
-    "broke_the_exchange",
     "error_code",
     "error_type",
     "formation_of",
+    "is_transport_failure",
     "method_of",
     "redacted_url",
     "response_attributes",
@@ -29,10 +29,10 @@ __all__ = [
     "template_of",
 ]
 
-#: What a span or a metric is told; OpenTelemetry has no None.
+#: Attributes of a span or a metric; OpenTelemetry has no None.
 Attributes: TypeAlias = dict[str, str | int | float | bool]
 
-#: The version of the conventions that the names are taken from.
+#: The version of the conventions.
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.0"
 
 ERROR_TYPE: Final = "error.type"
@@ -46,7 +46,7 @@ STATUS_CODE: Final = "http.response.status_code"
 URL_FULL: Final = "url.full"
 URL_TEMPLATE: Final = "url.template"
 
-# What the conventions have no name for.
+# Names of our own, where the conventions have none.
 ATTEMPTS: Final = "muxi.attempts"
 ERROR_CODE: Final = "muxi.error.code"
 FORMATION: Final = "muxi.formation.id"
@@ -67,10 +67,10 @@ _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "P
 
 _PORTS = {"http": 80, "https": 443}
 
-#: What stands in a URL where something secret was.
+#: Replacement of a secret in a URL.
 _HIDDEN = "REDACTED"
 
-#: Query parameters that the conventions name, beside those whose name says that they are secret.
+#: Secret query parameters that the conventions name, in addition to those recognized by their name.
 _SECRET_PARAMETERS = frozenset({"awsaccesskeyid", "key", "sig"})
 
 #: The end of the base URL of a formation behind a server's proxy.
@@ -78,20 +78,20 @@ _BEHIND_PROXY = re.compile(r"/(api|draft)/([^/]+)(/v1)\Z")
 
 
 def method_of(method: str) -> dict[str, str]:
-    """The method, which is ``_OTHER`` where the conventions do not know it."""
+    """Return the attributes of a method, ``_OTHER`` for one that the conventions do not know."""
     if method in _METHODS:
         return {REQUEST_METHOD: method}
     return {REQUEST_METHOD: "_OTHER", REQUEST_METHOD_ORIGINAL: method}
 
 
 def span_name(method: Mapping[str, str], known: Mapping[str, object]) -> str:
-    """The method and the route, as far as they are known."""
+    """Return the name of a span: the method, and the route if it is known."""
     verb = "HTTP" if REQUEST_METHOD_ORIGINAL in method else method[REQUEST_METHOD]
     return f"{verb} {known[URL_TEMPLATE]}" if URL_TEMPLATE in known else verb
 
 
 def server_of(url: str) -> Attributes:
-    """The host and the port of a URL."""
+    """Return the attributes of a URL's host and port."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme)
@@ -106,11 +106,11 @@ def server_of(url: str) -> Attributes:
 
 
 def template_of(path: str, address: Address) -> str:
-    """The route from the root of the server: what spans and metrics are told apart by, so without any id.
+    """Return the route from the root of the server, without ids.
 
     Args:
-        path: the route below the base URL, with its parameters in braces.
-        address: where the client's calls go.
+        path: route below the base URL, with its parameters in braces.
+        address: address of the client.
     """
     base = urlsplit(address.base_url).path
     if address.proxied:
@@ -119,18 +119,18 @@ def template_of(path: str, address: Address) -> str:
 
 
 def formation_of(address: Address) -> str | None:
-    """The id of a formation behind a server's proxy; None where it is addressed directly."""
+    """Return the id of a formation behind a server's proxy; None if it is addressed directly."""
     found = _BEHIND_PROXY.search(address.base_url) if address.proxied else None
     return found[2] if found else None
 
 
 def redacted_url(url: str) -> str:
-    """A URL without its user and password, and without the values of query parameters that may be secret."""
+    """Return a URL without user and password, and with the values of secret query parameters masked."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return redact_text(url)
-    # An "@" further on is no user's.
+    # An "@" after the host does not mark a user.
     rest = urlunsplit(("", "", redact_text(parts.path), _query(parts.query), redact_text(parts.fragment)))
     return f"{parts.scheme}://{_host_alone(parts.netloc)}{rest}"
 
@@ -152,24 +152,24 @@ def _parameter(name: str, equals: str, value: str) -> str:
 
 
 def error_type(error: BaseException) -> str:
-    """The class of an error: few values, so that metrics can be told apart by it."""
+    """Return the class name of an error: a low-cardinality attribute."""
     return type(error).__qualname__
 
 
 def error_code(error: BaseException) -> str | None:
-    """The code of an error of the SDK. Its message is not for spans: it may have what an agent said."""
+    """Return the code of an error of the SDK. Its message may quote an agent, and is not for spans."""
     return error.code or None if isinstance(error, MuxiError) else None
 
 
-def broke_the_exchange(error: BaseException) -> bool:
-    """Whether an error is one of HTTP, and not of what an answer that came well says."""
+def is_transport_failure(error: BaseException) -> bool:
+    """Tell whether an error is a failure of HTTP, rather than the content of an answer."""
     if isinstance(error, TurnFailed):
         return False
     return not isinstance(error, MuxiError) or isinstance(error, ConnectionError | TimeoutError | StreamInterrupted)
 
 
 def response_attributes(status: int, version: str) -> Attributes:
-    """What an answer adds: its status, which from 400 on is an error."""
+    """Return the attributes of an answer: its status, which is an error from 400 on."""
     found: Attributes = {STATUS_CODE: status, NETWORK_PROTOCOL_VERSION: version}
     if status >= 400:
         found[ERROR_TYPE] = str(status)

@@ -22,7 +22,6 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from muxi.call import StreamCall
 from muxi.clock import Clock
 from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MuxiError
@@ -30,6 +29,7 @@ from muxi.plugins.tracing import genai, names
 from muxi.plugins.tracing.metrics import Metrics
 from muxi.plugins.tracing.names import Attributes
 from muxi.result import Result
+from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, BufferedResponse, Request
 from muxi.version import __version__
 
@@ -37,24 +37,24 @@ __all__ = ["Guard", "Recorder", "TracedCall"]
 
 logger: logging.Logger = logging.getLogger("muxi.plugins.tracing")
 
-# By these keys instrumentations agree on who is to be quiet. The API has the first two since long, and no public
-# name for them; the third is what older instrumentations set.
-_QUIET = getattr(contexts, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
-_QUIET_HTTP = getattr(contexts, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
-_QUIET_PLAIN = "suppress_instrumentation"
+# Context keys that suppress instrumentations. The API has no public name for the first two; older instrumentations
+# use the third.
+_SUPPRESS = getattr(contexts, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
+_SUPPRESS_HTTP = getattr(contexts, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
+_SUPPRESS_PLAIN = "suppress_instrumentation"
 
-#: How much is current while a call is at work and nothing is being sent: its span.
+#: Number of frames while a call is in progress and nothing is being sent: its span.
 _CALL = 1
 
 
 class Guard:
-    """Keeps what goes wrong in recording from the call that is recorded. The first failure is logged, once."""
+    """A context manager that keeps failures of the recording from the recorded call. The first one is logged."""
 
     def __init__(self) -> None:
         self._logged = False
 
     def __enter__(self) -> None:
-        """Nothing is to be done."""
+        """Enter; nothing to do."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -63,12 +63,12 @@ class Guard:
             return False
         if not self._logged:
             self._logged = True
-            logger.warning("recording failed; calls go on, and this is said once", exc_info=error)
+            logger.warning("recording failed; calls continue, and further failures are not logged", exc_info=error)
         return True
 
 
 class Recorder:
-    """What all calls of a client are recorded with; takes what :class:`muxi.plugins.Tracing` takes."""
+    """The recorder of a client's calls; its arguments are those of :class:`muxi.plugins.Tracing`."""
 
     def __init__(
         self,
@@ -89,17 +89,17 @@ class Recorder:
         self.guard: Guard = Guard()
 
     def begin(self, context: Context) -> TracedCall | None:
-        """Begin to record a call; None where the program wants nothing recorded (``suppress_instrumentation()``)."""
-        if contexts.get_value(_QUIET) or contexts.get_value(_QUIET_PLAIN):
+        """Begin to record a call; None if the program suppresses it (``suppress_instrumentation()``)."""
+        if contexts.get_value(_SUPPRESS) or contexts.get_value(_SUPPRESS_PLAIN):
             return None
         return TracedCall(self, context)
 
 
 class _Frames:
-    """What has been made OpenTelemetry's current context, and what was so before.
+    """The stack of contexts that were attached as OpenTelemetry's current one.
 
-    Put back by hand and not by token: a stream can end in another task than it began in, where a token has no
-    value. What somebody else has put on top stays.
+    The previous context is attached again, rather than detached by token: a stream can end in another task than it
+    began in, where the token is invalid. Contexts that other code has attached on top stay.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class _Frames:
         contexts.attach(current)
 
     def keep(self, number: int) -> None:
-        """Take off what is above the first so many."""
+        """Remove the frames above the first ``number``."""
         while len(self._frames) > number:
             current, before = self._frames.pop()
             if contexts.get_current() is current:
@@ -121,7 +121,7 @@ class _Frames:
 
 
 class _Attempt:
-    """One request on its way: its span, and what metrics tell it apart by."""
+    """One request: its span, and the attributes of its metrics."""
 
     def __init__(self, span: Span, metrics: Metrics, active: Attributes, shared: Attributes, clock: Clock) -> None:
         self.span = span
@@ -133,7 +133,7 @@ class _Attempt:
         metrics.request_started(active)
 
     def answered(self, status: int, version: str) -> None:
-        """The head of an answer has come."""
+        """Record the head of an answer."""
         found = names.response_attributes(status, version)
         self._shared.update(found)
         self.span.set_attributes(found)
@@ -141,11 +141,11 @@ class _Attempt:
             self.span.set_status(Status(StatusCode.ERROR))
 
     def end(self, error: BaseException | None, guard: Guard) -> None:
-        """It is over; an error counts where it is one of HTTP."""
+        """End the span; an error counts if it is a failure of HTTP."""
         with guard:
             self._metrics.request_ended(self._active)
         with guard:
-            if error is not None and names.broke_the_exchange(error):
+            if error is not None and names.is_transport_failure(error):
                 self._shared[names.ERROR_TYPE] = names.error_type(error)
                 _mark(self.span, error)
             self._metrics.request_took(self._clock.monotonic() - self._started, self._shared)
@@ -154,10 +154,10 @@ class _Attempt:
 
 
 class TracedCall:
-    """One call that is being recorded, from its first hook to its last.
+    """One recorded call, from its first hook to its last.
 
-    While it is at work its span is the current one, for the log and for what other plugins do; while a request is
-    sent, that of the attempt. A stream that is open leaves nothing current behind.
+    While the call is in progress its span is the current one, for logs and for other plugins; while a request is
+    sent, the span of the attempt. While a stream is open, neither is.
     """
 
     def __init__(self, recorder: Recorder, context: Context) -> None:
@@ -174,17 +174,17 @@ class TracedCall:
         self._reply = genai.Reply(keep_content=recorder.capture_content) if self._agents else None
         self._server: Attributes = {**names.server_of(context.url)}
         self._template = names.template_of(call.path, context.address)
-        self._known = self._described()
+        self._attributes = self._describe()
         self.span: Span = recorder.tracer.start_span(
             genai.span_name(call) if self._agents else f"muxi.{call.operation or 'call'}",
             kind=SpanKind.INTERNAL,
-            attributes=self._known,
+            attributes=self._attributes,
             start_time=_now(context.clock),
         )
         self._inside = set_span_in_context(self.span)
         self._frames.push(self._inside)
 
-    def _described(self) -> Attributes:
+    def _describe(self) -> Attributes:
         context, call = self._context, self._context.call
         found: Attributes = {names.OPERATION: call.operation or call.label, **self._server}
         if formation := names.formation_of(context.address):
@@ -196,15 +196,18 @@ class TracedCall:
     # -- attempts ----------------------------------------------------------------------------------------------
 
     def sending(self, request: Request) -> None:
-        """A request is about to be sent."""
+        """Record a request that is about to be sent."""
         recorder, context = self._recorder, self._context
         self._end_attempt(None)
-        if len(self._frames) < _CALL:  # a stream whose answer was none, and that is opened again
+        if len(self._frames) < _CALL:  # a stream that was not answered, and is opened again
             self._frames.push(self._inside)
         if self._failure is not None:
             with recorder.guard:
                 recorder.metrics.repeated(
-                    {names.OPERATION: self._known[names.OPERATION], names.ERROR_TYPE: names.error_type(self._failure)}
+                    {
+                        names.OPERATION: self._attributes[names.OPERATION],
+                        names.ERROR_TYPE: names.error_type(self._failure),
+                    }
                 )
             self._failure = None
         method = names.method_of(request.method)
@@ -212,18 +215,18 @@ class TracedCall:
         shared = dict(active)
         if request.url.partition("?")[0] == context.url.partition("?")[0]:  # and not where a redirect leads
             shared[names.URL_TEMPLATE] = self._template
-        told: Attributes = {**shared, **method, names.URL_FULL: names.redacted_url(request.url)}
+        attributes: Attributes = {**shared, **method, names.URL_FULL: names.redacted_url(request.url)}
         if self._agents and recorder.capture_content and not self._sent:
             with recorder.guard:
                 self.span.set_attribute(genai.INPUT_MESSAGES, genai.input_messages(request))
         if self._sent:
-            told[names.RESEND_COUNT] = self._sent
+            attributes[names.RESEND_COUNT] = self._sent
         self._sent += 1
         span = recorder.tracer.start_span(
             names.span_name(method, shared),
             context=self._inside,
             kind=SpanKind.CLIENT,
-            attributes=told,
+            attributes=attributes,
             start_time=_now(context.clock),
         )
         self._attempt = _Attempt(span, recorder.metrics, active, shared, context.clock)
@@ -232,23 +235,23 @@ class TracedCall:
             with recorder.guard:
                 propagate.inject(request.headers, current)
         if recorder.suppress_http:
-            for key in _keys_of_silence():
+            for key in _suppression_keys():
                 current = contexts.set_value(key, True, current)
         self._frames.push(current)
 
     def answered(self, response: AnyResponse) -> None:
-        """An answer has come: all of it, or the head of one that will be read as it arrives."""
-        # With an open stream it is the caller's loop that goes on, and nothing of ours may be current there.
+        """Record an answer: a whole one, or the head of a stream."""
+        # While a stream is open the caller's code runs, in which no span of ours may be current.
         self._frames.keep(0 if self._streaming and response.status < 300 else _CALL)
         if self._attempt is None:
-            return  # a plugin has answered, and nothing was sent
+            return  # answered by a plugin, not sent
         with self._recorder.guard:
             self._attempt.answered(response.status, response.http_version)
         if isinstance(response, BufferedResponse):
             self._end_attempt(None)
 
     def failed(self, error: BaseException) -> None:
-        """An attempt has failed; another may follow."""
+        """Record a failed attempt; another may follow."""
         self._failure = error
         self._end_attempt(error)
 
@@ -261,7 +264,7 @@ class TracedCall:
     # -- streams and the end -----------------------------------------------------------------------------------
 
     def received(self, event: object) -> None:
-        """An event of the stream has come."""
+        """Record an event of the stream."""
         self._events += 1
         if self._events == 1:
             self._begin_stream()
@@ -270,7 +273,7 @@ class TracedCall:
 
     def _begin_stream(self) -> None:
         context, metrics = self._context, self._recorder.metrics
-        self._frames.keep(0)  # where a plugin has put a stream in place of the answer
+        self._frames.keep(0)  # if a plugin has replaced the answer by a stream
         seconds = context.elapsed
         if self._attempt is not None:
             self._attempt.span.add_event(names.FIRST_EVENT, timestamp=_now(context.clock))
@@ -280,7 +283,7 @@ class TracedCall:
             metrics.agents_spoke(seconds, {**genai.metric_attributes(), **self._server})
 
     def finished(self, outcome: Outcome) -> None:
-        """The call has ended."""
+        """Record the end of the call."""
         guard, context = self._recorder.guard, self._context
         error = outcome.error
         ending = "error" if error is not None else "left" if outcome.left else "complete"
@@ -299,10 +302,10 @@ class TracedCall:
                 _mark(self.span, error)
         if self._agents:
             with guard:
-                told: Attributes = {**genai.metric_attributes(), **self._server}
+                attributes: Attributes = {**genai.metric_attributes(), **self._server}
                 if error is not None:
-                    told[names.ERROR_TYPE] = names.error_type(error)
-                self._recorder.metrics.agents_took(context.elapsed, told)
+                    attributes[names.ERROR_TYPE] = names.error_type(error)
+                self._recorder.metrics.agents_took(context.elapsed, attributes)
         with guard:
             self.span.end(_now(context.clock))
 
@@ -315,17 +318,17 @@ class TracedCall:
         if self._reply is not None:
             self._reply.add_result(outcome.result)
             reasons = {"complete": "stop", "left": "cancelled", "error": "error"}
-            said = self._reply.attributes(reasons[ending])
-            found |= {name: value for name, value in said.items() if name not in self._known}
+            answer = self._reply.attributes(reasons[ending])
+            found |= {name: value for name, value in answer.items() if name not in self._attributes}
         return found
 
 
-def _keys_of_silence() -> tuple[str, ...]:
-    """By which keys the instrumentations of HTTP libraries are kept quiet."""
+def _suppression_keys() -> tuple[str, ...]:
+    """Return the context keys that suppress the instrumentations of HTTP libraries."""
     aiohttp = sys.modules.get("opentelemetry.instrumentation.aiohttp_client")
     if aiohttp is None or hasattr(aiohttp, "is_http_instrumentation_enabled"):
-        return (_QUIET_HTTP,)
-    return _QUIET_HTTP, _QUIET  # that of aiohttp, before 0.60, knows no other
+        return (_SUPPRESS_HTTP,)
+    return _SUPPRESS_HTTP, _SUPPRESS  # aiohttp's, before 0.60, knows no other
 
 
 def _check(argument: str, given: object, wanted: type) -> None:
@@ -334,7 +337,7 @@ def _check(argument: str, given: object, wanted: type) -> None:
 
 
 def _request_id(outcome: Outcome, context: Context) -> str | None:
-    """Under which id the platform knows the call."""
+    """Return the platform's id of the call."""
     found: Any = None
     if isinstance(outcome.error, MuxiError):
         found = outcome.error.request_id
@@ -344,7 +347,7 @@ def _request_id(outcome: Outcome, context: Context) -> str | None:
 
 
 def _mark(span: Span, error: BaseException) -> None:
-    """Say that a span failed: with the class and the code, and never with words that may be a user's."""
+    """Mark a span as failed, with class and code of the error, and never with its message, which may quote a user."""
     code = names.error_code(error)
     span.set_attribute(names.ERROR_TYPE, names.error_type(error))
     if code:
@@ -353,5 +356,5 @@ def _mark(span: Span, error: BaseException) -> None:
 
 
 def _now(clock: Clock) -> int:
-    """The client's time in OpenTelemetry's nanoseconds, so that simulated time is simulated in spans too."""
+    """Return the client's time in nanoseconds; spans follow a simulated clock too."""
     return int(clock.time() * 1e9)

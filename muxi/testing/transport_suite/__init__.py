@@ -20,8 +20,9 @@ from muxi.testing.transport_suite.applications import (
     asgi_application,
     wsgi_application,
 )
+from muxi.testing.transport_suite.catalogue import rules
 from muxi.testing.transport_suite.handlers import Handler, Received, Reply
-from muxi.testing.transport_suite.rules import Rule, RuleBroken, rules
+from muxi.testing.transport_suite.rules import Rule, RuleBroken
 from muxi.testing.transport_suite.suites import (
     AsyncInProcessSuite,
     AsyncTransportSuite,

@@ -13,11 +13,11 @@ from muxi.testing.transport_suite.handlers import Handler, Received, Reply
 
 __all__ = ["AsgiApplication", "WsgiApplication", "asgi_application", "wsgi_application"]
 
-Message = MutableMapping[str, Any]  # Any: what the ASGI specification puts into each message
+AsgiMessage = MutableMapping[str, Any]  # Any: what the ASGI specification puts into each message
 #: Called with the environment and with what begins the answer.
 WsgiApplication = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 AsgiApplication = Callable[
-    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+    [AsgiMessage, Callable[[], Awaitable[AsgiMessage]], Callable[[AsgiMessage], Awaitable[None]]], Awaitable[None]
 ]
 
 
@@ -50,7 +50,9 @@ def asgi_application(handler: Handler) -> AsgiApplication:
     threads = ThreadPoolExecutor(64, "asgi-handler")
 
     async def application(
-        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+        scope: AsgiMessage,
+        receive: Callable[[], Awaitable[AsgiMessage]],
+        send: Callable[[AsgiMessage], Awaitable[None]],
     ) -> None:
         if scope["type"] != "http":
             return
@@ -89,7 +91,7 @@ def asgi_application(handler: Handler) -> AsgiApplication:
 
 async def _send_pieces(
     pieces: Iterator[bytes],
-    send: Callable[[Message], Awaitable[None]],
+    send: Callable[[AsgiMessage], Awaitable[None]],
     left: asyncio.Future[None],
     threads: ThreadPoolExecutor,
 ) -> None:
@@ -113,7 +115,7 @@ async def _send_pieces(
                 cast("Callable[[], None]", close)()
 
 
-async def _disconnected(receive: Callable[[], Awaitable[Message]]) -> None:
+async def _disconnected(receive: Callable[[], Awaitable[AsgiMessage]]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,23 +1,28 @@
-"""What a rule of the suite is: a test with the sentence of the contract that it holds a transport to."""
+"""Rules of the suite: tests, each with the sentence of the contract that it proves."""
 
 from __future__ import annotations
 
 import functools
 import unittest
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from muxi.testing.transport_suite.stage import Stage
-
-__all__ = ["PAGE", "Rule", "RuleBroken", "rule", "rules"]
+__all__ = ["PAGE", "Rule", "RuleBroken", "rule", "rules_of"]
 
 #: The page of the documentation that has an anchor for each rule.
 PAGE = "transports/testing.html"
 
-S = TypeVar("S", bound="Stage")
+S = TypeVar("S", bound="_Stage")
+
+
+class _Stage(Protocol):
+    """A stage, as far as a rule uses it; see :class:`muxi.testing.transport_suite.stage.Stage`."""
+
+    skips: ClassVar[Mapping[str, str]]
+
+    def set_up(self) -> AbstractContextManager[None]: ...
 
 
 class RuleBroken(AssertionError):
@@ -76,7 +81,7 @@ def rule(text: str, why: str) -> Callable[[Callable[[S], None]], Callable[[S], N
             with explained(held), stage.set_up():
                 scenario(stage)
 
-        run.rule = held  # type: ignore[attr-defined]  # what rules() finds it by
+        run.rule = held  # type: ignore[attr-defined]  # rules_of() finds it by this
         return run
 
     return mark
@@ -84,7 +89,7 @@ def rule(text: str, why: str) -> Callable[[Callable[[S], None]], Callable[[S], N
 
 @contextmanager
 def explained(broken: Rule) -> Iterator[None]:
-    """Whatever goes wrong, as a rule that is broken."""
+    """Turn any failure into a broken rule."""
     try:
         yield
     except unittest.SkipTest:
@@ -95,17 +100,8 @@ def explained(broken: Rule) -> Iterator[None]:
         raise RuleBroken(broken, f"{type(error).__name__} was raised: {error}") from error
 
 
-def rules(suite: type[Stage] | None = None) -> list[Rule]:
-    """The rules that a suite tests, in the order of the contract.
-
-    Args:
-        suite: a suite or a subclass of one; without it, the rules of all suites together.
-    """
-    from muxi.testing.transport_suite import suites
-
-    if suite is None:
-        every = (suites.TransportSuite, suites.AsyncTransportSuite, suites.InProcessSuite, suites.AsyncInProcessSuite)
-        return list(dict.fromkeys(found for one in every for found in rules(one)))
+def rules_of(suite: type) -> list[Rule]:
+    """Return the rules that a suite, or a part of one, tests, in the order of the contract."""
     found: list[Rule] = []
     for part in reversed(suite.__mro__):
         for value in vars(part).values():

@@ -211,7 +211,7 @@ class Server:
 
 
 def unused_port() -> int:
-    """A port of this machine on which nobody listens."""
+    """Return a port of this machine that is not in use."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""What every scenario works with: the transport under test, servers, and checks that say what they saw."""
+"""The base of all scenarios: the transport under test, servers, and checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unittest import mock
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
 from muxi.testing.transport_suite.facade import FacadeTransport, Loop
 from muxi.testing.transport_suite.handlers import Handler, Received
-from muxi.testing.transport_suite.rules import rules
+from muxi.testing.transport_suite.rules import rules_of
 from muxi.testing.transport_suite.server import Script, Server, script_of
 from muxi.transport import AsyncTransport, Request, Transport
 
@@ -51,7 +51,7 @@ class Stage:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.skips:
-            known = [rule.name for rule in rules(cls)]
+            known = [rule.name for rule in rules_of(cls)]
             for name in cls.skips:
                 if name not in known:
                     near = get_close_matches(name, known, 1)
@@ -107,7 +107,7 @@ class Stage:
     # -- checks ------------------------------------------------------------------------------------------------
 
     def expect(self, seen: object, expected: object, what: str) -> None:
-        """Two values are the same.
+        """Require two equal values.
 
         Args:
             what: what they are, for the message.
@@ -116,7 +116,7 @@ class Stage:
             raise AssertionError(f"{what} is {_short(seen)}, expected {_short(expected)}")
 
     def require(self, condition: bool, problem: str) -> None:
-        """Something is true.
+        """Require a condition.
 
         Args:
             problem: what is seen where it is not.
@@ -125,7 +125,7 @@ class Stage:
             raise AssertionError(problem)
 
     def fails(self, expected: type[E], call: Callable[[], object], what: str) -> E:
-        """The error of a call that has to fail with one."""
+        """Require a call to fail, and return its error."""
         try:
             call()
         except expected as error:
@@ -138,7 +138,7 @@ class Stage:
         raise AssertionError(f"{what} raised nothing, expected {expected.__module__}.{expected.__qualname__}")
 
     def loses(self, call: Callable[[], object], what: str, *codes: str, connected: bool) -> ConnectionError:
-        """The error of a connection that fails."""
+        """Require a call to fail with a connection error, and return it."""
         error = self.fails(ConnectionError, call, what)
         self.expect(error.connected, connected, f"`connected` of the error of {what} ({error})")
         if codes:
@@ -149,7 +149,7 @@ class Stage:
         return error
 
     def times_out(self, call: Callable[[], object], what: str, bound: str, *, connected: bool) -> TimeoutError:
-        """The error of a wait that was too long."""
+        """Require a call to time out, and return the error."""
         error = self.fails(TimeoutError, call, what)
         self.expect(error.bound, bound, f"`bound` of the error of {what} ({error})")
         self.expect(error.connected, connected, f"`connected` of the error of {what} ({error})")
@@ -214,7 +214,7 @@ class WireStage(Stage):
         return self.transport.send(request).read()
 
     def collect(self) -> None:
-        """Let go of what nobody refers to any more."""
+        """Run the garbage collector."""
         gc.collect()
 
 

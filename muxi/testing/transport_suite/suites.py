@@ -28,7 +28,7 @@ class _OverWires(
 
 
 class TransportSuite(_OverWires):
-    """What a sync transport over sockets has to do. Subclass it in a test module, and say how yours is made."""
+    """The rules for a sync transport over sockets. Subclass it in a test module and define ``make_transport``."""
 
     def make_transport(self) -> Transport:
         """A new transport, as its users would make one."""
@@ -54,7 +54,7 @@ class _InProcess(_Anywhere):
     url: str = "http://127.0.0.1"
 
     def made_for(self, handler: Handler) -> object:
-        """What ``make_transport`` makes."""
+        """Return what ``make_transport`` returns."""
         raise NotImplementedError
 
     def connect(self, handler: Handler) -> Link:
@@ -68,7 +68,7 @@ class _InProcess(_Anywhere):
 
 
 class InProcessSuite(_InProcess):
-    """What a sync transport has to do that reaches no socket, but something in the same process."""
+    """The rules for a sync transport that reaches a server in the same process."""
 
     def make_transport(self, handler: Handler) -> Transport:
         """A new transport whose requests a handler answers; see :func:`wsgi_application` for one that calls WSGI."""

@@ -1,4 +1,4 @@
-"""Who calls: the keys of a formation and the user a request speaks for."""
+"""The keys of a formation, and the user of a request."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hmac
 import re
 from enum import Enum
 
+from muxi.errors import ConfigurationError
 from muxi.transport import Headers
 from muxi_transports.memory.formation.envelope import ApiError
 
@@ -26,10 +27,10 @@ class Level(Enum):
 
 
 class UserRule(Enum):
-    """Whether a route needs ``X-Muxi-User-ID``."""
+    """The requirement of a route for ``X-Muxi-User-ID``."""
 
     OPTIONAL = "optional"
-    #: With the client key; the admin may speak for nobody.
+    #: With the client key; an admin's request needs no user.
     FOR_CLIENT = "for the client key"
     ALWAYS = "always"
 
@@ -40,9 +41,15 @@ class Keys:
     Args:
         client: the client key; None accepts any that is not empty.
         admin: the admin key, likewise.
+
+    Raises:
+        ConfigurationError: a key is empty.
     """
 
     def __init__(self, client: str | None = None, admin: str | None = None) -> None:
+        for name, key in (("client_key", client), ("admin_key", admin)):
+            if key is not None and not key.strip():
+                raise ConfigurationError(f"{name}= is empty; None accepts any key")
         self._client = client
         self._admin = admin
 
@@ -69,7 +76,7 @@ class Keys:
             _compare("admin", _ADMIN, admin, self._admin)
             return True
         if level is Level.EITHER and not client:
-            raise _unauthorized(f"A valid API key is required. Provide either '{_ADMIN}' or '{_CLIENT}' header.")
+            raise _auth_error(f"A valid API key is required. Provide either '{_ADMIN}' or '{_CLIENT}' header.")
         if level is not Level.NONE:
             _compare("client", _CLIENT, client, self._client)
         return False
@@ -77,12 +84,12 @@ class Keys:
 
 def _compare(kind: str, header: str, given: str | None, wanted: str | None) -> None:
     if not given:
-        raise _unauthorized(f"A valid {kind} API key is required. Please provide the '{header}' header.")
+        raise _auth_error(f"A valid {kind} API key is required. Please provide the '{header}' header.")
     if wanted is not None and not hmac.compare_digest(_raw(given), _raw(wanted)):
-        raise _unauthorized(f"Invalid {kind} API key. Please check your '{header}' header value.")
+        raise _auth_error(f"Invalid {kind} API key. Please check your '{header}' header value.")
 
 
-def _unauthorized(message: str) -> ApiError:
+def _auth_error(message: str) -> ApiError:
     return ApiError(401, "UNAUTHORIZED", message)
 
 
@@ -97,19 +104,19 @@ def header_user(headers: Headers) -> str | None:
 
 
 def normal_user(user_id: str | None) -> str | None:
-    """A user id as the runtime keeps it: e-mail addresses in lower case, white space is nobody."""
+    """A user id as the runtime keeps it: e-mail addresses in lower case, None for white space."""
     if user_id is None or not user_id.strip():
         return None
     return user_id.lower() if is_email(user_id) else user_id
 
 
 def is_email(user_id: str) -> bool:
-    """Whether a user id looks like an e-mail address."""
+    """True if a user id looks like an e-mail address."""
     return _EMAIL.fullmatch(user_id) is not None
 
 
 def require_user(rule: UserRule, user: str | None, *, is_admin: bool) -> None:
-    """Refuse a request that says for nobody what only somebody can ask.
+    """Refuse a request without a user on a route that requires one.
 
     Raises:
         ApiError: 400 ``INVALID_REQUEST``.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.state.buffer import BufferedMessage
 from muxi_transports.memory.world import Pause
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Later",
     "Part",
     "Reply",
+    "Report",
     "Silence",
     "Turn",
     "Widgets",
@@ -53,7 +54,7 @@ class Turn:
 
     Args:
         message: what the user says.
-        user_id: who says it; ``"0"`` where nobody is named.
+        user_id: the user's id; ``"0"`` where the request has none.
         session_id: the session, made up where the caller gave none.
         agent_id: the agent that is asked.
         request_id: the id under which the turn is tracked.
@@ -75,7 +76,7 @@ class Turn:
     agent_id: str = "assistant"
     request_id: str = ""
     agent_requested: str | None = None
-    history: tuple[Message, ...] = ()
+    history: tuple[BufferedMessage, ...] = ()
     files: tuple[Mapping[str, object], ...] = ()
     ui_response: Mapping[str, object] | None = None
     clarifies: str | None = None
@@ -206,7 +207,7 @@ class Failure:
 
     Args:
         message: what went wrong.
-        early: fail before the stream has begun in earnest: ``event: error`` and no ``done``; not streamed,
+        early: fail before the first token: ``event: error`` and no ``done``; not streamed,
             an answer with ``metadata.error_code``. Only when returned, not when yielded.
         type: the name of the error in an early failure.
     """
@@ -232,6 +233,8 @@ class Discontinuity:
 Part: TypeAlias = "str | Pause | Artifact | Clarification | Widgets | Approval | Silence | Failure | Discontinuity"
 Reply: TypeAlias = "Part | Later | Escalation | Iterable[Part]"
 Agent: TypeAlias = Callable[[Turn], Reply]
+#: Takes an error of an agent, for the report of the test.
+Report: TypeAlias = Callable[[Exception], object]
 
 _VALUES = (str, Pause, Artifact, Clarification, Widgets, Approval, Silence, Failure, Discontinuity)
 
@@ -241,16 +244,17 @@ def echo(turn: Turn) -> Reply:
     return f"You said: {turn.message}"
 
 
-def ask(agent: Agent, turn: Turn) -> Reply:
-    """Call an agent; what it raises is its failure."""
+def ask(agent: Agent, turn: Turn, report: Report) -> Reply:
+    """Call an agent. An error that it raises fails the turn, and is reported."""
     try:
         return agent(turn)
     except Exception as error:
+        report(error)
         return Failure(_text_of(error), type=type(error).__name__)
 
 
-def parts_of(reply: Reply) -> Generator[Part, None, None]:
-    """The parts of a reply, one by one; what an agent raises on the way is a failure.
+def parts_of(reply: Reply, report: Report) -> Generator[Part, None, None]:
+    """Yield the parts of a reply. An error that an agent raises on the way fails the turn, and is reported.
 
     Closing it closes the agent's own generator.
 
@@ -264,7 +268,7 @@ def parts_of(reply: Reply) -> Generator[Part, None, None]:
         yield reply
         return
     if not isinstance(reply, Iterable):
-        raise _no_reply(reply)
+        raise _no_reply(reply, report)
     parts = iter(reply)
     try:
         while True:
@@ -273,9 +277,10 @@ def parts_of(reply: Reply) -> Generator[Part, None, None]:
             except StopIteration:
                 return
             except Exception as error:
+                report(error)
                 part = Failure(_text_of(error), type=type(error).__name__)
             if not isinstance(part, _VALUES):
-                raise _no_reply(part)
+                raise _no_reply(part, report)
             yield part
     finally:
         if isinstance(parts, Generator):
@@ -307,8 +312,10 @@ def _text_of(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _no_reply(value: object) -> TypeError:
+def _no_reply(value: object, report: Report) -> TypeError:
     kinds = ", ".join(kind.__name__ for kind in _VALUES[1:])
-    return TypeError(
+    error = TypeError(
         f"an agent replied with {type(value).__name__}; a reply is a text, an iterable of texts, or one of {kinds}"
     )
+    report(error)
+    return error

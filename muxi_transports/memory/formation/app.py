@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator
 from email.utils import formatdate
 from urllib.parse import urlsplit
 
-from muxi.clock import Clock, SystemClock
-from muxi.errors import ConfigurationError
 from muxi.transport import Request
-from muxi_transports.memory.formation.access import Keys, header_user, require_user
-from muxi_transports.memory.formation.agents import Agents, echo
-from muxi_transports.memory.formation.authoring import Authoring
-from muxi_transports.memory.formation.defects import Defect, defects
-from muxi_transports.memory.formation.definition import FormationDefinition
-from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure, success
-from muxi_transports.memory.formation.ids import Ids
-from muxi_transports.memory.formation.router import Incoming, Route, Router
-from muxi_transports.memory.formation.state.artifacts import Artifacts
-from muxi_transports.memory.formation.state.asides import Asides
-from muxi_transports.memory.formation.state.buffer import Buffer
-from muxi_transports.memory.formation.state.diary import Diary
-from muxi_transports.memory.formation.state.feeds import Feeds
-from muxi_transports.memory.formation.state.jobs import Jobs
-from muxi_transports.memory.formation.state.memories import Memories
-from muxi_transports.memory.formation.state.replays import Replays
-from muxi_transports.memory.formation.state.tracker import Tracker
-from muxi_transports.memory.formation.state.triggers import Trigger
-from muxi_transports.memory.formation.state.whole import State
-from muxi_transports.memory.formation.tasks import perform
+from muxi_transports.memory.formation.access import header_user, require_user
+from muxi_transports.memory.formation.core import FormationCore
+from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure
+from muxi_transports.memory.formation.router import Incoming, Router
+from muxi_transports.memory.formation.routes import ROUTES
+from muxi_transports.memory.formation.state.jobs import Job
+from muxi_transports.memory.formation.tasks import perform_job
 from muxi_transports.memory.formation.validation import parse_json, validate
-from muxi_transports.memory.formation.voice import Transcribe, transcript
-from muxi_transports.memory.formation.webhooks import Webhooks
-from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Answer, Exchange, Pause
 
 __all__ = ["EmbeddedFormation"]
+
+_ROUTER = Router(ROUTES)
 
 _PREFLIGHT_VARY = (
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
 )
 
 
-class EmbeddedFormation(Authoring):
+class EmbeddedFormation(FormationCore):
     """A formation without models, databases and network, whose answers are those of the real one.
 
     It has users, sessions with messages, memories, buffers and requests with a status, triggers, scheduled jobs,
@@ -84,104 +67,8 @@ class EmbeddedFormation(Authoring):
         transcribe: makes a text of voice notes; by default they say what they are called.
 
     Raises:
-        ConfigurationError: something to imitate is no defect, or the definition is none.
+        ConfigurationError: a key is empty, something to imitate is no defect, or the definition is none.
     """
-
-    def __init__(
-        self,
-        formation_id: str | None = None,
-        *,
-        client_key: str | None = None,
-        admin_key: str | None = None,
-        clock: Clock | None = None,
-        seed: int | str | None = None,
-        pace: float = 0.0,
-        opening_pause: float = 0.0,
-        name: str | None = None,
-        description: str | None = None,
-        version: str | None = None,
-        definition: FormationDefinition | None = None,
-        imitate: Iterable[Defect | str] = (),
-        webhook_url: str | None = None,
-        transcribe: Transcribe = transcript,
-    ) -> None:
-        self._imitated = defects(imitate)
-        #: What the formation is; a test may change it while the formation runs.
-        self.definition: FormationDefinition = FormationDefinition() if definition is None else definition
-        if not isinstance(self.definition, FormationDefinition):
-            raise ConfigurationError(f"a definition is a FormationDefinition, not a {type(definition).__name__}")
-        self.formation_id: str = formation_id or self.definition.id or "my-assistant"
-        self.name: str = name or self.definition.name or self.formation_id
-        self.description: str = description or self.definition.description or ""
-        self.version: str = version or self.definition.version or "1.0.0"
-        self.clock: Clock = clock or SystemClock()
-        self.started: float = self.clock.monotonic()
-        self.pace = pace
-        self.opening_pause = opening_pause
-        self.keys: Keys = Keys(client_key, admin_key)
-        self.ids: Ids = Ids(seed)
-        self.agents: Agents = Agents()
-        self.tracker: Tracker = Tracker(self.clock)
-        self.replays: Replays = Replays(self.clock)
-        self.background: Background = Background(self.clock)
-        self.triggers: dict[str, Trigger] = {}
-        self.jobs: Jobs = Jobs(self.clock, self.background, lambda job: perform(self, job))
-        self.asides: Asides = Asides()
-        self.feeds: Feeds = Feeds()
-        self.webhooks: Webhooks = Webhooks(self, webhook_url or self.definition.webhook_url)
-        self.transcribe: Transcribe = transcribe
-        #: Held while the state changes, never while somebody waits.
-        self.lock: threading.RLock = threading.RLock()
-        #: Users, memories, secrets, jobs and whatever else it keeps.
-        self.state: State = State(
-            self.definition, self.keys.as_secrets(), self.clock, self.ids, self.background, self.lock
-        )
-        self.memories: Memories = self.state.memories
-        self.buffer: Buffer = Buffer(self.state.users)
-        self.artifacts: Artifacts = Artifacts(self.clock, self.state.users)
-        self.diary: Diary = Diary(self.state.users)
-        for agent in self.definition.agents:
-            self.agents.given[agent.id] = echo
-        for trigger, template in self.definition.triggers.items():
-            self.trigger(trigger, template)
-        self._router = Router(_routes())
-
-    def catch_up(self) -> None:
-        """Do the work in the background that is due by now."""
-        self.background.catch_up()
-
-    def work(self, steps: Generator[Pause, None, object]) -> None:
-        """Have something done in the background; its first step is taken when somebody next looks."""
-        self.background.adopt(Work(steps, self.clock))
-
-    def note(
-        self,
-        kind: str,
-        message: str,
-        *,
-        level: str = "info",
-        user_id: str | None = None,
-        session_id: str | None = None,
-        request_id: str | None = None,
-        agent_id: str | None = None,
-        data: Mapping[str, object] | None = None,
-    ) -> None:
-        """Tell of something that happened by itself: as :meth:`emit_event`, where the runtime would tell at all."""
-        if not self.imitates(Defect.SILENT_FEEDS):
-            self.emit_event(
-                kind,
-                message,
-                level=level,
-                user_id=user_id,
-                session_id=session_id,
-                request_id=request_id,
-                agent_id=agent_id,
-                data=data,
-            )
-
-    def imitates(self, defect: Defect) -> bool:
-        """Whether the formation shall do this as wrongly as the recorded runtime."""
-        return defect in self._imitated
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
@@ -196,17 +83,11 @@ class EmbeddedFormation(Authoring):
             answer = failure(error, request_id=self.ids.new("req_"), now=self.clock.time())
             if isinstance(error, Crash):
                 return Answer(answer.status, [*self._head(), *answer.headers], answer.body)
-        return self._dressed(request, answer)
-
-    def wrap(self, result: Success, *, request_id: str | None = None, idempotency_key: str | None = None) -> Answer:
-        """A result in its envelope."""
-        with self.lock:
-            request_id = request_id or result.request_id or self.ids.new("req_")
-        return success(result, request_id=request_id, idempotency_key=idempotency_key, now=self.clock.time())
+        return self._add_headers(request, answer)
 
     def _route(self, request: Request) -> Generator[Pause, None, Answer]:
         url = urlsplit(request.url)
-        found = self._router.find(request.method, url)
+        found = _ROUTER.find(request.method, url)
         if isinstance(found, str):
             return Answer(307, [("content-length", "0"), ("location", found)])
         route, params = found
@@ -226,7 +107,7 @@ class EmbeddedFormation(Authoring):
             return result
         return (yield from result)
 
-    def _dressed(self, request: Request, answer: Answer) -> Answer:
+    def _add_headers(self, request: Request, answer: Answer) -> Answer:
         """An answer with the headers that all have, in the order of the wire."""
         tail = [("vary", "Origin")]
         if origin := request.headers.get("Origin"):
@@ -251,12 +132,8 @@ class EmbeddedFormation(Authoring):
     def _head(self) -> list[tuple[str, str]]:
         return [("date", formatdate(self.clock.time(), usegmt=True)), ("server", "uvicorn")]
 
+    def _perform_job(self, job: Job) -> Generator[Pause, None, str | None]:
+        return perform_job(self, job)
+
     def __repr__(self) -> str:
         return f"EmbeddedFormation({self.formation_id!r})"
-
-
-def _routes() -> tuple[Route, ...]:
-    # The routes know the formation they are for, so they are loaded when one is made.
-    from muxi_transports.memory.formation.routes import ROUTES
-
-    return ROUTES

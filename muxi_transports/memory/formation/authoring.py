@@ -1,4 +1,4 @@
-"""What the author of a test gives a formation, and has happen in it."""
+"""The methods of a formation that tests use: agents, scripts, triggers, history, events."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError
 from muxi_transports.memory.formation.agents import Agent, Agents, echo
 from muxi_transports.memory.formation.ids import Ids
-from muxi_transports.memory.formation.scripts import Line, Replies, Script
-from muxi_transports.memory.formation.state.diary import Diary, Entry
-from muxi_transports.memory.formation.state.feeds import Event, Feeds
-from muxi_transports.memory.formation.state.triggers import Trigger
+from muxi_transports.memory.formation.scripts import Line, Replies, ReplyScript
+from muxi_transports.memory.formation.state.diary import Diary, DiaryEntry
+from muxi_transports.memory.formation.state.feeds import FeedEvent, Feeds
+from muxi_transports.memory.formation.state.triggers import TriggerTemplate
 
-__all__ = ["Authoring"]
+__all__ = ["FormationAuthoring"]
 
 A = TypeVar("A", bound=Agent)
 
 
-class Authoring:
-    """The part of a formation that its author works with."""
+class FormationAuthoring:
+    """Base of the embedded formation: the methods for tests."""
 
     clock: Clock
     ids: Ids
     lock: threading.RLock
     agents: Agents
-    triggers: dict[str, Trigger]
+    triggers: dict[str, TriggerTemplate]
     diary: Diary
     feeds: Feeds
 
@@ -70,11 +70,11 @@ class Authoring:
         return reply
 
     @overload
-    def script(self, script: Script, *, otherwise: Line = echo, agent_id: str | None = None) -> Replies: ...
+    def script(self, script: ReplyScript, *, otherwise: Line = echo, agent_id: str | None = None) -> Replies: ...
     @overload
     def script(self, script: Iterable[Line], *, agent_id: str | None = None) -> Replies: ...
     def script(
-        self, script: Script | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
+        self, script: ReplyScript | Iterable[Line], *, otherwise: Line = echo, agent_id: str | None = None
     ) -> Replies:
         """Have an agent go by a script.
 
@@ -104,7 +104,7 @@ class Authoring:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise ConfigurationError(f"a trigger is named by letters, digits, hyphens and underscores, not {name!r}")
         with self.lock:
-            self.triggers[name] = Trigger(name, template)
+            self.triggers[name] = TriggerTemplate(name, template)
 
     def write_history(
         self,
@@ -134,7 +134,7 @@ class Authoring:
         when = date.fromisoformat(day) if isinstance(day, str) else day
         now = self.clock.time()
         with self.lock:
-            entry = Entry(
+            entry = DiaryEntry(
                 self.ids.new(), when, summary, now, tuple(decisions), tuple(projects), context, tuple(sources)
             )
             self.diary.add(user_id, entry)
@@ -151,10 +151,10 @@ class Authoring:
         agent_id: str | None = None,
         data: Mapping[str, object] | None = None,
     ) -> None:
-        """Tell those who listen to ``/v1/events`` and ``/v1/logs`` that something has happened.
+        """Publish an event to ``/v1/events`` and ``/v1/logs``.
 
         Args:
-            event_type: what; ``/v1/events`` tells of ``chat.…``, ``agent.…``, ``workflow.…`` and ``task.…`` alone.
+            event_type: its type; ``/v1/events`` has ``chat.…``, ``agent.…``, ``workflow.…`` and ``task.…`` alone.
             message: the text for people.
             level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
             user_id: whom it concerns.
@@ -164,12 +164,12 @@ class Authoring:
             data: what else there is to say.
         """
         now = self.clock.time()
-        event = Event(event_type, message, now, level, user_id, session_id, request_id, agent_id, dict(data or {}))
+        event = FeedEvent(event_type, message, now, level, user_id, session_id, request_id, agent_id, dict(data or {}))
         with self.lock:
             self.feeds.publish(event)
 
     def log(self, message: str, *, level: str = "info", event_type: str = "system.log", user_id: str = "0") -> None:
-        """Write to the log (``/v1/logs``); as :meth:`emit_event`, for what ``/v1/events`` does not tell of."""
+        """Write to the log (``/v1/logs``); as :meth:`emit_event`, for types that ``/v1/events`` leaves out."""
         self.emit_event(event_type, message, level=level, user_id=user_id)
 
     def end_feeds(self) -> None:

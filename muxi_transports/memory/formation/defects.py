@@ -1,4 +1,4 @@
-"""The defects of the recorded runtime, by name: an embedded formation is healthy unless it is told to imitate them."""
+"""The defects of the recorded runtime by name. An embedded formation has none unless it imitates them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Defect", "defects"]
 
 
 class Defect(str, Enum):
-    """Something that the recorded runtime does wrong.
+    """A defect of the recorded runtime.
 
     Every one of them was recorded, or read in the runtime's code where the page of the wire says so. A name is its
     value too, so that ``imitate={"escaped_event_frames"}`` and ``imitate={Defect.ESCAPED_EVENT_FRAMES}`` are one.
@@ -36,13 +36,13 @@ class Defect(str, Enum):
     BAD_CRON_IS_A_CRASH = "bad_cron_is_a_crash"
     #: A scheduled job that is given a new message goes to user ``0`` where no user header says otherwise.
     UPDATED_JOBS_LOSE_THEIR_OWNER = "updated_jobs_lose_their_owner"
-    #: The webhook that ends an escalation is signed with a key that nobody knows.
+    #: The webhook that ends an escalation is signed with an unknown key.
     ESCALATIONS_SIGNED_WITH_UNKNOWN_KEY = "escalations_signed_with_unknown_key"
     #: The webhook of a notification is not signed.
     UNSIGNED_NOTIFICATIONS = "unsigned_notifications"
     #: The stream of a turn that is cancelled stays open on keepalives for 600 s.
     CANCELLED_STREAMS_HANG = "cancelled_streams_hang"
-    #: Whoever knows the id of a memory may delete it, whosever it is.
+    #: Any user who knows the id of a memory may delete it.
     ANYBODY_DELETES_MEMORIES = "anybody_deletes_memories"
     #: An asynchronous trigger without a ``webhook:`` of its own never runs, and is given up after 600 s.
     ASYNC_TRIGGERS_WITHOUT_WEBHOOK_NEVER_RUN = "async_triggers_without_webhook_never_run"
@@ -57,12 +57,18 @@ class Defect(str, Enum):
     #: ``/v1/memories`` answers 500 where it needs what only PostgreSQL gives: listing, deleting, and writing without a
     #: ``source``.
     NO_MEMORIES_WITH_SQLITE = "no_memories_with_sqlite"
-    #: What comes in from a source is stored without being classified, and no facts are found in it.
+    #: Content from a source is stored without classification, and no facts are extracted.
     NO_CLASSIFIER = "no_classifier"
     #: Changes of secrets and of scheduled jobs are in no audit log.
     CHANGES_ARE_NOT_AUDITED = "changes_are_not_audited"
     #: ``stats.requests`` of ``GET /v1/status`` stays 0.
     REQUESTS_ARE_NOT_COUNTED = "requests_are_not_counted"
+    #: ``PUT /v1/scheduler/jobs/{id}`` without a user and without a new message answers 500 for a job that has an owner.
+    OWNED_JOBS_NEED_THEIR_USER = "owned_jobs_need_their_user"
+    #: The request of an asynchronous trigger is unknown (404) for half a second after the answer that names it.
+    FRESH_REQUESTS_ARE_UNKNOWN = "fresh_requests_are_unknown"
+    #: The request of a chat that was promised for later stays ``running`` after its webhook, and fails after 600 s.
+    PROMISED_CHATS_STAY_RUNNING = "promised_chats_stay_running"
 
 
 def defects(names: Iterable[Defect | str]) -> frozenset[Defect]:

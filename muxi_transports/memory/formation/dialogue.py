@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from muxi_transports.memory.formation.agents import Failure, Reply, Turn, ask
-from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.core import FormationCore
+from muxi_transports.memory.formation.state.buffer import BufferedMessage
 from muxi_transports.memory.formation.state.tracker import Tracked
-from muxi_transports.memory.formation.turns import Outcome, Token, TurnSteps, run
+from muxi_transports.memory.formation.turns import TurnOutcome, TurnSteps, TurnToken, run
 from muxi_transports.memory.world import Pause
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
 
 __all__ = ["Dialogue", "begin"]
 
-#: How a turn ended, as an event tells it: its type, its level, its text.
+#: The event of each end of a turn: its type, its level, its text.
 _ENDS = {
     "success": ("chat.completed", "info", "The turn has ended"),
     "clarification": ("chat.clarification", "info", "The formation has asked back"),
@@ -39,47 +36,66 @@ class Dialogue:
         tracked: its entry in the tracker.
     """
 
-    formation: EmbeddedFormation
+    formation: FormationCore
     turn: Turn
     tracked: Tracked
 
     def reply(self) -> Reply:
-        """What the agent says to it."""
+        """Call the agent."""
         agent = self.formation.agents.find(self.turn.agent_id)
         if agent is None:
+            there = ", ".join(map(repr, self.formation.agents.given or ["assistant"]))
+            self.formation.incidents.note(self._place, f"there is no such agent; there are {there}")
             return Failure(f"No agent with ID '{self.turn.agent_id}' exists")
         self.note("agent.selected", f"{self.turn.agent_id} answers", level="debug")
-        return ask(agent, self.turn)
+        return ask(agent, self.turn, self._report)
 
     def steps(self, reply: Reply) -> TurnSteps:
-        """The life of the turn, as the tokens that are told of it."""
+        """Run the turn and yield its tokens."""
         formation = self.formation
-        return run(self.turn, reply, self.tracked, clock=formation.clock, ids=formation.ids, pace=formation.pace)
+        return run(
+            self.turn,
+            reply,
+            self.tracked,
+            clock=formation.clock,
+            ids=formation.ids,
+            pace=formation.pace,
+            report=self._report,
+        )
 
-    def unheard(self, reply: Reply) -> Generator[Pause, None, Outcome]:
-        """The life of the turn without its tokens, up to its noted end."""
+    @property
+    def _place(self) -> str:
+        """The agent and the message, for reports."""
+        message = self.turn.message if len(self.turn.message) <= 80 else f"{self.turn.message[:80]}…"
+        return f"the agent {self.turn.agent_id!r} of {self.formation.formation_id!r}, asked {message!r}"
+
+    def _report(self, error: Exception) -> None:
+        self.formation.incidents.record(self._place, error)
+
+    def unheard(self, reply: Reply) -> Generator[Pause, None, TurnOutcome]:
+        """Run the turn without its tokens, and record its end."""
         with closing(self.steps(reply)) as steps:
             while True:
                 try:
                     step = next(steps)
                 except StopIteration as end:
-                    outcome: Outcome = end.value
+                    outcome: TurnOutcome = end.value
                     self.end(outcome)
                     return outcome
-                if not isinstance(step, Token):
+                if not isinstance(step, TurnToken):
                     yield step
 
-    def in_background(self, reply: Reply) -> Generator[Pause, None, Outcome]:
-        """As :meth:`unheard`, where nobody waits who could be told that the reply is none: that fails the turn."""
+    def in_background(self, reply: Reply) -> Generator[Pause, None, TurnOutcome]:
+        """Run the turn in the background: an error fails the turn, for no caller is there to get it."""
         try:
             return (yield from self.unheard(reply))
         except Exception as error:
-            outcome = Outcome("error", f"{type(error).__name__}: {error}")
+            outcome = TurnOutcome("error", f"{type(error).__name__}: {error}")
             self.end(outcome)
             return outcome
 
     def say(self, role: str, content: str) -> None:
-        """Keep a message of the turn in the buffer."""
+        """Append a message of the turn to the buffer."""
         turn, now = self.turn, self.formation.clock.time()
         metadata = {
             "role": role,
@@ -90,10 +106,10 @@ class Dialogue:
             "request_id": turn.request_id,
             "formation_id": self.formation.formation_id,
         }
-        self.formation.buffer.append(turn.user_id, turn.session_id, Message(content, now, metadata))
+        self.formation.buffer.append(turn.user_id, turn.session_id, BufferedMessage(content, now, metadata))
 
-    def end(self, outcome: Outcome) -> None:
-        """Note how it ended. A silent turn has not: the tracker gives it up after 600 s."""
+    def end(self, outcome: TurnOutcome) -> None:
+        """Record the end of the turn. A silent turn has none: the tracker fails it after 600 s."""
         formation, turn, content = self.formation, self.turn, outcome.content
         with formation.lock:
             if outcome.kind in ("success", "clarification"):
@@ -115,7 +131,7 @@ class Dialogue:
         self.note(kind, text, level=level)
 
     def leave(self) -> None:
-        """The client has left: that cancels the turn."""
+        """Cancel the turn, because the client has disconnected."""
         with self.formation.lock:
             if self.tracked.ended:
                 return
@@ -123,7 +139,7 @@ class Dialogue:
         self.note("chat.cancelled", "The client has left", level="warning")
 
     def note(self, kind: str, text: str, *, level: str = "info", data: Mapping[str, object] | None = None) -> None:
-        """Tell those who listen what has happened."""
+        """Publish an event about the turn."""
         turn = self.turn
         self.formation.note(
             kind,
@@ -136,7 +152,7 @@ class Dialogue:
             data=data,
         )
 
-    def _end_request(self, outcome: Outcome) -> None:
+    def _end_request(self, outcome: TurnOutcome) -> None:
         tracker, tracked = self.formation.tracker, self.tracked
         if outcome.kind == "success":
             tracker.end(tracked, "completed", result=outcome.content)
@@ -149,7 +165,7 @@ class Dialogue:
 
 
 def begin(
-    formation: EmbeddedFormation,
+    formation: FormationCore,
     message: str,
     *,
     user_id: str,
@@ -163,7 +179,7 @@ def begin(
     trigger: str | None = None,
     job_id: str | None = None,
 ) -> Dialogue:
-    """Begin a turn: it is tracked, and its message is kept."""
+    """Begin a turn: track it and append its message to the buffer."""
     with formation.lock:
         session = session_id or formation.ids.new("sess_")
         aside = formation.asides.take(user_id, session, ui_response)

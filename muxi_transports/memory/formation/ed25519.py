@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 
 __all__ = ["verify"]
 
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether a signature is of this message, by the owner of this key.
+    """True if a signature of this message verifies with this key.
 
     Args:
         public_key: 32 bytes.
@@ -22,7 +22,7 @@ def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError as missing:
-        raise ConfigurationError(
+        raise MissingExtraError(
             f"signatures of distilleries need a library ({missing}): pip install 'muxi-client[test]'"
         ) from missing
     try:

@@ -24,7 +24,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Success:
-    """What a route answers when it went well.
+    """The result of a route that succeeded.
 
     Args:
         kind: the kind of thing in ``data``.
@@ -42,7 +42,7 @@ class Success:
 
 
 class ApiError(Exception):
-    """What a route answers when it did not.
+    """The error of a route that failed.
 
     Args:
         status: the HTTP status.

@@ -8,22 +8,22 @@ from contextlib import closing
 from muxi.clock import Clock
 from muxi_transports.memory.formation.agents import Turn
 from muxi_transports.memory.formation.envelope import compact
-from muxi_transports.memory.formation.turns import Outcome, Token, TurnSteps
+from muxi_transports.memory.formation.turns import TurnOutcome, TurnSteps, TurnToken
 from muxi_transports.memory.world import Pause
 
-__all__ = ["DONE", "KEEPALIVE", "KEEPALIVE_SECONDS", "early_error", "framed", "silence", "token", "ui"]
+__all__ = ["DONE", "KEEPALIVE", "KEEPALIVE_SECONDS", "early_error", "frame_tokens", "silence", "token", "ui"]
 
 KEEPALIVE = b": keepalive\n\n"
 DONE = b'event: done\ndata: {"finished":true}\n\n'
 #: One keepalive per second of silence.
 KEEPALIVE_SECONDS = 1.0
-#: How long a turn that never completes holds the connection.
+#: Seconds for which a turn that never completes holds the connection.
 SILENCE_SECONDS = 600
 
 _DUST = 1e-6
 
 
-def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Pause, None, Outcome]:
+def frame_tokens(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Pause, None, TurnOutcome]:
     """A turn as frames, with keepalives where it is silent."""
     silent = 0.0
     with closing(steps):
@@ -31,9 +31,9 @@ def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Paus
             try:
                 step = next(steps)
             except StopIteration as end:
-                outcome: Outcome = end.value
+                outcome: TurnOutcome = end.value
                 return outcome
-            if isinstance(step, Token):
+            if isinstance(step, TurnToken):
                 silent = 0.0
                 yield token(step, turn, clock.time())
                 continue
@@ -49,13 +49,13 @@ def framed(steps: TurnSteps, turn: Turn, clock: Clock) -> Generator[bytes | Paus
 
 
 def silence() -> Iterable[bytes | Pause]:
-    """What the connection of a turn carries that never completes."""
+    """The keepalives of a turn that never completes."""
     for _ in range(SILENCE_SECONDS):
         yield Pause(KEEPALIVE_SECONDS)
         yield KEEPALIVE
 
 
-def token(token: Token, turn: Turn, now: float) -> bytes:
+def token(token: TurnToken, turn: Turn, now: float) -> bytes:
     """The frame of a token."""
     fields: dict[str, object] = {
         "request_id": turn.request_id,
@@ -75,5 +75,5 @@ def ui(widgets: Iterable[Mapping[str, object]]) -> bytes:
 
 
 def early_error(message: str, kind: str) -> bytes:
-    """The frame that ends a stream before it has begun in earnest; no ``done`` follows."""
+    """The frame that ends a stream before its first token; no ``done`` follows."""
     return b"event: error\ndata: " + compact({"error": message[:200], "type": kind}) + b"\n\n"

@@ -1,4 +1,4 @@
-"""Work that a repeated call with the same key joins, on the three routes that honour keys."""
+"""Idempotency keys: repeated calls with one key join one piece of work."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from muxi_transports.memory.formation.state.replays import Scope
 from muxi_transports.memory.work import Work
 from muxi_transports.memory.world import Answer, Pause
 
-__all__ = ["once"]
+__all__ = ["run_once"]
 
 
-def once(
+def run_once(
     incoming: Incoming, steps: Callable[[str | None], Generator[Pause, None, Answer]]
 ) -> Generator[Pause, None, Answer]:
-    """Do something once for all calls with one key.
+    """Run the work once for all calls with one key.
 
-    A client that leaves does not stop it.
+    A client that disconnects does not stop it.
 
     Args:
         incoming: the call.

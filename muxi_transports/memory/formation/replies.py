@@ -1,4 +1,4 @@
-"""How a turn is answered: as a stream, as one answer, or by a promise that it will be."""
+"""The answers to a turn: a stream, one message, or a promise of a later one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.dialogue import Dialogue
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.times import iso
-from muxi_transports.memory.formation.turns import Outcome, attached
-from muxi_transports.memory.world import Answer, AnswerStream, Pause, begun
+from muxi_transports.memory.formation.turns import TurnOutcome, artifact_data
+from muxi_transports.memory.world import Answer, AnswerStream, Pause, start_stream
 
-__all__ = ["Asked", "Early", "answered", "report", "streamed"]
+__all__ = ["AnswerOptions", "EarlyAnswer", "answer_turn", "send_webhook", "stream_turn"]
 
 _PROMISE = "Your workflow has been approved and is now running in the background. I'll notify you when it's complete."
 _RETRYING = "This has failed. I'm going to retry with a different approach and let you know asynchronously. "
@@ -25,8 +25,8 @@ _ANNOUNCED = {
 
 
 @dataclass(frozen=True)
-class Early:
-    """An answer that is ready before the turn begins; streamed, the runtime stumbles over it."""
+class EarlyAnswer:
+    """An answer that is known before the turn begins. Streamed, it is an error (the wire)."""
 
     content: str
     code: str
@@ -35,14 +35,14 @@ class Early:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the caller wants of the answer.
+class AnswerOptions:
+    """The caller's options for the answer.
 
     Args:
-        request_id: the id that was sent, which the answer echoes.
+        request_id: the id that was sent; the answer repeats it.
         key: the idempotency key, likewise.
         webhook_url: where the outcome goes of what takes long.
-        names_session: whether the answer says the session beside the message, too.
+        names_session: whether the answer has the session beside the message, too.
     """
 
     request_id: str | None = None
@@ -51,40 +51,42 @@ class Asked:
     names_session: bool = True
 
 
-def streamed(dialogue: Dialogue, asked: Asked, early: Early | None = None) -> Answer:
+def stream_turn(dialogue: Dialogue, asked: AnswerOptions, early: EarlyAnswer | None = None) -> Answer:
     """A turn as a stream of events."""
     headers = [
         ("cache-control", "no-cache"),
         ("connection", "keep-alive"),
         ("content-type", "text/event-stream; charset=utf-8"),
     ]
-    return Answer(200, headers, begun(_stream(dialogue, asked, early)))
+    return Answer(200, headers, start_stream(_stream(dialogue, asked, early)))
 
 
-def answered(dialogue: Dialogue, asked: Asked, early: Early | None = None) -> Generator[Pause, None, Answer]:
+def answer_turn(
+    dialogue: Dialogue, asked: AnswerOptions, early: EarlyAnswer | None = None
+) -> Generator[Pause, None, Answer]:
     """A turn as one answer, once it has ended or has been put off."""
-    reply = _early(early or dialogue.reply())
-    if isinstance(reply, Early):
-        dialogue.end(Outcome("error", reply.content))
+    reply = _as_early(early or dialogue.reply())
+    if isinstance(reply, EarlyAnswer):
+        dialogue.end(TurnOutcome("error", reply.content))
         metadata: Mapping[str, object] = {"error_code": reply.code, "error_type": "validation"}
         return _wrap(dialogue, asked, _message(reply.content, metadata), session_id=None)
     if isinstance(reply, Later | Escalation):
-        return _put_off(dialogue, asked, reply)
+        return _answer_later(dialogue, asked, reply)
     outcome = yield from dialogue.unheard(reply)
     if outcome.kind == "error":
         raise ApiError(500, "INTERNAL_ERROR", outcome.content)
     if outcome.artifacts and dialogue.formation.imitates(Defect.ARTIFACTS_FAIL_CHATS):
         raise ApiError(500, "INTERNAL_ERROR", "Object of type datetime is not JSON serializable")
-    message = _message(outcome.content, {**_marks(dialogue, outcome), "session_id": dialogue.turn.session_id})
+    message = _message(outcome.content, {**_end_metadata(dialogue, outcome), "session_id": dialogue.turn.session_id})
     if outcome.artifacts:
         now = dialogue.formation.clock.time()
-        message["artifacts"] = [attached(artifact, now) for artifact in outcome.artifacts]
+        message["artifacts"] = [artifact_data(artifact, now) for artifact in outcome.artifacts]
     if outcome.widgets:
         message["ui"] = list(outcome.widgets)
     return _wrap(dialogue, asked, message, session_id=dialogue.turn.session_id)
 
 
-def report(dialogue: Dialogue, outcome: Outcome, url: str | None, *, seconds: float | None) -> None:
+def send_webhook(dialogue: Dialogue, outcome: TurnOutcome, url: str | None, *, seconds: float | None) -> None:
     """Send the webhook about how a turn ended.
 
     Args:
@@ -113,24 +115,24 @@ def report(dialogue: Dialogue, outcome: Outcome, url: str | None, *, seconds: fl
     )
 
 
-def _stream(dialogue: Dialogue, asked: Asked, early: Early | None) -> AnswerStream:
+def _stream(dialogue: Dialogue, asked: AnswerOptions, early: EarlyAnswer | None) -> AnswerStream:
     formation = dialogue.formation
     try:
         yield b""
         yield frames.KEEPALIVE
         if formation.opening_pause:
             yield Pause(formation.opening_pause)
-        reply = _early(early or dialogue.reply())
-        if isinstance(reply, Early):
-            dialogue.end(Outcome("error", reply.content))
+        reply = _as_early(early or dialogue.reply())
+        if isinstance(reply, EarlyAnswer):
+            dialogue.end(TurnOutcome("error", reply.content))
             yield frames.early_error(reply.stream_error, reply.stream_type)
             return
         yield frames.KEEPALIVE
         started = formation.clock.monotonic()
-        outcome = yield from frames.framed(dialogue.steps(reply), dialogue.turn, formation.clock)
+        outcome = yield from frames.frame_tokens(dialogue.steps(reply), dialogue.turn, formation.clock)
         dialogue.end(outcome)
         if isinstance(reply, Later):
-            report(dialogue, outcome, asked.webhook_url, seconds=formation.clock.monotonic() - started)
+            send_webhook(dialogue, outcome, asked.webhook_url, seconds=formation.clock.monotonic() - started)
         if outcome.completed is not None:
             yield frames.token(outcome.completed, dialogue.turn, formation.clock.time())
         elif outcome.kind != "cancelled" or formation.imitates(Defect.CANCELLED_STREAMS_HANG):
@@ -143,14 +145,14 @@ def _stream(dialogue: Dialogue, asked: Asked, early: Early | None) -> AnswerStre
         raise
 
 
-def _early(reply: Reply | Early) -> Reply | Early:
+def _as_early(reply: Reply | EarlyAnswer) -> Reply | EarlyAnswer:
     if isinstance(reply, Failure) and reply.early:
-        return Early(reply.message, "INPUT_VALIDATION_ERROR", reply.message, reply.type)
+        return EarlyAnswer(reply.message, "INPUT_VALIDATION_ERROR", reply.message, reply.type)
     return reply
 
 
-def _put_off(dialogue: Dialogue, asked: Asked, reply: Later | Escalation) -> Answer:
-    """Answer at once; the turn goes on by the clock."""
+def _answer_later(dialogue: Dialogue, asked: AnswerOptions, reply: Later | Escalation) -> Answer:
+    """Answer at once; the turn goes on in the background."""
     formation, turn = dialogue.formation, dialogue.turn
     url = asked.webhook_url or formation.webhooks.default_url
     if isinstance(reply, Escalation):
@@ -178,8 +180,9 @@ def _put_off(dialogue: Dialogue, asked: Asked, reply: Later | Escalation) -> Ans
 
 def _finished_later(dialogue: Dialogue, reply: Later, url: str | None) -> Generator[Pause, None, None]:
     started = dialogue.formation.clock.monotonic()
+    dialogue.tracked.stuck = dialogue.formation.imitates(Defect.PROMISED_CHATS_STAY_RUNNING)
     outcome = yield from dialogue.in_background(reply)
-    report(dialogue, outcome, url, seconds=dialogue.formation.clock.monotonic() - started)
+    send_webhook(dialogue, outcome, url, seconds=dialogue.formation.clock.monotonic() - started)
 
 
 def _tried_again(dialogue: Dialogue, reply: Escalation, url: str | None) -> Generator[Pause, None, None]:
@@ -196,8 +199,8 @@ def _tried_again(dialogue: Dialogue, reply: Escalation, url: str | None) -> Gene
         )
 
 
-def _marks(dialogue: Dialogue, outcome: Outcome) -> dict[str, object]:
-    """What the metadata of a message says of how the turn ended."""
+def _end_metadata(dialogue: Dialogue, outcome: TurnOutcome) -> dict[str, object]:
+    """The metadata of a message that depend on the end of its turn."""
     if outcome.kind == "clarification":
         return {"clarification": True, "mode": "direct"}
     if outcome.kind == "cancelled":
@@ -212,7 +215,7 @@ def _message(content: str, metadata: Mapping[str, object]) -> dict[str, object]:
     return {"role": "assistant", "content": content, "artifacts": None, "metadata": metadata}
 
 
-def _wrap(dialogue: Dialogue, asked: Asked, message: Mapping[str, object], *, session_id: str | None) -> Answer:
+def _wrap(dialogue: Dialogue, asked: AnswerOptions, message: Mapping[str, object], *, session_id: str | None) -> Answer:
     data = {
         "message": message,
         "user_id": dialogue.turn.user_id,

@@ -1,27 +1,25 @@
-"""Which route a request is for."""
+"""The routes of a formation, and the route of a request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 from urllib.parse import SplitResult, unquote, urlunsplit
 
 from muxi.transport import Request
 from muxi_transports.memory.formation.access import Level, UserRule
+from muxi_transports.memory.formation.core import FormationCore
 from muxi_transports.memory.formation.envelope import ApiError, Success
 from muxi_transports.memory.formation.validation import Check, Field, Fields
 from muxi_transports.memory.world import Answer, Pause
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
-
-__all__ = ["Incoming", "Route", "Router"]
+__all__ = ["FormationRoute", "Incoming", "Router"]
 
 
 @dataclass
 class Incoming:
-    """A request that has been let in and found valid.
+    """A request that is authorized and valid.
 
     Args:
         formation: who is asked.
@@ -33,7 +31,7 @@ class Incoming:
         body: the checked body.
     """
 
-    formation: EmbeddedFormation
+    formation: FormationCore
     request: Request
     is_admin: bool
     user: str | None
@@ -50,12 +48,12 @@ class Incoming:
 
 
 #: A route's work. One that returns a generator is run step by step, and may wait; the others run at once,
-#: while nobody else changes the formation.
-Handler: TypeAlias = Callable[[Incoming], "Success | Answer | Generator[Pause, None, Answer]"]
+#: with the formation locked.
+FormationHandler: TypeAlias = Callable[[Incoming], "Success | Answer | Generator[Pause, None, Answer]"]
 
 
 @dataclass(frozen=True)
-class Route:
+class FormationRoute:
     """One method of one path.
 
     Args:
@@ -71,7 +69,7 @@ class Route:
 
     method: str
     path: str
-    handler: Handler
+    handler: FormationHandler
     level: Level = Level.EITHER
     user: UserRule = UserRule.ALWAYS
     query: tuple[Field, ...] = ()
@@ -97,10 +95,10 @@ class Route:
 class Router:
     """All routes; the first that matches is taken."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[FormationRoute]) -> None:
         self._routes = tuple(routes)
 
-    def find(self, method: str, url: SplitResult) -> tuple[Route, dict[str, str]] | str:
+    def find(self, method: str, url: SplitResult) -> tuple[FormationRoute, dict[str, str]] | str:
         """The route of a request.
 
         A path is decoded before it is cut, so that an id with ``%2F`` in it matches nothing (the wire).

@@ -1,4 +1,4 @@
-"""Scripts: what an agent replies to which message, or one thing after the other."""
+"""Scripts: replies by message, or replies in order."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from muxi_transports.memory.formation.agents import Agent, Failure, Reply, Turn, echo
+from muxi_transports.memory.formation.agents import Agent, Reply, Turn, echo
 
-__all__ = ["Line", "Replies", "Script"]
+__all__ = ["Line", "Replies", "ReplyScript", "ScriptExhausted"]
 
-#: What is replied: a reply, an agent that makes one, or an exception that it raises.
+#: One line of a script: a reply, an agent that makes one, or an exception to raise.
 Line: TypeAlias = "Reply | Agent | Exception"
-#: What is replied to what: to a whole text, or to what a pattern (``re.Pattern[str]``) matches all of. Mappings are of
+#: Lines by message: by its whole text, or by a pattern (``re.Pattern[str]``) that matches all of it. Mappings are of
 #: one type of keys to mypy, so that texts and patterns side by side have to go as Any.
-Script: TypeAlias = "Mapping[Any, Line]"
+ReplyScript: TypeAlias = "Mapping[Any, Line]"
 
 
 class Replies:
-    """An agent that goes by a script.
+    """An agent that replies by a script.
 
     ::
 
@@ -37,7 +37,7 @@ class Replies:
         otherwise: the reply to everything else; an echo by default.
     """
 
-    def __init__(self, script: Script | None = None, *, otherwise: Line = echo) -> None:
+    def __init__(self, script: ReplyScript | None = None, *, otherwise: Line = echo) -> None:
         script = script or {}
         self._exact = {cue: line for cue, line in script.items() if isinstance(cue, str)}
         self._patterns = [(cue, line) for cue, line in script.items() if isinstance(cue, re.Pattern)]
@@ -47,22 +47,22 @@ class Replies:
 
     @classmethod
     def in_order(cls, *lines: Line, then: Line | None = None) -> Replies:
-        """Reply with one line after the other, whatever the message.
+        """Reply with one line after the other to any message.
 
         Args:
             lines: the replies.
-            then: the reply once they are used up; without it the turn fails and says so.
+            then: the reply once they are used up; without it the turn fails with :class:`ScriptExhausted`.
         """
         return cls(otherwise=_Lines(lines, then))
 
     def __call__(self, turn: Turn) -> Reply:
         """The reply to a turn."""
         self.turns.append(turn)
-        return played(*self._find(turn))
+        return evaluate_line(*self._find(turn))
 
     @property
     def messages(self) -> list[str]:
-        """What the users said, in order."""
+        """The messages so far, in order."""
         return [turn.message for turn in self.turns]
 
     def _find(self, turn: Turn) -> tuple[Line, Turn]:
@@ -74,8 +74,12 @@ class Replies:
         return self._otherwise, turn
 
 
+class ScriptExhausted(LookupError):
+    """A script without further replies was asked for one."""
+
+
 class _Lines:
-    """An agent that has so many lines."""
+    """An agent with a fixed number of lines."""
 
     def __init__(self, lines: Iterable[Line], then: Line | None) -> None:
         self._lines = list(lines)
@@ -87,14 +91,16 @@ class _Lines:
         with self._lock:
             index, self._said = self._said, self._said + 1
         if index < len(self._lines):
-            return played(self._lines[index], turn)
+            return evaluate_line(self._lines[index], turn)
         if self._then is not None:
-            return played(self._then, turn)
-        return Failure(f"the script has {len(self._lines)} replies, and this is message {index + 1}: {turn.message!r}")
+            return evaluate_line(self._then, turn)
+        raise ScriptExhausted(
+            f"the script has {len(self._lines)} replies, and this is message {index + 1}: {turn.message!r}"
+        )
 
 
-def played(line: Line, turn: Turn) -> Reply:
-    """What comes of a line of a script.
+def evaluate_line(line: Line, turn: Turn) -> Reply:
+    """Evaluate a line of a script.
 
     Raises:
         Exception: the line is one.

@@ -1,32 +1,29 @@
-"""Running a scheduled job: its message goes to the agents like a user's."""
+"""Running a scheduled job: an agent answers its message."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
+from muxi_transports.memory.formation.core import FormationCore
 from muxi_transports.memory.formation.dialogue import begin
-from muxi_transports.memory.formation.replies import report
+from muxi_transports.memory.formation.replies import send_webhook
 from muxi_transports.memory.formation.state.jobs import Job
 from muxi_transports.memory.world import Pause
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
-
-__all__ = ["perform"]
+__all__ = ["perform_job"]
 
 
-def perform(formation: EmbeddedFormation, job: Job) -> Generator[Pause, None, str | None]:
-    """Do what a job says. The outcome goes to the formation's webhook, where it has one.
+def perform_job(formation: FormationCore, job: Job) -> Generator[Pause, None, str | None]:
+    """Run a job. Its result goes to the formation's webhook, if it has one.
 
     Returns:
-        What went wrong, or None.
+        The error, or None.
     """
     dialogue = begin(formation, job.message, user_id=job.user_id, job_id=job.id)
     dialogue.note("task.started", job.title, data={"job_id": job.id})
     started = formation.clock.monotonic()
     outcome = yield from dialogue.in_background(dialogue.reply())
-    report(dialogue, outcome, None, seconds=formation.clock.monotonic() - started)
+    send_webhook(dialogue, outcome, None, seconds=formation.clock.monotonic() - started)
     if outcome.kind in ("success", "clarification"):
         dialogue.note("task.completed", job.title, data={"job_id": job.id})
         return None

@@ -18,6 +18,7 @@ from muxi_transports.memory.formation.agents import (
     Later,
     Part,
     Reply,
+    Report,
     Silence,
     Turn,
     Widgets,
@@ -33,15 +34,15 @@ if TYPE_CHECKING:
     from muxi_transports.memory.formation.ids import Ids
     from muxi_transports.memory.formation.state.tracker import Tracked
 
-__all__ = ["Outcome", "Token", "TurnSteps", "attached", "run"]
+__all__ = ["TurnOutcome", "TurnSteps", "TurnToken", "artifact_data", "run"]
 
-#: What the runtime tells while it works; the tool count is that of the recorded formation.
+#: The texts of progress tokens; the tool count is that of the recorded formation.
 _TOOLS = 10
 _EMPTY = "[empty message]"
 
 
 @dataclass(frozen=True)
-class Token:
+class TurnToken:
     """One token of a chat stream; the frame around it adds the ids and the time."""
 
     type: str
@@ -50,8 +51,8 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a turn ended.
+class TurnOutcome:
+    """The end of a turn.
 
     Args:
         kind: ``silent`` turns never complete, ``cancelled`` ones stopped at a checkpoint.
@@ -65,15 +66,15 @@ class Outcome:
     content: str = ""
     widgets: tuple[Mapping[str, object], ...] = ()
     artifacts: tuple[Artifact, ...] = ()
-    completed: Token | None = None
+    completed: TurnToken | None = None
 
 
-TurnSteps: TypeAlias = Generator["Token | Pause", None, Outcome]
+TurnSteps: TypeAlias = Generator["TurnToken | Pause", None, TurnOutcome]
 
 
 @dataclass
 class _Progress:
-    """What a reply has come to so far."""
+    """The part of a reply that has been made so far."""
 
     text: str = ""
     widgets: list[Mapping[str, object]] = field(default_factory=list)
@@ -81,7 +82,9 @@ class _Progress:
     discontinuity: bool = False
 
 
-def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, pace: float) -> TurnSteps:
+def run(
+    turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, pace: float, report: Report
+) -> TurnSteps:
     """Run a turn.
 
     Args:
@@ -92,21 +95,22 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
         clock: the time of the formation.
         ids: where the ids of widgets come from.
         pace: seconds between two deltas.
+        report: takes the errors of the agent.
 
     Returns:
         The outcome. Its last token is in it and not sent yet, so that what it says is true when it is read.
     """
     started = clock.monotonic()
-    yield Token("progress", "Got it, processing...", {"stage": "init", "skip_rephrase": True})
+    yield TurnToken("progress", "Got it, processing...", {"stage": "init", "skip_rephrase": True})
     if tracked.cancel_requested:
-        return Outcome("cancelled")
-    yield Token("thinking", "Analyzing your request...", _analysis(turn))
+        return TurnOutcome("cancelled")
+    yield TurnToken("thinking", "Analyzing your request...", _analysis(turn))
     progress = _Progress()
     if isinstance(reply, Later | Escalation):
-        # Whoever watches sees it to its end.
+        # A streamed turn runs to its end.
         yield Pause(reply.seconds)
         reply = reply.reply
-    with closing(parts_of(reply)) as parts:
+    with closing(parts_of(reply, report)) as parts:
         outcome = yield from _answer(turn, parts, tracked, progress, ids=ids, pace=pace)
     if outcome.kind in ("silent", "cancelled", "approval"):
         return outcome
@@ -119,10 +123,10 @@ def run(turn: Turn, reply: Reply, tracked: Tracked, *, clock: Clock, ids: Ids, p
     elif outcome.kind == "success":
         extras["agent_used"] = turn.agent_id
     if outcome.artifacts:
-        extras["artifacts"] = [attached(artifact, clock.time()) for artifact in outcome.artifacts]
+        extras["artifacts"] = [artifact_data(artifact, clock.time()) for artifact in outcome.artifacts]
     if progress.discontinuity:
         extras["stream_discontinuity"] = True
-    return replace(outcome, completed=Token("completed", outcome.content, extras))
+    return replace(outcome, completed=TurnToken("completed", outcome.content, extras))
 
 
 def _answer(
@@ -131,19 +135,19 @@ def _answer(
     routing = _Routing(turn)
     for part in parts:
         if tracked.cancel_requested:
-            return Outcome("cancelled")
+            return TurnOutcome("cancelled")
         if isinstance(part, Pause):
             yield part
         elif isinstance(part, Silence):
-            return Outcome("silent", part.content)
+            return TurnOutcome("silent", part.content)
         elif isinstance(part, Approval):
             yield from _decomposition(turn, part, ids)
-            return Outcome("approval", part.plan)
+            return TurnOutcome("approval", part.plan)
         elif isinstance(part, Failure):
-            return Outcome("error", part.message)
+            return TurnOutcome("error", part.message)
         elif isinstance(part, Clarification):
-            yield Token("thinking", "I need to clarify something with the user...", _question(part))
-            return Outcome("clarification", part.question, _options(part, ids))
+            yield TurnToken("thinking", "I need to clarify something with the user...", _question(part))
+            return TurnOutcome("clarification", part.question, _options(part, ids))
         elif isinstance(part, Widgets):
             progress.widgets.extend(part.widgets)
         elif isinstance(part, Artifact):
@@ -154,10 +158,10 @@ def _answer(
             yield from routing.to_the_response()
             yield from _deltas(part, progress, pace)
     yield from routing.to_the_response()
-    return Outcome("success", progress.text, tuple(progress.widgets), tuple(progress.artifacts))
+    return TurnOutcome("success", progress.text, tuple(progress.widgets), tuple(progress.artifacts))
 
 
-def _deltas(part: str | Discontinuity, progress: _Progress, pace: float) -> Iterator[Token | Pause]:
+def _deltas(part: str | Discontinuity, progress: _Progress, pace: float) -> Iterator[TurnToken | Pause]:
     if isinstance(part, Discontinuity):
         progress.text += part.text
         progress.discontinuity = True
@@ -166,12 +170,12 @@ def _deltas(part: str | Discontinuity, progress: _Progress, pace: float) -> Iter
         progress.text += part
         deltas = [part]
     for delta in deltas:
-        yield Token("content", delta, {"stage": "response_generation", "skip_rephrase": True})
+        yield TurnToken("content", delta, {"stage": "response_generation", "skip_rephrase": True})
         if pace:
             yield Pause(pace)
 
 
-def attached(artifact: Artifact, now: float) -> dict[str, object]:
+def artifact_data(artifact: Artifact, now: float) -> dict[str, object]:
     """An artifact as it rides on an answer."""
     kind = category(artifact.media_type)
     try:
@@ -191,13 +195,15 @@ def attached(artifact: Artifact, now: float) -> dict[str, object]:
     }
 
 
-def _making(turn: Turn, artifact: Artifact) -> Iterator[Token]:
-    """What the runtime tells while an agent makes a file."""
+def _making(turn: Turn, artifact: Artifact) -> Iterator[TurnToken]:
+    """The progress tokens of an agent that makes a file."""
     tool: dict[str, object] = {"tool_name": "generate_file"}
     agent: dict[str, object] = {"agent_name": turn.agent_id, "skip_rephrase": True}
-    yield Token("progress", "create the file", {"stage": "plan_step", **tool, **agent})
+    yield TurnToken("progress", "create the file", {"stage": "plan_step", **tool, **agent})
     name = artifact.filename
-    yield Token("progress", f"Creating {name}...", {"stage": "artifact_generating", **tool, "filename": name, **agent})
+    yield TurnToken(
+        "progress", f"Creating {name}...", {"stage": "artifact_generating", **tool, "filename": name, **agent}
+    )
     made = {
         "stage": "artifact_created",
         "filename": name,
@@ -205,7 +211,7 @@ def _making(turn: Turn, artifact: Artifact) -> Iterator[Token]:
         "artifact_format": _format(artifact),
         "skip_rephrase": True,
     }
-    yield Token("progress", f"Created {name}", made)
+    yield TurnToken("progress", f"Created {name}", made)
 
 
 def _format(artifact: Artifact) -> str:
@@ -223,13 +229,13 @@ def _analysis(turn: Turn) -> dict[str, object]:
 
 
 class _Routing:
-    """What the runtime tells between its analysis and the first delta, in the order it was recorded."""
+    """The progress tokens between the analysis and the first delta, in recorded order."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._planned = self._prepared = False
 
-    def to_the_plan(self) -> Iterator[Token]:
+    def to_the_plan(self) -> Iterator[TurnToken]:
         """Up to the plan."""
         if self._planned:
             return
@@ -237,10 +243,10 @@ class _Routing:
         agent, preview = self._turn.agent_id, self._turn.message
         if self._turn.agent_requested is None:
             extras = {"stage": "agent_selection", "message_preview": preview, "agent_requested": None}
-            yield Token("planning", "Determining the best agent to handle this request...", extras)
+            yield TurnToken("planning", "Determining the best agent to handle this request...", extras)
             reason = "I'll use an agent with the right capabilities to help the user with their request."
-            yield Token("progress", reason, {"stage": "agent_selected", "selected_agent": agent})
-        yield Token("progress", "Processing request...", {"stage": "agent_processing", "agent_name": agent})
+            yield TurnToken("progress", reason, {"stage": "agent_selected", "selected_agent": agent})
+        yield TurnToken("progress", "Processing request...", {"stage": "agent_processing", "agent_name": agent})
         planning = {
             "stage": "agent_planning",
             "agent_name": agent.title(),
@@ -249,11 +255,11 @@ class _Routing:
             "has_tools": True,
             "tool_count": _TOOLS,
         }
-        yield Token("planning", "Planning approach to handle the user's request...", planning)
+        yield TurnToken("planning", "Planning approach to handle the user's request...", planning)
         plan = {"stage": "creating_plan", "agent_name": agent, "tool_count": _TOOLS, "skip_rephrase": True}
-        yield Token("progress", "Creating plan...", plan)
+        yield TurnToken("progress", "Creating plan...", plan)
 
-    def to_the_response(self) -> Iterator[Token]:
+    def to_the_response(self) -> Iterator[TurnToken]:
         """Up to the response."""
         yield from self.to_the_plan()
         if self._prepared:
@@ -265,14 +271,14 @@ class _Routing:
             "response_format": "markdown",
             "skip_rephrase": True,
         }
-        yield Token("progress", "Preparing response...", preparation)
+        yield TurnToken("progress", "Preparing response...", preparation)
 
 
-def _decomposition(turn: Turn, part: Approval, ids: Ids) -> Iterator[Token]:
-    """What the runtime tells of a plan before it waits."""
+def _decomposition(turn: Turn, part: Approval, ids: Ids) -> Iterator[TurnToken]:
+    """The progress tokens of a plan that waits for approval."""
     workflow: dict[str, object] = {"complexity_score": 9.0, "message_preview": turn.message}
     text = "This is a complex request. Let me break it down into steps..."
-    yield Token("planning", text, {"stage": "workflow_decomposition", **workflow})
+    yield TurnToken("planning", text, {"stage": "workflow_decomposition", **workflow})
     complete = {
         "stage": "decomposition_complete",
         "task_count": 2,
@@ -280,7 +286,7 @@ def _decomposition(turn: Turn, part: Approval, ids: Ids) -> Iterator[Token]:
         "decomposition_details": part.plan,
         "is_llm_response": True,
     }
-    yield Token("planning", "I've broken this down into 2 tasks to complete.", complete)
+    yield TurnToken("planning", "I've broken this down into 2 tasks to complete.", complete)
 
 
 def _question(part: Clarification) -> dict[str, object]:

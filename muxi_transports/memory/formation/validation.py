@@ -1,7 +1,7 @@
 """Checks of query and body, with the wording of the wire.
 
 A check takes a value, the dotted path of its field and the list of problems found so far; it returns the
-value as the route shall see it and adds to the list what is wrong.
+value for the route and adds problems to the list.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Fields:
         return value
 
     def flag(self, name: str) -> bool:
-        """Whether something is wished."""
+        """A boolean."""
         return self._values.get(name) is True
 
     def mapping(self, name: str) -> dict[str, object] | None:
@@ -100,7 +100,7 @@ def _problem(path: str, msg: str, error: str) -> Problem:
 
 
 def anything(value: object, path: str, problems: list[Problem]) -> object:
-    """Whatever was sent."""
+    """Any value."""
     return value
 
 
@@ -112,7 +112,7 @@ def text(value: object, path: str, problems: list[Problem]) -> object:
 
 
 def mapping(value: object, path: str, problems: list[Problem]) -> object:
-    """An object with whatever in it."""
+    """Any object."""
     if not isinstance(value, dict):
         problems.append(_problem(path, "Input should be a valid dictionary", "wrong_type"))
     return value
@@ -225,7 +225,7 @@ def parse_json(body: Body | None, content_type: str) -> object:
         parsed: object = json.loads(content)
     except json.JSONDecodeError as error:
         raise _invalid([_problem(str(error.pos), "JSON decode error", "invalid_json")]) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _invalid([_problem("0", "JSON decode error", "invalid_json")]) from None
     return [] if parsed is None else parsed
 

@@ -7,27 +7,28 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from muxi.clock import Clock
 from muxi.transport import BytesBody, Headers, Request, Transport
 from muxi.webhook import SIGNATURE_HEADER, sign
+from muxi_transports.memory.formation.access import Keys
+from muxi_transports.memory.formation.ids import Ids
+from muxi_transports.memory.incidents import Incidents
 from muxi_transports.memory.world import Pause
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
 
 __all__ = ["Delivery", "Receiver", "Webhooks"]
 
 #: The pauses before the second, third and fourth try, in seconds (the wire).
 _RETRIES = (1.0, 2.0, 4.0)
 
-#: What signs where the formation takes any admin key.
+#: The secret of a formation that accepts any admin key.
 _ANY_KEY = "fma_memory"
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One try to deliver a webhook.
+    """One attempt to deliver a webhook.
 
     Args:
         kind: ``completion``, ``escalation``, ``notification`` or ``clarification``.
@@ -45,7 +46,7 @@ class Delivery:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What it says."""
+        """The body, parsed."""
         payload: dict[str, Any] = json.loads(self.body)
         return payload
 
@@ -61,7 +62,7 @@ Receiver: TypeAlias = Callable[[Delivery], "int | None"]
 
 @dataclass(frozen=True)
 class _Webhook:
-    """One webhook, whatever becomes of it."""
+    """One webhook, whose delivery may take several attempts."""
 
     kind: str
     url: str
@@ -69,33 +70,50 @@ class _Webhook:
     secret: str | None
 
 
+class Origin(Protocol):
+    """The part of a formation that its webhooks use."""
+
+    formation_id: str
+    clock: Clock
+    keys: Keys
+    ids: Ids
+    incidents: Incidents
+
+    def note(self, kind: str, message: str, *, level: str = "info", data: Mapping[str, object] | None = None) -> None:
+        """Publish an event about a delivery."""
+        ...
+
+    def work(self, steps: Generator[Pause, None, object]) -> None:
+        """Run the steps in the background."""
+        ...
+
+
 class Webhooks:
     """The webhooks of a formation.
 
-    Every try is in :attr:`sent`. Without a receiver nothing else happens: it counts as delivered, and nothing goes over
-    a network.
+    Every attempt is in :attr:`sent`. Without a receiver an attempt counts as delivered, and nothing is sent.
 
     Args:
         formation: whose.
         default_url: where the outcome goes of work that names no URL of its own; None for nowhere.
     """
 
-    def __init__(self, formation: EmbeddedFormation, default_url: str | None = None) -> None:
+    def __init__(self, formation: Origin, default_url: str | None = None) -> None:
         self._formation = formation
         self._receiver: Receiver | Transport | None = None
         self._flying = 0
         self._landed = threading.Condition()
         self.default_url: str | None = default_url
-        #: Every try so far, in order.
+        #: Every attempt so far, in order.
         self.sent: list[Delivery] = []
 
     @property
     def secret(self) -> str:
-        """What signs completions and clarifications: the admin key, or ``fma_memory`` where any will do."""
+        """The secret of completions and clarifications: the admin key, or ``fma_memory`` if any key is accepted."""
         return self._formation.keys.admin or _ANY_KEY
 
     def deliver_to(self, receiver: Receiver | Transport | None) -> None:
-        """Have webhooks delivered.
+        """Set the receiver of webhooks.
 
         Args:
             receiver: a function, called where the work is done; or a transport, which POSTs to the URL in a thread of
@@ -104,13 +122,13 @@ class Webhooks:
         self._receiver = receiver
 
     def settle(self, seconds: float = 5.0) -> bool:
-        """Wait for the tries that a transport is making.
+        """Wait for the attempts that a transport is making.
 
         Args:
             seconds: how long, of the machine's time.
 
         Returns:
-            Whether all of them are through. A try that failed is repeated on the formation's clock, later.
+            True if all have ended. A failed attempt is repeated later, on the formation's clock.
         """
         with self._landed:
             return self._landed.wait_for(lambda: not self._flying, seconds)
@@ -125,7 +143,7 @@ class Webhooks:
         user_id: str | None = None,
         seconds: float | None = None,
     ) -> None:
-        """Tell that work is done, or has failed."""
+        """Send the completion of a request, or its failure."""
         problem = None if error is None else {"code": "processing_failed", "message": error, "trace": None}
         payload = {
             "id": request_id,
@@ -146,7 +164,7 @@ class Webhooks:
     def end_escalation(
         self, url: str, request_id: str, *, state: str, outcome: str, attempts: int = 2, secret: str | None = None
     ) -> None:
-        """Tell how an escalation ended.
+        """Send the end of an escalation.
 
         Args:
             url: where.
@@ -183,7 +201,7 @@ class Webhooks:
         self._send(_Webhook("notification", url, _compact(payload), self.secret if signed else None))
 
     def clarify(self, url: str, request_id: str, user_id: str, *, question: str, message: str) -> None:
-        """Ask back."""
+        """Send a clarification question."""
         payload = {
             "request_id": request_id,
             "status": "awaiting_clarification",
@@ -204,36 +222,44 @@ class Webhooks:
         delivery = Delivery(webhook.kind, webhook.url, self._headers(webhook), webhook.body, attempt)
         self.sent.append(delivery)
         if not isinstance(receiver, Transport):
-            self._land(webhook, attempt, _taken(receiver, delivery))
+            self._end_attempt(webhook, attempt, self._hand_over(receiver, delivery))
             return
         with self._landed:
             self._flying += 1
-        threading.Thread(target=self._fly, args=(receiver, webhook, delivery), daemon=True).start()
+        threading.Thread(target=self._deliver_by_transport, args=(receiver, webhook, delivery), daemon=True).start()
 
-    def _fly(self, transport: Transport, webhook: _Webhook, delivery: Delivery) -> None:
+    def _deliver_by_transport(self, transport: Transport, webhook: _Webhook, delivery: Delivery) -> None:
         try:
-            self._land(webhook, delivery.attempt, _taken(lambda sent: _post(transport, sent), delivery))
+            self._end_attempt(webhook, delivery.attempt, _try_post(transport, delivery))
         finally:
             with self._landed:
                 self._flying -= 1
                 self._landed.notify_all()
 
-    def _land(self, webhook: _Webhook, attempt: int, problem: str | None) -> None:
-        """Note what became of a try, and begin the next where there is one."""
+    def _end_attempt(self, webhook: _Webhook, attempt: int, problem: str | None) -> None:
+        """Publish the result of an attempt, and schedule the next one."""
         formation, name = self._formation, webhook.kind
         if problem is None:
             formation.note("webhook.delivered", f"{name} delivered", level="debug", data={"attempt": attempt})
             return
         formation.note("webhook.failed", f"{name} failed: {problem}", level="warning", data={"attempt": attempt})
         if attempt <= len(_RETRIES):
-            formation.work(self._again(webhook, attempt))
+            formation.work(self._retry_later(webhook, attempt))
 
-    def _again(self, webhook: _Webhook, attempt: int) -> Generator[Pause, None, None]:
+    def _hand_over(self, receiver: Receiver | None, delivery: Delivery) -> str | None:
+        """Call the receiver. Returns the error, or None."""
+        try:
+            return _problem(receiver(delivery) if receiver else None)
+        except Exception as error:
+            self._formation.incidents.record("the receiver of webhooks", error)
+            return type(error).__name__
+
+    def _retry_later(self, webhook: _Webhook, attempt: int) -> Generator[Pause, None, None]:
         yield Pause(_RETRIES[attempt - 1])
         self._send(webhook, attempt + 1)
 
     def _headers(self, webhook: _Webhook) -> Headers:
-        """The headers of a try, which is signed anew each time."""
+        """The headers of an attempt; each attempt is signed anew."""
         headers = Headers([("Content-Type", "application/json"), ("User-Agent", "Python/3.11 aiohttp/3.13.2")])
         if webhook.secret is not None:
             timestamp = int(self._now)
@@ -242,12 +268,15 @@ class Webhooks:
         return headers
 
 
-def _taken(receiver: Receiver | None, delivery: Delivery) -> str | None:
-    """Hand over a delivery; why it was not taken, or None."""
+def _try_post(transport: Transport, delivery: Delivery) -> str | None:
+    """Post a delivery. Returns the error, or None."""
     try:
-        status = receiver(delivery) if receiver else None
+        return _problem(_post(transport, delivery))
     except Exception as error:
         return type(error).__name__
+
+
+def _problem(status: int | None) -> str | None:
     return None if status is None or 200 <= status < 300 else f"status {status}"
 
 

@@ -8,11 +8,11 @@ from http import HTTPStatus
 
 from muxi_transports.memory.world import Answer
 
-__all__ = ["ServerError", "empty", "go_json", "phrase", "plain", "proxy_error", "success", "unauthorized"]
+__all__ = ["RpcError", "empty", "go_json", "phrase", "plain", "proxy_error", "success", "unauthorized"]
 
 
-class ServerError(Exception):
-    """What a route of the server answers when it did not go well.
+class RpcError(Exception):
+    """The error of a route of the server.
 
     Args:
         status: the HTTP status.

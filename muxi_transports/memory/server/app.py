@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import posixpath
 import re
-import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from email.utils import formatdate
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from muxi.clock import Clock, SystemClock
-from muxi.errors import ConfigurationError
 from muxi.transport import Request
-from muxi_transports.memory.formation import EmbeddedFormation
-from muxi_transports.memory.formation.agents import echo
-from muxi_transports.memory.server.answers import ServerError, empty, unauthorized
+from muxi_transports.memory.server.answers import RpcError, empty, unauthorized
 from muxi_transports.memory.server.auth import refusal
-from muxi_transports.memory.server.authoring import Authoring, Trouble
-from muxi_transports.memory.server.config import Config
-from muxi_transports.memory.server.defects import ServerDefect, server_defects
-from muxi_transports.memory.server.ports import PortPool
-from muxi_transports.memory.server.process import begin
-from muxi_transports.memory.server.proxy import forward, proxied
-from muxi_transports.memory.server.registry import Hosted, Registry
-from muxi_transports.memory.server.router import Route, Visit, find_route
-from muxi_transports.memory.server.workspace import Workspace
-from muxi_transports.memory.work import Background
+from muxi_transports.memory.server.core import ServerCore
+from muxi_transports.memory.server.proxy import forward, parse_target
+from muxi_transports.memory.server.router import ServerRoute, ServerRouter, ServerVisit
+from muxi_transports.memory.server.routes import ROUTES
 from muxi_transports.memory.world import Answer, Exchange, Pause
 
 __all__ = ["EmbeddedServer"]
@@ -36,12 +24,10 @@ _CORS = [
     ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
     ("Access-Control-Allow-Headers", "Content-Type, Authorization"),
 ]
-#: Where the pool of ports begins, and how many there are (the wire).
-_FIRST_PORT, _PORTS = 18200, 200
-_FIRST_PID = 20768
+_ROUTER = ServerRouter(ROUTES)
 
 
-class EmbeddedServer(Authoring):
+class EmbeddedServer(ServerCore):
     """A server that holds embedded formations, checks signatures, deploys and proxies, as the real one does::
 
         server = EmbeddedServer(key_id="muxi_pk_test", secret_key="muxi_sk_test")
@@ -69,115 +55,42 @@ class EmbeddedServer(Authoring):
             (:class:`~muxi_transports.memory.ServerDefect`); a server is healthy without them.
 
     Raises:
-        ConfigurationError: a key without its secret, or the other way round; something to imitate is no defect.
+        ConfigurationError: a key without its secret, or the other way round; either is empty; something to imitate is
+            no defect.
     """
-
-    def __init__(
-        self,
-        *,
-        key_id: str | None = None,
-        secret_key: str | None = None,
-        clock: Clock | None = None,
-        port: int = 7890,
-        startup_seconds: float = 0.0,
-        shutdown_seconds: float = 0.0,
-        ports: int = _PORTS,
-        runtimes: Iterable[str] = ("0.20260514.0",),
-        version: str = "0.20260514.1",
-        latest_sdk: str | None = None,
-        imitate: Iterable[ServerDefect | str] = (),
-    ) -> None:
-        if (key_id is None) != (secret_key is None):
-            raise ConfigurationError("give key_id= and secret_key= together, or neither")
-        self._imitated = server_defects(imitate)
-        self.clock: Clock = clock or SystemClock()
-        self.started: float = self.clock.monotonic()
-        self.port = port
-        self.startup_seconds = startup_seconds
-        self.shutdown_seconds = shutdown_seconds
-        self.runtimes: tuple[str, ...] = tuple(runtimes)
-        self.version = version
-        self.latest_sdk = latest_sdk
-        self.server_id: str = "server-embedded"
-        self._key_id = key_id
-        self._secret_key = secret_key
-        self._pids = itertools.count(_FIRST_PID)
-        self.ports: PortPool = PortPool(_FIRST_PORT, ports)
-        self.live: Registry = Registry()
-        #: Drafts that run; what is edited is in the workspaces.
-        self.drafts: Registry = Registry()
-        self.workspaces: dict[str, Workspace] = {}
-        self.background: Background = Background(self.clock)
-        self.provided: dict[str, EmbeddedFormation] = {}
-        self.unwell: set[str] = set()
-        self.troubles: dict[str, Trouble] = {}
-        self.audit_log: list[str] = []
-        #: Ids that are taken by deployments which have not come to a process yet.
-        self.deploying: set[str] = set()
-        #: Ids of which there has been an update, for a defect that outlives the formation.
-        self.staged: set[str] = set()
-        #: Held while the state changes, never while somebody waits.
-        self.lock: threading.RLock = threading.RLock()
-
-    def imitates(self, defect: ServerDefect) -> bool:
-        """Whether the server shall do this as wrongly as the recorded one."""
-        return defect in self._imitated
-
-    def new_pid(self) -> int:
-        """The id of a new process."""
-        return next(self._pids)
-
-    def begin(self, hosted: Hosted) -> None:
-        begin(self, hosted, self.ports.take())
-
-    def formation_for(self, formation_id: str, config: Config) -> EmbeddedFormation:
-        """What answers for a bundle: what was provided, else what runs already, else an echo with its agents."""
-        if (provided := self.provided.get(formation_id)) is not None:
-            return provided
-        return self._with_agents(self.find(formation_id) or EmbeddedFormation(formation_id, clock=self.clock), config)
-
-    def draft_for(self, formation_id: str, config: Config) -> EmbeddedFormation:
-        """What answers for a draft that runs: an echo with its agents, apart from the live formation."""
-        return self._with_agents(EmbeddedFormation(formation_id, clock=self.clock), config)
-
-    def _with_agents(self, formation: EmbeddedFormation, config: Config) -> EmbeddedFormation:
-        for agent_id in config.agents:
-            if agent_id not in formation.agents.given:
-                formation.agent(agent_id, echo)
-        return formation
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
         self.background.catch_up()
         url = urlsplit(request.url)
         path = unquote(url.path or "/", errors="surrogateescape")
-        if (clean := _cleaned(path)) != path:
+        if (clean := _clean_path(path)) != path:
             location = urlunsplit(("", "", quote(clean, errors="surrogateescape"), url.query, ""))
-            return self._dressed(empty(301, (("Location", location),)), matched=True)
-        target = proxied(path)
+            return self._add_headers(empty(301, (("Location", location),)), matched=True)
+        target = parse_target(path)
         if target is not None:
             registry = self.drafts if target.kind == "draft" else self.live
             hosted = registry.find(target.formation_id)
             answer = yield from forward(target, hosted, request, url, version=self.version)
             sdk = self._sdk_latest(request) if target.kind != "mcp" else None
-            return self._dressed(answer, matched=True, sdk=sdk)
-        found = find_route(request.method, path)
+            return self._add_headers(answer, matched=True, sdk=sdk)
+        found = _ROUTER.find(request.method, path)
         if found is None:
-            return self._dressed(ServerError(404, "Endpoint not found").answer(), matched=False)
+            return self._add_headers(RpcError(404, "Endpoint not found").answer(), matched=False)
         route, formation_id = found
         if route is None:
-            return self._dressed(empty(405), matched=False)
-        answer = yield from self._matched(route, Visit(self, request, formation_id, url.query), path)
-        return self._dressed(answer, matched=True)
+            return self._add_headers(empty(405), matched=False)
+        answer = yield from self._run_route(route, ServerVisit(self, request, formation_id, url.query), path)
+        return self._add_headers(answer, matched=True)
 
-    def _matched(self, route: Route, visit: Visit, path: str) -> Generator[Pause, None, Answer]:
+    def _run_route(self, route: ServerRoute, visit: ServerVisit, path: str) -> Generator[Pause, None, Answer]:
         if route.signed and (message := self._refusal(visit.request, path)) is not None:
             return unauthorized(message)
         try:
             with self.lock:
                 answer = route.handler(visit)
             return answer if isinstance(answer, Answer) else (yield from answer)
-        except ServerError as error:
+        except RpcError as error:
             return error.answer()
 
     def _refusal(self, request: Request, path: str) -> str | None:
@@ -190,7 +103,7 @@ class EmbeddedServer(Authoring):
             now=self.clock.time(),
         )
 
-    def _dressed(self, answer: Answer, *, matched: bool, sdk: str | None = None) -> Answer:
+    def _add_headers(self, answer: Answer, *, matched: bool, sdk: str | None = None) -> Answer:
         """An answer with the headers of the server; an unmatched route has no CORS headers (the wire)."""
         names = {name.lower() for name, _ in answer.headers}
         headers = [*_CORS, *answer.headers] if matched else list(answer.headers)
@@ -208,7 +121,7 @@ class EmbeddedServer(Authoring):
         return f"EmbeddedServer({[hosted.id for hosted in self.live.listed()]!r})"
 
 
-def _cleaned(path: str) -> str:
+def _clean_path(path: str) -> str:
     """A path without empty and dotted segments; a slash at its end stays."""
     clean = posixpath.normpath(re.sub(r"/+", "/", path))
     return clean + "/" if path.endswith("/") and clean != "/" else clean

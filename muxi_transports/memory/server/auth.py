@@ -9,7 +9,7 @@ import re
 
 __all__ = ["TOLERANCE_SECONDS", "refusal"]
 
-#: How far a timestamp may be off, either way.
+#: Tolerance of timestamps in seconds, either way.
 TOLERANCE_SECONDS = 300.0
 #: The span of Go's duration: a timestamp further in the future than this overflows, and passes.
 _GO_DURATION_SECONDS = 2**63 / 1e9
@@ -20,7 +20,7 @@ _SCHEME = "MUXI-HMAC "
 def refusal(
     header: str | None, method: str, path: str, *, key_id: str | None, secret: str | None, now: float
 ) -> str | None:
-    """Why a request is refused; None where it is let in. The first check that fails decides.
+    """Check the signature of a request. Returns the first error; None if the request is authorized.
 
     Args:
         header: the ``Authorization`` header.
@@ -32,7 +32,7 @@ def refusal(
     """
     if not header:
         return "Missing authorization header"
-    # Pieces are told apart by comma and space together; a comma alone belongs to the value before it.
+    # Comma and space together separate the parts; a comma alone belongs to the value before it.
     pairs = [piece.partition("=") for piece in header[len(_SCHEME) :].split(", ")]
     parts = {name: value for name, _, value in pairs}
     if not header.startswith(_SCHEME) or not all(parts.get(name) for name in ("key", "timestamp", "signature")):

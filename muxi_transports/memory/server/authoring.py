@@ -1,4 +1,4 @@
-"""What the author of a test gives a server, and has happen on it."""
+"""The methods of a server that tests use: formations, crashes, failing starts, logs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.server.config import Config
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
-from muxi_transports.memory.server.ports import PortPool
+from muxi_transports.memory.server.ports import PortAllocator
 from muxi_transports.memory.server.registry import Hosted, Registry, Release
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
-__all__ = ["Authoring", "Trouble", "both_system"]
+__all__ = ["ServerAuthoring", "Trouble", "both_system"]
 
-#: When the monitor finds a process that has died, at the latest (the wire).
+#: Seconds within which the monitor finds a dead process (the wire).
 _MONITOR_SECONDS = 5.0
 
 
 @dataclass
 class Trouble:
-    """What happens to a process that is started.
+    """The failure of a process that is started.
 
     Args:
         output: what it prints before it dies; None where it lives and is never healthy.
@@ -37,14 +37,14 @@ class Trouble:
     times: int | None
 
 
-class Authoring:
-    """The part of a server that its author works with."""
+class ServerAuthoring:
+    """Base of the embedded server: the methods for tests."""
 
     clock: Clock
     lock: threading.RLock
     live: Registry
     drafts: Registry
-    ports: PortPool
+    ports: PortAllocator
     background: Background
     provided: dict[str, EmbeddedFormation]
     unwell: set[str]
@@ -65,7 +65,7 @@ class Authoring:
             ConfigurationError: the formation was given another clock than the server's, or no port is left.
         """
         self._check_clock(formation)
-        files = Files({"formation.afs": _written(formation)})
+        files = Files({"formation.afs": _write_config(formation)})
         config = Config(
             "formation.afs",
             formation.formation_id,
@@ -86,8 +86,8 @@ class Authoring:
             registry.add(hosted)
         return formation
 
-    def begin(self, hosted: Hosted) -> None:
-        """Give a formation a process."""
+    def begin(self, hosted: Hosted, port: int | None = None, pid: int | None = None) -> None:
+        """Give a formation a new process."""
         raise NotImplementedError
 
     def provide(self, formation: EmbeddedFormation) -> EmbeddedFormation:
@@ -117,10 +117,10 @@ class Authoring:
         return hosted.formation if hosted else None
 
     def crash(self, formation_id: str, output: str = "") -> None:
-        """Have the process of a formation die.
+        """Kill the process of a formation.
 
         The next call to it gets a 502; looking at it finds it ``unhealthy``; 5 s later it is ``crashed``, and stays so
-        until somebody starts it.
+        until it is started.
 
         Args:
             formation_id: which.
@@ -134,10 +134,10 @@ class Authoring:
             hosted.alive = False
             if output:
                 hosted.output.write(output, "stderr")
-            self.background.adopt(Work(self._monitored(hosted, hosted.generation), self.clock))
+            self.background.adopt(Work(self._monitor(hosted, hosted.generation), self.clock))
 
     def fail_health(self, formation_id: str) -> None:
-        """Have the health checks of a running formation fail: whoever looks finds it ``unhealthy``, until it recovers.
+        """Make the health checks of a running formation fail: it is ``unhealthy`` until it recovers.
 
         Args:
             formation_id: which.
@@ -146,11 +146,11 @@ class Authoring:
             ConfigurationError: there is none of that id.
         """
         with self.lock:
-            self._held(formation_id)
+            self._find_hosted(formation_id)
             self.unwell.add(formation_id)
 
     def fail_starts(self, formation_id: str, output: str | None = None, *, times: int | None = None) -> None:
-        """Have what is started under an id fail: deployed, updated, started, restarted, rolled back, or run as a draft.
+        """Make starts under an id fail: deployed, updated, started, restarted, rolled back, or run as a draft.
 
         Args:
             formation_id: which; there need be none of that id yet.
@@ -162,13 +162,13 @@ class Authoring:
             self.troubles[formation_id] = Trouble(output, times)
 
     def recover(self, formation_id: str) -> None:
-        """End what :meth:`fail_health` and :meth:`fail_starts` have begun."""
+        """Undo :meth:`fail_health` and :meth:`fail_starts`."""
         with self.lock:
             self.unwell.discard(formation_id)
             self.troubles.pop(formation_id, None)
 
     def print(self, formation_id: str, text: str, *, stream: Literal["stdout", "stderr"] = "stdout") -> None:
-        """Have a formation print something, which its logs then have and those who follow them are told.
+        """Write lines to a formation's output, which its logs and log streams have.
 
         Args:
             formation_id: which.
@@ -181,7 +181,7 @@ class Authoring:
         if stream not in ("stdout", "stderr"):
             raise ConfigurationError(f"stream= is 'stdout' or 'stderr', not {stream!r}")
         with self.lock:
-            self._held(formation_id).output.write(text, stream)
+            self._find_hosted(formation_id).output.write(text, stream)
 
     def end_logs(self, formation_id: str) -> None:
         """End all streams that follow a formation's logs, after what they have still to say. (They have no end.)
@@ -190,7 +190,7 @@ class Authoring:
             ConfigurationError: there is none of that id.
         """
         with self.lock:
-            self._held(formation_id).output.end()
+            self._find_hosted(formation_id).output.end()
 
     def log(self, line: str) -> None:
         """Write a line to the server's own log (``GET /rpc/server/logs``), which is empty otherwise."""
@@ -198,7 +198,7 @@ class Authoring:
             self.audit_log.append(line)
 
     def starting(self, formation_id: str) -> Trouble | None:
-        """What happens to the process that has just been started."""
+        """Take the failure of the process that has just been started, if any."""
         trouble = self.troubles.get(formation_id)
         if trouble is not None and trouble.times is not None:
             trouble.times -= 1
@@ -206,14 +206,14 @@ class Authoring:
                 del self.troubles[formation_id]
         return trouble
 
-    def _monitored(self, hosted: Hosted, generation: int) -> Generator[Pause, None, None]:
+    def _monitor(self, hosted: Hosted, generation: int) -> Generator[Pause, None, None]:
         yield Pause(_MONITOR_SECONDS)
         with self.lock:
             if hosted.generation == generation and not hosted.alive:
                 self.ports.free(hosted)
                 hosted.status, hosted.pid = "crashed", 0
 
-    def _held(self, formation_id: str) -> Hosted:
+    def _find_hosted(self, formation_id: str) -> Hosted:
         hosted = self.live.find(formation_id)
         if hosted is None:
             there = ", ".join(repr(one.id) for one in self.live.listed()) or "none"
@@ -221,7 +221,7 @@ class Authoring:
         return hosted
 
     def _running(self, formation_id: str) -> Hosted:
-        hosted = self._held(formation_id)
+        hosted = self._find_hosted(formation_id)
         if not hosted.alive:
             raise ConfigurationError(f"the formation {formation_id!r} does not run (status: {hosted.status})")
         return hosted
@@ -235,11 +235,11 @@ class Authoring:
 
 
 def both_system(one: Clock, other: Clock) -> bool:
-    """Whether two clocks are the machine's, and so the same."""
+    """True if both clocks are the machine's."""
     return isinstance(one, SystemClock) and isinstance(other, SystemClock)
 
 
-def _written(formation: EmbeddedFormation) -> bytes:
+def _write_config(formation: EmbeddedFormation) -> bytes:
     """The formation file of a formation that was never deployed."""
     fields = {
         "id": formation.formation_id,

@@ -18,7 +18,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class BundleError(Exception):
-    """Why a bundle cannot be unpacked, in the server's words."""
+    """The error of a bundle that cannot be unpacked, in the server's words."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def read_bundle(content: bytes) -> Bundle:
             tarfile.open(fileobj=unzipped, mode="r|") as archive,
         ):
             for member in archive:
-                path = _checked(member)
+                path = _check_member(member)
                 if top is None:
                     top = member.name.split("/")[0]
                 below = posixpath.relpath(path, posixpath.normpath(top)) if "/" in member.name else ""
@@ -67,7 +67,7 @@ def read_bundle(content: bytes) -> Bundle:
         raise BundleError(f"failed to create file: {error} is a file and a directory") from error
 
 
-def _checked(member: tarfile.TarInfo) -> str:
+def _check_member(member: tarfile.TarInfo) -> str:
     """The clean path of an entry.
 
     Raises:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muxi_transports.memory.server.files import Files
+from muxi_transports.memory.yaml_text import BadYaml, load_yaml
 
 __all__ = [
     "CONFIG_FILES",
@@ -17,7 +18,7 @@ __all__ = [
     "check_id",
     "find_config",
     "parse_config",
-    "rewritten",
+    "rewrite_config",
 ]
 
 #: The names that the formation file may have, in the order the server looks for them.
@@ -30,23 +31,23 @@ _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 
 
 class ConfigError(Exception):
-    """What is wrong with a formation file, in the server's words."""
+    """An error in a formation file, in the server's words."""
 
 
 class SecretsError(ConfigError):
-    """It uses secrets that are not there."""
+    """The formation file uses unknown secrets."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a formation file says.
+    """The values of a formation file.
 
     Args:
         path: where it is.
         id: the formation's id.
         description: what it is for.
         name: its name for people; the id where it has none.
-        version: ``1.0.0`` where it has none.
+        version: its version; empty where it has none.
         runtime: which version of the runtime it asks for.
         agents: the ids of its agents, from the file itself and from ``agents/``.
     """
@@ -55,9 +56,14 @@ class Config:
     id: str
     description: str
     name: str
-    version: str = DEFAULT_VERSION
+    version: str = ""
     runtime: str = "latest"
     agents: tuple[str, ...] = ()
+
+    @property
+    def expected_version(self) -> str:
+        """The version that a deployment must announce: ``1.0.0`` where the file has none."""
+        return self.version or DEFAULT_VERSION
 
 
 def find_config(files: Files) -> str:
@@ -83,37 +89,39 @@ def parse_config(files: Files, path: str) -> Config:
     fields = _read(text)
     for name in ("id", "description"):
         if not _text(fields, name):
-            raise ConfigError(f"formation config must have a '{name}' field")
+            article = "an" if name == "id" else "a"
+            raise ConfigError(f"formation config must have {article} '{name}' field")
+    if _text(fields, "id") in _RESERVED:
+        raise ConfigError(f"formation ID '{_text(fields, 'id')}' is reserved")
     _check_secrets(text, files)
     return Config(
         path,
         _text(fields, "id"),
         _text(fields, "description"),
         _text(fields, "name") or _text(fields, "id"),
-        _text(fields, "version") or DEFAULT_VERSION,
+        _text(fields, "version"),
         _text(fields, "muxi_runtime") or "latest",
         _agents(fields, files),
     )
 
 
-def rewritten(files: Files, path: str, server_id: str) -> bytes:
+def rewrite_config(files: Files, path: str, server_id: str) -> bytes:
     """The formation file as the server keeps it: fields added, and with PyYAML keys sorted and comments lost."""
     text = files.read(path).decode("utf-8", "replace")
     own = {"_deployment_mode": "server", "_server_id": server_id}
     added = (text.rstrip("\n") + "".join(f"\n{name}: {value}" for name, value in own.items()) + "\n").encode()
     try:
         import yaml
-    except ModuleNotFoundError:
-        return added
-    try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return added  # tags of its own, which the server carries along
+
+        fields = load_yaml(text)
+    except (ModuleNotFoundError, BadYaml):
+        return added  # BadYaml: tags of its own, which the server carries along
+    assert isinstance(fields, dict)  # noqa: S101  for the type checker: the file has been parsed before
     return str(yaml.safe_dump({**fields, **own}, allow_unicode=True, sort_keys=True)).encode()
 
 
 def check_id(formation_id: str) -> str | None:
-    """What is wrong with the id of a formation; None where nothing is."""
+    """Check the id of a formation. Returns the error, or None."""
     if not 3 <= len(formation_id) <= 50:
         return "formation ID must be 3-50 characters"
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*[a-z0-9]", formation_id):
@@ -159,12 +167,10 @@ def _read(text: str) -> Mapping[str, object]:
         ConfigError: it is no YAML, or no mapping.
     """
     try:
-        import yaml
+        document = load_yaml(text, only_texts=True)
     except ModuleNotFoundError:
         return _read_lines(text)
-    try:
-        document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  it makes texts, lists and mappings, no objects
-    except yaml.YAMLError as error:
+    except BadYaml as error:
         raise ConfigError(f"failed to parse formation config: yaml: {' '.join(str(error).split())}") from error
     if document is None or document == "":
         return {}

@@ -1,4 +1,4 @@
-"""The defects of the recorded server, by name: an embedded server is healthy unless it is told to imitate them."""
+"""The defects of the recorded server by name. An embedded server has none unless it imitates them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ServerDefect", "server_defects"]
 
 
 class ServerDefect(str, Enum):
-    """Something that the recorded server does wrong.
+    """A defect of the recorded server.
 
     A name is its value too: ``imitate={"start_fails"}`` and ``imitate={ServerDefect.START_FAILS}`` are one.
     """
@@ -31,7 +31,7 @@ class ServerDefect(str, Enum):
     FAILED_DEPLOY_LOSES_DRAFT = "failed_deploy_loses_draft"
     #: A draft that has been deployed as a new formation is never different enough to be deployed again (409).
     SECOND_DRAFT_DEPLOY_IS_NO_CHANGE = "second_draft_deploy_is_no_change"
-    #: A draft that is not based on the live version is refused with plain JSON in the guise of an event stream.
+    #: A draft that is deployed during an update is refused with plain JSON under the content type of event streams.
     UNFRAMED_CONFLICT = "unframed_conflict"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 __all__ = ["Files"]
 
-#: What zips say of the time of their entries where nobody knows; the format begins there.
+#: The time of zip entries without one; the format begins there.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -40,7 +40,7 @@ class Files:
         return iter(sorted(self._files))
 
     def is_directory(self, path: str) -> bool:
-        """Whether there is a directory of this path."""
+        """True if there is a directory of this path."""
         return path in self._directories
 
     def read(self, path: str) -> bytes:
@@ -74,7 +74,7 @@ class Files:
         return found
 
     def listed(self, path: str) -> list[dict[str, object]]:
-        """What is in a directory, as the server lists it; sizes are those of files that are not empty."""
+        """List a directory as the server does; empty files have no size."""
         entries: dict[str, dict[str, object]] = {}
         for name in self._directories - {"."}:
             if posixpath.dirname(name) == ("" if path == "." else path):

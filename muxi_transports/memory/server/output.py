@@ -1,4 +1,4 @@
-"""What a formation's process prints, and those who follow it."""
+"""The output of a formation's process, and the streams that follow it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Output:
                 follower.signal.set()
 
     def count(self, stream: str) -> int:
-        """How many lines there are."""
+        """The number of lines."""
         return len(self._lines[stream])
 
     def tail(self, stream: str, count: int) -> list[str] | None:
@@ -43,10 +43,10 @@ class Output:
         return self._lines[stream][-count:] or None
 
     def follow(self, stream: str) -> AnswerStream:
-        """What is printed from now on, as a stream of events."""
+        """Stream the lines printed from now on, as events."""
         follower = _Follower(stream)
         self._followers.append(follower)
-        return self._told(follower)
+        return self._stream_lines(follower)
 
     def end(self) -> None:
         """End all streams, after what they have still to say."""
@@ -54,7 +54,7 @@ class Output:
             follower.ended = True
             follower.signal.set()
 
-    def _told(self, follower: _Follower) -> AnswerStream:
+    def _stream_lines(self, follower: _Follower) -> AnswerStream:
         try:
             yield b""
             yield _frame("connected", {"formation_id": self._formation_id})

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from muxi_transports.memory.server.answers import ServerError
+from muxi_transports.memory.server.answers import RpcError
 
 if TYPE_CHECKING:
     from muxi_transports.memory.server.registry import Hosted
 
-__all__ = ["PortPool", "PortsUsedUp"]
+__all__ = ["PortAllocator", "PortsUsedUp"]
 
 
-class PortsUsedUp(ServerError):
+class PortsUsedUp(RpcError):
     """There is no port left."""
 
 
-class PortPool:
+class PortAllocator:
     """Hands out ports, each time the next one that is free.
 
     Args:
@@ -30,12 +30,12 @@ class PortPool:
         self._first = first
         self._taken: set[int] = set()
         self._next = 0
-        #: How many there are; a test may change it.
+        #: The number of ports; a test may change it.
         self.total: int = total
 
     @property
     def allocated(self) -> int:
-        """How many are taken."""
+        """The number of ports taken."""
         return len(self._taken)
 
     def take(self) -> int:
@@ -55,11 +55,11 @@ class PortPool:
         raise PortsUsedUp(500, message)
 
     def give_back(self, port: int) -> None:
-        """Let go of a port; of one that is not taken, nothing comes."""
+        """Release a port. No effect if it is free."""
         self._taken.discard(port)
 
     def free(self, hosted: Hosted) -> None:
-        """Let go of the port of a formation, where it still has it: by now it may be another's."""
+        """Release the port of a formation, unless it has been released already."""
         if hosted.holds_port:
             hosted.holds_port = False
             self.give_back(hosted.port)

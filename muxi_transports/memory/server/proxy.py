@@ -11,13 +11,13 @@ from muxi.transport import Headers, Request
 from muxi_transports.memory.server.answers import empty, proxy_error
 from muxi_transports.memory.server.registry import Hosted
 from muxi_transports.memory.work import Work
-from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Pause, begun
+from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Pause, start_stream
 
-__all__ = ["Proxied", "forward", "proxied"]
+__all__ = ["ProxyTarget", "forward", "parse_target"]
 
 
-class Proxied(NamedTuple):
-    """What a path of the proxy says."""
+class ProxyTarget(NamedTuple):
+    """The target of a path of the proxy."""
 
     #: ``api``, ``draft`` or ``mcp``.
     kind: str
@@ -26,7 +26,7 @@ class Proxied(NamedTuple):
     path: str
 
 
-def proxied(path: str) -> Proxied | None:
+def parse_target(path: str) -> ProxyTarget | None:
     """Take a decoded path apart; None where it is not for the proxy."""
     match = re.fullmatch(r"/(api|draft|mcp)/([^/]+)(/.*)?", path, re.DOTALL)
     if match is None:
@@ -34,11 +34,11 @@ def proxied(path: str) -> Proxied | None:
     rest = match[3] or "/"
     if match[1] == "mcp":
         rest = "/mcp" if rest == "/" else rest if re.match(r"/mcp(?:/|$)", rest) else f"/mcp{rest}"
-    return Proxied(match[1], match[2], rest)
+    return ProxyTarget(match[1], match[2], rest)
 
 
 def forward(
-    target: Proxied, hosted: Hosted | None, request: Request, url: SplitResult, *, version: str
+    target: ProxyTarget, hosted: Hosted | None, request: Request, url: SplitResult, *, version: str
 ) -> Generator[Pause, None, Answer]:
     """Hand a request to its formation and its answer back.
 
@@ -47,7 +47,7 @@ def forward(
         hosted: the formation; None where there is none of that id.
         request: the request as it came.
         url: its URL.
-        version: the server's version, which the formation is told.
+        version: the server's version, for a header of the forwarded request.
     """
     if request.method == "OPTIONS":
         return empty(200)
@@ -55,8 +55,8 @@ def forward(
     if hosted is None:
         noun = kind[0].lower() + kind[1:]
         return proxy_error(404, f"{kind} not found", f"No {noun} with id '{target.formation_id}'")
-    if hosted.status != "running":
-        message = f"Formation '{hosted.id}' is not running (status: {hosted.status})"
+    if hosted.process_status != "running":
+        message = f"Formation '{hosted.id}' is not running (status: {hosted.process_status})"
         return proxy_error(503, f"{kind} unavailable", message)
     if not hosted.alive:
         return proxy_error(502, "Bad gateway", f"{kind} did not respond")
@@ -75,7 +75,7 @@ def forward(
     answer = yield from exchange
     if isinstance(answer.body, bytes):
         return answer
-    return Answer(answer.status, answer.headers, begun(_relay(hosted, answer.body)))
+    return Answer(answer.status, answer.headers, start_stream(_relay(hosted, answer.body)))
 
 
 def _decoded_again(path: str) -> str | None:
@@ -107,11 +107,11 @@ def _relay(hosted: Hosted, stream: AnswerStream) -> AnswerStream:
             yield piece
     except GeneratorExit:
         formation = hosted.formation
-        formation.background.adopt(Work(_drained(stream), formation.clock))
+        formation.background.adopt(Work(_drain(stream), formation.clock))
         raise
 
 
-def _drained(stream: AnswerStream) -> Generator[Pause, None, None]:
+def _drain(stream: AnswerStream) -> Generator[Pause, None, None]:
     for piece in stream:
         if isinstance(piece, Pause):
             yield piece

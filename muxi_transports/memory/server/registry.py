@@ -35,7 +35,8 @@ class Release:
         """Have the formation be what this release says."""
         self.formation.name = self.config.name
         self.formation.description = self.config.description
-        self.formation.version = self.config.version
+        if self.config.version:
+            self.formation.version = self.config.version
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Hosted:
         previous: the version that a rollback goes back to.
         staging: the update that is going on.
         updating: whether one is.
+        stopped: whether the process was stopped although the status does not show it yet.
     """
 
     release: Release
@@ -80,7 +82,8 @@ class Hosted:
     previous: Release | None = None
     staging: Staging | None = None
     updating: bool = False
-    #: What the defects go by: how it was made, and what has been done to it.
+    stopped: bool = False
+    #: The history that some defects depend on.
     from_draft: bool = False
     updated: bool = False
     #: Bumped with every process, so that what was meant for an earlier one does not meet a later one.
@@ -93,8 +96,15 @@ class Hosted:
 
     @property
     def formation(self) -> EmbeddedFormation:
-        """What answers for it."""
+        """The formation that answers."""
         return self.release.formation
+
+    @property
+    def process_status(self) -> str:
+        """The status that the proxy goes by: that of the process, whatever its last health check found."""
+        if self.status in ("running", "unhealthy"):
+            return "stopped" if self.stopped else "running"
+        return self.status
 
     @property
     def healthy(self) -> bool | None:
@@ -117,7 +127,7 @@ class Registry:
         return self._hosted.get(formation_id)
 
     def remove(self, formation_id: str) -> None:
-        """Let go of a formation."""
+        """Remove a formation."""
         self._hosted.pop(formation_id, None)
 
     def listed(self) -> list[Hosted]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable, Generator, Iterable
+from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
 from muxi.transport import Request
+from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.world import Answer, Pause
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.server.app import EmbeddedServer
-
-__all__ = ["Handler", "Route", "Visit", "find_route"]
+__all__ = ["ServerHandler", "ServerRoute", "ServerRouter", "ServerVisit"]
 
 
-class Visit(NamedTuple):
+class ServerVisit(NamedTuple):
     """A request on its route.
 
     Args:
@@ -27,7 +24,7 @@ class Visit(NamedTuple):
         query: as it came.
     """
 
-    server: EmbeddedServer
+    server: ServerCore
     request: Request
     formation_id: str
     query: str
@@ -38,36 +35,40 @@ class Visit(NamedTuple):
 
 
 #: Called with the state held. What waits, or reads a body, is a generator, and runs without it.
-Handler: TypeAlias = "Callable[[Visit], Answer | Generator[Pause, None, Answer]]"
+ServerHandler: TypeAlias = "Callable[[ServerVisit], Answer | Generator[Pause, None, Answer]]"
 
 
-class Route(NamedTuple):
+class ServerRoute(NamedTuple):
     """A route; ``{id}`` stands for one segment of the path."""
 
     method: str
     path: str
-    handler: Handler
+    handler: ServerHandler
     signed: bool = True
 
 
-def find_route(method: str, path: str) -> tuple[Route | None, str] | None:
-    """The route of a request, and the id in its path.
+class ServerRouter:
+    """Finds the route of a request.
 
-    Returns:
-        None where there is no such path; no route where it does not have the method.
+    Args:
+        routes: all of them.
     """
-    for pattern, routes in _patterns():
-        if match := pattern.fullmatch(path):
-            return routes.get(method), match[1] if pattern.groups else ""
-    return None
 
+    def __init__(self, routes: Iterable[ServerRoute]) -> None:
+        by_path: dict[str, dict[str, ServerRoute]] = {}
+        for route in routes:
+            by_path.setdefault(route.path, {})[route.method] = route
+        self._patterns = [
+            (re.compile(re.escape(path).replace(r"\{id\}", "([^/]+)")), methods) for path, methods in by_path.items()
+        ]
 
-@cache
-def _patterns() -> list[tuple[re.Pattern[str], dict[str, Route]]]:
-    # The routes know the server they are for, so they are loaded when one is asked.
-    from muxi_transports.memory.server.routes import ROUTES
+    def find(self, method: str, path: str) -> tuple[ServerRoute | None, str] | None:
+        """Find the route of a request, and the id in its path.
 
-    by_path: dict[str, dict[str, Route]] = {}
-    for route in ROUTES:
-        by_path.setdefault(route.path, {})[route.method] = route
-    return [(re.compile(re.escape(path).replace(r"\{id\}", "([^/]+)")), routes) for path, routes in by_path.items()]
+        Returns:
+            None where there is no such path; no route where the path lacks the method.
+        """
+        for pattern, methods in self._patterns:
+            if match := pattern.fullmatch(path):
+                return methods.get(method), match[1] if pattern.groups else ""
+        return None

@@ -25,7 +25,7 @@ class RuntimeRefusal(Exception):
 
 
 def check_runtime(runtime: str) -> str | None:
-    """What is wrong with a ``muxi_runtime``; None where nothing is."""
+    """Check a ``muxi_runtime``. Returns the error, or None."""
     version, colon, variant = runtime.partition(":")
     if colon and variant not in _VARIANTS:
         allowed = ", ".join(f'"{name}"' for name in sorted(_VARIANTS))

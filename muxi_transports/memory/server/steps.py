@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from muxi.transport import Request
-from muxi_transports.memory.server.answers import ServerError, go_json, success
+from muxi_transports.memory.server.answers import RpcError, go_json, success
+from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.work import Work
-from muxi_transports.memory.world import Answer, AnswerStream, Pause, begun
+from muxi_transports.memory.world import Answer, AnswerStream, Pause, start_stream
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.server.app import EmbeddedServer
-
-__all__ = ["Done", "Step", "StepFailed", "Steps", "perform", "wants_steps"]
+__all__ = ["DeploymentSteps", "Done", "Step", "StepFailed", "answer_steps", "wants_steps"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that is about to be done (``event: progress``).
+    """A step that begins (``event: progress``).
 
     Args:
         stage: its name.
@@ -35,21 +33,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Done:
-    """How a deployment ended well.
+    """The result of a deployment.
 
     Args:
         data: the payload of the plain answer.
-        told: that of ``event: complete``.
+        streamed: the payload of ``event: complete``.
         status: of the plain answer.
     """
 
     data: Mapping[str, object]
-    told: Mapping[str, object]
+    streamed: Mapping[str, object]
     status: int = 200
 
 
-class StepFailed(ServerError):
-    """How a deployment ended badly.
+class StepFailed(RpcError):
+    """The error of a deployment.
 
     Args:
         status: of the plain answer.
@@ -64,28 +62,28 @@ class StepFailed(ServerError):
         self.stage = stage
 
 
-#: What is done, with waits on the world's clock.
-Steps: TypeAlias = Generator["Step | Pause", None, Done]
+#: The steps of a deployment, and its waits on the world's clock.
+DeploymentSteps: TypeAlias = Generator["Step | Pause", None, Done]
 
 
 def wants_steps(request: Request) -> bool:
-    """Whether a client wants to be told step by step."""
+    """True if the client accepts an event stream."""
     return "text/event-stream" in (request.headers.get("Accept") or "")
 
 
-def perform(server: EmbeddedServer, request: Request | None, steps: Steps) -> Generator[Pause, None, Answer]:
-    """Do what the steps say, whether or not the client stays, and answer as it wants to be told.
+def answer_steps(server: ServerCore, request: Request | None, steps: DeploymentSteps) -> Generator[Pause, None, Answer]:
+    """Run the steps, even if the client disconnects, and answer with an event stream or at the end.
 
     Args:
         server: where.
-        request: says how the client wants to be told; None for at the end alone.
+        request: decides between the two; None for an answer at the end.
         steps: what to do.
 
     Raises:
         StepFailed: how it ended, for the plain answer.
     """
     frames: deque[bytes] = deque()
-    work = Work(_taken(server, steps, frames), server.clock)
+    work = Work(_run_steps(server, steps, frames), server.clock)
     work.advance()
     if not work.done:
         server.background.adopt(work)
@@ -96,13 +94,13 @@ def perform(server: EmbeddedServer, request: Request | None, steps: Steps) -> Ge
             ("Connection", "keep-alive"),
             ("X-Accel-Buffering", "no"),
         ]
-        return Answer(200, headers, begun(_told(work, frames)))
+        return Answer(200, headers, start_stream(_stream_frames(work, frames)))
     done = yield from work.join()
     return success(done.data, done.status)
 
 
-def _taken(server: EmbeddedServer, steps: Steps, frames: deque[bytes]) -> Generator[Pause, None, Done]:
-    """The steps one by one, each with the state held; what is to be told is put aside."""
+def _run_steps(server: ServerCore, steps: DeploymentSteps, frames: deque[bytes]) -> Generator[Pause, None, Done]:
+    """Run the steps one by one with the state locked, and collect the frames."""
     while True:
         try:
             with server.lock:
@@ -116,7 +114,7 @@ def _taken(server: EmbeddedServer, steps: Steps, frames: deque[bytes]) -> Genera
             frames.append(_frame("progress", {"stage": step.stage, "message": step.message, **step.more}))
 
 
-def _told(work: Work[Done], frames: deque[bytes]) -> AnswerStream:
+def _stream_frames(work: Work[Done], frames: deque[bytes]) -> AnswerStream:
     yield b""
     while True:
         left = work.advance()
@@ -130,7 +128,7 @@ def _told(work: Work[Done], frames: deque[bytes]) -> AnswerStream:
         next(joined)
     except StopIteration as end:
         done: Done = end.value
-        yield _frame("complete", done.told)
+        yield _frame("complete", done.streamed)
     except StepFailed as error:
         yield _frame("error", {"error": error.code, "message": error.message, "stage": error.stage})
 

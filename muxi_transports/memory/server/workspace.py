@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 
 from muxi_transports.memory.server.answers import go_json, plain
@@ -10,7 +11,7 @@ from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.registry import Hosted, rfc3339
 from muxi_transports.memory.world import Answer
 
-__all__ = ["DraftError", "Workspace", "clean_path", "draft_answer"]
+__all__ = ["DraftError", "Workspace", "clean_path", "draft_answer", "path_in_draft"]
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Workspace:
 
 
 class DraftError(Exception):
-    """What an action on a draft answers when it did not go well.
+    """The error of an action on a draft.
 
     Args:
         status: the HTTP status.
@@ -57,20 +58,25 @@ def draft_answer(outcome: dict[str, object] | DraftError, draft: Workspace | Non
             state["base_version"] = draft.base_version
         state["created_at"] = rfc3339(draft.created_at)
     payload["draft"] = state
-    payload["live"] = {"version": live.release.config.version, "status": live.status} if live else {}
+    beside = {"version": live.release.config.version, "status": live.status} if live else {}
+    payload["live"] = {name: value for name, value in beside.items() if value}
     return plain(outcome.status if isinstance(outcome, DraftError) else 200, go_json(payload) + b"\n")
 
 
 def clean_path(path: str) -> str:
-    """A path relative to the draft; one that begins with a slash is taken as relative.
+    """Clean a path of a request.
 
     Raises:
-        DraftError: it is none, or leads out of the draft.
+        DraftError: there is none, or it leads out of the draft.
     """
     if not path:
         raise DraftError(400, "InvalidPath", "Path is required")
-    if ".." in path.split("/"):
+    clean = posixpath.normpath(re.sub(r"^/+", "/", path))
+    if clean.startswith(".."):
         raise DraftError(400, "InvalidPath", "Path traversal not allowed")
-    if "\0" in path:
-        raise DraftError(400, "InvalidPath", "Invalid path")
-    return posixpath.normpath(path.lstrip("/"))
+    return clean
+
+
+def path_in_draft(clean: str) -> str:
+    """The place of a clean path in the draft: a leading slash is taken as relative."""
+    return clean.lstrip("/") or "."

@@ -1,4 +1,4 @@
-"""What a stub answers, in the shape that the wire has on the route that was asked."""
+"""The answers of stubs, in the envelope of the route."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from muxi.clock import Clock
 from muxi.transport import BufferedResponse
 from muxi_transports.memory.formation import envelope, frames
 from muxi_transports.memory.formation.agents import Turn
-from muxi_transports.memory.formation.turns import Token
+from muxi_transports.memory.formation.turns import TurnToken
 from muxi_transports.memory.server import answers as rpc
-from muxi_transports.memory.stubs.failures import raised
+from muxi_transports.memory.stubs.failures import make_exception
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.world import Answer, AnswerStream, Pause
 
@@ -30,7 +30,7 @@ class _Nothing:
 #: Stands for an argument that was not given, where None would be JSON's ``null``.
 NOTHING = _Nothing()
 
-#: What a stubbed stream is made of: a text is a delta of a chat, a mapping a frame, bytes are sent as they are, a
+#: An item of a stubbed stream: a text is a delta of a chat, a mapping a frame, bytes are sent as they are, a
 #: :class:`~muxi_transports.memory.Pause` passes on the clock, and an exception breaks the stream there.
 StreamItem: TypeAlias = "str | bytes | Mapping[str, object] | Pause | Exception | type[Exception]"
 
@@ -100,7 +100,7 @@ class Canned:
         if self.raw or shape == "plain" or (isinstance(data, Mapping) and is_envelope(data)):
             return json.dumps(data).encode()
         answer = _rpc(self.status, data) if shape == "rpc" else _formation(self.status, data, request, clock, number)
-        assert isinstance(answer.body, bytes)  # noqa: S101  told to the type checker: envelopes are whole
+        assert isinstance(answer.body, bytes)  # noqa: S101  for the type checker: envelopes are whole
         return answer.body
 
 
@@ -113,12 +113,12 @@ def buffered_answer(response: BufferedResponse) -> Answer:
 
 
 def is_envelope(data: Mapping[object, object]) -> bool:
-    """Whether somebody has wrapped this already."""
+    """True if the data is an envelope already."""
     return "success" in data and ("data" in data or "error" in data)
 
 
 def _shape(segments: Sequence[str]) -> str:
-    """How the route wraps its answers: as a formation, as ``/rpc`` of a server, or not at all."""
+    """The envelope of a route: a formation's, that of ``/rpc``, or none."""
     if segments and segments[0] in ("api", "draft"):
         segments = segments[2:]
     if segments and segments[0] == "v1":
@@ -139,7 +139,7 @@ def _formation(status: int, data: object, request: SentRequest, clock: Clock, nu
 
 def _rpc(status: int, data: object) -> Answer:
     if status >= 400:
-        return rpc.ServerError(status, _error(status, data)[1]).answer()
+        return rpc.RpcError(status, _error(status, data)[1]).answer()
     return rpc.success(_anything(data), status)
 
 
@@ -176,7 +176,7 @@ def _stream(items: Sequence[StreamItem], request: SentRequest, clock: Clock, num
         yield _piece(item, turn, clock)
     if items and all(isinstance(item, str | Pause) for item in items):
         text = "".join(item for item in items if isinstance(item, str))
-        yield frames.token(Token("completed", text, {"status": "success"}), turn, clock.time())
+        yield frames.token(TurnToken("completed", text, {"status": "success"}), turn, clock.time())
         yield frames.DONE
 
 
@@ -184,11 +184,11 @@ def _piece(item: StreamItem, turn: Turn, clock: Clock) -> bytes | Pause:
     if isinstance(item, bytes | Pause):
         return item
     if isinstance(item, str):
-        return frames.token(Token("content", item), turn, clock.time())
+        return frames.token(TurnToken("content", item), turn, clock.time())
     if isinstance(item, Mapping):
         named = "data" in item and item.keys() <= {"event", "data", "id"}
         fields = [f"{name}: {item[name]}" for name in ("event", "id") if named and name in item]
         data = item["data"] if named else item
         text = data if isinstance(data, str) else json.dumps(data)
         return "\n".join([*fields, *(f"data: {line}" for line in text.split("\n")), "\n"]).encode()
-    raise raised(item)
+    raise make_exception(item)

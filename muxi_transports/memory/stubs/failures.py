@@ -1,4 +1,4 @@
-"""What a stub raises in place of an answer."""
+"""The exceptions that stubs raise in place of an answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import copy
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
 
-__all__ = ["UnexpectedRequest", "check_error", "raised"]
+__all__ = ["UnexpectedRequest", "UnusedStub", "check_error", "make_exception"]
 
 
 class UnexpectedRequest(AssertionError):
@@ -16,6 +16,10 @@ class UnexpectedRequest(AssertionError):
     It is no :class:`~muxi.MuxiError`: the SDK does not repeat the call, and code that handles the SDK's errors does not
     take it for one of them.
     """
+
+
+class UnusedStub(AssertionError):
+    """A stub that no request was for."""
 
 
 def check_error(error: object) -> None:
@@ -28,10 +32,10 @@ def check_error(error: object) -> None:
         return
     if not (isinstance(error, type) and issubclass(error, Exception)):
         raise ConfigurationError(f"error= takes an exception, got {type(error).__name__}")
-    raised(error)
+    make_exception(error)
 
 
-def raised(error: Exception | type[Exception]) -> Exception:
+def make_exception(error: Exception | type[Exception]) -> Exception:
     """The exception to raise: a fresh one each time, and of the SDK's where the built-in one was given.
 
     Raises:

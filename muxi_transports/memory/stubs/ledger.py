@@ -1,4 +1,4 @@
-"""What a transport has been told to answer, and what it has been asked: one book for the transports that share it."""
+"""The stubs and requests of a world; transports may share one ledger."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 from collections import deque
 from difflib import SequenceMatcher
 
-from muxi_transports.memory.stubs.failures import UnexpectedRequest
+from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.sent import SentRequest
-from muxi_transports.memory.stubs.stub import Expectation, Stub, called
+from muxi_transports.memory.stubs.stub import Expectation, Stub, count_text
 
 __all__ = ["KEPT", "Ledger"]
 
-#: How many requests are remembered, so that a program that runs for days does not fill the memory with them.
+#: The number of requests kept, so that the memory of a long program does not fill.
 KEPT = 10_000
-#: How many of them a message lists.
+#: The number of requests in a message.
 _LISTED = 10
 
 
@@ -26,35 +26,58 @@ class Ledger:
         self.requests: deque[SentRequest] = deque(maxlen=KEPT)
         #: The requests that were refused because no stub was for them.
         self.unexpected: list[UnexpectedRequest] = []
+        #: Assertions that failed in functions of stubs, or elsewhere in the world.
+        self.assertions: list[AssertionError] = []
+        #: Every stub since the last :meth:`clear`, those of ended ``with`` blocks too.
+        self.made: list[Stub] = []
+        #: Whether stubs are for routes of the platform alone.
+        self.follows_platform: bool = False
         self.strict: bool = False
         self._lock = threading.Lock()
 
     def add(self, stub: Stub) -> None:
+        """Add a stub, which is tried before the earlier ones."""
         with self._lock:
             self.stubs.insert(0, stub)
+            self.made.append(stub)
 
-    def remove(self, stub: Stub) -> None:
+    def end(self, stub: Stub) -> None:
+        """Remove a stub whose block has ended; it still counts among the unused."""
         with self._lock:
             self.stubs = [other for other in self.stubs if other is not stub]
 
+    def remove(self, stub: Stub) -> None:
+        """Remove a stub; it counts no more."""
+        self.end(stub)
+        with self._lock:
+            self.made = [other for other in self.made if other is not stub]
+
     def clear(self) -> None:
+        """Remove all stubs, and forget the requests and errors."""
         with self._lock:
             self.stubs = []
+            self.made = []
             self.requests.clear()
             self.unexpected.clear()
+            self.assertions.clear()
+
+    @property
+    def unused(self) -> list[UnusedStub]:
+        """An error for each stub that no request was for."""
+        return [UnusedStub(self.missing(stub.expectation, None)) for stub in self.made if not stub.requests]
 
     def fitting(self, expectation: Expectation) -> list[SentRequest]:
         """The requests that are meant."""
         return [request for request in tuple(self.requests) if expectation.fits(request)]
 
     def refusal(self, request: SentRequest) -> UnexpectedRequest:
-        """The error for a request that nobody expects; it is remembered."""
+        """Make and record the error for a request without a stub."""
         lines = [f"nobody expected {request.line}: transports with strict=True answer by stubs alone"]
         if self.stubs:
             nearest = min(self.stubs, key=lambda stub: _distance(stub.expectation, request))
             reasons = list(nearest.expectation.misfits(request))
             if not reasons:
-                reasons = [f"it has been called {called(len(nearest.requests))}, as often as it was to be"]
+                reasons = [f"it has been called {count_text(len(nearest.requests))}, as often as it was to be"]
             lines += [f"  the nearest stub is {nearest.expectation}, but", *(f"    {reason}" for reason in reasons)]
         else:
             lines.append("  there are no stubs; make one with transport.stub(method, path, json=…)")
@@ -63,22 +86,22 @@ class Ledger:
         return error
 
     def missing(self, expectation: Expectation, times: int | None) -> str:
-        """Why an assertion fails: what came instead."""
+        """The message of a failed assertion, with the requests that came instead."""
         requests = tuple(self.requests)
         found = self.fitting(expectation)
         if found and times is not None:
-            return f"{expectation} was called {called(len(found), times)}:\n{_listed(found)}"
+            return f"{expectation} was called {count_text(len(found), times)}:\n{_list_requests(found)}"
         lines = [f"{expectation} was never called"]
         if not requests:
             return f"{lines[0]}; no request has been made at all"
         nearest = min(requests, key=lambda request: _distance(expectation, request))
         lines += [f"  the nearest request is {nearest!r}, but"]
         lines += [f"    {reason}" for reason in expectation.misfits(nearest)]
-        return "\n".join([*lines, "  all requests:", _listed(requests)])
+        return "\n".join([*lines, "  all requests:", _list_requests(requests)])
 
 
 def _distance(expectation: Expectation, request: SentRequest) -> tuple[int, float, int]:
-    """How far a request is from what is expected: by route, by spelling, by the rest."""
+    """Distance of a request from an expectation: by route, by spelling, by the rest."""
     wrong_path = expectation.path.match(request.segments) is None
     wrong_method = expectation.method not in ("*", request.method)
     line = f"{expectation.method} {expectation.path.text}"
@@ -86,7 +109,7 @@ def _distance(expectation: Expectation, request: SentRequest) -> tuple[int, floa
     return 2 * wrong_path + wrong_method, -alike if wrong_path else 0.0, len(list(expectation.misfits(request)))
 
 
-def _listed(requests: tuple[SentRequest, ...] | list[SentRequest]) -> str:
+def _list_requests(requests: tuple[SentRequest, ...] | list[SentRequest]) -> str:
     shown = [f"    {number}. {request!r}" for number, request in enumerate(requests, 1)]
     if len(shown) > _LISTED:
         shown = [f"    … {len(shown) - _LISTED} before", *shown[-_LISTED:]]

@@ -1,4 +1,4 @@
-"""What a test expects of a request, held against one: path patterns, and JSON of which only a part is named."""
+"""Matching of requests: path patterns, and JSON of which a part is named."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PathPattern:
                 raise ConfigurationError(f"'*' and '{{name}}' stand for whole segments of a path; got {part!r}")
 
     def match(self, segments: Sequence[str]) -> dict[str, str] | None:
-        """What the names of the pattern stand for in a path; None where it does not fit.
+        """Match a path. Returns the values of the names; None if it does not match.
 
         A formation's path fits behind the proxy of a server too: ``/v1/chat`` is also ``/api/my-bot/v1/chat``.
 
@@ -51,6 +51,10 @@ class PathPattern:
         if found is None and len(segments) > 2 and segments[0] in ("api", "draft") and self._parts[0] == "v1":
             found = _match(self._parts, tuple(segments[2:]))
         return found
+
+    def overlaps(self, other: PathPattern) -> bool:
+        """True if some path matches both patterns."""
+        return _overlap(self._parts, other._parts)
 
     def __repr__(self) -> str:
         return repr(self.text)
@@ -71,8 +75,19 @@ def _match(parts: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] 
     return {part[1:-1]: segments[0], **found}
 
 
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    if one[:1] == ("**",):
+        return _overlap(one[1:], other) or (bool(other) and _overlap(one, other[1:]))
+    if other[:1] == ("**",):
+        return _overlap(other, one)
+    if not one or not other:
+        return one == other
+    free = any(part == "*" or part.startswith("{") for part in (one[0], other[0])) and "" not in (one[0], other[0])
+    return (free or one[0] == other[0]) and _overlap(one[1:], other[1:])
+
+
 def differences(expected: object, actual: object, where: str) -> Iterator[str]:
-    """How something differs from what is expected of it, in words; nothing where it does not.
+    """Describe the differences between a value and the expected part of it.
 
     Of an object only the keys that are named count; a list has to have the same length; a pattern of :mod:`re` is
     searched for in a text; everything else has to be equal, as JSON has it: ``true`` is not 1.
@@ -84,7 +99,7 @@ def differences(expected: object, actual: object, where: str) -> Iterator[str]:
     """
     if isinstance(expected, Mapping):
         if not isinstance(actual, Mapping):
-            yield f"{where} is {_shown(actual, where)}, not an object"
+            yield f"{where} is {_show_value(actual, where)}, not an object"
             return
         for key, value in expected.items():
             if key in actual:
@@ -94,7 +109,7 @@ def differences(expected: object, actual: object, where: str) -> Iterator[str]:
                 yield f"{where}.{key} is missing" + (f"; there is {near[0]!r}" if near else "")
     elif isinstance(expected, list | tuple):
         if not isinstance(actual, list | tuple):
-            yield f"{where} is {_shown(actual, where)}, not a list"
+            yield f"{where} is {_show_value(actual, where)}, not a list"
         elif len(expected) != len(actual):
             yield f"{where} has {len(actual)} items, not {len(expected)}"
         else:
@@ -102,9 +117,9 @@ def differences(expected: object, actual: object, where: str) -> Iterator[str]:
                 yield from differences(wanted, given, f"{where}[{index}]")
     elif isinstance(expected, re.Pattern):
         if not (isinstance(actual, str) and expected.search(actual)):
-            yield f"{where} is {_shown(actual, where)}, which has no match of {expected.pattern!r}"
+            yield f"{where} is {_show_value(actual, where)}, which has no match of {expected.pattern!r}"
     elif not _equal(expected, actual):
-        yield f"{where} is {_shown(actual, where)}, not {_shown(expected, where)}"
+        yield f"{where} is {_show_value(actual, where)}, not {_show_value(expected, where)}"
 
 
 def _equal(expected: object, actual: object) -> bool:
@@ -113,10 +128,10 @@ def _equal(expected: object, actual: object) -> bool:
     return bool(expected == actual)
 
 
-def _shown(value: object, where: str) -> str:
+def _show_value(value: object, where: str) -> str:
     """A value as it may be shown in a message: short, and not where its name says that it is a secret."""
     name = where.rpartition(".")[2]
     hidden = redact_data({name: value})
-    assert isinstance(hidden, dict)  # noqa: S101  told to the type checker: a mapping stays one
+    assert isinstance(hidden, dict)  # noqa: S101  for the type checker: a mapping stays one
     text = redact_text(repr(hidden[name]))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,26 +1,40 @@
-"""A request as the author of a test looks at it."""
+"""A request that reached a transport."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from muxi.redact import REDACTED, redact_data, redact_text
 from muxi.transport import Body, Headers, Request
 from muxi_transports.routing.rule import place_of
 
-if TYPE_CHECKING:
-    from muxi_transports.memory.stubs.stub import Stub
-
-__all__ = ["SentRequest"]
+__all__ = ["AnsweringStub", "SentRequest"]
 
 _LONGEST = 160
 
-#: Routes whose bodies are secrets, whatever their fields are called.
+#: Routes whose bodies are secrets, under any name.
 _CONFIDENTIAL = frozenset({"credentials", "secrets"})
+
+
+class AnsweringStub(Protocol):
+    """The stub that answered a request, seen from the request."""
+
+    @property
+    def called(self) -> bool:
+        """True once the stub has answered a request."""
+        ...
+
+    def assert_called(self, *, times: int | None = None) -> None:
+        """Check how often the stub was called."""
+        ...
+
+    def remove(self) -> None:
+        """Remove the stub from its world."""
+        ...
 
 
 class SentRequest:
@@ -38,12 +52,12 @@ class SentRequest:
         self.url: str = request.url
         #: A copy; the keys in it do not show in its repr.
         self.headers: Headers = request.headers.copy()
-        #: When it came, in seconds of the world's clock since the epoch.
+        #: The time of arrival, in seconds of the world's clock since the epoch.
         self.time: float = time
-        #: What the names in the path pattern of the stub stand for that looked at it last.
+        #: The values of the names in the path pattern of the stub that was tried last.
         self.params: Mapping[str, str] = {}
-        #: The stub that answered; None where the world did, or nobody has yet.
-        self.stub: Stub | None = None
+        #: The stub that answered; None if the world did, or there is no answer yet.
+        self.stub: AnsweringStub | None = None
         #: The status of the answer; None where there was none.
         self.status: int | None = None
         self._body: Body | None = request.body
@@ -80,18 +94,18 @@ class SentRequest:
         """The body as JSON; None where it is something else."""
         try:
             return json.loads(self.content or b"")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def drain(self) -> None:
-        """Read the body as a network would: who watches its progress sees it go."""
+        """Read the body as a network would, so that progress is reported."""
         if self._body is not None and self._body.length is None:
             for _ in self._body.chunks():
                 pass
 
     @property
     def confidential(self) -> bool:
-        """Whether the body must not be shown at all."""
+        """True if the body must not be shown at all."""
         return not _CONFIDENTIAL.isdisjoint(self.segments)
 
     @property

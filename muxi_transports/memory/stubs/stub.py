@@ -1,4 +1,4 @@
-"""One stub: which requests it is for, and what they get."""
+"""One stub: an expectation and an answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from muxi.errors import ConfigurationError
 from muxi.redact import redact_data, redact_text
 from muxi.transport import BufferedResponse
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, buffered_answer
-from muxi_transports.memory.stubs.failures import check_error, raised
+from muxi_transports.memory.stubs.failures import check_error, make_exception
 from muxi_transports.memory.stubs.matching import PathPattern, differences
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.world import Answer
@@ -21,17 +21,17 @@ from muxi_transports.memory.world import Answer
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Expectation", "Respond", "Stub", "called"]
+__all__ = ["Expectation", "Respond", "Stub", "count_text"]
 
 #: Makes an answer: a mapping or a list for JSON data, a text, bytes, or a whole
-#: :class:`~muxi.transport.BufferedResponse`. It may raise; None leaves the request to whoever is next.
+#: :class:`~muxi.transport.BufferedResponse`. It may raise; None leaves the request to the next stub.
 Respond: TypeAlias = Callable[
     [SentRequest], "Mapping[str, object] | list[object] | str | bytes | BufferedResponse | None"
 ]
 
 
 class Expectation:
-    """Which requests are meant.
+    """The requests that a stub or an assertion is about.
 
     Args:
         method: ``GET``, …; ``*`` is any.
@@ -62,11 +62,11 @@ class Expectation:
         self.when = when
 
     def fits(self, request: SentRequest) -> bool:
-        """Whether the request is meant; if so, the names in the path are in its ``params``."""
+        """True if the request matches; the values of the path's names are then in its ``params``."""
         return next(self.misfits(request), None) is None
 
     def misfits(self, request: SentRequest) -> Iterator[str]:
-        """Why a request is not meant, in words; nothing where it is."""
+        """Describe why a request does not match."""
         if self.method not in ("*", request.method):
             yield f"the method is {request.method}, not {self.method}"
         params = self.path.match(request.segments)
@@ -97,7 +97,7 @@ class Expectation:
 
 
 class Stub:
-    """An answer in place of the world's; made by ``transport.stub(…)``.
+    """An answer in place of the world's, made by ``transport.stub(…)``.
 
     It knows its calls, can be removed, and is gone after a ``with`` block of its own.
     """
@@ -112,6 +112,7 @@ class Stub:
         delay: float,
         times: int | None,
         remove: Callable[[Stub], None],
+        end: Callable[[Stub], None],
     ) -> None:
         if delay < 0 or (times is not None and times < 1):
             raise ConfigurationError("a stub takes a delay of 0 or more seconds, and times of 1 or more")
@@ -134,20 +135,21 @@ class Stub:
         self._error = error
         self._times = times
         self._remove = remove
+        self._end = end
         self._lock = threading.Lock()
 
     @property
     def called(self) -> bool:
-        """Whether a request has come that it was for."""
+        """True once the stub has answered a request."""
         return bool(self.requests)
 
     @property
     def spent(self) -> bool:
-        """Whether it has answered as often as it was to."""
+        """True if it has answered ``times`` requests."""
         return self._times is not None and len(self.requests) >= self._times
 
     def take(self, request: SentRequest) -> bool:
-        """Whether this request is to be answered by it; if so, it counts."""
+        """Claim a request. True if the stub answers it; it then counts."""
         if self.spent or not self.expectation.fits(request):
             return False
         with self._lock:
@@ -157,13 +159,13 @@ class Stub:
             return True
 
     def answer(self, request: SentRequest, clock: Clock) -> Answer | None:
-        """What the request gets; None where a function leaves it to whoever is next.
+        """Make the answer; None if a function leaves the request to the next stub.
 
         Raises:
             Exception: what the stub is to raise.
         """
         if self._error is not None:
-            raise raised(self._error)
+            raise make_exception(self._error)
         number = len(self.requests)
         if self._respond is None:
             return self._canned.answer(request, clock, number)
@@ -199,10 +201,10 @@ class Stub:
         if times is None and not self.requests:
             raise AssertionError(f"the stub for {self.expectation} was never called")
         if times is not None and len(self.requests) != times:
-            raise AssertionError(f"the stub for {self.expectation} was called {called(len(self.requests), times)}")
+            raise AssertionError(f"the stub for {self.expectation} was called {count_text(len(self.requests), times)}")
 
     def remove(self) -> None:
-        """Leave its requests to whoever is next. What it was called with stays."""
+        """Remove the stub from its world. Its requests stay."""
         self._remove(self)
 
     def __enter__(self) -> Self:
@@ -211,14 +213,14 @@ class Stub:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.remove()
+        self._end(self)
 
     def __repr__(self) -> str:
-        return f"<Stub {self.expectation}, called {called(len(self.requests))}>"
+        return f"<Stub {self.expectation}, called {count_text(len(self.requests))}>"
 
 
-def called(count: int, expected: int | None = None) -> str:
-    """How often, in words."""
+def count_text(count: int, expected: int | None = None) -> str:
+    """A number of times, in words."""
     text = _TIMES.get(count, f"{count} times")
     return text if expected is None else f"{text} and not {_TIMES.get(expected, f'{expected} times')}"
 

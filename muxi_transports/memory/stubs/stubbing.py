@@ -1,14 +1,15 @@
-"""The part of the in-memory transports that the author of a test works with: stubs, and what has been sent."""
+"""The methods of the in-memory transports that tests use: stubs, and the requests so far."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, StreamItem
-from muxi_transports.memory.stubs.failures import UnexpectedRequest
+from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.ledger import Ledger
+from muxi_transports.memory.stubs.routes import check_route
 from muxi_transports.memory.stubs.sent import SentRequest
-from muxi_transports.memory.stubs.stub import Expectation, Respond, Stub, called
+from muxi_transports.memory.stubs.stub import Expectation, Respond, Stub, count_text
 
 __all__ = ["Stubbing"]
 
@@ -38,8 +39,9 @@ class Stubbing:
         body: object = NOTHING,
         user: str | None = None,
         when: Callable[[SentRequest], bool] | None = None,
+        unlisted: bool = False,
     ) -> Stub:
-        """Answer some requests in place of the world. Of the stubs that are for a request the last one made answers.
+        """Answer some requests in place of the world. Of several matching stubs the latest one answers.
 
         Keys are not checked and nothing is validated or kept: a stub says what comes back, and that is all. ::
 
@@ -61,7 +63,7 @@ class Stubbing:
                 (``{"event": …, "data": …}``, or just its data), bytes are sent as they are,
                 a :class:`~muxi_transports.memory.Pause` passes on the clock, and an exception breaks the stream there.
             respond: a function from the request to a mapping or a list (as ``json``), a text, bytes, a
-                :class:`~muxi.transport.BufferedResponse`, or None to leave it to whoever is next.
+                :class:`~muxi.transport.BufferedResponse`, or None to leave it to the next stub.
             error: what is raised in place of an answer, an instance or a class. The built-in ``ConnectionError``,
                 ``ConnectionRefusedError`` and ``TimeoutError`` stand for the SDK's.
             status: the HTTP status.
@@ -72,13 +74,16 @@ class Stubbing:
             query: only for requests whose query has at least this.
             body: only for requests whose JSON has at least this; patterns of :mod:`re` are searched for in texts.
             user: only for requests of this user.
-            when: only for requests of which this function says yes.
+            when: only for requests for which this function returns True.
+            unlisted: whether the route may be one that the platform does not have. Without it such a stub is refused,
+                for no client would ever call it.
 
         Returns:
             The stub, which knows its requests and can be removed.
 
         Raises:
-            ConfigurationError: the path is no pattern, there is more than one answer, or a number has no sense.
+            ConfigurationError: the path is no pattern, no route of the platform has this method and path (the message
+                has the nearest one), there is more than one answer, or a number is invalid.
         """
         stub = Stub(
             Expectation(method, path, query, body, user, when),
@@ -88,17 +93,20 @@ class Stubbing:
             delay=delay,
             times=times,
             remove=self._ledger.remove,
+            end=self._ledger.end,
         )
+        if self._ledger.follows_platform and not unlisted:
+            check_route(method, path)
         self._ledger.add(stub)
         return stub
 
     def stub_only(self, only: bool = True) -> None:
-        """Refuse the requests that no stub is for, with an :class:`~muxi_transports.memory.UnexpectedRequest`."""
+        """Refuse requests without a stub, with an :class:`~muxi_transports.memory.UnexpectedRequest`."""
         self._ledger.strict = only
 
     @property
     def strict(self) -> bool:
-        """Whether requests are refused that no stub is for."""
+        """True if requests without a stub are refused."""
         return self._ledger.strict
 
     @property
@@ -162,12 +170,26 @@ class Stubbing:
         """
         expectation = Expectation(method, path)
         if found := self._ledger.fitting(expectation):
-            raise AssertionError(f"{expectation} was called {called(len(found))}, the last time by {found[-1]!r}")
+            raise AssertionError(f"{expectation} was called {count_text(len(found))}, the last time by {found[-1]!r}")
 
     @property
     def unexpected(self) -> tuple[UnexpectedRequest, ...]:
-        """What was refused for want of a stub."""
+        """The refused requests, for which there was no stub."""
         return tuple(self._ledger.unexpected)
+
+    @property
+    def unused(self) -> tuple[UnusedStub, ...]:
+        """An error for each stub that no request was for; it names the nearest request."""
+        return tuple(self._ledger.unused)
+
+    def assert_all_used(self) -> None:
+        """Check that every stub was used.
+
+        Raises:
+            UnusedStub: the first that was not.
+        """
+        for error in self._ledger.unused:
+            raise error
 
     def assert_all_expected(self) -> None:
         """Check that no request was refused for want of a stub, also where the code under test went on after it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from muxi.clock import Clock
 from muxi.transport import Request
+from muxi_transports.memory.stubs.failures import UnexpectedRequest
 from muxi_transports.memory.stubs.ledger import Ledger
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stubbing import Stubbing
@@ -24,10 +25,11 @@ class StubbedWorld(Stubbing):
     """
 
     def __init__(self, world: World, *, strict: bool = False) -> None:
-        #: What answers where no stub does.
+        #: The world that answers where no stub does.
         self.world: World = world
         self._ledger = Ledger()
         self._ledger.strict = strict
+        self._ledger.follows_platform = bool(getattr(world, "follows_platform", False))
 
     @property
     def clock(self) -> Clock:
@@ -41,6 +43,16 @@ class StubbedWorld(Stubbing):
 
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
+        try:
+            return (yield from self._respond(request))
+        except UnexpectedRequest:
+            raise
+        except AssertionError as error:
+            # The code under test may handle it; the test is to fail all the same.
+            self._ledger.assertions.append(error)
+            raise
+
+    def _respond(self, request: Request) -> Exchange:
         ledger = self._ledger
         sent = SentRequest(request, self.clock.time())
         ledger.requests.append(sent)

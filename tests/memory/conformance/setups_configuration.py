@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from muxi_transports.memory import AgentDefinition, Defect, EmbeddedFormation, McpServer, Skill, Sop
+from muxi_transports.memory import (
+    AgentDefinition,
+    Defect,
+    EmbeddedFormation,
+    McpServerDefinition,
+    SkillDefinition,
+    SopDefinition,
+)
 from tests.memory.conformance.replay import Prepare, Setup, nothing
 
 ONBOARDING = """# New User Onboarding
@@ -23,12 +30,12 @@ def as_defined(formation: EmbeddedFormation) -> None:
         AgentDefinition("assistant", description="General-purpose assistant for answering questions"),
         AgentDefinition("researcher", description="Finds sources on the web", system_message="You research."),
     ]
-    definition.skills = [Skill("note-taking", "Takes notes")]
-    definition.sops = [Sop("onboarding", ONBOARDING)]
+    definition.skills = [SkillDefinition("note-taking", "Takes notes")]
+    definition.sops = [SopDefinition("onboarding", ONBOARDING)]
     definition.mcp = {"default_timeout_seconds": 20}
     definition.mcp_servers = [
-        McpServer("echo", "Echo tool", command="python3", args=("mcp_echo.py",)),
-        McpServer(
+        McpServerDefinition("echo", "Echo tool", command="python3", args=("mcp_echo.py",)),
+        McpServerDefinition(
             "github",
             "GitHub lab server (user credentials)",
             endpoint="http://127.0.0.1:8096/mcp",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi_transports.memory import Defect, EmbeddedFormation
-from muxi_transports.memory.formation.state.feeds import Event
+from muxi_transports.memory.formation.state.feeds import FeedEvent
 from tests.memory.conformance.replay import Prepare, Setup, nothing
 
 BROKEN = Setup(nothing, frozenset({Defect.BROKEN_REQUEST_EVENTS}))
@@ -17,7 +17,7 @@ def launched(formation: EmbeddedFormation) -> None:
         ("agent.done", "info", "third"),
     ):
         data = {"agent_id": "assistant", "k": 1}
-        formation.feeds.publish(Event(kind, message, 1795361000.25, level, "evan", "s1", "r1", "assistant", data))
+        formation.feeds.publish(FeedEvent(kind, message, 1795361000.25, level, "evan", "s1", "r1", "assistant", data))
 
 
 ESCAPED = Setup(nothing, frozenset({Defect.ESCAPED_EVENT_FRAMES}), then=launched)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from muxi_transports.memory import Defect, EmbeddedFormation
 from muxi_transports.memory.formation.state.ingestion import Intake
-from muxi_transports.memory.formation.state.memories import Memory
+from muxi_transports.memory.formation.state.memories import StoredMemory
 from tests.memory.conformance.replay import Prepare, Setup, nothing
 from tests.memory.conformance.setups_sessions import chatted
 
@@ -15,7 +15,9 @@ def remembered(user: str, *ids: str) -> Prepare:
     def prepare(formation: EmbeddedFormation) -> None:
         now = formation.clock.time()
         for memory_id in ids:
-            formation.memories.add(Memory(memory_id, user, "Prefers Go", now, {"type": "preference", "timestamp": now}))
+            formation.memories.add(
+                StoredMemory(memory_id, user, "Prefers Go", now, {"type": "preference", "timestamp": now})
+            )
 
     return prepare
 
@@ -24,7 +26,7 @@ def noted(formation: EmbeddedFormation) -> None:
     """Memories with metadata of the user's own."""
     now = formation.clock.time()
     for memory_id in ("m-1", "m-2"):
-        formation.memories.add(Memory(memory_id, "mona", "Lives in Rome", now, {"a": 1, "timestamp": now}))
+        formation.memories.add(StoredMemory(memory_id, "mona", "Lives in Rome", now, {"a": 1, "timestamp": now}))
 
 
 def ingested(formation: EmbeddedFormation) -> None:

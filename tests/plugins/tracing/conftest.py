@@ -8,7 +8,7 @@ import pytest
 from opentelemetry import context
 from opentelemetry.context import Context
 
-from tests.core.answers import AsyncColour, Colour
+from tests.answers import AsyncColour, Colour
 from tests.plugins.tracing.telemetry import Telemetry
 
 

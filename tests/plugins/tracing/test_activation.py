@@ -11,7 +11,7 @@ import pytest
 
 from muxi import ConfigurationError
 from muxi.plugins import Tracing
-from tests.core.answers import Colour, Playback, answer
+from tests.answers import Colour, Playback, answer
 from tests.plugins.tracing.telemetry import Telemetry
 
 CALLS = """

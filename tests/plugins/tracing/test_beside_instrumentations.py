@@ -21,7 +21,7 @@ from muxi import AsyncFormationClient, Context, FormationClient, NotFoundError, 
 from muxi.transport import BufferedResponse, Request
 from muxi_transports.memory import EmbeddedFormation, serve
 from muxi_transports.requests import RequestsTransport
-from tests.core.answers import Colour, answer
+from tests.answers import Colour, answer
 from tests.plugins.tracing.telemetry import Telemetry, attributes
 
 #: What a chat, a stream and a call that fails have to leave, and nothing else.

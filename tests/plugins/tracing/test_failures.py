@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from muxi.plugins import Tracing
-from tests.core.answers import Colour, Playback, answer, chat_events, died
+from tests.answers import Colour, Playback, answer, chat_events, died
 from tests.plugins.tracing.telemetry import Telemetry
 
 
@@ -64,7 +64,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name.startswith("muxi")]
 
 
-SAID = ["recording failed; calls go on, and this is said once"]
+SAID = ["recording failed; calls continue, and further failures are not logged"]
 
 
 @pytest.mark.parametrize("at", ["start", "end"])

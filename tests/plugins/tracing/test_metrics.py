@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from muxi import FormationClient, MuxiError, ServerError
-from tests.core.answers import Colour, Playback, answer, chat_answer, chat_events, died, failure
+from tests.answers import Colour, Playback, answer, chat_answer, chat_events, died, failure
 from tests.plugins.tracing.telemetry import Telemetry
 
 SERVER = {"server.address": "localhost", "server.port": 8001}

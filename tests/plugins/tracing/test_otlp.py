@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from muxi.plugins import Tracing
-from tests.core.answers import Colour, Playback, chat_events, failure
+from tests.answers import Colour, Playback, chat_events, failure
 
 
 class Collector(ThreadingHTTPServer):

@@ -15,8 +15,8 @@ from opentelemetry.trace import SpanKind
 
 from muxi import MuxiError
 from muxi.call import Call, Key
-from tests.core.answers import Colour, Playback, answer, chat_events, died, failure, plain
-from tests.core.hello import PROXIED
+from tests.answers import Colour, Playback, answer, chat_events, died, failure, plain
+from tests.hello import PROXIED
 from tests.plugins.tracing.telemetry import Telemetry, attributes
 
 DOCS = Path(__file__).parents[3] / "docs"

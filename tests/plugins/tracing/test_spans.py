@@ -15,7 +15,7 @@ from muxi import AsyncFormationClient, Context, MuxiError, hookimpl
 from muxi.call import Call, Key
 from muxi.plugins import Redaction, mask_emails_and_numbers
 from muxi.transport import BufferedResponse, Request
-from tests.core.answers import (
+from tests.answers import (
     AsyncPlaybackTransport,
     Colour,
     Playback,

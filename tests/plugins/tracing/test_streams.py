@@ -16,8 +16,8 @@ from muxi import AsyncFormationClient, FormationClient, ManualClock, hookimpl
 from muxi.errors import MuxiError, StreamInterrupted, TurnFailed
 from muxi.transport import BufferedResponse, Request, Response
 from muxi_transports.memory import AsyncMemoryTransport, EmbeddedFormation, MemoryTransport
-from tests.core.answers import Colour, Playback, PlaybackTransport, chat_events, failure, plain
-from tests.core.hello import ANSWER, COMPLETED, DONE, HELLO, LOST, PROXIED, WORLD, token
+from tests.answers import Colour, Playback, PlaybackTransport, chat_events, failure, plain
+from tests.hello import ANSWER, COMPLETED, DONE, HELLO, LOST, PROXIED, WORLD, token
 from tests.plugins.tracing.telemetry import Telemetry, attributes, moment, seconds
 from tests.scripted import HOLD, Script, ScriptedAsyncTransport, Side
 

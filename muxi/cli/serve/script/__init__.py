@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from muxi.cli.serve.script.document import ScriptError
-from muxi.cli.serve.script.reading import Script, read_script
+from muxi.cli.serve.script.reading import ServeScript, read_script
 
-__all__ = ["Script", "ScriptError", "read_script"]
+__all__ = ["ScriptError", "ServeScript", "read_script"]

@@ -1,31 +1,98 @@
-"""A YAML document whose values know where they are, so that every mistake is told with its line and its keys."""
+"""The YAML document of a script as a tree whose values keep their line numbers."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
-__all__ = ["Entry", "Problems", "ScriptError", "open_document"]
+__all__ = [
+    "MappingNode",
+    "Problems",
+    "ScalarNode",
+    "ScriptError",
+    "SequenceNode",
+    "TreeNode",
+    "describe",
+    "parse_tree",
+    "plain_data",
+]
 
-#: Deeper than this nobody writes; a document that contains itself goes there.
+#: Levels of nesting that are read. A document that contains itself exceeds any number.
 _DEPTH = 30
+#: Values that are read, aliases expanded.
+_SIZE = 100_000
 
 
 class ScriptError(Exception):
-    """A script has mistakes; the message has all of them."""
+    """A script has errors. The message lists all of them."""
+
+
+class ScalarNode(str):
+    """A scalar as it is written: ``no`` and ``1.0`` are texts too.
+
+    Args:
+        node: the YAML node.
+    """
+
+    __slots__ = ("node",)
+
+    def __new__(cls, node: Node) -> ScalarNode:
+        self = super().__new__(cls, str(node.value))
+        self.node = node
+        return self
+
+    node: Node
+
+    @property
+    def is_null(self) -> bool:
+        """True for an empty value, ``~`` and ``null``."""
+        return str(self.node.tag).endswith(":null")
+
+    @property
+    def is_bool(self) -> bool:
+        """True for ``true``, ``false`` and YAML's other words for them."""
+        return str(self.node.tag).endswith(":bool")
+
+
+class MappingNode(dict[str, "TreeNode"]):
+    """A mapping.
+
+    Args:
+        node: the YAML node.
+    """
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+        #: The line of each key.
+        self.lines: dict[str, int] = {}
+
+
+class SequenceNode(list["TreeNode"]):
+    """A list.
+
+    Args:
+        node: the YAML node.
+    """
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+
+
+TreeNode: TypeAlias = "ScalarNode | MappingNode | SequenceNode"
 
 
 class Problems:
-    """The mistakes of a document.
+    """The errors of a document.
 
     Args:
-        file: what it is called.
+        file: its name.
     """
 
     def __init__(self, file: str) -> None:
@@ -33,137 +100,70 @@ class Problems:
         self._found: list[tuple[int, str]] = []
 
     def add(self, line: int, path: str, problem: str) -> None:
-        """Note a mistake."""
+        """Add an error.
+
+        Args:
+            line: the line, from 1.
+            path: the keys that lead there, such as ``replies[0].pattern``.
+            problem: the text.
+        """
         self._found.append((line, f"  {self._file}:{line}: {path + ': ' if path else ''}{problem}"))
 
+    def add_messages(self, messages: object, root: TreeNode) -> None:
+        """Add the errors of a marshmallow schema, each with the line of its value.
+
+        Args:
+            messages: ``ValidationError.messages``.
+            root: the tree that was loaded.
+        """
+        self._add_below(messages, root, "", _line(root))
+
+    def _add_below(self, messages: object, place: TreeNode | None, path: str, line: int) -> None:
+        if isinstance(messages, Mapping):
+            for key, below in messages.items():
+                if key == "_schema":
+                    self._add_below(below, place, path, line)
+                elif isinstance(place, SequenceNode) and isinstance(key, int):
+                    self._add_below(below, place[key], f"{path}[{key}]", _line(place[key]))
+                elif isinstance(place, MappingNode) and key in place:
+                    self._add_below(below, place[key], _below(path, str(key)), place.lines[key])
+                else:
+                    self.add(line, path, f"{key!r} is missing")
+        elif isinstance(messages, Sequence) and not isinstance(messages, str):
+            for below in messages:
+                self._add_below(below, place, path, line)
+        else:
+            self.add(line, path, str(messages))
+
     def check(self) -> None:
-        """Tell of all mistakes.
+        """Raise all errors as one.
 
         Raises:
-            ScriptError: there are some.
+            ScriptError: there are errors.
         """
         if self._found:
             count = len(self._found)
             lines = [text for _, text in sorted(self._found, key=lambda found: found[0])]
-            title = f"{self._file} has {'a mistake' if count == 1 else f'{count} mistakes'}:"
+            title = f"{self._file} has {'an error' if count == 1 else f'{count} errors'}:"
             raise ScriptError("\n".join([title, *lines]))
 
 
-class Entry:
-    """A value of a document, and where it is. What reads it notes what is wrong and gives nothing.
+def describe(value: object) -> str:
+    """Name a value in a message."""
+    if isinstance(value, ScalarNode):
+        return "nothing" if value.is_null else repr(str(value))
+    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(value)
+
+
+def parse_tree(text: str, problems: Problems) -> TreeNode | None:
+    """Parse a YAML document.
 
     Args:
-        node: the value.
-        path: the keys that lead there.
-        problems: where mistakes go.
-    """
+        text: the document.
+        problems: gets the errors: what is not YAML, duplicate keys, too many levels.
 
-    def __init__(self, node: Node, path: str, problems: Problems) -> None:
-        self._node = node
-        self._path = path
-        self._problems = problems
-
-    def wrong(self, problem: str) -> None:
-        """Note a mistake here."""
-        self._problems.add(self._node.start_mark.line + 1, self._path, problem)
-
-    @property
-    def kind(self) -> str:
-        """``mapping``, ``sequence`` or ``scalar``."""
-        return {"MappingNode": "mapping", "SequenceNode": "sequence"}.get(type(self._node).__name__, "scalar")
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is a plain value that is not empty."""
-        return self.kind == "scalar" and not self._node.tag.endswith(":null")
-
-    def fields(self, known: Collection[str] | None = None, *, required: Collection[str] = ()) -> dict[str, Entry]:
-        """The values of a mapping by name.
-
-        Args:
-            known: the names it may have; any if None.
-            required: those it must have.
-        """
-        if self.kind != "mapping":
-            self.wrong(f"a mapping is expected here ({', '.join(known or ('name: value',))}), not {self._described()}")
-            return {}
-        if self._path.count(".") + self._path.count("[") > _DEPTH:
-            self.wrong("this goes too deep")
-            return {}
-        found: dict[str, Entry] = {}
-        for key, value in self._node.value:
-            name, entry = str(key.value), Entry(value, self._below(str(key.value)), self._problems)
-            line = key.start_mark.line + 1
-            if not isinstance(key.value, str):
-                self._problems.add(line, self._path, "a name is expected here")
-            elif name in found:
-                self._problems.add(line, entry._path, "this is here for the second time")
-            elif known is not None and name not in known:
-                self._problems.add(line, entry._path, f"there is no such key; there are {', '.join(known)}")
-            else:
-                found[name] = entry
-        for name in required:
-            if name not in found:
-                self.wrong(f"{name!r} is missing")
-        return found
-
-    def items(self) -> Iterator[Entry]:
-        """The values of a list."""
-        if self.kind != "sequence":
-            self.wrong(f"a list is expected here, not {self._described()}")
-            return
-        if self._path.count("[") > _DEPTH:
-            self.wrong("this goes too deep")
-            return
-        for number, node in enumerate(self._node.value):
-            yield Entry(node, f"{self._path}[{number}]", self._problems)
-
-    def text(self) -> str:
-        """A text, as it is written: ``no`` and ``1.0`` are texts too."""
-        if not self.is_text:
-            self.wrong(f"a text is expected here, not {self._described()}")
-            return ""
-        return str(self._node.value)
-
-    def number(self, *, least: float = 0.0) -> float:
-        """A number."""
-        try:
-            found = float(self._node.value) if self.kind == "scalar" else math.nan
-        except ValueError:
-            found = math.nan
-        if not least <= found < math.inf:
-            self.wrong(f"a number is expected here that is not less than {least:g}, not {self._described()}")
-            return least
-        return found
-
-    def flag(self) -> bool:
-        """True or false."""
-        if self.kind != "scalar" or not self._node.tag.endswith(":bool"):
-            self.wrong(f"true or false is expected here, not {self._described()}")
-            return False
-        return str(self._node.value).lower() in ("true", "yes", "on")
-
-    def value(self) -> Any:
-        """Whatever it is, as plain data."""
-        from yaml import SafeLoader, YAMLError
-
-        try:
-            return SafeLoader("").construct_object(self._node, deep=True)
-        except YAMLError as error:
-            self.wrong(" ".join(str(error).split()))
-            return None
-
-    def _below(self, name: str) -> str:
-        return f"{self._path}.{name}" if self._path else name
-
-    def _described(self) -> str:
-        if self.kind == "scalar":
-            return f"{self._node.value!r}" if self.is_text else "nothing"
-        return "a list" if self.kind == "sequence" else "a mapping"
-
-
-def open_document(text: str, problems: Problems) -> Entry | None:
-    """The document of a text; None where there is nothing in it, or it is no YAML.
+    Returns:
+        The tree; None for an empty document and for one that is not YAML.
 
     Raises:
         ConfigurationError: PyYAML is not installed.
@@ -171,7 +171,7 @@ def open_document(text: str, problems: Problems) -> Entry | None:
     try:
         import yaml
     except ModuleNotFoundError as error:
-        raise ConfigurationError("a script needs PyYAML: pip install 'muxi-client[cli]'") from error
+        raise MissingExtraError("a script needs PyYAML: pip install 'muxi-client[cli]'") from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -181,4 +181,75 @@ def open_document(text: str, problems: Problems) -> Entry | None:
     except (yaml.YAMLError, RecursionError) as error:
         problems.add(1, "", f"this is no YAML: {' '.join(str(error).split())}")
         return None
-    return None if node is None else Entry(node, "", problems)
+    return None if node is None else _Builder(problems).build(node)
+
+
+def plain_data(value: TreeNode) -> Any:
+    """Construct the Python value of a part of the tree, with YAML's types.
+
+    Raises:
+        ValueError: the value is not valid YAML of its type.
+    """
+    from yaml import SafeLoader, YAMLError
+
+    try:
+        return SafeLoader("").construct_object(value.node, deep=True)
+    except YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+class _Builder:
+    """Turns YAML nodes into a tree."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._size = 0
+
+    def build(self, node: Node) -> TreeNode | None:
+        """Build the tree; None if it is too deep or too large."""
+        try:
+            return self._build(node, "", 0)
+        except _TooLarge as error:
+            self._problems.add(error.line, error.path, str(error))
+            return None
+
+    def _build(self, node: Node, path: str, depth: int) -> TreeNode:
+        self._size += 1
+        if depth > _DEPTH:
+            raise _TooLarge(f"this goes too deep (more than {_DEPTH} levels)", node, path)
+        if self._size > _SIZE:
+            raise _TooLarge(f"this is too large (more than {_SIZE} values, aliases expanded)", node, path)
+        kind = type(node).__name__
+        if kind == "SequenceNode":
+            items = SequenceNode(node)
+            items.extend(self._build(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(node.value))
+            return items
+        if kind != "MappingNode":
+            return ScalarNode(node)
+        found = MappingNode(node)
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key.value, str):
+                self._problems.add(line, path, "a name is expected here")
+            elif key.value in found:
+                self._problems.add(line, _below(path, key.value), "duplicate key")
+            else:
+                found.lines[key.value] = line
+                found[key.value] = self._build(value, _below(path, key.value), depth + 1)
+        return found
+
+
+class _TooLarge(Exception):
+    def __init__(self, message: str, node: Node, path: str) -> None:
+        super().__init__(message)
+        self.line: int = node.start_mark.line + 1
+        self.path = path
+
+
+def _line(place: TreeNode) -> int:
+    line: int = place.node.start_mark.line + 1
+    return line
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

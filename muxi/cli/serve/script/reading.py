@@ -1,26 +1,28 @@
-"""A whole script: the formation, its agents, its triggers, and what it begins with."""
+"""A whole script: the formation, its agents, its triggers, and its initial memories and history."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from muxi.cli.serve.script.document import Entry, Problems, ScriptError, open_document
-from muxi.cli.serve.script.replies import AGENT_KEYS, read_agent
+from marshmallow import ValidationError, fields, post_load, validates_schema
+
+from muxi.cli.serve.script.document import MappingNode, Problems, ScriptError, TreeNode, parse_tree
+from muxi.cli.serve.script.fields import Data, Day, Items, Named, ScriptSchema, Text
+from muxi.cli.serve.script.replies import AgentFields, AgentSchema, replies_of
 from muxi.errors import ConfigurationError
 from muxi_transports.memory import EmbeddedFormation, Replies
 
-__all__ = ["Script", "SeededMemory", "read_script"]
+if TYPE_CHECKING:
+    from marshmallow.fields import Field
 
-_KEYS = ("formation", "agents", *AGENT_KEYS, "triggers", "memories", "history")
-_HISTORY = ("user_id", "day", "summary", "decisions", "projects", "context")
+__all__ = ["SeededMemory", "ServeScript", "read_script"]
 
 
 @dataclass(frozen=True)
 class SeededMemory:
-    """A memory that is there from the beginning."""
+    """A memory that exists from the start."""
 
     user_id: str
     content: str
@@ -28,8 +30,8 @@ class SeededMemory:
 
 
 @dataclass
-class Script:
-    """What a script says."""
+class ServeScript:
+    """A script that has been read."""
 
     formation_id: str = "my-assistant"
     name: str | None = None
@@ -42,11 +44,11 @@ class Script:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_script(path: str) -> Script:
+def read_script(path: str) -> ServeScript:
     """Read a script.
 
     Raises:
-        ScriptError: it cannot be read, or has mistakes; the message has all of them with their lines.
+        ScriptError: the file cannot be read, or has errors; the message lists all of them with their lines.
         ConfigurationError: PyYAML is not installed.
     """
     try:
@@ -57,79 +59,97 @@ def read_script(path: str) -> Script:
     except UnicodeDecodeError as error:
         raise ScriptError(f"cannot read the script {path}: it is not UTF-8: {error}") from error
     problems = Problems(path)
-    document, script = open_document(text, problems), Script()
-    if document is not None:
-        fields = document.fields(_KEYS)
-        _read_agents(fields, script)
-        for name, read in _READERS.items():
-            if name in fields:
-                read(fields[name], script)
+    tree = parse_tree(text, problems)
+    script = ServeScript() if tree is None else _load(tree, problems)
     problems.check()
     return script
 
 
-def _read_formation(entry: Entry, script: Script) -> None:
-    fields = entry.fields(("id", "name", "description", "version"))
-    texts = {name: value.text() for name, value in fields.items()}
-    script.formation_id = texts.get("id", script.formation_id)
-    script.name = texts.get("name")
-    script.description = texts.get("description", "")
-    script.version = texts.get("version", script.version)
-    if "id" in fields and set(script.formation_id) & set("/?#% "):
-        fields["id"].wrong("an id is a part of URLs; it has no spaces and none of / ? # %")
+def _load(tree: TreeNode, problems: Problems) -> ServeScript:
+    try:
+        script: ServeScript = DocumentSchema().load(tree)  # type: ignore[arg-type]  # the schema refuses what is no mapping
+    except ValidationError as error:
+        problems.add_messages(error.messages, tree)
+        return ServeScript()
+    return script
 
 
-def _read_agents(fields: Mapping[str, Entry], script: Script) -> None:
-    own = {name: fields[name] for name in AGENT_KEYS if name in fields}
-    if "agents" not in fields:
-        if own:
-            script.agents["assistant"] = read_agent(own)
-        return
-    for entry in own.values():
-        entry.wrong("with 'agents', replies belong to one of them")
-    for agent_id, entry in fields["agents"].fields().items():
-        script.agents[agent_id] = read_agent(entry.fields(AGENT_KEYS))
+def _check_id(formation_id: str) -> None:
+    if set(formation_id) & set("/?#% "):
+        raise ValidationError("an id is a part of URLs; it has no spaces and none of / ? # %")
 
 
-def _read_triggers(entry: Entry, script: Script) -> None:
+def _check_triggers(triggers: Mapping[str, str]) -> None:
     trial = EmbeddedFormation()
-    for name, value in entry.fields().items():
-        template = value.text()
+    errors: dict[str | int, object] = {}
+    for name, template in triggers.items():
         try:
             trial.trigger(name, template)
         except ConfigurationError as error:
-            value.wrong(error.message)
-        script.triggers[name] = template
+            errors[name] = [error.message]
+    if errors:
+        raise ValidationError(errors)
 
 
-def _read_memories(entry: Entry, script: Script) -> None:
-    for item in entry.items():
-        fields = item.fields(("user_id", "content", "metadata"), required=("user_id", "content"))
-        texts = {name: value.text() for name, value in fields.items() if name != "metadata"}
-        metadata = fields["metadata"].value() if "metadata" in fields else {}
-        if not isinstance(metadata, dict):
-            fields["metadata"].wrong("a mapping is expected here")
-            continue
-        script.memories.append(SeededMemory(texts.get("user_id", ""), texts.get("content", ""), metadata))
+class FormationSchema(ScriptSchema):
+    """The formation."""
+
+    id: Field[Any] = Text(validate=_check_id)
+    name: Field[Any] = Text()
+    description: Field[Any] = Text()
+    version: Field[Any] = Text()
 
 
-def _read_history(entry: Entry, script: Script) -> None:
-    for item in entry.items():
-        fields = item.fields(_HISTORY, required=("user_id", "day", "summary"))
-        found: dict[str, Any] = {}
-        for name, value in fields.items():
-            lists = name in ("decisions", "projects")
-            found[name] = [one.text() for one in value.items()] if lists else value.text()
-        try:
-            date.fromisoformat(found.get("day", "2000-01-01"))
-        except ValueError as error:
-            fields["day"].wrong(f"a day is expected here, such as 2027-01-15: {error}")
-        script.history.append(found)
+class MemorySchema(ScriptSchema):
+    """A memory that exists from the start."""
+
+    user_id: Field[Any] = Text(required=True)
+    content: Field[Any] = Text(required=True)
+    metadata: Field[Any] = Data()
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> SeededMemory:
+        """Make the memory."""
+        return SeededMemory(**data)
 
 
-_READERS: dict[str, Callable[[Entry, Script], None]] = {
-    "formation": _read_formation,
-    "triggers": _read_triggers,
-    "memories": _read_memories,
-    "history": _read_history,
-}
+class HistorySchema(ScriptSchema):
+    """An entry of the diary."""
+
+    user_id: Field[Any] = Text(required=True)
+    day: Field[Any] = Day(required=True)
+    summary: Field[Any] = Text(required=True)
+    decisions: Field[Any] = Items(Text())
+    projects: Field[Any] = Items(Text())
+    # marshmallow 3 keeps its own context in an attribute of this name, so the field has another.
+    context_: Field[Any] = Text(data_key="context", attribute="context")
+
+
+class DocumentSchema(AgentFields):
+    """The whole document: several agents, or the keys of one beside the rest."""
+
+    formation: Field[Any] = fields.Nested(FormationSchema)
+    agents: Field[Any] = Named(fields.Nested(AgentSchema))
+    triggers: Field[Any] = Named(Text(), validate=_check_triggers)
+    memories: Field[Any] = Items(fields.Nested(MemorySchema))
+    history: Field[Any] = Items(fields.Nested(HistorySchema))
+
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def check_agents(self, data: object, original: object, **_: object) -> None:
+        """Refuse replies beside ``agents``."""
+        if isinstance(original, MappingNode) and "agents" in original:
+            text = "with 'agents', replies belong to one of them"
+            if own := [name for name in AgentFields().fields if name in original]:
+                raise ValidationError({name: [text] for name in own})
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> ServeScript:
+        """Make the script."""
+        formation = dict(data.get("formation", {}))
+        if "id" in formation:
+            formation["formation_id"] = formation.pop("id")
+        agents = dict(data.get("agents", {}))
+        if any(name in data for name in AgentFields().fields):
+            agents["assistant"] = replies_of(data)
+        more = {name: data[name] for name in ("triggers", "memories", "history") if name in data}
+        return ServeScript(**formation, agents=agents, **more)

@@ -1,12 +1,21 @@
-"""What an embedded formation is: its agents, skills, servers, secrets and settings, as its author defines them."""
+"""The definition of an embedded formation: agents, skills, servers, secrets and settings."""
 
+from muxi_transports.memory.formation.definition.files import read_formation
 from muxi_transports.memory.formation.definition.formation import FormationDefinition
 from muxi_transports.memory.formation.definition.parts import (
     AgentDefinition,
     KnowledgeSource,
-    McpServer,
-    Skill,
-    Sop,
+    McpServerDefinition,
+    SkillDefinition,
+    SopDefinition,
 )
 
-__all__ = ["AgentDefinition", "FormationDefinition", "KnowledgeSource", "McpServer", "Skill", "Sop"]
+__all__ = [
+    "AgentDefinition",
+    "FormationDefinition",
+    "KnowledgeSource",
+    "McpServerDefinition",
+    "SkillDefinition",
+    "SopDefinition",
+    "read_formation",
+]

@@ -18,7 +18,7 @@ __all__ = [
     "PROACTIVE",
     "SCHEDULER",
     "Block",
-    "filled",
+    "fill_defaults",
 ]
 
 Block: TypeAlias = "dict[str, object]"
@@ -36,7 +36,7 @@ OVERLORD: Block = {
     "response": {"format": "markdown", "streaming": True, "stream_tokens": True, "retry_async": {"enabled": False}},
     "workflow": {"auto_decomposition": True},
 }
-#: What ``GET /v1/overlord`` answers where the block says nothing, in its order.
+#: The defaults of ``GET /v1/overlord``, in its order.
 OVERLORD_ANSWERED: Block = {
     "soul": _SOUL,
     "llm": {},
@@ -72,7 +72,7 @@ LOGGING: Block = {
     },
 }
 PROACTIVE: Block = {"default_channel": "webhook"}
-#: What ``GET /v1/mcp`` answers where the block says nothing, in its order.
+#: The defaults of ``GET /v1/mcp``, in its order.
 MCP: Block = {
     "default_retry_attempts": 3,
     "default_timeout_seconds": 30,
@@ -145,13 +145,13 @@ MCP_TOOLS: list[Block] = [
 ]
 
 
-def filled(defaults: Mapping[str, object], given: Mapping[str, object]) -> Block:
+def fill_defaults(defaults: Mapping[str, object], given: Mapping[str, object]) -> Block:
     """A block with what it does not say taken from the defaults, at every level."""
     merged: Block = copy.deepcopy(dict(defaults))
     for key, value in given.items():
         inherited = merged.get(key)
         if isinstance(inherited, dict) and isinstance(value, Mapping):
-            merged[key] = filled(inherited, value)
+            merged[key] = fill_defaults(inherited, value)
         else:
             merged[key] = copy.deepcopy(value)
     return merged

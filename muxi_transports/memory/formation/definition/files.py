@@ -8,11 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.memory.formation.definition.formation import FormationDefinition
-from muxi_transports.memory.formation.definition.parts import AgentDefinition, KnowledgeSource, McpServer, Skill, Sop
+from muxi_transports.memory.formation.definition.parts import (
+    AgentDefinition,
+    KnowledgeSource,
+    McpServerDefinition,
+    SkillDefinition,
+    SopDefinition,
+)
+from muxi_transports.memory.yaml_text import BadYaml, load_yaml
 
-__all__ = ["read"]
+__all__ = ["read_formation"]
 
 P = TypeVar("P")
 
@@ -29,12 +36,23 @@ _BLOCKS: Final = {
     "logging": "logging",
     "proactive": "proactive",
 }
-#: What a formation says of itself, and what is answered by other means.
+#: Keys that are read one by one, and keys that have no effect here.
 _ELSEWHERE = {"schema", "id", "formation_id", "name", "description", "version", "agents", "skills", "mcp", "server"}
 
 
-def read(path: str | os.PathLike[str]) -> FormationDefinition:
-    """Read a formation (see :meth:`FormationDefinition.load`)."""
+def read_formation(path: str | os.PathLike[str]) -> FormationDefinition:
+    """Read a formation file and the folders beside it.
+
+    The folders are ``agents``, ``mcp``, ``skills``, ``sops`` and ``triggers``; ``MUXI.md`` is read too.
+    Secrets are not: set ``definition.secrets``.
+
+    Args:
+        path: ``formation.yaml`` (or ``.afs``, ``.yml``), or its folder.
+
+    Raises:
+        ConfigurationError: there is no such file, a value is invalid (the message names the value and the file), or
+            PyYAML is missing (``pip install 'muxi-client[test]'``).
+    """
     file = _file(Path(path))
     folder = file.parent
     document = _mapping(_yaml(file), file.name)
@@ -79,14 +97,11 @@ def _file(path: Path) -> Path:
 
 def _yaml(file: Path) -> object:
     try:
-        import yaml  # here, because only who has a file needs it
+        return load_yaml(file.read_text(encoding="utf-8"))
     except ImportError:
-        raise ConfigurationError("formation files need PyYAML: pip install 'muxi-client[test]'") from None
-    try:
-        document: object = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MissingExtraError("formation files need PyYAML: pip install 'muxi-client[test]'") from None
+    except (BadYaml, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} is no YAML: {error}") from None
-    return document
 
 
 def _parts(make: Callable[[dict[str, object], str], P], listed: object, folder: Path, where: str) -> Iterator[P]:
@@ -111,7 +126,7 @@ def _agent(given: dict[str, object], where: str) -> AgentDefinition:
     knowledge = given.get("knowledge")
     sources = knowledge.get("sources") if isinstance(knowledge, dict) else knowledge
     return AgentDefinition(
-        id=_needed(given, "id", where),
+        id=_required_text(given, "id", where),
         name=_text(given, "name", where) or "",
         description=_text(given, "description", where) or "",
         system_message=_text(given, "system_message", where) or "",
@@ -127,11 +142,11 @@ def _source(given: dict[str, object], index: int) -> KnowledgeSource:
     return KnowledgeSource(str(given.get("id") or path or f"source-{index}"), path)
 
 
-def _server(given: dict[str, object], where: str) -> McpServer:
+def _server(given: dict[str, object], where: str) -> McpServerDefinition:
     args = given.get("args")
     auth = given.get("auth")
-    return McpServer(
-        id=_needed(given, "id", where),
+    return McpServerDefinition(
+        id=_required_text(given, "id", where),
         description=_text(given, "description", where) or "",
         command=_text(given, "command", where) or "",
         args=tuple(str(item) for item in args) if isinstance(args, list) else (),
@@ -140,12 +155,12 @@ def _server(given: dict[str, object], where: str) -> McpServer:
     )
 
 
-def _skills(listed: object, folder: Path, file: str) -> Iterator[Skill]:
+def _skills(listed: object, folder: Path, file: str) -> Iterator[SkillDefinition]:
     files = sorted(folder.glob("*/SKILL.md"))
     for path in files:
         head, _ = _front_matter(path)
         tools = head.get("allowed-tools")
-        yield Skill(
+        yield SkillDefinition(
             name=str(head.get("name") or path.parent.name),
             description=str(head.get("description") or ""),
             license=str(head["license"]) if head.get("license") else None,
@@ -161,13 +176,13 @@ def _skills(listed: object, folder: Path, file: str) -> Iterator[Skill]:
     for name in listed if isinstance(listed, list) else ():
         if isinstance(name, str) and name not in known:
             # A skill may come with the platform rather than with the formation.
-            yield Skill(name)
+            yield SkillDefinition(name)
 
 
-def _sops(folder: Path) -> Iterator[Sop]:
+def _sops(folder: Path) -> Iterator[SopDefinition]:
     for path in sorted(folder.glob("*.md")):
         _, content = _front_matter(path)
-        yield Sop(path.stem, content)
+        yield SopDefinition(path.stem, content)
 
 
 def _front_matter(path: Path) -> tuple[dict[str, object], str]:
@@ -193,7 +208,7 @@ def _mapping(value: object, where: str) -> dict[str, object]:
     return {str(key): item for key, item in value.items()}
 
 
-def _needed(given: dict[str, object], name: str, where: str) -> str:
+def _required_text(given: dict[str, object], name: str, where: str) -> str:
     text = _text(given, name, where)
     if not text:
         raise ConfigurationError(f"{where} has no {name!r}")

@@ -1,17 +1,22 @@
-"""A formation as its author defines it."""
+"""The definition of a formation, in code."""
 
 from __future__ import annotations
 
 import copy
-import os
 import re
 from dataclasses import dataclass, field
 from functools import partial
 
 from muxi.errors import ConfigurationError
 from muxi_transports.memory.formation.definition import blocks
-from muxi_transports.memory.formation.definition.blocks import Block, filled
-from muxi_transports.memory.formation.definition.parts import SCHEMA, AgentDefinition, McpServer, Skill, Sop
+from muxi_transports.memory.formation.definition.blocks import Block, fill_defaults
+from muxi_transports.memory.formation.definition.parts import (
+    SCHEMA,
+    AgentDefinition,
+    McpServerDefinition,
+    SkillDefinition,
+    SopDefinition,
+)
 
 __all__ = ["FormationDefinition"]
 
@@ -24,7 +29,7 @@ _SERVER: Block = {
 
 @dataclass(repr=False)
 class FormationDefinition:
-    """What a formation is. Everything has a default in the shape of the wire, and may be changed while it runs.
+    """The definition of a formation. Every part has a default and may be changed while the formation runs.
 
     ::
 
@@ -69,9 +74,9 @@ class FormationDefinition:
     description: str | None = None
     version: str | None = None
     agents: list[AgentDefinition] = field(default_factory=list)
-    skills: list[Skill] = field(default_factory=list)
-    sops: list[Sop] = field(default_factory=list)
-    mcp_servers: list[McpServer] = field(default_factory=list)
+    skills: list[SkillDefinition] = field(default_factory=list)
+    sops: list[SopDefinition] = field(default_factory=list)
+    mcp_servers: list[McpServerDefinition] = field(default_factory=list)
     triggers: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: {"OPENAI_API_KEY": "sk-embedded-formation"})
     tuning: str | None = None
@@ -89,9 +94,9 @@ class FormationDefinition:
     def __post_init__(self) -> None:
         for kind, cls, attribute in (
             ("agents", AgentDefinition, "id"),
-            ("skills", Skill, "name"),
-            ("sops", Sop, "name"),
-            ("mcp_servers", McpServer, "id"),
+            ("skills", SkillDefinition, "name"),
+            ("sops", SopDefinition, "name"),
+            ("mcp_servers", McpServerDefinition, "id"),
         ):
             parts: list[object] = list(getattr(self, kind))
             for index, part in enumerate(parts):
@@ -105,44 +110,25 @@ class FormationDefinition:
         # Not the blocks: there are keys and passwords in them.
         return f"FormationDefinition({self.id!r}, agents={[agent.id for agent in self.agents]})"
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> FormationDefinition:
-        """Read a formation file, or the folder of a formation.
-
-        Beside the file, the folders ``agents``, ``mcp``, ``skills``, ``sops`` and ``triggers`` are read, and
-        ``MUXI.md``.
-        Secrets are not: give them in :attr:`secrets`.
-
-        Args:
-            path: ``formation.yaml`` (or ``.afs``, ``.yml``), or the folder it is in.
-
-        Raises:
-            ConfigurationError: there is no such file, something in it does not fit (the message says what and
-                where), or PyYAML is missing (``pip install 'muxi-client[test]'``).
-        """
-        from muxi_transports.memory.formation.definition.files import read  # here, because few have a file
-
-        return read(path)
-
     @property
     def overlord_answered(self) -> Block:
         """The overlord with its defaults, as ``GET /v1/overlord`` has it."""
-        return filled(blocks.OVERLORD_ANSWERED, self.overlord)
+        return fill_defaults(blocks.OVERLORD_ANSWERED, self.overlord)
 
     @property
     def mcp_answered(self) -> Block:
         """The defaults of MCP servers, and the servers."""
-        return {**filled(blocks.MCP, self.mcp), "servers": [server.on_wire() for server in self.mcp_servers]}
+        return {**fill_defaults(blocks.MCP, self.mcp), "servers": [server.on_wire() for server in self.mcp_servers]}
 
     @property
     def webhook_url(self) -> str | None:
-        """Where the outcome of work in the background goes."""
+        """The URL for the results of background work."""
         url = self.async_.get("webhook_url")
         return url if isinstance(url, str) and url else None
 
     @property
     def buffer_size(self) -> int:
-        """How many messages the buffer is made for; a number for people only."""
+        """The configured size of the buffer in messages; it limits nothing."""
         buffer = self.memory.get("buffer")
         size = buffer.get("size") if isinstance(buffer, dict) else None
         return size if isinstance(size, int) else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["SCHEMA", "AgentDefinition", "KnowledgeSource", "McpServer", "Skill", "Sop"]
+__all__ = ["SCHEMA", "AgentDefinition", "KnowledgeSource", "McpServerDefinition", "SkillDefinition", "SopDefinition"]
 
 #: The version of the platform's formation file that the parts are written in.
 SCHEMA = "1.0.0"
@@ -13,13 +13,13 @@ SCHEMA = "1.0.0"
 
 @dataclass(frozen=True)
 class KnowledgeSource:
-    """Something that an agent has read.
+    """A source of an agent's knowledge.
 
     Args:
         id: its id.
         path: the file or folder it is, or the URL it is fetched from.
         documents: how many documents are in it.
-        broken: it cannot be read: fetching and rebuilding it fail.
+        broken: fetching and rebuilding it fail.
     """
 
     id: str
@@ -29,7 +29,7 @@ class KnowledgeSource:
 
     @property
     def remote(self) -> bool:
-        """Whether it is fetched from elsewhere."""
+        """True if it is fetched from a URL."""
         return "://" in self.path
 
     def on_wire(self) -> dict[str, object]:
@@ -46,7 +46,7 @@ class AgentDefinition:
         id: its id.
         name: its name for people; made of the id where there is none.
         description: what it is for.
-        system_message: what its model is told.
+        system_message: the system message of its model.
         knowledge: what it has read.
         source: where it is defined.
     """
@@ -74,7 +74,7 @@ class AgentDefinition:
 
 
 @dataclass(frozen=True)
-class Skill:
+class SkillDefinition:
     """A skill.
 
     Args:
@@ -115,7 +115,7 @@ class Skill:
 
 
 @dataclass(frozen=True)
-class Sop:
+class SopDefinition:
     """A standard operating procedure.
 
     Args:
@@ -130,7 +130,7 @@ class Sop:
 
     @property
     def steps(self) -> int:
-        """How many numbered lines the content has."""
+        """The number of numbered lines in the content."""
         return len(re.findall(r"(?m)^\s*\d+[.)]\s", self.content))
 
     def in_list(self) -> dict[str, object]:
@@ -152,7 +152,7 @@ class Sop:
 
 
 @dataclass(frozen=True)
-class McpServer:
+class McpServerDefinition:
     """An MCP server: a program (``command``) or an address (``endpoint``).
 
     Args:

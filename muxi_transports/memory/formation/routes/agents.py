@@ -1,19 +1,16 @@
-"""``/v1/agents`` and ``/v1/knowledge``: the agents of the formation, and what they have read."""
+"""``/v1/agents`` and ``/v1/knowledge``: agents and their sources of knowledge."""
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
 
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.agents import echo
+from muxi_transports.memory.formation.core import FormationCore
 from muxi_transports.memory.formation.definition import AgentDefinition, KnowledgeSource
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.validation import Field, record, text
-
-if TYPE_CHECKING:
-    from muxi_transports.memory.formation.app import EmbeddedFormation
 
 __all__ = ["ROUTES", "agent_of", "agents_of"]
 
@@ -21,13 +18,13 @@ __all__ = ["ROUTES", "agent_of", "agents_of"]
 _BUILT_IN = AgentDefinition("muxi-generalist", source="built-in")
 
 
-def agents_of(formation: EmbeddedFormation) -> list[AgentDefinition]:
+def agents_of(formation: FormationCore) -> list[AgentDefinition]:
     """The agents of a formation: those that are defined, then those that were given a function only."""
     defined = {agent.id: agent for agent in formation.definition.agents}
     given = formation.agents.given or {formation.agents.default: echo}
     for agent_id, reply in given.items():
         if agent_id not in defined:
-            # Of an object that is called the class would speak, not its author.
+            # Of a callable object, the docstring is that of its class.
             text = inspect.getdoc(reply) if inspect.isfunction(reply) and reply is not echo else None
             summary = text.splitlines()[0] if text else "General-purpose assistant for answering questions"
             defined[agent_id] = AgentDefinition(agent_id, description=summary)
@@ -43,7 +40,7 @@ def agent_of(incoming: Incoming) -> AgentDefinition:
     return _agent(incoming.formation, incoming.params["agent_id"])
 
 
-def _agent(formation: EmbeddedFormation, agent_id: str) -> AgentDefinition:
+def _agent(formation: FormationCore, agent_id: str) -> AgentDefinition:
     for agent in agents_of(formation):
         if agent.id == agent_id:
             return agent
@@ -62,7 +59,7 @@ def get_agent(incoming: Incoming) -> Success:
 
 
 def sync_knowledge(incoming: Incoming) -> Success:
-    """Fetch what an agent has read elsewhere."""
+    """Fetch an agent's remote sources of knowledge."""
     agent = agent_of(incoming)
     remote = [source for source in agent.knowledge if source.remote]
     if not remote:
@@ -71,21 +68,21 @@ def sync_knowledge(incoming: Incoming) -> Success:
     sources = [source for source in remote if wanted in (None, source.id)]
     if not sources:
         raise ApiError(404, "RESOURCE_NOT_FOUND", f"Knowledge source '{wanted}' not found for agent '{agent.id}'")
-    results = [_synced(source) for source in sources]
+    results = [_sync_source(source) for source in sources]
     return Success("agent", "agent.knowledge.synced", {"agent_id": agent.id, "results": results})
 
 
 def rebuild_knowledge(incoming: Incoming) -> Success:
-    """Build the trees of what agents have read anew; the built-in agent's too, where none is named."""
+    """Rebuild the knowledge trees of one agent, or of all."""
     wanted = incoming.body.text("agent_id")
     formation = incoming.formation
     agents = [_agent(formation, wanted)] if wanted else [*agents_of(formation), _BUILT_IN]
     source_id = incoming.body.text("source_id")
-    rebuilt = {agent.id: _rebuilt(agent, source_id) for agent in agents}
+    rebuilt = {agent.id: _rebuild_agent(agent, source_id) for agent in agents}
     return Success("knowledge", "knowledge.trees.rebuilt", {"agents": rebuilt, "source_id": source_id})
 
 
-def _synced(source: KnowledgeSource) -> dict[str, object]:
+def _sync_source(source: KnowledgeSource) -> dict[str, object]:
     return {
         "source_id": source.id,
         "status": "failed" if source.broken else "synced",
@@ -94,7 +91,7 @@ def _synced(source: KnowledgeSource) -> dict[str, object]:
     }
 
 
-def _rebuilt(agent: AgentDefinition, source_id: str | None) -> dict[str, list[str]]:
+def _rebuild_agent(agent: AgentDefinition, source_id: str | None) -> dict[str, list[str]]:
     sources = [source for source in agent.knowledge if source_id in (None, source.id)]
     return {
         "rebuilt": [source.id for source in sources if not source.broken and source.documents],
@@ -104,9 +101,9 @@ def _rebuilt(agent: AgentDefinition, source_id: str | None) -> dict[str, list[st
 
 
 ROUTES = (
-    Route("GET", "/v1/agents", list_agents, Level.ADMIN, UserRule.OPTIONAL),
-    Route("GET", "/v1/agents/{agent_id}", get_agent, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/agents", list_agents, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/agents/{agent_id}", get_agent, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/agents/{agent_id}/knowledge/sync",
         sync_knowledge,
@@ -115,7 +112,7 @@ ROUTES = (
         body=record(Field("source_id", text)),
         body_optional=True,
     ),
-    Route(
+    FormationRoute(
         "POST",
         "/v1/knowledge/rebuild",
         rebuild_knowledge,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.artifacts import Stored, category
 from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, integer
@@ -89,8 +89,8 @@ def _on_wire(stored: Stored) -> dict[str, object]:
 
 
 ROUTES = (
-    Route("GET", "/v1/artifacts", list_artifacts, query=(Field("limit", integer(1, 100), default=20),)),
-    Route("GET", "/v1/artifacts/{artifact_id}", get_artifact),
-    Route("GET", "/v1/artifacts/{artifact_id}/content", download, query=(Field("version", integer(1)),)),
-    Route("GET", "/v1/artifacts/{artifact_id}/versions", list_versions),
+    FormationRoute("GET", "/v1/artifacts", list_artifacts, query=(Field("limit", integer(1, 100), default=20),)),
+    FormationRoute("GET", "/v1/artifacts/{artifact_id}", get_artifact),
+    FormationRoute("GET", "/v1/artifacts/{artifact_id}/content", download, query=(Field("version", integer(1)),)),
+    FormationRoute("GET", "/v1/artifacts/{artifact_id}/versions", list_versions),
 )

@@ -7,8 +7,8 @@ from collections.abc import Generator, Mapping
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.dialogue import begin
 from muxi_transports.memory.formation.envelope import ApiError
-from muxi_transports.memory.formation.replies import Asked, Early, answered, streamed
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.replies import AnswerOptions, EarlyAnswer, answer_turn, stream_turn
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.validation import Field, flag, listing, mapping, record, text
 from muxi_transports.memory.world import Answer, Pause
 
@@ -40,11 +40,13 @@ def audiochat(incoming: Incoming) -> Answer | Generator[Pause, None, Answer]:
         agent_id=body.text("agent_id"),
         files=files,
     )
-    asked = Asked(body.text("request_id"), names_session=body.text("session_id") is not None)
-    early = None if message.strip() else Early("The voice note could not be understood.", "INPUT_VALIDATION_ERROR")
+    asked = AnswerOptions(body.text("request_id"), names_session=body.text("session_id") is not None)
+    early = (
+        None if message.strip() else EarlyAnswer("The voice note could not be understood.", "INPUT_VALIDATION_ERROR")
+    )
     if body.get("stream") is not False:
-        return streamed(dialogue, asked, early)
-    return answered(dialogue, asked, early)
+        return stream_turn(dialogue, asked, early)
+    return answer_turn(dialogue, asked, early)
 
 
 def _check(files: tuple[Mapping[str, object], ...]) -> None:
@@ -57,4 +59,4 @@ def _check(files: tuple[Mapping[str, object], ...]) -> None:
             raise ApiError(400, "VALIDATION_ERROR", _REFUSED, {"field": "files", "invalid_content_type": kind})
 
 
-ROUTES = (Route("POST", "/v1/audiochat", audiochat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)
+ROUTES = (FormationRoute("POST", "/v1/audiochat", audiochat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)

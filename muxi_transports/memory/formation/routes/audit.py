@@ -7,15 +7,15 @@ from dataclasses import replace
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.audit import RESOURCE_TYPES
 from muxi_transports.memory.formation.times import seconds
 from muxi_transports.memory.formation.validation import Field, integer, one_of, text
 
-__all__ = ["ROUTES", "audited"]
+__all__ = ["ROUTES", "record_audit"]
 
 
-def audited(incoming: Incoming, action: str, resource_type: str, resource_id: str, result: Success) -> Success:
+def record_audit(incoming: Incoming, action: str, resource_type: str, resource_id: str, result: Success) -> Success:
     """A change of the admin's, noted in the audit log under the id of its request.
 
     Args:
@@ -55,7 +55,7 @@ def get_audit(incoming: Incoming) -> Success:
 
 
 def clear_audit(incoming: Incoming) -> Success:
-    """Forget all entries, and note that somebody did."""
+    """Delete all entries, and record the deletion."""
     if incoming.query.text("confirm") != "clear-audit-log":
         raise ApiError(400, "INVALID_REQUEST", "Confirmation required: add ?confirm=clear-audit-log to delete")
     formation = incoming.formation
@@ -78,7 +78,7 @@ def clear_audit(incoming: Incoming) -> Success:
 
 
 ROUTES = (
-    Route(
+    FormationRoute(
         "GET",
         "/v1/audit",
         get_audit,
@@ -91,5 +91,5 @@ ROUTES = (
             Field("since", text),
         ),
     ),
-    Route("DELETE", "/v1/audit", clear_audit, Level.ADMIN, UserRule.OPTIONAL, query=(Field("confirm", text),)),
+    FormationRoute("DELETE", "/v1/audit", clear_audit, Level.ADMIN, UserRule.OPTIONAL, query=(Field("confirm", text),)),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import Crash, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.buffer import Cleared
 
 __all__ = ["ROUTES"]
@@ -48,7 +48,7 @@ def clear_session(incoming: Incoming) -> Success:
 
 
 def list_buffers(incoming: Incoming) -> Success:
-    """The one buffer there is, in numbers (deprecated on the wire)."""
+    """The figures of the one buffer (deprecated on the wire)."""
     buffer = incoming.formation.buffer
     users = buffer.total_users
     namespaces = {"user_synopsis_identity": users, "user_synopsis_context": users, "pending_clarification": 0}
@@ -91,10 +91,10 @@ def _clear(incoming: Incoming, session_id: str | None = None) -> Cleared:
 
 
 ROUTES = (
-    Route("GET", "/v1/memory/buffer", buffer_status),
-    Route("DELETE", "/v1/memory/buffer", clear_user, user=UserRule.FOR_CLIENT),
-    Route("DELETE", "/v1/memory/buffer/{session_id}", clear_session, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/memory/buffers", list_buffers, Level.ADMIN, UserRule.OPTIONAL),
-    Route("DELETE", "/v1/memory/buffers", clear_buffers, Level.ADMIN, UserRule.OPTIONAL),
-    Route("GET", "/v1/memory/stats", stats, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/memory/buffer", buffer_status),
+    FormationRoute("DELETE", "/v1/memory/buffer", clear_user, user=UserRule.FOR_CLIENT),
+    FormationRoute("DELETE", "/v1/memory/buffer/{session_id}", clear_session, user=UserRule.FOR_CLIENT),
+    FormationRoute("GET", "/v1/memory/buffers", list_buffers, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("DELETE", "/v1/memory/buffers", clear_buffers, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/memory/stats", stats, Level.ADMIN, UserRule.OPTIONAL),
 )

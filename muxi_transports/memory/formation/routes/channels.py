@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.channels import WEBHOOK, Notice
 from muxi_transports.memory.formation.validation import Field, listing, mapping, record, text
 
@@ -15,8 +15,8 @@ __all__ = ["ROUTES"]
 
 
 def get_channels(incoming: Incoming) -> Success:
-    """How a user is reached."""
-    _declared(incoming)
+    """List the channels and preferences of a user."""
+    _declared_channels(incoming)
     user_id = incoming.params["user_id"]
     preferences = incoming.formation.state.channels.of(user_id)
     return Success("user_channels", "user.channels.retrieved", preferences.on_wire(user_id))
@@ -24,7 +24,7 @@ def get_channels(incoming: Incoming) -> Success:
 
 def update_channels(incoming: Incoming) -> Success:
     """Change how a user is reached: only what is given; an empty text clears, an empty object removes a channel."""
-    declared = _declared(incoming)
+    declared = _declared_channels(incoming)
     user_id, body = incoming.params["user_id"], incoming.body
     preferred, timezone = body.get("preferred_channel"), body.get("timezone")
     addresses = body.mapping("channels") or {}
@@ -48,8 +48,8 @@ def update_channels(incoming: Incoming) -> Success:
 
 
 def notify(incoming: Incoming) -> Success:
-    """Tell a user something; 502 in a successful envelope where it arrived nowhere (the wire)."""
-    declared = _declared(incoming)
+    """Send a notification; 502 in a successful envelope if no channel delivered it (the wire)."""
+    declared = _declared_channels(incoming)
     formation, body = incoming.formation, incoming.body
     message = str(body.get("message"))
     if not message.strip():
@@ -79,7 +79,7 @@ def notify(incoming: Incoming) -> Success:
     return Success("notification", "notification.sent", data, 200 if delivered else 502, request_id)
 
 
-def _declared(incoming: Incoming) -> list[str]:
+def _declared_channels(incoming: Incoming) -> list[str]:
     """The channels of the formation."""
     proactive = incoming.formation.definition.proactive
     if proactive is None:
@@ -98,8 +98,8 @@ def _is_zone(name: str) -> bool:
 
 
 ROUTES = (
-    Route("GET", "/v1/users/{user_id}/channels", get_channels, Level.CLIENT, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/users/{user_id}/channels", get_channels, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute(
         "PUT",
         "/v1/users/{user_id}/channels",
         update_channels,
@@ -107,7 +107,7 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("preferred_channel", text), Field("channels", mapping), Field("timezone", text)),
     ),
-    Route(
+    FormationRoute(
         "POST",
         "/v1/notifications",
         notify,

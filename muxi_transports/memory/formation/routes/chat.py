@@ -7,9 +7,9 @@ from collections.abc import Generator
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.dialogue import Dialogue, begin
 from muxi_transports.memory.formation.envelope import ApiError
-from muxi_transports.memory.formation.idempotency import once
-from muxi_transports.memory.formation.replies import Asked, Early, answered, streamed
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.idempotency import run_once
+from muxi_transports.memory.formation.replies import AnswerOptions, EarlyAnswer, answer_turn, stream_turn
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.validation import (
     Field,
     Fields,
@@ -56,8 +56,10 @@ def chat(incoming: Incoming) -> Answer | Generator[Pause, None, Answer]:
         )
         raise ApiError(501, "METHOD_NOT_FOUND", message)
     if body.get("stream") is not False:
-        return streamed(_open(incoming), _asked(incoming), _too_large(body))
-    return once(incoming, lambda key: answered(_open(incoming), _asked(incoming, key), _too_large(incoming.body)))
+        return stream_turn(_open(incoming), _answer_options(incoming), _too_large(body))
+    return run_once(
+        incoming, lambda key: answer_turn(_open(incoming), _answer_options(incoming, key), _too_large(incoming.body))
+    )
 
 
 def _open(incoming: Incoming) -> Dialogue:
@@ -76,19 +78,21 @@ def _open(incoming: Incoming) -> Dialogue:
     )
 
 
-def _asked(incoming: Incoming, key: str | None = None) -> Asked:
+def _answer_options(incoming: Incoming, key: str | None = None) -> AnswerOptions:
     body = incoming.body
-    return Asked(body.text("request_id"), key, webhook_url=body.text("webhook_url"))
+    return AnswerOptions(body.text("request_id"), key, webhook_url=body.text("webhook_url"))
 
 
-def _too_large(body: Fields) -> Early | None:
+def _too_large(body: Fields) -> EarlyAnswer | None:
     if (length := len(str(body.get("message")))) > _MESSAGE_LIMIT:
-        return Early(f"Message is too long: {length} characters (max: {_MESSAGE_LIMIT}).", "INPUT_VALIDATION_ERROR")
+        return EarlyAnswer(
+            f"Message is too long: {length} characters (max: {_MESSAGE_LIMIT}).", "INPUT_VALIDATION_ERROR"
+        )
     for file in body.mappings("files"):
         size = file.get("size")
         if isinstance(size, int | float) and size > _FILE_LIMIT:
-            return Early(f"File is too large: {size} bytes (max: {_FILE_LIMIT}).", "FILE_VALIDATION_ERROR")
+            return EarlyAnswer(f"File is too large: {size} bytes (max: {_FILE_LIMIT}).", "FILE_VALIDATION_ERROR")
     return None
 
 
-ROUTES = (Route("POST", "/v1/chat", chat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)
+ROUTES = (FormationRoute("POST", "/v1/chat", chat, Level.CLIENT, UserRule.OPTIONAL, body=_BODY),)

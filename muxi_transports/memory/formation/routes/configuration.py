@@ -1,4 +1,4 @@
-"""How the formation is configured: the whole file, and its blocks one by one."""
+"""The configuration of the formation: the whole file, and its blocks one by one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.definition import blocks
 from muxi_transports.memory.formation.definition.parts import SCHEMA
 from muxi_transports.memory.formation.envelope import Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.agents import agents_of
 
 __all__ = ["ROUTES"]
 
 
 def get_config(incoming: Incoming) -> Success:
-    """How many there are of what, and where to find them."""
+    """The number of each kind of part, with links."""
     formation = incoming.formation
     definition = formation.definition
     mcp = definition.mcp_answered
@@ -54,7 +54,7 @@ def get_formation(incoming: Incoming) -> Success:
 
 
 def get_overlord(incoming: Incoming) -> Success:
-    """How the overlord answers, with its defaults."""
+    """The overlord's block, with its defaults."""
     return Success("overlord_config", "overlord.config.retrieved", incoming.formation.definition.overlord_answered)
 
 
@@ -69,30 +69,30 @@ def get_llm(incoming: Incoming) -> Success:
 
 
 def get_memory(incoming: Incoming) -> Success:
-    """How the formation remembers, as it was loaded."""
+    """The memory block, as it was loaded."""
     return Success("memory_config", "memory.config.retrieved", incoming.formation.definition.memory)
 
 
 def get_async(incoming: Incoming) -> Success:
-    """When work goes to the background, with the defaults."""
+    """The async block, with its defaults."""
     formation = incoming.formation
-    settings = blocks.filled(blocks.ASYNC, formation.definition.async_)
+    settings = blocks.fill_defaults(blocks.ASYNC, formation.definition.async_)
     settings["webhook_url"] = formation.webhooks.default_url
     return Success("async", "async.retrieved", settings)
 
 
 def get_a2a(incoming: Incoming) -> Success:
-    """How the formation talks to agents elsewhere."""
+    """The A2A block."""
     return Success("a2a", "a2a.retrieved", incoming.formation.definition.a2a)
 
 
 def get_logging(incoming: Incoming) -> Success:
-    """Where the formation logs to."""
+    """The logging block."""
     return Success("logging", "logging.retrieved", incoming.formation.definition.logging)
 
 
 def list_destinations(incoming: Incoming) -> Success:
-    """Where conversations are logged to; a place without an id gets one of its position (the wire)."""
+    """List the destinations of conversation logs; one without an id gets its position as id (the wire)."""
     logging = incoming.formation.definition.logging
     conversation = logging.get("conversation")
     streams = conversation.get("streams") if isinstance(conversation, dict) else None
@@ -116,7 +116,7 @@ def list_destinations(incoming: Incoming) -> Success:
 
 
 ROUTES = tuple(
-    Route("GET", path, handler, Level.ADMIN, UserRule.OPTIONAL)
+    FormationRoute("GET", path, handler, Level.ADMIN, UserRule.OPTIONAL)
     for path, handler in (
         ("/v1/config", get_config),
         ("/v1/formation", get_formation),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.credentials import Credential
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.credentials import StoredCredential
 from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, mapping, record, text
 
@@ -52,12 +52,12 @@ def create_credential(incoming: Incoming) -> Success:
 
 def get_credential(incoming: Incoming) -> Success:
     """One of the user's credentials; another user's is not found."""
-    return Success("credential", "credentials.retrieved", _known(incoming).on_wire())
+    return Success("credential", "credentials.retrieved", _find_credential(incoming).on_wire())
 
 
 def delete_credential(incoming: Incoming) -> Success:
     """Forget one of the user's credentials."""
-    credential = _known(incoming)
+    credential = _find_credential(incoming)
     formation = incoming.formation
     same = [one for one in formation.state.credentials.of(incoming.owner) if one.service == credential.service]
     if len(same) > 1 and formation.imitates(Defect.TWO_CREDENTIALS_CANNOT_BE_DELETED):
@@ -67,7 +67,7 @@ def delete_credential(incoming: Incoming) -> Success:
     return Success("credential", "credentials.deleted", {"credential_id": credential.id, "deleted": True})
 
 
-def _known(incoming: Incoming) -> Credential:
+def _find_credential(incoming: Incoming) -> StoredCredential:
     credential_id = incoming.params["credential_id"]
     credential = incoming.formation.state.credentials.get(incoming.owner, credential_id)
     if credential is None:
@@ -76,9 +76,9 @@ def _known(incoming: Incoming) -> Credential:
 
 
 ROUTES = (
-    Route("GET", "/v1/credentials/services", list_services, user=UserRule.OPTIONAL),
-    Route("GET", "/v1/credentials", list_credentials),
-    Route(
+    FormationRoute("GET", "/v1/credentials/services", list_services, user=UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/credentials", list_credentials),
+    FormationRoute(
         "POST",
         "/v1/credentials",
         create_credential,
@@ -86,6 +86,6 @@ ROUTES = (
             Field("service", text, required=True), Field("name", text), Field("credential", mapping, required=True)
         ),
     ),
-    Route("GET", "/v1/credentials/{credential_id}", get_credential),
-    Route("DELETE", "/v1/credentials/{credential_id}", delete_credential),
+    FormationRoute("GET", "/v1/credentials/{credential_id}", get_credential),
+    FormationRoute("DELETE", "/v1/credentials/{credential_id}", delete_credential),
 )

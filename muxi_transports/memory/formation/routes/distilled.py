@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.ingestion import status_of
-from muxi_transports.memory.formation.state.distilleries import EVENT_TYPES, Distillery
-from muxi_transports.memory.formation.state.events import FACT, Event
+from muxi_transports.memory.formation.state.distilleries import EVENT_TYPES, StoredDistillery
+from muxi_transports.memory.formation.state.events import FACT, MemoryEvent
 from muxi_transports.memory.formation.validation import Field, mapping, record, text
 
 __all__ = ["ROUTES"]
@@ -71,14 +71,14 @@ def ingest_distilled(incoming: Incoming) -> Success:
     now = formation.clock.time()
     if distillery.today(now) + len(events) > distillery.bound("max_events_per_day"):
         raise ApiError(429, "RATE_LIMITED", "Daily event quota of this distillery exceeded")
-    taken: list[tuple[int, Event]] = []
+    taken: list[tuple[int, MemoryEvent]] = []
     duplicates = 0
     rejections: list[dict[str, object]] = []
     for index, given in enumerate(events):
         sent = _read(distillery, given)
         if isinstance(sent, str):
             rejections.append({"index": index, "reason": sent})
-        elif (event := _taken(incoming, distillery, sent)) is None:
+        elif (event := _take_event(incoming, distillery, sent)) is None:
             duplicates += 1
         else:
             taken.append((index, event))
@@ -100,7 +100,7 @@ def ingest_distilled(incoming: Incoming) -> Success:
 
 
 def get_distilled(incoming: Incoming) -> Success:
-    """Where a batch stands; with the client key only for who sent it."""
+    """The status of a batch; with the client key, of one's own batches only."""
     processing_id = incoming.params["processing_id"]
     job = incoming.formation.state.memory_jobs.get(_KIND, processing_id)
     if job is None:
@@ -118,8 +118,8 @@ def _needs_block(incoming: Incoming) -> None:
         raise ApiError(503, "SERVICE_UNAVAILABLE", message)
 
 
-def _sender(incoming: Incoming, content: bytes) -> Distillery:
-    """Who has signed the batch."""
+def _sender(incoming: Incoming, content: bytes) -> StoredDistillery:
+    """The distillery that signed the batch."""
     headers, formation = incoming.request.headers, incoming.formation
     sent = {}
     for name in ("ID", "Signature", "Timestamp"):
@@ -148,7 +148,7 @@ def _batch(content: bytes) -> tuple[str, list[object], str]:
     """The id, the events and the mode of a batch."""
     try:
         batch: object = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ApiError(400, "INVALID_REQUEST", "Request body is not valid JSON") from None
     if not isinstance(batch, dict):
         raise ApiError(400, "INVALID_REQUEST", "Request body must be a JSON object")
@@ -174,7 +174,7 @@ class _Sent(NamedTuple):
     payload: dict[str, object]
 
 
-def _read(distillery: Distillery, given: object) -> _Sent | str:
+def _read(distillery: StoredDistillery, given: object) -> _Sent | str:
     """An event as it was sent, or why it is not taken."""
     if not isinstance(given, dict):
         return "event must be an object"
@@ -195,7 +195,7 @@ def _read(distillery: Distillery, given: object) -> _Sent | str:
     return _Sent(kind, user_id, source_id, payload)
 
 
-def _taken(incoming: Incoming, distillery: Distillery, sent: _Sent) -> Event | None:
+def _take_event(incoming: Incoming, distillery: StoredDistillery, sent: _Sent) -> MemoryEvent | None:
     """The event that was taken in; None where it is a known one."""
     state = incoming.formation.state
     source, number = f"distillery:{distillery.name}", state.users.number(sent.user_id)
@@ -205,7 +205,12 @@ def _taken(incoming: Incoming, distillery: Distillery, sent: _Sent) -> Event | N
 
 
 def _begin(
-    incoming: Incoming, distillery: Distillery, batch_id: str, taken: Sequence[tuple[int, Event]], *, vectors: bool
+    incoming: Incoming,
+    distillery: StoredDistillery,
+    batch_id: str,
+    taken: Sequence[tuple[int, MemoryEvent]],
+    *,
+    vectors: bool,
 ) -> str:
     state = incoming.formation.state
 
@@ -233,8 +238,8 @@ def _begin(
 
 
 ROUTES = (
-    Route("GET", "/v1/memory/distilleries", list_distilleries, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/memory/distilleries", list_distilleries, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/memory/distilleries",
         register,
@@ -248,7 +253,7 @@ ROUTES = (
             Field("trust_level", text),
         ),
     ),
-    Route("DELETE", "/v1/memory/distilleries/{distillery_id}", revoke, Level.ADMIN, UserRule.OPTIONAL),
-    Route("POST", "/v1/memories/distilled", ingest_distilled, user=UserRule.OPTIONAL),
-    Route("GET", "/v1/memories/distilled/{processing_id}", get_distilled, user=UserRule.OPTIONAL),
+    FormationRoute("DELETE", "/v1/memory/distilleries/{distillery_id}", revoke, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("POST", "/v1/memories/distilled", ingest_distilled, user=UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/memories/distilled/{processing_id}", get_distilled, user=UserRule.OPTIONAL),
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Crash
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.feeds import Event
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.feeds import FeedEvent
 from muxi_transports.memory.formation.validation import Field, text
-from muxi_transports.memory.world import Answer, AnswerStream, begun
+from muxi_transports.memory.world import Answer, AnswerStream, start_stream
 
 __all__ = ["ROUTES"]
 
@@ -16,12 +16,12 @@ _FILTERS = ("user_id", "session_id", "request_id", "agent_id", "level", "event_t
 
 
 def events(incoming: Incoming) -> Answer:
-    """What happens to a user's work; to everybody's, for the admin who names nobody."""
+    """Stream the events of a user; all users' events for an admin without a user."""
     if "request_id" in incoming.params and incoming.formation.imitates(Defect.BROKEN_REQUEST_EVENTS):
         raise Crash("No module named 'muxi.runtime.formation.services'")
     session_id, request_id = incoming.params.get("session_id"), incoming.params.get("request_id")
 
-    def wants(event: Event) -> bool:
+    def wants(event: FeedEvent) -> bool:
         return (
             event.is_told
             and (incoming.user is None or incoming.formation.state.users.same(incoming.user, event.user_id))
@@ -30,24 +30,24 @@ def events(incoming: Incoming) -> Answer:
         )
 
     escaped = incoming.formation.imitates(Defect.ESCAPED_EVENT_FRAMES)
-    return _streamed(incoming.formation.feeds.open(wants, lambda event: event.as_event(escaped=escaped)))
+    return _stream_answer(incoming.formation.feeds.open(wants, lambda event: event.as_event(escaped=escaped)))
 
 
 def logs(incoming: Incoming) -> Answer:
-    """What is logged, by at least one filter."""
+    """Stream the log entries that pass the filters, of which one is required."""
     filters = {name: value for name in _FILTERS if (value := incoming.query.text(name))}
     if not filters:
         message = "At least one filter parameter is required"
         raise ApiError(400, "INVALID_REQUEST", f"{message} ({', '.join(_FILTERS[:-1])}, or {_FILTERS[-1]})")
     deaf = "agent_id" in filters and incoming.formation.imitates(Defect.DEAF_AGENT_FILTER)
 
-    def wants(event: Event) -> bool:
+    def wants(event: FeedEvent) -> bool:
         return not deaf and all(_passes(event, name, value) for name, value in filters.items())
 
-    return _streamed(incoming.formation.feeds.open(wants, Event.as_log))
+    return _stream_answer(incoming.formation.feeds.open(wants, FeedEvent.as_log))
 
 
-def _passes(event: Event, name: str, value: str) -> bool:
+def _passes(event: FeedEvent, name: str, value: str) -> bool:
     if name == "level":
         return event.is_at_least(value)
     if name == "event_type":
@@ -55,19 +55,21 @@ def _passes(event: Event, name: str, value: str) -> bool:
     return bool(getattr(event, name) == value)
 
 
-def _streamed(stream: AnswerStream) -> Answer:
+def _stream_answer(stream: AnswerStream) -> Answer:
     headers = [
         ("cache-control", "no-cache"),
         ("connection", "keep-alive"),
         ("x-accel-buffering", "no"),
         ("content-type", "text/event-stream; charset=utf-8"),
     ]
-    return Answer(200, headers, begun(stream))
+    return Answer(200, headers, start_stream(stream))
 
 
 ROUTES = (
-    Route("GET", "/v1/events", events, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/events/{session_id}", events, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/events/{session_id}/{request_id}", events, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/logs", logs, Level.ADMIN, UserRule.OPTIONAL, query=tuple(Field(name, text) for name in _FILTERS)),
+    FormationRoute("GET", "/v1/events", events, user=UserRule.FOR_CLIENT),
+    FormationRoute("GET", "/v1/events/{session_id}", events, user=UserRule.FOR_CLIENT),
+    FormationRoute("GET", "/v1/events/{session_id}/{request_id}", events, user=UserRule.FOR_CLIENT),
+    FormationRoute(
+        "GET", "/v1/logs", logs, Level.ADMIN, UserRule.OPTIONAL, query=tuple(Field(name, text) for name in _FILTERS)
+    ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from muxi_transports.memory.formation.envelope import Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.diary import Entry
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.diary import DiaryEntry
 from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, flag, integer, text
 
@@ -31,7 +31,7 @@ def _day(value: str | None) -> date | None:
         return None
 
 
-def _on_wire(entry: Entry, *, with_sources: bool) -> dict[str, object]:
+def _on_wire(entry: DiaryEntry, *, with_sources: bool) -> dict[str, object]:
     fields: dict[str, object] = {
         "id": entry.id,
         "date": entry.day.isoformat(),
@@ -48,7 +48,7 @@ def _on_wire(entry: Entry, *, with_sources: bool) -> dict[str, object]:
 
 
 ROUTES = (
-    Route(
+    FormationRoute(
         "GET",
         "/v1/history",
         get_history,

@@ -1,4 +1,4 @@
-"""What comes in from other systems: ``POST /v1/memories`` with a source, batches, their jobs, and provenance."""
+"""Ingestion: ``POST /v1/memories`` with a source, batches, their jobs, and provenance."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from muxi_transports.memory.formation.access import UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.events import Event
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.events import MemoryEvent
 from muxi_transports.memory.formation.state.ingestion import Intake
 from muxi_transports.memory.formation.state.memories import SCOPES
-from muxi_transports.memory.formation.state.memory_jobs import MemoryJob
+from muxi_transports.memory.formation.state.memory_jobs import RunningMemoryJob
 from muxi_transports.memory.formation.times import iso, seconds
 from muxi_transports.memory.formation.validation import Field, anything, listing, mapping, record, text
 
 __all__ = ["MEMORY", "ROUTES", "check_content", "check_scope", "ingest", "status_of"]
 
-#: What a memory is sent as.
+#: The body of a memory.
 MEMORY = record(
     Field("content", anything),
     Field("type", text),
@@ -40,7 +40,7 @@ _UNCLASSIFIED = (
 
 
 def ingest(incoming: Incoming) -> Success:
-    """Take in one thing; a known one is not taken twice."""
+    """Ingest one item; a known one is reported as a duplicate."""
     formation = incoming.formation
     intake = _intake(incoming, {name: incoming.body.get(name) for name in _NAMES})
     seen = {"source": intake.source, "source_id": intake.source_id, "scope": intake.scope, "scope_id": intake.scope_id}
@@ -51,12 +51,12 @@ def ingest(incoming: Incoming) -> Success:
     _check_load(incoming)
     event = formation.state.ingestion.take(intake)
     job = _begin(incoming, [(0, intake, event)])
-    accepted = {"status": "accepted", "duplicate": False, "event_id": event.id, **seen, **_found(job)}
+    accepted = {"status": "accepted", "duplicate": False, "event_id": event.id, **seen, **_job_data(job)}
     return Success("memory_ingestion", "memory.ingestion.accepted", accepted, 202)
 
 
 def ingest_batch(incoming: Incoming) -> Success:
-    """Take in up to a hundred things, and say of each what became of it."""
+    """Ingest up to a hundred items, and report each one's status."""
     items = incoming.body.mappings("items")
     if not items:
         raise ApiError(422, "INVALID_PARAMS", "'items' must contain at least one item")
@@ -67,7 +67,7 @@ def ingest_batch(incoming: Incoming) -> Success:
         raise ApiError(422, "INVALID_PARAMS", message)
     _check_load(incoming)
     formation = incoming.formation
-    taken: list[tuple[int, Intake, Event]] = []
+    taken: list[tuple[int, Intake, MemoryEvent]] = []
     results: list[dict[str, object]] = []
     counts = {"accepted": 0, "duplicate": 0, "invalid": 0}
     for index, item in enumerate(items):
@@ -86,13 +86,13 @@ def ingest_batch(incoming: Incoming) -> Success:
                 result = {"status": "accepted", "event_id": event.id}
         results.append({**result, "index": index})
         counts[str(result["status"])] += 1
-    found = _found(_begin(incoming, taken)) if taken else {"processing_id": None}
+    found = _job_data(_begin(incoming, taken)) if taken else {"processing_id": None}
     data = {"processing_id": found.pop("processing_id"), "items": results, "counts": counts, **found}
     return Success("memory_ingestion", "memory.ingestion.accepted", data)
 
 
 def get_ingestion(incoming: Incoming) -> Success:
-    """Where a job stands, for five minutes after its end."""
+    """The status of a job, for five minutes after its end."""
     formation, processing_id = incoming.formation, incoming.params["processing_id"]
     job = formation.state.memory_jobs.get(_KIND, processing_id)
     if job is None:
@@ -104,7 +104,7 @@ def get_ingestion(incoming: Incoming) -> Success:
 
 
 def get_provenance(incoming: Incoming) -> Success:
-    """Where a memory comes from: an event and what it was made of, or all events about somebody or something."""
+    """The provenance of a memory: an event and its sources, or all events about a subject."""
     formation = incoming.formation
     number = formation.state.users.number_of(incoming.owner)
     events = formation.state.events
@@ -151,8 +151,8 @@ def check_content(given: Mapping[str, object]) -> None:
         raise ApiError(422, "INVALID_PARAMS", "Either 'content' or 'detail' must be provided")
 
 
-def status_of(job: MemoryJob) -> dict[str, object]:
-    """Where a job stands, as its route answers."""
+def status_of(job: RunningMemoryJob) -> dict[str, object]:
+    """The status of a job."""
     status: dict[str, object] = {"processing_id": job.id, "status": job.status, "created_at": job.created_at}
     if job.completed_at is not None:
         status["completed_at"] = iso(job.completed_at, "Z")
@@ -198,7 +198,7 @@ def _check_load(incoming: Incoming) -> None:
         raise ApiError(429, "RATE_LIMITED", message)
 
 
-def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, Event]]) -> MemoryJob:
+def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, MemoryEvent]]) -> RunningMemoryJob:
     formation = incoming.formation
     state = formation.state
     unclassified = _UNCLASSIFIED if formation.imitates(Defect.NO_CLASSIFIER) else None
@@ -210,14 +210,16 @@ def _begin(incoming: Incoming, taken: Sequence[tuple[int, Intake, Event]]) -> Me
     return state.memory_jobs.start(formation.ids.new("ing_"), _KIND, work, owner=owner)
 
 
-def _found(job: MemoryJob) -> dict[str, object]:
+def _job_data(job: RunningMemoryJob) -> dict[str, object]:
     return {"processing_id": job.id, "status_url": f"/v1/memories/ingestion/{job.id}"}
 
 
 ROUTES = (
-    Route("POST", "/v1/memories/batch", ingest_batch, body=record(Field("items", listing(MEMORY), required=True))),
-    Route("GET", "/v1/memories/ingestion/{processing_id}", get_ingestion, user=UserRule.FOR_CLIENT),
-    Route(
+    FormationRoute(
+        "POST", "/v1/memories/batch", ingest_batch, body=record(Field("items", listing(MEMORY), required=True))
+    ),
+    FormationRoute("GET", "/v1/memories/ingestion/{processing_id}", get_ingestion, user=UserRule.FOR_CLIENT),
+    FormationRoute(
         "GET",
         "/v1/memories/provenance",
         get_provenance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.definition.blocks import MCP_TOOLS
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 
 __all__ = ["ROUTES"]
 
@@ -36,8 +36,8 @@ def list_tools(incoming: Incoming) -> Success:
 
 
 ROUTES = (
-    Route("GET", "/v1/mcp", get_defaults, Level.ADMIN, UserRule.OPTIONAL),
-    Route("GET", "/v1/mcp/servers", list_servers, Level.ADMIN, UserRule.OPTIONAL),
-    Route("GET", "/v1/mcp/servers/{server_id}", get_server, Level.ADMIN, UserRule.OPTIONAL),
-    Route("GET", "/v1/mcp/tools", list_tools, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/mcp", get_defaults, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/mcp/servers", list_servers, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/mcp/servers/{server_id}", get_server, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/mcp/tools", list_tools, Level.ADMIN, UserRule.OPTIONAL),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.ingestion import MEMORY, check_content, check_scope, ingest
-from muxi_transports.memory.formation.state.memories import SCOPES, Memory
+from muxi_transports.memory.formation.state.memories import SCOPES, StoredMemory
 from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, integer, text
 
@@ -55,7 +55,7 @@ def create_memory(incoming: Incoming) -> Success:
         metadata["type"] = kind
     kept = {**metadata, "timestamp": now}
     detail = body.text("detail") or content or ""
-    memory = Memory(formation.ids.new(), incoming.owner, detail, now, kept, scope, body.text("scope_id"))
+    memory = StoredMemory(formation.ids.new(), incoming.owner, detail, now, kept, scope, body.text("scope_id"))
     formation.memories.add(memory)
     data = {
         "id": memory.id,
@@ -97,7 +97,7 @@ def _scopes(wanted: str | None) -> list[str]:
 
 
 ROUTES = (
-    Route(
+    FormationRoute(
         "GET",
         "/v1/memories",
         list_memories,
@@ -107,6 +107,6 @@ ROUTES = (
             Field("scopes", text),
         ),
     ),
-    Route("POST", "/v1/memories", create_memory, body=MEMORY),
-    Route("DELETE", "/v1/memories/{memory_id}", delete_memory),
+    FormationRoute("POST", "/v1/memories", create_memory, body=MEMORY),
+    FormationRoute("DELETE", "/v1/memories/{memory_id}", delete_memory),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level, UserRule, normal_user
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.memory_jobs import MemoryJob
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.memory_jobs import RunningMemoryJob
 from muxi_transports.memory.formation.state.projections import PROJECTIONS
 from muxi_transports.memory.formation.validation import Field, flag, record, text
 
@@ -31,7 +31,7 @@ def rebuild(incoming: Incoming) -> Success:
         return Success("memory", "memory.retrieved", data)
     job_id = incoming.formation.ids.new("rebuild_")
     job = state.memory_jobs.start(job_id, "rebuild", work, facts={"user_id": user_id, "dry_run": dry_run})
-    return Success("memory", "memory.retrieved", {"user_id": user_id, **_begun(job)}, 202)
+    return Success("memory", "memory.retrieved", {"user_id": user_id, **_job_data(job)}, 202)
 
 
 def forget(incoming: Incoming) -> Success:
@@ -56,11 +56,11 @@ def forget(incoming: Incoming) -> Success:
     if incoming.query.flag("sync") or not body.flag("background"):
         return Success("memory", "memory.deleted", {**data, **work()})
     job = state.memory_jobs.start(incoming.formation.ids.new("forget_"), "forget", work)
-    return Success("memory", "memory.deleted", {**data, **_begun(job)}, 202)
+    return Success("memory", "memory.deleted", {**data, **_job_data(job)}, 202)
 
 
 def backfill(incoming: Incoming) -> Success:
-    """Make up events for memories that somebody wrote down directly."""
+    """Create events for memories that have none."""
     user_id, number = _user(incoming)
     made = incoming.formation.state.projections.backfill(number)
     synthesized = {view: {"synthesized": count, "complete": True} for view, count in made.items()}
@@ -92,12 +92,12 @@ def lint(incoming: Incoming) -> Success:
 
 
 def get_rebuild(incoming: Incoming) -> Success:
-    """Where a rebuild stands."""
+    """The status of a rebuild."""
     return _status(incoming, "rebuild")
 
 
 def get_forget(incoming: Incoming) -> Success:
-    """Where the rebuild after forgetting stands."""
+    """The status of the rebuild after forgetting."""
     return _status(incoming, "forget")
 
 
@@ -106,7 +106,7 @@ def _user(incoming: Incoming) -> tuple[str, int | None]:
     return user_id, incoming.formation.state.users.number_of(user_id)
 
 
-def _begun(job: MemoryJob) -> dict[str, object]:
+def _job_data(job: RunningMemoryJob) -> dict[str, object]:
     # The path lacks the version that routes begin with (the wire).
     return {"job_id": job.id, "status": job.status, "status_url": f"/memory/{job.kind}/{job.id}"}
 
@@ -122,7 +122,7 @@ def _status(incoming: Incoming, kind: str) -> Success:
 _USER = Field("user_id", text, required=True)
 
 ROUTES = (
-    Route(
+    FormationRoute(
         "POST",
         "/v1/memory/rebuild",
         rebuild,
@@ -136,8 +136,8 @@ ROUTES = (
             Field("backfill", flag, default=False),
         ),
     ),
-    Route("GET", "/v1/memory/rebuild/{job_id}", get_rebuild, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/memory/rebuild/{job_id}", get_rebuild, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/memory/forget",
         forget,
@@ -152,7 +152,9 @@ ROUTES = (
             Field("background", flag, default=True),
         ),
     ),
-    Route("GET", "/v1/memory/forget/{job_id}", get_forget, Level.ADMIN, UserRule.OPTIONAL),
-    Route("POST", "/v1/memory/backfill", backfill, Level.ADMIN, UserRule.OPTIONAL, body=record(_USER)),
-    Route("POST", "/v1/memory/lint", lint, Level.ADMIN, UserRule.OPTIONAL, body=record(Field("user_id", text))),
+    FormationRoute("GET", "/v1/memory/forget/{job_id}", get_forget, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("POST", "/v1/memory/backfill", backfill, Level.ADMIN, UserRule.OPTIONAL, body=record(_USER)),
+    FormationRoute(
+        "POST", "/v1/memory/lint", lint, Level.ADMIN, UserRule.OPTIONAL, body=record(Field("user_id", text))
+    ),
 )

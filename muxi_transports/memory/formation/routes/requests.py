@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from muxi_transports.memory.formation.access import UserRule
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.tracker import Tracked
 
 __all__ = ["ROUTES"]
@@ -79,7 +79,7 @@ def _find(incoming: Incoming, missing: ApiError) -> Tracked:
 
 
 ROUTES = (
-    Route("GET", "/v1/requests", list_requests, user=UserRule.FOR_CLIENT),
-    Route("GET", "/v1/requests/{request_id}", get_request, user=UserRule.FOR_CLIENT),
-    Route("DELETE", "/v1/requests/{request_id}", cancel_request, user=UserRule.FOR_CLIENT),
+    FormationRoute("GET", "/v1/requests", list_requests, user=UserRule.FOR_CLIENT),
+    FormationRoute("GET", "/v1/requests/{request_id}", get_request, user=UserRule.FOR_CLIENT),
+    FormationRoute("DELETE", "/v1/requests/{request_id}", cancel_request, user=UserRule.FOR_CLIENT),
 )

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from muxi_transports.memory.formation.access import UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.idempotency import once
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.routes.audit import audited
+from muxi_transports.memory.formation.idempotency import run_once
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.routes.audit import record_audit
 from muxi_transports.memory.formation.state.jobs import MAX_FAILURES, BadSchedule, Job, next_time, read_time
 from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, record, text
@@ -25,7 +25,7 @@ _UPDATE = record(Field("message", text), Field("schedule", text), Field("title",
 
 
 def configuration(incoming: Incoming) -> Success:
-    """How the scheduler works. The embedded one runs its jobs on time and not once a minute."""
+    """The scheduler's block. The embedded scheduler runs its jobs on time and not once a minute."""
     _for_admins(incoming)
     data = {
         "enabled": True,
@@ -39,7 +39,7 @@ def configuration(incoming: Incoming) -> Success:
 
 
 def list_jobs(incoming: Incoming) -> Success:
-    """A user's jobs; everybody's for the admin who names nobody."""
+    """List a user's jobs; all users' jobs for an admin without a user."""
     jobs = [_on_wire(job) for job in incoming.formation.jobs.listed(incoming.user)]
     return Success("scheduled_job_list", "scheduler.jobs.list", {"jobs": jobs, "count": len(jobs)})
 
@@ -47,7 +47,7 @@ def list_jobs(incoming: Incoming) -> Success:
 def create_job(incoming: Incoming) -> Generator[Pause, None, Answer]:
     """Take on a job for the user of the header."""
     _for_admins(incoming)
-    return once(incoming, lambda key: _create(incoming, key))
+    return run_once(incoming, lambda key: _create(incoming, key))
 
 
 def _create(incoming: Incoming, key: str | None) -> Generator[Pause, None, Answer]:
@@ -61,7 +61,7 @@ def _create(incoming: Incoming, key: str | None) -> Generator[Pause, None, Answe
     _schedule(job, schedule, now, recurring=kind == "recurring")
     with formation.lock:
         formation.jobs.add(job)
-    result = _audited(incoming, job.id, Success("scheduled_job", "scheduler.job.created", _on_wire(job), 201))
+    result = _audit_change(incoming, job.id, Success("scheduled_job", "scheduler.job.created", _on_wire(job), 201))
     return formation.wrap(result, idempotency_key=key)
     yield  # a generator, as work is, that has nothing to wait for
 
@@ -75,6 +75,10 @@ def update_job(incoming: Incoming) -> Success:
     """Change a job. A new message makes another job of it, with an id of its own (the wire)."""
     formation, body, job = incoming.formation, incoming.body, _find(incoming)
     now = formation.clock.time()
+    speaks_for_nobody = incoming.user is None and job.user_id != "0" and not body.text("message")
+    if speaks_for_nobody and formation.imitates(Defect.OWNED_JOBS_NEED_THEIR_USER):
+        refusal = f"User 0 does not have permission to update job {job.id}"
+        raise ApiError(500, "INTERNAL_ERROR", f"Failed to update scheduled job: {refusal}")
     if schedule := body.text("schedule"):
         try:
             _schedule(job, schedule, now, recurring=job.cron is not None)
@@ -95,15 +99,15 @@ def update_job(incoming: Incoming) -> Success:
         formation.jobs.add(job)
     else:
         formation.jobs.reschedule(job)
-    return _audited(incoming, job.id, Success("scheduled_job", "scheduler.job.updated", _on_wire(job)))
+    return _audit_change(incoming, job.id, Success("scheduled_job", "scheduler.job.updated", _on_wire(job)))
 
 
 def delete_job(incoming: Incoming) -> Success:
-    """Give up a job."""
+    """Delete a job."""
     job = _find(incoming)
     incoming.formation.jobs.remove(job.id)
     data = {"message": f"Scheduled job '{job.id}' removed successfully"}
-    return _audited(incoming, job.id, Success("message", "scheduler.job.deleted", data))
+    return _audit_change(incoming, job.id, Success("message", "scheduler.job.deleted", data))
 
 
 def pause_job(incoming: Incoming) -> Success:
@@ -126,11 +130,11 @@ def _switch(incoming: Incoming, before: str, after: str, kind: str) -> Success:
     if after == "ACTIVE":
         job.consecutive_failures = 0
     jobs.set_status(job, after)
-    return _audited(incoming, job_id, Success("scheduled_job", kind, {"id": job_id, "status": after}))
+    return _audit_change(incoming, job_id, Success("scheduled_job", kind, {"id": job_id, "status": after}))
 
 
-def _audited(incoming: Incoming, job_id: str, result: Success) -> Success:
-    return audited(incoming, result.type.rpartition(".")[2], "scheduler_job", job_id, result)
+def _audit_change(incoming: Incoming, job_id: str, result: Success) -> Success:
+    return record_audit(incoming, result.type.rpartition(".")[2], "scheduler_job", job_id, result)
 
 
 def _find(incoming: Incoming) -> Job:
@@ -160,19 +164,21 @@ def _schedule(job: Job, schedule: str, now: float, *, recurring: bool) -> None:
             next_time(schedule, now)
         except BadSchedule as error:
             expected = "Valid cron expression (e.g., '0 9 * * 1')"
-            raise _refused("Invalid cron expression for recurring job", schedule, expected, error) from None
+            raise _schedule_error("Invalid cron expression for recurring job", schedule, expected, error) from None
         job.cron = schedule
         return
     try:
         when = read_time(schedule)
     except BadSchedule as error:
-        raise _refused("Invalid datetime format for one-time job", schedule, "ISO 8601 datetime", error) from None
+        raise _schedule_error(
+            "Invalid datetime format for one-time job", schedule, "ISO 8601 datetime", error
+        ) from None
     if when <= now:
-        raise _refused("Schedule datetime must be in the future", schedule, "Future ISO 8601 datetime")
+        raise _schedule_error("Schedule datetime must be in the future", schedule, "Future ISO 8601 datetime")
     job.at = when
 
 
-def _refused(message: str, schedule: str, expected: str, error: Exception | None = None) -> ApiError:
+def _schedule_error(message: str, schedule: str, expected: str, error: Exception | None = None) -> ApiError:
     data: dict[str, object] = {"field": "schedule", "value": schedule, "expected": expected}
     if error is not None:
         data["error"] = str(error)
@@ -204,19 +210,19 @@ def _on_wire(job: Job) -> dict[str, object]:
 
 
 def _moment(seconds: float) -> str:
-    """A time that somebody set: without the fraction that it does not have."""
+    """A time that a caller set, without a zero fraction of a second."""
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 _JOB = "/v1/scheduler/jobs/{job_id}"
 
 ROUTES = (
-    Route("GET", "/v1/scheduler", configuration, user=UserRule.OPTIONAL),
-    Route("GET", "/v1/scheduler/jobs", list_jobs, user=UserRule.FOR_CLIENT),
-    Route("POST", "/v1/scheduler/jobs", create_job, user=UserRule.OPTIONAL, body=_CREATE),
-    Route("GET", _JOB, get_job, user=UserRule.OPTIONAL),
-    Route("PUT", _JOB, update_job, user=UserRule.OPTIONAL, body=_UPDATE),
-    Route("DELETE", _JOB, delete_job, user=UserRule.OPTIONAL),
-    Route("POST", f"{_JOB}/pause", pause_job, user=UserRule.OPTIONAL),
-    Route("POST", f"{_JOB}/resume", resume_job, user=UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/scheduler", configuration, user=UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/scheduler/jobs", list_jobs, user=UserRule.FOR_CLIENT),
+    FormationRoute("POST", "/v1/scheduler/jobs", create_job, user=UserRule.OPTIONAL, body=_CREATE),
+    FormationRoute("GET", _JOB, get_job, user=UserRule.OPTIONAL),
+    FormationRoute("PUT", _JOB, update_job, user=UserRule.OPTIONAL, body=_UPDATE),
+    FormationRoute("DELETE", _JOB, delete_job, user=UserRule.OPTIONAL),
+    FormationRoute("POST", f"{_JOB}/pause", pause_job, user=UserRule.OPTIONAL),
+    FormationRoute("POST", f"{_JOB}/resume", resume_job, user=UserRule.OPTIONAL),
 )

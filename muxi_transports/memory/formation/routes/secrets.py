@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.routes.audit import audited
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.routes.audit import record_audit
 from muxi_transports.memory.formation.validation import Field, record, text
 
 __all__ = ["ROUTES"]
@@ -23,29 +23,29 @@ def create_secret(incoming: Incoming) -> Success:
     if key in incoming.formation.state.secrets:
         raise ApiError(409, "SECRET_EXISTS", f"Secret '{key}' already exists")
     incoming.formation.state.secrets.put(key, str(incoming.body.get("value")))
-    return _changed(incoming, key, "created", status=201)
+    return _change_result(incoming, key, "created", status=201)
 
 
 def update_secret(incoming: Incoming) -> Success:
     """Change a secret that there is."""
-    key = _known(incoming)
+    key = _find_key(incoming)
     incoming.formation.state.secrets.put(key, str(incoming.body.get("value")))
-    return _changed(incoming, key, "updated")
+    return _change_result(incoming, key, "updated")
 
 
 def delete_secret(incoming: Incoming) -> Success:
     """Forget a secret that nothing refers to."""
-    key = _known(incoming)
+    key = _find_key(incoming)
     formation = incoming.formation
     if formation.state.secrets.is_one_of(key, formation.definition.secrets_in_use()):
         message = f"Cannot delete secret '{key}' because it is currently in use by the formation configuration"
         raise ApiError(409, "SECRET_IN_USE", message)
     formation.state.secrets.remove(key)
-    return _changed(incoming, key, "deleted")
+    return _change_result(incoming, key, "deleted")
 
 
 def reload_secrets(incoming: Incoming) -> Success:
-    """Take over what somebody has put into the file of secrets."""
+    """Reload the file of secrets."""
     secrets = incoming.formation.state.secrets
     reloaded = secrets.reload()
     data = {
@@ -56,24 +56,24 @@ def reload_secrets(incoming: Incoming) -> Success:
         "count": len(secrets),
     }
     result = Success("secret", "secret.reloaded", data)
-    return audited(incoming, "reloaded", "secret", incoming.formation.formation_id, result)
+    return record_audit(incoming, "reloaded", "secret", incoming.formation.formation_id, result)
 
 
-def _known(incoming: Incoming) -> str:
+def _find_key(incoming: Incoming) -> str:
     key = incoming.params["key"]
     if key not in incoming.formation.state.secrets:
         raise ApiError(404, "SECRET_NOT_FOUND", f"Secret '{key}' not found")
     return key
 
 
-def _changed(incoming: Incoming, key: str, what: str, *, status: int = 200) -> Success:
+def _change_result(incoming: Incoming, key: str, what: str, *, status: int = 200) -> Success:
     data = {"message": f"Secret '{key}' {what} successfully"}
-    return audited(incoming, what, "secret", key, Success("secret", f"secret.{what}", data, status))
+    return record_audit(incoming, what, "secret", key, Success("secret", f"secret.{what}", data, status))
 
 
 ROUTES = (
-    Route("GET", "/v1/secrets", list_secrets, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/secrets", list_secrets, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/secrets",
         create_secret,
@@ -81,8 +81,8 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("key", text, required=True), Field("value", text, required=True)),
     ),
-    Route("POST", "/v1/secrets/reload", reload_secrets, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("POST", "/v1/secrets/reload", reload_secrets, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "PUT",
         "/v1/secrets/{key}",
         update_secret,
@@ -90,5 +90,5 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("value", text, required=True)),
     ),
-    Route("DELETE", "/v1/secrets/{key}", delete_secret, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("DELETE", "/v1/secrets/{key}", delete_secret, Level.ADMIN, UserRule.OPTIONAL),
 )

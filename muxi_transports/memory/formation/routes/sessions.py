@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from muxi_transports.memory.formation.access import Level
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
-from muxi_transports.memory.formation.state.buffer import Message
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
+from muxi_transports.memory.formation.state.buffer import BufferedMessage
 from muxi_transports.memory.formation.times import seconds
 from muxi_transports.memory.formation.validation import Field, flag, integer, listing, mapping, record, text
 
@@ -75,7 +75,9 @@ def restore_session(incoming: Incoming) -> Success:
         if sent["agent_id"]:
             metadata["agent_id"] = sent["agent_id"]
         extra = sent["metadata"]
-        messages.append(Message(str(sent["content"]), timestamp, metadata | (extra if isinstance(extra, dict) else {})))
+        messages.append(
+            BufferedMessage(str(sent["content"]), timestamp, metadata | (extra if isinstance(extra, dict) else {}))
+        )
     formation.buffer.restore(incoming.owner, session_id, messages)
     data = {
         "session_id": session_id,
@@ -87,12 +89,12 @@ def restore_session(incoming: Incoming) -> Success:
 
 
 ROUTES = (
-    Route("GET", "/v1/sessions", list_sessions, Level.CLIENT, query=(Field("active_only", flag), _LIMIT)),
-    Route("GET", "/v1/sessions/{session_id}", get_session, Level.CLIENT),
-    Route(
+    FormationRoute("GET", "/v1/sessions", list_sessions, Level.CLIENT, query=(Field("active_only", flag), _LIMIT)),
+    FormationRoute("GET", "/v1/sessions/{session_id}", get_session, Level.CLIENT),
+    FormationRoute(
         "GET", "/v1/sessions/{session_id}/messages", list_messages, Level.CLIENT, query=(_LIMIT, Field("before", text))
     ),
-    Route(
+    FormationRoute(
         "POST",
         "/v1/sessions/{session_id}/restore",
         restore_session,

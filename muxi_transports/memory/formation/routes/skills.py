@@ -7,7 +7,7 @@ import re
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Crash, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.agents import agent_of
 
 __all__ = ["ROUTES"]
@@ -31,7 +31,7 @@ def get_skill(incoming: Incoming) -> Success:
 
 
 def list_agent_skills(incoming: Incoming) -> Success:
-    """What an agent can use: the skills of all, and its own."""
+    """List the skills of an agent: the public ones and its own."""
     _fail_like_the_runtime(incoming)
     agent = agent_of(incoming)
     skills = [skill.in_list() for skill in incoming.formation.definition.skills if skill.agent_id in (None, agent.id)]
@@ -64,9 +64,9 @@ def _fail_like_the_runtime(incoming: Incoming) -> None:
 
 
 ROUTES = (
-    Route("GET", "/v1/skills", list_skills, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/skills/{skill_name}", get_skill, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/agents/{agent_id}/skills", list_agent_skills, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/sops", list_sops, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/sops/{sop_name}", get_sop, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/skills", list_skills, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/skills/{skill_name}", get_skill, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/agents/{agent_id}/skills", list_agent_skills, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/sops", list_sops, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/sops/{sop_name}", get_sop, Level.CLIENT, UserRule.OPTIONAL),
 )

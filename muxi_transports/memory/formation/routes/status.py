@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import Success, compact
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.routes.agents import agents_of
 from muxi_transports.memory.world import Answer
 
@@ -69,7 +69,7 @@ def _plain(content_type: str, body: bytes) -> Answer:
 
 
 ROUTES = (
-    Route("GET", "/v1/health", health, Level.NONE, UserRule.OPTIONAL),
-    Route("GET", "/v1/status", status, Level.ADMIN, UserRule.OPTIONAL),
-    *(Route("GET", path, page, Level.NONE, UserRule.OPTIONAL) for path in ("/", "/v1", "/v1/", "/v1/v1")),
+    FormationRoute("GET", "/v1/health", health, Level.NONE, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/status", status, Level.ADMIN, UserRule.OPTIONAL),
+    *(FormationRoute("GET", path, page, Level.NONE, UserRule.OPTIONAL) for path in ("/", "/v1", "/v1/", "/v1/v1")),
 )

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.tuning import CONTENT_LIMIT, PATH, PENDING_PATH
 from muxi_transports.memory.formation.validation import Field, record, text
 from muxi_transports.memory.world import Answer, Pause
@@ -87,8 +87,8 @@ def run_tuning(incoming: Incoming) -> Generator[Pause, None, Answer]:
 
 
 ROUTES = (
-    Route("GET", "/v1/tuning", get_tuning, Level.ADMIN, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("GET", "/v1/tuning", get_tuning, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/tuning",
         replace_tuning,
@@ -96,8 +96,8 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("content", text, required=True)),
     ),
-    Route("GET", "/v1/tuning/pending", get_pending, Level.ADMIN, UserRule.OPTIONAL),
-    Route("PATCH", "/v1/tuning/pending", apply_pending, Level.ADMIN, UserRule.OPTIONAL),
-    Route("DELETE", "/v1/tuning/pending", dismiss_pending, Level.ADMIN, UserRule.OPTIONAL),
-    Route("POST", "/v1/tuning/run", run_tuning, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/tuning/pending", get_pending, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("PATCH", "/v1/tuning/pending", apply_pending, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("DELETE", "/v1/tuning/pending", dismiss_pending, Level.ADMIN, UserRule.OPTIONAL),
+    FormationRoute("POST", "/v1/tuning/run", run_tuning, Level.ADMIN, UserRule.OPTIONAL),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from muxi_transports.memory.formation.access import Level, UserRule
 from muxi_transports.memory.formation.defects import Defect
 from muxi_transports.memory.formation.envelope import ApiError, Success
-from muxi_transports.memory.formation.router import Incoming, Route
+from muxi_transports.memory.formation.router import FormationRoute, Incoming
 from muxi_transports.memory.formation.state.users import User
 from muxi_transports.memory.formation.times import iso
 from muxi_transports.memory.formation.validation import Field, anything, listing, parse_json, record, text
@@ -16,7 +16,7 @@ _VALIDATOR_PAGES = "https://errors.pydantic.dev/2.14/v"
 
 
 def resolve(incoming: Incoming) -> Success:
-    """Who goes by a name, made where it is new; ``create_user`` changes nothing (the wire)."""
+    """Resolve an identifier to a user; an unknown one makes a user, whatever ``create_user`` says (the wire)."""
     request = incoming.request
     try:
         body = parse_json(request.body, request.headers.get("content-type") or "")
@@ -30,22 +30,25 @@ def resolve(incoming: Incoming) -> Success:
         raise _complaint("identifier", "Input should be a valid string", "string_type", identifier)
     if kind is not None and not isinstance(kind, str):
         raise _complaint("identifier_type", "Input should be a valid string", "string_type", kind)
+    if not identifier.strip():
+        problem = f"identifier must be a non-empty string, got: str = {identifier!r}"
+        raise ApiError(400, "INVALID_REQUEST", repr(ValueError(problem)))
     user = incoming.formation.state.users.resolve(identifier, kind)
-    return _resolved(identifier, user)
+    return _user_result(identifier, user)
 
 
 def look_up(incoming: Incoming) -> Success:
-    """Who goes by a name."""
+    """Look up the user of an identifier."""
     identifier = incoming.params["identifier"]
     user = incoming.formation.state.users.find(identifier)
     if user is None:
         raise ApiError(404, "RESOURCE_NOT_FOUND", f"Identifier not found: '{identifier}'")
-    return _resolved(identifier, user)
+    return _user_result(identifier, user)
 
 
 def list_identifiers(incoming: Incoming) -> Success:
     """All names of a user, who is asked for by the MUXI id."""
-    user = _known(incoming, incoming.params["user_id"])
+    user = _find_user(incoming, incoming.params["user_id"])
     names = [
         {"identifier": spelt, "type": name.type, "created_at": iso(name.created_at, "Z")}
         for spelt, name in user.names.items()
@@ -69,7 +72,7 @@ def link(incoming: Incoming) -> Success:
             '"formation_id" of relation "users" violates not-null constraint\')'
         )
         raise ApiError(500, "INTERNAL_ERROR", f"Failed to associate identifiers: {reason}")
-    user = _known(incoming, muxi_id) if muxi_id else formation.state.users.make()
+    user = _find_user(incoming, muxi_id) if muxi_id else formation.state.users.make()
     given = incoming.body.get("identifiers")
     pairs = [_pair(item) for item in given] if isinstance(given, list) else []
     named = [formation.state.users.name(user, *pair) for pair in pairs if pair is not None]
@@ -91,12 +94,12 @@ def unlink(incoming: Incoming) -> Success:
     return Success("message", "user.identifier.deleted", data)
 
 
-def _resolved(identifier: str, user: User) -> Success:
+def _user_result(identifier: str, user: User) -> Success:
     data = {"identifier": identifier, "muxi_user_id": user.muxi_id, "internal_user_id": user.number}
     return Success("user", "user.resolved", data)
 
 
-def _known(incoming: Incoming, muxi_id: str) -> User:
+def _find_user(incoming: Incoming, muxi_id: str) -> User:
     user = incoming.formation.state.users.by_muxi_id(muxi_id)
     if user is None:
         raise ApiError(404, "RESOURCE_NOT_FOUND", f"User not found: '{muxi_id}'")
@@ -125,10 +128,10 @@ def _complaint(field: str, msg: str, kind: str, value: object) -> ApiError:
 
 
 ROUTES = (
-    Route("POST", "/v1/users/resolve", resolve, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/users/{identifier}", look_up, Level.CLIENT, UserRule.OPTIONAL),
-    Route("GET", "/v1/users/identifiers/{user_id}", list_identifiers, Level.CLIENT, UserRule.OPTIONAL),
-    Route(
+    FormationRoute("POST", "/v1/users/resolve", resolve, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/users/{identifier}", look_up, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("GET", "/v1/users/identifiers/{user_id}", list_identifiers, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute(
         "POST",
         "/v1/users/identifiers",
         link,
@@ -136,5 +139,5 @@ ROUTES = (
         UserRule.OPTIONAL,
         body=record(Field("muxi_user_id", text), Field("identifiers", listing(anything), required=True)),
     ),
-    Route("DELETE", "/v1/users/identifiers/{identifier}", unlink, Level.CLIENT, UserRule.OPTIONAL),
+    FormationRoute("DELETE", "/v1/users/identifiers/{identifier}", unlink, Level.CLIENT, UserRule.OPTIONAL),
 )

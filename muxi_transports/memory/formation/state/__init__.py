@@ -1,1 +1,1 @@
-"""What an embedded formation remembers; nothing here knows HTTP."""
+"""The state of an embedded formation, without HTTP."""

@@ -1,4 +1,4 @@
-"""What agents have made: files, each with its versions."""
+"""Artifacts: files that agents made, each with its versions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Artifacts:
     def __init__(self, clock: Clock, users: Users) -> None:
         self._clock = clock
         self._users = users
-        #: By id, with the number of the user: a name may lead to somebody else later.
+        #: By id, with the number of the user: a name may be given to another user later.
         self._stored: dict[str, tuple[int, Stored]] = {}
 
     def add(

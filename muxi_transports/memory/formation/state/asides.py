@@ -1,4 +1,4 @@
-"""What a session waits for: answers to the widgets that were shown in it, and to a question."""
+"""Pending widgets and questions of sessions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Aside", "Asides"]
 
 
 class Aside(NamedTuple):
-    """What a message is besides its text."""
+    """The context of a message: a widget's response, and the message it clarifies."""
 
     #: The answer to a widget.
     ui_response: Mapping[str, object] | None
@@ -33,7 +33,7 @@ class Asides:
             self._asked[user_id, session_id] = asked
 
     def take(self, user_id: str, session_id: str, ui_response: Mapping[str, object] | None) -> Aside:
-        """What the next message answers. The answer to a widget that was not shown here is none (the wire)."""
+        """Take the context of the next message. A response to a widget of another session is ignored (the wire)."""
         where = (user_id, session_id)
         known = ui_response is not None and str(ui_response.get("id")) in self._widgets.get(where, ())
         return Aside(ui_response if known else None, self._asked.pop(where, None))

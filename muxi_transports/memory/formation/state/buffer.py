@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from muxi_transports.memory.formation.state.users import Users
 
-__all__ = ["Buffer", "Cleared", "Message"]
+__all__ = ["Buffer", "BufferedMessage", "Cleared"]
 
 
 @dataclass(frozen=True)
-class Message:
+class BufferedMessage:
     """One message of a session.
 
     Args:
@@ -27,7 +27,7 @@ class Message:
 
     @property
     def role(self) -> str:
-        """``user``, ``assistant``, or whatever a restored session says."""
+        """``user``, ``assistant``, or another role of a restored session."""
         return str(self.metadata.get("role", ""))
 
     def on_wire(self) -> dict[str, object]:
@@ -43,7 +43,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Cleared:
-    """What was cleared away."""
+    """The counts of what was cleared."""
 
     messages: int
     sessions: int
@@ -55,24 +55,24 @@ class Buffer:
     def __init__(self, users: Users) -> None:
         self._directory = users
         #: By the number of the user, of whom there may be several names.
-        self._users: dict[int, dict[str, list[Message]]] = {}
+        self._users: dict[int, dict[str, list[BufferedMessage]]] = {}
 
-    def append(self, user_id: str, session_id: str, message: Message) -> None:
+    def append(self, user_id: str, session_id: str, message: BufferedMessage) -> None:
         """Add a message to a session, which begins with its first one."""
         sessions = self._users.setdefault(self._directory.number(user_id), {})
         sessions.setdefault(session_id, []).append(message)
 
-    def restore(self, user_id: str, session_id: str, messages: list[Message]) -> None:
-        """Put a session in place of whatever was there."""
+    def restore(self, user_id: str, session_id: str, messages: list[BufferedMessage]) -> None:
+        """Replace a session."""
         self.clear(user_id, session_id)
         for message in messages:
             self.append(user_id, session_id, message)
 
-    def session(self, user_id: str, session_id: str) -> tuple[Message, ...]:
+    def session(self, user_id: str, session_id: str) -> tuple[BufferedMessage, ...]:
         """The messages of a session, oldest first; none where there is no such session."""
         return tuple(self._of(user_id).get(session_id, ()))
 
-    def sessions(self, user_id: str) -> list[tuple[str, Message]]:
+    def sessions(self, user_id: str) -> list[tuple[str, BufferedMessage]]:
         """Each session of a user with its last message, the latest first."""
         sessions = self._of(user_id)
         latest = [(session_id, messages[-1]) for session_id, messages in sessions.items()]
@@ -100,21 +100,21 @@ class Buffer:
 
     @property
     def total_users(self) -> int:
-        """How many users have messages here."""
+        """The number of users with messages."""
         return len(self._users)
 
     @property
     def total_sessions(self) -> int:
-        """How many sessions there are."""
+        """The number of sessions."""
         return sum(len(sessions) for sessions in self._users.values())
 
     @property
     def total_messages(self) -> int:
-        """How many messages there are."""
+        """The number of messages."""
         return len(self._messages())
 
     def count(self, user_id: str) -> int:
-        """How many messages a user has."""
+        """The number of a user's messages."""
         return len(self._messages(user_id))
 
     def kilobytes(self, user_id: str | None = None) -> float:
@@ -122,14 +122,14 @@ class Buffer:
         size = sum(len(json.dumps(message.on_wire())) for message in self._messages(user_id))
         return round(size / 1024, 2)
 
-    def _messages(self, user_id: str | None = None) -> list[Message]:
+    def _messages(self, user_id: str | None = None) -> list[BufferedMessage]:
         users = self._users.values() if user_id is None else [self._of(user_id)]
         return [message for sessions in users for messages in sessions.values() for message in messages]
 
     def texts(self, role: str = "user") -> list[str]:
-        """What was said in a role, by anybody."""
+        """All texts of a role."""
         return [message.text for message in self._messages() if message.role == role]
 
-    def _of(self, user_id: str) -> dict[str, list[Message]]:
+    def _of(self, user_id: str) -> dict[str, list[BufferedMessage]]:
         number = self._directory.number_of(user_id)
         return {} if number is None else self._users.get(number, {})

@@ -1,16 +1,15 @@
-"""Channels: how users are reached, and what they were told."""
+"""Channels: the users' preferences, and the notices delivered."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from muxi_transports.memory.formation.state.users import Users
+from muxi_transports.memory.incidents import Incidents
 
 __all__ = ["Channels", "Notice", "Preferences"]
 
-logger: logging.Logger = logging.getLogger("muxi.memory")
 
 #: The channel that every formation has.
 WEBHOOK = "webhook"
@@ -18,11 +17,11 @@ WEBHOOK = "webhook"
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a user is told.
+    """A notification to a user.
 
     Args:
         request_id: the request it came of.
-        user_id: who is told.
+        user_id: the recipient.
         message: what.
         channel: by which way.
         address: what the user has given for that channel, such as ``{"chat_id": "1"}``.
@@ -37,7 +36,7 @@ class Notice:
 
 @dataclass
 class Preferences:
-    """How one user is reached."""
+    """The channel preferences of one user."""
 
     preferred: str | None = None
     channels: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -58,29 +57,30 @@ class Preferences:
 class Channels:
     """Preferences by user, and the notices that were delivered."""
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: Users, incidents: Incidents) -> None:
+        self._incidents = incidents
         self._users = users
         self._preferences: dict[int, Preferences] = {}
-        #: What carries a notice, by channel; what raises has failed. Channels without one deliver to :attr:`sent`
-        #: alone.
+        #: The function that carries a notice, by channel; one that raises has failed. Without one, a channel delivers
+        #: to :attr:`sent` alone.
         self.carriers: dict[str, Callable[[Notice], object]] = {}
         #: Every notice that was delivered, oldest first.
         self.sent: list[Notice] = []
 
     def of(self, user_id: str) -> Preferences:
-        """How a user is reached, to be read."""
+        """Return the preferences of a user."""
         number = self._users.number_of(user_id)
         return Preferences() if number is None else self._preferences.get(number, Preferences())
 
     def change(self, user_id: str) -> Preferences:
-        """How a user is reached, to be changed."""
+        """Return the preferences of a user for a change; they are made if there are none."""
         return self._preferences.setdefault(self._users.number(user_id), Preferences())
 
     def chosen(self, user_id: str, wanted: list[str], declared: list[str], default: str) -> list[str]:
         """The channels that a notice takes.
 
         Args:
-            user_id: who is told.
+            user_id: the recipient.
             wanted: names of channels, ``last`` and ``preferred``; those that lead nowhere are left out.
             declared: the channels of the formation.
             default: the one that is taken where nothing else is left.
@@ -97,9 +97,9 @@ class Channels:
         if carrier is not None:
             try:
                 carrier(notice)
-            except Exception:
-                # As the runtime has it: the next channel is tried. Who wrote the carrier wants to know why.
-                logger.exception("the carrier of the channel %r failed", notice.channel)
+            except Exception as error:
+                # As the runtime has it: the next channel is tried.
+                self._incidents.record(f"the carrier of the channel {notice.channel!r}", error)
                 return False
         self.sent.append(notice)
         self.change(notice.user_id).last = notice.channel

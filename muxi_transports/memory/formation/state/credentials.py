@@ -10,11 +10,11 @@ from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.state.users import Users
 from muxi_transports.memory.formation.times import iso
 
-__all__ = ["Credential", "Credentials"]
+__all__ = ["Credentials", "StoredCredential"]
 
 
 @dataclass
-class Credential:
+class StoredCredential:
     """One credential.
 
     Args:
@@ -54,9 +54,9 @@ class Credentials:
         self._users = users
         self._clock = clock
         self._ids = ids
-        self._credentials: dict[int, list[Credential]] = {}
+        self._credentials: dict[int, list[StoredCredential]] = {}
 
-    def add(self, user_id: str, service: str, name: str | None, value: Mapping[str, object]) -> Credential:
+    def add(self, user_id: str, service: str, name: str | None, value: Mapping[str, object]) -> StoredCredential:
         """Keep a credential; one of the same service and name is replaced, and keeps its id.
 
         Args:
@@ -72,21 +72,21 @@ class Credentials:
         # The wire cuts the preview from the ciphertext, which says nothing of what it hides.
         preview = f"gAAAAAB*****{self._ids.new()[:3]}"
         if credential is None:
-            credential = Credential(self._ids.new(), service, name, dict(value), preview, now, now)
+            credential = StoredCredential(self._ids.new(), service, name, dict(value), preview, now, now)
             mine.append(credential)
         else:
             credential.value, credential.preview, credential.updated_at = dict(value), preview, now
         return credential
 
-    def of(self, user_id: str) -> list[Credential]:
+    def of(self, user_id: str) -> list[StoredCredential]:
         """A user's credentials, oldest first."""
         number = self._users.number_of(user_id)
         return [] if number is None else list(self._credentials.get(number, ()))
 
-    def get(self, user_id: str, credential_id: str) -> Credential | None:
+    def get(self, user_id: str, credential_id: str) -> StoredCredential | None:
         """One of a user's credentials."""
         return next((one for one in self.of(user_id) if one.id == credential_id), None)
 
-    def remove(self, user_id: str, credential: Credential) -> None:
+    def remove(self, user_id: str, credential: StoredCredential) -> None:
         """Forget a credential."""
         self._credentials[self._users.number(user_id)].remove(credential)

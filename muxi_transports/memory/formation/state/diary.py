@@ -8,11 +8,11 @@ from datetime import date
 
 from muxi_transports.memory.formation.state.users import Users
 
-__all__ = ["Diary", "Entry"]
+__all__ = ["Diary", "DiaryEntry"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class DiaryEntry:
     """One day with a user.
 
     Args:
@@ -41,14 +41,14 @@ class Diary:
 
     def __init__(self, users: Users) -> None:
         self._users = users
-        self._entries: dict[int, list[Entry]] = {}
+        self._entries: dict[int, list[DiaryEntry]] = {}
 
-    def add(self, user_id: str, entry: Entry) -> None:
+    def add(self, user_id: str, entry: DiaryEntry) -> None:
         """Write an entry."""
         self._entries.setdefault(self._users.number(user_id), []).append(entry)
 
-    def listed(self, user_id: str, since: date | None = None, until: date | None = None) -> Sequence[Entry]:
-        """What was written about a user, the newest day first, between two days that count."""
+    def listed(self, user_id: str, since: date | None = None, until: date | None = None) -> Sequence[DiaryEntry]:
+        """List a user's entries, newest first, between two days, both included."""
         number = self._users.number_of(user_id)
         written = [] if number is None else self._entries.get(number, [])
         entries = sorted(written, key=lambda entry: entry.day, reverse=True)

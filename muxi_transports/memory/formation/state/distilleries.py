@@ -12,9 +12,9 @@ from muxi_transports.memory.formation.ed25519 import verify
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.times import iso
 
-__all__ = ["EVENT_TYPES", "Distilleries", "Distillery", "public_key"]
+__all__ = ["EVENT_TYPES", "Distilleries", "StoredDistillery", "public_key"]
 
-#: What a distillery can send.
+#: The types of events.
 EVENT_TYPES = ("fact.extracted", "log.entry", "interaction.turn")
 
 _SCOPE: Mapping[str, object] = {
@@ -42,7 +42,7 @@ def public_key(text: str) -> bytes:
 
 
 @dataclass
-class Distillery:
+class StoredDistillery:
     """One sender.
 
     Args:
@@ -66,7 +66,7 @@ class Distillery:
     trust: str
     created_at: float
     revoked_at: float | None = None
-    #: When it sent how many events, for its daily quota.
+    #: Times and counts of the events sent, for the daily quota.
     sent: list[tuple[float, int]] = field(default_factory=list)
 
     def on_wire(self, formation_id: str) -> dict[str, object]:
@@ -86,7 +86,7 @@ class Distillery:
         }
 
     def has_signed(self, signature: str, timestamp: str, body: bytes) -> bool:
-        """Whether it has signed this body at this time."""
+        """True if the signature of this body at this time is the distillery's."""
         try:
             raw = base64.b64decode(signature, validate=True)
         except (binascii.Error, ValueError):
@@ -100,17 +100,17 @@ class Distillery:
         return bound if isinstance(bound, int) else 0
 
     def accepts_type(self, event_type: str) -> bool:
-        """Whether it may send events of a type."""
+        """True if it may send events of a type."""
         types = self.scope.get("event_types")
         return isinstance(types, list) and event_type in types
 
     def accepts_user(self, user_id: str) -> bool:
-        """Whether it may send events of a user."""
+        """True if it may send events of a user."""
         users = self.scope.get("user_ids")
         return users == "all" or (isinstance(users, list) and user_id in users)
 
     def today(self, now: float) -> int:
-        """How many events it sent in the last twenty-four hours."""
+        """The number of events sent in the last 24 hours."""
         self.sent = [(at, count) for at, count in self.sent if now - at < _DAY]
         return sum(count for _, count in self.sent)
 
@@ -121,9 +121,9 @@ class Distilleries:
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._ids = ids
-        self._all: list[Distillery] = []
+        self._all: list[StoredDistillery] = []
 
-    def __iter__(self) -> Iterator[Distillery]:
+    def __iter__(self) -> Iterator[StoredDistillery]:
         return iter(self._all)
 
     def register(
@@ -135,14 +135,14 @@ class Distilleries:
         trust: str | None = None,
         *,
         distillery_id: str | None = None,
-    ) -> Distillery:
-        """Register a sender (see :class:`Distillery`).
+    ) -> StoredDistillery:
+        """Register a sender (see :class:`StoredDistillery`).
 
         Raises:
             ValueError: the key is none.
         """
         public_key(key)
-        distillery = Distillery(
+        distillery = StoredDistillery(
             len(self._all) + 1,
             distillery_id or self._ids.new(),
             name,
@@ -155,10 +155,10 @@ class Distilleries:
         self._all.append(distillery)
         return distillery
 
-    def get(self, distillery_id: str) -> Distillery | None:
+    def get(self, distillery_id: str) -> StoredDistillery | None:
         """A sender by id, also one that was revoked."""
         return next((one for one in self._all if one.id == distillery_id), None)
 
-    def revoke(self, distillery: Distillery) -> None:
+    def revoke(self, distillery: StoredDistillery) -> None:
         """Accept no more of a sender; once is enough."""
         distillery.revoked_at = distillery.revoked_at or self._clock.time()

@@ -9,18 +9,18 @@ from muxi.clock import Clock
 from muxi_transports.memory.formation.ids import Ids
 from muxi_transports.memory.formation.times import iso
 
-__all__ = ["FACT", "GRACE_DAYS", "INGESTED", "Event", "Events"]
+__all__ = ["FACT", "GRACE_DAYS", "INGESTED", "Events", "MemoryEvent"]
 
 #: The types of events: something came in, and a fact was found in it.
 INGESTED = "memory.ingested"
 FACT = "fact.extracted"
 
-#: How long a forgotten event can still be seen (the wire).
+#: Seconds for which a forgotten event is still visible (the wire).
 GRACE_DAYS = 30
 
 
 @dataclass
-class Event:
+class MemoryEvent:
     """One event.
 
     Args:
@@ -82,7 +82,7 @@ class Events:
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
         self._ids = ids
-        self._events: dict[str, Event] = {}
+        self._events: dict[str, MemoryEvent] = {}
 
     def add(
         self,
@@ -99,9 +99,9 @@ class Events:
         metadata: Mapping[str, object] | None = None,
         scope: str = "user",
         scope_id: str | None = None,
-    ) -> Event:
-        """Note an event (see :class:`Event`); it happened now, where nothing else is said."""
-        event = Event(
+    ) -> MemoryEvent:
+        """Note an event (see :class:`MemoryEvent`); it happened now, where nothing else is said."""
+        event = MemoryEvent(
             event_id or self._ids.new(),
             number,
             owner,
@@ -119,7 +119,7 @@ class Events:
         self._events[event.id] = event
         return event
 
-    def derive(self, parent: Event, kind: str, payload: Mapping[str, object]) -> Event:
+    def derive(self, parent: MemoryEvent, kind: str, payload: Mapping[str, object]) -> MemoryEvent:
         """Note what was made of an event."""
         event = self.add(
             parent.number,
@@ -136,14 +136,14 @@ class Events:
         event.parent = parent.id
         return event
 
-    def get(self, number: int | None, event_id: str) -> Event | None:
+    def get(self, number: int | None, event_id: str) -> MemoryEvent | None:
         """One of a user's events, also one that was forgotten lately."""
         self._tidy()
         event = self._events.get(event_id)
         return event if event is not None and event.number == number else None
 
-    def known(self, number: int, source: str, source_id: str | None) -> Event | None:
-        """What came in before from the same place under the same id."""
+    def known(self, number: int, source: str, source_id: str | None) -> MemoryEvent | None:
+        """Find the event that came from the same source under the same id."""
         if source_id is None:
             return None
         return next(
@@ -155,11 +155,11 @@ class Events:
             None,
         )
 
-    def derived_from(self, event: Event) -> list[Event]:
-        """What was made of an event."""
+    def derived_from(self, event: MemoryEvent) -> list[MemoryEvent]:
+        """List the events derived from an event."""
         return [other for other in self._events.values() if other.parent == event.id and other.deleted_at is None]
 
-    def of(self, number: int, kind: str | None = None) -> list[Event]:
+    def of(self, number: int, kind: str | None = None) -> list[MemoryEvent]:
         """A user's events that were not forgotten, oldest first."""
         return [
             event
@@ -167,20 +167,20 @@ class Events:
             if event.number == number and event.deleted_at is None and kind in (None, event.type)
         ]
 
-    def about(self, number: int | None, subject: str) -> list[Event]:
-        """A user's events about somebody or something."""
+    def about(self, number: int | None, subject: str) -> list[MemoryEvent]:
+        """List a user's events about a subject."""
         wanted = subject.casefold()
         events = [] if number is None else self.of(number)
         return [event for event in events if (event.subject or "").casefold() == wanted]
 
-    def chain(self, event: Event) -> list[Event]:
+    def chain(self, event: MemoryEvent) -> list[MemoryEvent]:
         """An event behind those it was made of, the first one first."""
         chain = [event]
         while (parent := self._events.get(chain[0].parent or "")) is not None:
             chain.insert(0, parent)
         return chain
 
-    def forget(self, number: int, source: str) -> list[Event]:
+    def forget(self, number: int, source: str) -> list[MemoryEvent]:
         """Forget what came from a source; the events that were."""
         forgotten = [event for event in self.of(number) if event.source == source]
         for event in forgotten:
@@ -194,7 +194,7 @@ class Events:
             event.deleted_at = self._clock.time()
 
     def is_live(self, event_id: str) -> bool:
-        """Whether an event is there and not forgotten."""
+        """True if an event exists and is not forgotten."""
         event = self._events.get(event_id)
         return event is not None and event.deleted_at is None
 

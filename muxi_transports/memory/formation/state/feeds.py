@@ -1,4 +1,4 @@
-"""What happens in the formation, told to whoever listens: the events and the log."""
+"""The event feed and the log feed of a formation."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from fnmatch import fnmatchcase
 from muxi_transports.memory.signal import Signal
 from muxi_transports.memory.world import AnswerStream, Idle
 
-__all__ = ["LEVELS", "Event", "Feeds"]
+__all__ = ["LEVELS", "FeedEvent", "Feeds"]
 
 #: The levels of the log, the lowest first.
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
-#: What ``/v1/events`` tells of; the rest is for the log alone (the wire).
+#: The prefixes of the types in ``/v1/events``; the rest is in the log alone (the wire).
 _TOLD = ("chat.", "agent.", "workflow.", "task.")
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something that has happened.
+class FeedEvent:
+    """An event of the formation.
 
     Args:
         type: such as ``chat.message``.
@@ -48,16 +48,16 @@ class Event:
 
     @property
     def is_told(self) -> bool:
-        """Whether ``/v1/events`` tells of it."""
+        """True if ``/v1/events`` has it."""
         return self.type.startswith(_TOLD)
 
     def is_at_least(self, level: str) -> bool:
-        """Whether it is of this level or a higher one. Of a level that is none, everything is (the wire)."""
+        """True if it has this level or a higher one. An unknown level includes everything (the wire)."""
         wanted = level.lower()
         return wanted not in LEVELS or self.level not in LEVELS or LEVELS.index(self.level) >= LEVELS.index(wanted)
 
     def is_of_type(self, pattern: str) -> bool:
-        """Whether its type is this one; ``*`` stands for anything."""
+        """True if its type matches; ``*`` matches any text."""
         return fnmatchcase(self.type, pattern.replace("[", "[[]").replace("?", "[?]"))
 
     def as_event(self, *, escaped: bool = False) -> bytes:
@@ -92,21 +92,21 @@ class Event:
 
 
 class Feeds:
-    """Those who listen. Nobody is told of what happened before."""
+    """The open feeds. A feed has the events published after it was opened."""
 
     def __init__(self) -> None:
         self._feeds: list[_Feed] = []
 
-    def publish(self, event: Event) -> None:
-        """Tell everybody whom it concerns."""
+    def publish(self, event: FeedEvent) -> None:
+        """Publish an event to the feeds that want it."""
         for feed in list(self._feeds):
             feed.tell(event)
 
-    def open(self, wants: Callable[[Event], bool], frame: Callable[[Event], bytes]) -> AnswerStream:
+    def open(self, wants: Callable[[FeedEvent], bool], frame: Callable[[FeedEvent], bytes]) -> AnswerStream:
         """A stream of what happens from now on.
 
         Args:
-            wants: whether the listener is to be told.
+            wants: returns True for the events that the feed has.
             frame: the event as it is on the wire.
         """
         feed = _Feed(wants, frame)
@@ -120,7 +120,7 @@ class Feeds:
 
     @property
     def count(self) -> int:
-        """How many listen."""
+        """The number of open feeds."""
         return len(self._feeds)
 
     def _stream(self, feed: _Feed) -> AnswerStream:
@@ -140,14 +140,14 @@ class Feeds:
 class _Feed:
     """One who listens."""
 
-    def __init__(self, wants: Callable[[Event], bool], frame: Callable[[Event], bytes]) -> None:
+    def __init__(self, wants: Callable[[FeedEvent], bool], frame: Callable[[FeedEvent], bytes]) -> None:
         self._wants = wants
         self._frame = frame
         self.frames: deque[bytes] = deque()
         self.signal = Signal()
         self.ended = False
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: FeedEvent) -> None:
         if self._wants(event):
             self.frames.append(self._frame(event))
             self.signal.set()

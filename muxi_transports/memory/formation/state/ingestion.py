@@ -1,4 +1,4 @@
-"""What comes in from other systems, and the facts that are found in it."""
+"""Ingestion: items from other systems, and the facts extracted from them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from muxi_transports.memory.formation.state.events import FACT, INGESTED, Event, Events
+from muxi_transports.memory.formation.state.events import FACT, INGESTED, Events, MemoryEvent
 from muxi_transports.memory.formation.state.projections import Projections
 from muxi_transports.memory.formation.state.users import Users
+from muxi_transports.memory.incidents import Incidents
 
 __all__ = ["Extract", "Ingestion", "Intake"]
 
@@ -18,7 +19,7 @@ class Intake:
     """One thing that came in.
 
     Args:
-        content: whatever JSON can hold.
+        content: any JSON.
         source: where it comes from.
         source_id: its id there.
         user_id: whose memory it is for.
@@ -52,19 +53,20 @@ def as_it_is(intake: Intake) -> Iterable[str]:
 class Ingestion:
     """Takes things in, and finds facts in them later."""
 
-    def __init__(self, users: Users, events: Events, projections: Projections) -> None:
+    def __init__(self, users: Users, events: Events, projections: Projections, incidents: Incidents) -> None:
+        self._incidents = incidents
         self._users = users
         self._events = events
         self._projections = projections
         #: Finds the facts; a test may put its own here.
         self.extract: Extract = as_it_is
 
-    def known(self, intake: Intake) -> Event | None:
-        """What the same thing became when it came in before."""
+    def known(self, intake: Intake) -> MemoryEvent | None:
+        """Find the event of an item that was ingested before."""
         number = self._users.number_of(intake.user_id)
         return None if number is None else self._events.known(number, intake.source, intake.source_id)
 
-    def take(self, intake: Intake, *, event_id: str | None = None) -> Event:
+    def take(self, intake: Intake, *, event_id: str | None = None) -> MemoryEvent:
         """Note that something came in."""
         return self._events.add(
             self._users.number(intake.user_id),
@@ -82,7 +84,7 @@ class Ingestion:
         )
 
     def digest(
-        self, taken: Sequence[tuple[int, Intake, Event]], model: str, *, unclassified: str | None = None
+        self, taken: Sequence[tuple[int, Intake, MemoryEvent]], model: str, *, unclassified: str | None = None
     ) -> dict[str, object]:
         """Find the facts in what came in, and make memories of them.
 
@@ -108,6 +110,7 @@ class Ingestion:
                     facts = [] if found is None else list(found)
                     disposition = "filtered" if found is None else "stored"
                 except Exception as error:
+                    self._incidents.record("the function that extracts facts", error)
                     disposition = "failed"
                     item["error"] = str(error) or type(error).__name__
             for fact in facts:

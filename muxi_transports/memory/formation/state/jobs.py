@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 from muxi_transports.memory.work import Background, Work
 from muxi_transports.memory.world import Pause
 
@@ -59,7 +59,7 @@ class Job:
     metadata: dict[str, object] = field(default_factory=dict)
 
     def next_run(self, after: float) -> float | None:
-        """When it runs next; None where it does not.
+        """The time of the next run; None if there is none.
 
         Args:
             after: the moment to go by.
@@ -83,7 +83,7 @@ Perform = Callable[[Job], Generator[Pause, None, "str | None"]]
 
 
 class Jobs:
-    """The jobs of a formation, each a piece of background work that waits for its hour.
+    """The jobs of a formation, each a piece of background work that waits until it is due.
 
     Args:
         clock: the time of the formation.
@@ -113,7 +113,7 @@ class Jobs:
         return [job for job in self._jobs.values() if user_id in (None, job.user_id)][::-1]
 
     def remove(self, job_id: str) -> bool:
-        """Give up a job; False where there is none."""
+        """Remove a job. False if there is none."""
         job = self._jobs.pop(job_id, None)
         if job is not None:
             self._forget(job)
@@ -130,7 +130,7 @@ class Jobs:
         self._await(job)
 
     def next_run(self, job_id: str) -> datetime | None:
-        """When a job runs next, in UTC; None where it does not.
+        """Return the time of a job's next run, in UTC; None if there is none.
 
         Raises:
             KeyError: there is no such job.
@@ -154,7 +154,7 @@ class Jobs:
     def _life(self, job: Job, now: float) -> Generator[Pause, None, None]:
         while (due := job.next_run(now)) is not None:
             yield Pause(max(0.0, due - now))
-            # Goes by the hour it was set to, for who comes by late must not shift those that follow.
+            # Counts from the scheduled time, so that a late run does not shift those that follow.
             now = max(now, due)
             if job.cron is None:
                 job.status = "RUNNING"
@@ -170,7 +170,7 @@ class Jobs:
 
 
 def next_time(cron: str, after: float) -> float:
-    """When a cron expression is next due, in UTC.
+    """Return the next time of a cron expression, in UTC.
 
     Raises:
         BadSchedule: it is none, or never is.
@@ -179,7 +179,7 @@ def next_time(cron: str, after: float) -> float:
     try:
         from croniter import croniter  # an extra, and only schedules need it
     except ImportError:
-        raise ConfigurationError("scheduled jobs need croniter: pip install 'muxi-client[test]'") from None
+        raise MissingExtraError("scheduled jobs need croniter: pip install 'muxi-client[test]'") from None
     try:
         found = croniter(cron, after).get_next(float)
     except ValueError as error:

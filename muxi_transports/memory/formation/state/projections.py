@@ -1,12 +1,12 @@
-"""What is made of events: memories, and the counts of the other views."""
+"""Projections of events: memories, and the counts of the other views."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from muxi_transports.memory.formation.ids import Ids
-from muxi_transports.memory.formation.state.events import FACT, Event, Events
-from muxi_transports.memory.formation.state.memories import Memories, Memory
+from muxi_transports.memory.formation.state.events import FACT, Events, MemoryEvent
+from muxi_transports.memory.formation.state.memories import Memories, StoredMemory
 
 __all__ = ["PROJECTIONS", "Projections", "Report"]
 
@@ -24,7 +24,7 @@ class Projections:
         self._memories = memories
         self._ids = ids
 
-    def project(self, event: Event) -> Memory:
+    def project(self, event: MemoryEvent) -> StoredMemory:
         """Make the memory of a fact; made again, it has the id it had."""
         event.memory_id = event.memory_id or self._ids.new()
         metadata: dict[str, object] = {
@@ -36,7 +36,7 @@ class Projections:
         }
         if collection := event.payload.get("collection"):
             metadata["type"] = collection
-        memory = Memory(
+        memory = StoredMemory(
             event.memory_id,
             event.owner,
             str(event.payload.get("memory", "")),
@@ -49,7 +49,7 @@ class Projections:
         self._memories.add(memory)
         return memory
 
-    def views(self, event: Event) -> list[str]:
+    def views(self, event: MemoryEvent) -> list[str]:
         """The views that an event is in."""
         if event.type == FACT:
             return ["flat_facts", "knowledge_graph"] if event.subject else ["flat_facts"]
@@ -113,7 +113,7 @@ class Projections:
             self._memories.drop(memory.id)
         return len(orphans)
 
-    def _make_anew(self, number: int, facts: list[Event]) -> None:
+    def _make_anew(self, number: int, facts: list[MemoryEvent]) -> None:
         # Both kinds keep the order in which they were made.
         kept = {event.memory_id for event in facts}
         for memory in self._memories.of(number):

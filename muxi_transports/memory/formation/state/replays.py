@@ -11,13 +11,13 @@ from muxi_transports.memory.world import Answer, Pause
 
 __all__ = ["Replays", "Scope"]
 
-#: How long an answer is kept, in seconds, and how many are (the wire).
+#: Seconds for which an answer is kept, and the number of answers kept (the wire).
 _KEPT_SECONDS = 24 * 3600.0
 _KEPT_ANSWERS = 10_000
 
 
 class Scope(NamedTuple):
-    """What makes two calls the same. Neither the body nor the query counts, nor a user named in the body."""
+    """The identity of a keyed call. Body and query do not count, nor a user named in the body."""
 
     method: str
     path: str

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Reloaded", "Secrets", "masked"]
+__all__ = ["Reloaded", "Secrets", "mask_secret"]
 
 
 @dataclass(frozen=True)
 class Reloaded:
-    """What became of the secrets when they were read again, by name."""
+    """The result of a reload, by the secrets' names."""
 
     added: tuple[str, ...] = ()
     overwritten: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class Secrets:
     """
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        #: The file of the formation, which routes write to; what somebody else puts here is there after a reload.
+        #: The file of the formation, which routes write to; values that a test puts here are loaded by a reload.
         self.file: dict[str, str] = {_spelt(key): value for key, value in values.items()}
         self._loaded = dict(self.file)
 
@@ -50,12 +50,12 @@ class Secrets:
         self.file.pop(_spelt(key), None)
 
     def is_one_of(self, key: str, names: set[str]) -> bool:
-        """Whether a secret, however it is spelt, is among these."""
+        """True if a secret is among these, in any spelling."""
         return _spelt(key) in {_spelt(name) for name in names}
 
     def masked(self) -> dict[str, str]:
         """All secrets by name, as they are shown."""
-        return {key: masked(value) for key, value in sorted(self._loaded.items())}
+        return {key: mask_secret(value) for key, value in sorted(self._loaded.items())}
 
     def reload(self) -> Reloaded:
         """Take over what the file has; what it has no longer stays."""
@@ -72,8 +72,8 @@ class Secrets:
         return f"Secrets({', '.join(sorted(self._loaded))})"
 
 
-def masked(value: str) -> str:
-    """What is shown of a secret: its ends, of a short one nothing."""
+def mask_secret(value: str) -> str:
+    """Mask a secret: its ends stay, of a short one nothing."""
     if len(value) <= 8:
         return "•" * 8
     return f"{value[:5]}{'•' * 6}{value[-4:]}" if value.startswith("sk-") else f"{value[:4]}{'•' * 8}{value[-4:]}"

@@ -8,9 +8,9 @@ from muxi.clock import Clock
 
 __all__ = ["KEPT_SECONDS", "STALE_SECONDS", "Tracked", "Tracker"]
 
-#: How long a request is remembered after its end (the wire).
+#: Seconds for which a request is kept after its end (the wire).
 KEPT_SECONDS = 300.0
-#: When a request that has not ended is given up (the wire).
+#: Seconds after which a running request fails (the wire).
 STALE_SECONDS = 600.0
 
 
@@ -25,14 +25,18 @@ class Tracked:
     completed_at: float | None = None
     result: str | None = None
     error: str | None = None
-    #: Somebody asked for it to stop; it stops at its next checkpoint.
+    #: A cancellation was requested; the turn stops at its next checkpoint.
     cancel_requested: bool = False
     #: It failed once and is tried again in the background.
     escalated: bool = False
+    #: Before this time it is unknown to look-ups.
+    visible_at: float = 0.0
+    #: It stays ``running`` whatever happens, until it is stale.
+    stuck: bool = False
 
     @property
     def ended(self) -> bool:
-        """Whether the outcome is known."""
+        """True once the request has ended."""
         return self.completed_at is not None
 
 
@@ -42,7 +46,7 @@ class Tracker:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._requests: dict[str, Tracked] = {}
-        #: How many requests there have been.
+        #: The number of requests so far.
         self.opened: int = 0
 
     def open(self, request_id: str, user_id: str) -> Tracked:
@@ -53,7 +57,10 @@ class Tracker:
         return tracked
 
     def end(self, tracked: Tracked, status: str, *, result: str | None = None, error: str | None = None) -> None:
-        """Note how a request ended."""
+        """Record the end of a request."""
+        if tracked.stuck:
+            tracked.status = "running"
+            return
         tracked.status = status
         tracked.completed_at = self._clock.time()
         tracked.result = result
@@ -62,17 +69,20 @@ class Tracker:
     def get(self, request_id: str) -> Tracked | None:
         """A request that is in progress or ended lately."""
         self._tidy()
-        return self._requests.get(request_id)
+        tracked = self._requests.get(request_id)
+        return None if tracked is not None and self._clock.time() < tracked.visible_at else tracked
 
     def listed(self) -> list[Tracked]:
         """All requests, oldest first."""
         self._tidy()
-        return list(self._requests.values())
+        now = self._clock.time()
+        return [tracked for tracked in self._requests.values() if tracked.visible_at <= now]
 
     def _tidy(self) -> None:
         now = self._clock.time()
         for tracked in list(self._requests.values()):
             if not tracked.ended and now - tracked.created_at > STALE_SECONDS:
+                tracked.stuck = False
                 self.end(tracked, "failed", error="Request timed out (stale request reaper)")
             elif tracked.completed_at is not None and now - tracked.completed_at > KEPT_SECONDS:
                 del self._requests[tracked.request_id]

@@ -8,12 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
+from muxi_transports.memory.yaml_text import BadYaml, load_yaml
 
-__all__ = ["BadFrontMatter", "MissingData", "Trigger"]
+__all__ = ["BadFrontMatter", "MissingData", "TriggerRouting", "TriggerTemplate"]
 
 _PLACEHOLDER = re.compile(r"\$\{\{\s*data\.([A-Za-z0-9_.-]+?)\s*\}\}")
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n?(.*)", re.DOTALL)
+_KEYS = {"name", "type", "webhook", "transformer", "parse", "model", "channel"}
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+#: The templates that come with the runtime.
+_BUNDLED = frozenset({"discord", "email", "slack", "telegram"})
 
 
 class MissingData(Exception):
@@ -21,11 +26,40 @@ class MissingData(Exception):
 
 
 class BadFrontMatter(Exception):
-    """What is between the ``---`` lines of a template is not YAML."""
+    """The front matter of a template is not YAML."""
 
 
 @dataclass(frozen=True)
-class Trigger:
+class TriggerRouting:
+    """The destination of a trigger's results, from its front matter.
+
+    Args:
+        webhook: the URL; None for none.
+        transformer: the name of the template for the payload. Payloads themselves are not transformed here.
+    """
+
+    webhook: str | None = None
+    transformer: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The error of the transformer, or None."""
+        if self.transformer is None:
+            return None
+        if self.transformer not in _BUNDLED:
+            where = "/srv/formation/transformers"
+            return f"transformer '{self.transformer}' not found in {where} (and no bundled template has that name)"
+        if self.webhook is None:
+            return (
+                f"transformer '{self.transformer}' defines no 'endpoint.url' and the referencing trigger/channel "
+                "supplies no destination URL; add 'endpoint.url' to the transformer, a 'webhook:' to the trigger "
+                "frontmatter, or a 'url:' to the proactive channel declaration"
+            )
+        return None
+
+
+@dataclass(frozen=True)
+class TriggerTemplate:
     """One template.
 
     Args:
@@ -41,18 +75,35 @@ class Trigger:
         """The data it takes, in the order of first use, as dotted paths."""
         return list(dict.fromkeys(_PLACEHOLDER.findall(self.content)))
 
-    def webhook(self) -> str | None:
-        """Where its results go; None where the front matter names no ``webhook``.
+    def routing(self) -> TriggerRouting:
+        """Read the front matter.
 
         Raises:
-            BadFrontMatter: it cannot be read.
+            BadFrontMatter: it is invalid.
         """
         match = _FRONT_MATTER.fullmatch(self.content)
-        if match is None:
-            return None
-        matter = _read_yaml(match[1])
-        webhook = matter.get("webhook") if isinstance(matter, dict) else None
-        return webhook if isinstance(webhook, str) else None
+        matter = _read_yaml(match[1]) if match else None
+        if matter is None:
+            return TriggerRouting()
+        if not isinstance(matter, dict):
+            raise BadFrontMatter("trigger frontmatter must be a YAML mapping")
+        if unknown := {str(key) for key in matter} - _KEYS:
+            raise BadFrontMatter(
+                f"unknown trigger frontmatter key(s): {sorted(unknown)}. Allowed keys: {sorted(_KEYS)}"
+            )
+        webhook, transformer = matter.get("webhook"), matter.get("transformer")
+        if webhook is not None and not (isinstance(webhook, str) and webhook.strip()):
+            raise BadFrontMatter("'webhook' must be a non-empty URL string")
+        if webhook is not None and not webhook.startswith(("http://", "https://")):
+            raise BadFrontMatter("'webhook' must be an http(s) URL")
+        model = matter.get("model")
+        for name, value in (("transformer", transformer), ("channel", matter.get("channel"))):
+            if value is not None and not (isinstance(value, str) and _NAME.fullmatch(value)):
+                characters = "letters, numbers, hyphens, and underscores"
+                raise BadFrontMatter(f"'{name}' must be a name containing only {characters}")
+        if model is not None and not (isinstance(model, str) and model.strip()):
+            raise BadFrontMatter("'model' must be a non-empty string (alias or provider/model)")
+        return TriggerRouting(webhook, transformer)
 
     def render(self, data: Mapping[str, object]) -> str:
         """The message for an event.
@@ -76,10 +127,8 @@ def _value(data: Mapping[str, object], path: str) -> str:
 
 def _read_yaml(text: str) -> Any:
     try:
-        import yaml  # an extra, and only front matter needs it
+        return load_yaml(text)
     except ImportError:
-        raise ConfigurationError("a trigger with front matter needs PyYAML: pip install 'muxi-client[test]'") from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        raise MissingExtraError("a trigger with front matter needs PyYAML: pip install 'muxi-client[test]'") from None
+    except BadYaml as error:
         raise BadFrontMatter(f"invalid YAML in trigger frontmatter: {error}") from None

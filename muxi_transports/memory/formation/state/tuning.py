@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["CONTENT_LIMIT", "PATH", "PENDING_PATH", "Pass", "Tuner", "Tuning"]
+__all__ = ["CONTENT_LIMIT", "PATH", "PENDING_PATH", "Pass", "Tuner", "TuningState"]
 
 PATH = "formation/MUXI.md"
 PENDING_PATH = "formation/PENDING-MUXI.md"
@@ -18,14 +18,14 @@ Tuner = Callable[[list[str]], "str | None"]
 
 @dataclass(frozen=True)
 class Pass:
-    """What came of one pass."""
+    """The result of one pass."""
 
     events_read: int
     suggested: bool = False
     oversize: bool = False
 
 
-class Tuning:
+class TuningState:
     """The content of ``MUXI.md`` and the one suggestion that can be pending.
 
     Args:
@@ -35,9 +35,9 @@ class Tuning:
     def __init__(self, content: str | None = None) -> None:
         self.content: str | None = None
         self.pending: str | None = None
-        #: What a pass learns; without one it reads and learns nothing.
+        #: The function that makes suggestions in a pass; without one a pass makes none.
         self.tuner: Tuner | None = None
-        #: How long a pass takes, in seconds on the formation's clock.
+        #: Duration of a pass in seconds on the formation's clock.
         self.seconds: float = 0.0
         self._learnings = 0
         if content:
@@ -48,7 +48,7 @@ class Tuning:
         self.content = content.strip() or None
 
     def suggest(self, content: str) -> None:
-        """Let a text wait for somebody to apply or dismiss it."""
+        """Add a suggestion, to be applied or dismissed."""
         self.pending = content.strip() or None
         self._learnings += 1
 

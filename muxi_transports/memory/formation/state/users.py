@@ -35,7 +35,7 @@ class User:
 
 
 class Users:
-    """All users. Whoever writes something down becomes one; several names can lead to one user."""
+    """All users by number. Writing anything makes a user; several identifiers may name one user."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
@@ -48,22 +48,22 @@ class Users:
         return self.resolve(identifier).number
 
     def number_of(self, identifier: str) -> int | None:
-        """The number of a user; None where nobody goes by that name."""
+        """Return the number of a user; None for an unknown identifier."""
         user = self.find(identifier)
         return None if user is None else user.number
 
     def find(self, identifier: str) -> User | None:
-        """Who goes by a name; e-mail addresses in whatever case."""
+        """Find the user of an identifier; e-mail addresses in any case."""
         return self._by_name.get(_spelt(identifier))
 
     def same(self, one: str | None, other: str | None) -> bool:
-        """Whether two names lead to one user."""
+        """True if two identifiers name one user."""
         if one is None or other is None:
             return one == other
         return _spelt(one) == _spelt(other) or ((user := self.find(one)) is not None and user is self.find(other))
 
     def resolve(self, identifier: str, kind: str | None = None) -> User:
-        """Who goes by a name, made where it is new."""
+        """Find the user of an identifier, or make one."""
         user = self.find(identifier)
         if user is None:
             user = self.make()
@@ -81,7 +81,7 @@ class Users:
         return next((user for user in self._users if user.muxi_id == muxi_id), None)
 
     def name(self, user: User, identifier: str, kind: str | None = None) -> tuple[str, str]:
-        """Give a user a name. Somebody else's is taken from them without a word (the wire).
+        """Give a user an identifier. It is taken from its present owner without an error (the wire).
 
         Returns:
             The name as it is kept, and its kind.
@@ -94,7 +94,7 @@ class Users:
         return spelt, name.type
 
     def remove(self, identifier: str) -> tuple[User, Name] | None:
-        """Take a name away; who had it, and since when. None where nobody has."""
+        """Remove an identifier. Returns its user and its time of creation; None if it is unknown."""
         user = self._by_name.pop(_spelt(identifier), None)
         return None if user is None else (user, user.names.pop(_spelt(identifier)))
 

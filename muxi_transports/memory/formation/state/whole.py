@@ -1,4 +1,4 @@
-"""Everything that an embedded formation keeps besides conversations, in one place."""
+"""The state of an embedded formation besides its conversations."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from muxi_transports.memory.formation.state.memories import Memories
 from muxi_transports.memory.formation.state.memory_jobs import MemoryJobs
 from muxi_transports.memory.formation.state.projections import Projections
 from muxi_transports.memory.formation.state.secrets import Secrets
-from muxi_transports.memory.formation.state.tuning import Tuning
+from muxi_transports.memory.formation.state.tuning import TuningState
 from muxi_transports.memory.formation.state.users import Users
+from muxi_transports.memory.incidents import Incidents
 from muxi_transports.memory.work import Background
 
 __all__ = ["State"]
 
 
 class State:
-    """What a formation has at a moment; a test may look at all of it, and change it.
+    """The state of a formation; a test may read and change all of it.
 
     Args:
         definition: what it has at the start.
@@ -34,6 +35,7 @@ class State:
         ids: where ids come from.
         background: takes the steps of jobs.
         lock: held while something changes.
+        incidents: takes the errors of functions that a test gave.
     """
 
     def __init__(
@@ -44,17 +46,18 @@ class State:
         ids: Ids,
         background: Background,
         lock: threading.RLock,
+        incidents: Incidents,
     ) -> None:
         self.users: Users = Users(clock, ids)
         self.secrets: Secrets = Secrets({**keys, **definition.secrets})
         self.audit: Audit = Audit(clock)
-        self.tuning: Tuning = Tuning(definition.tuning)
+        self.tuning: TuningState = TuningState(definition.tuning)
         self.credentials: Credentials = Credentials(self.users, clock, ids)
-        self.channels: Channels = Channels(self.users)
-        self.memory_jobs: MemoryJobs = MemoryJobs(clock, background, lock)
+        self.channels: Channels = Channels(self.users, incidents)
+        self.memory_jobs: MemoryJobs = MemoryJobs(clock, background, lock, incidents)
         self.memories: Memories = Memories(self.users)
-        #: What memories go back to.
+        #: The events that memories are derived from.
         self.events: Events = Events(clock, ids)
         self.projections: Projections = Projections(self.events, self.memories, ids)
-        self.ingestion: Ingestion = Ingestion(self.users, self.events, self.projections)
+        self.ingestion: Ingestion = Ingestion(self.users, self.events, self.projections, incidents)
         self.distilleries: Distilleries = Distilleries(clock, ids)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from muxi_transports.memory.server.router import Route
+from muxi_transports.memory.server.router import ServerRoute
 from muxi_transports.memory.server.routes import deployments, dev, drafts, formations, logs, status
 
 __all__ = ["ROUTES"]
 
-ROUTES: tuple[Route, ...] = (
+ROUTES: tuple[ServerRoute, ...] = (
     *status.ROUTES,
     *formations.ROUTES,
     *deployments.ROUTES,

@@ -1,4 +1,4 @@
-"""What waits for health checks: deploying, updating, starting, stopping, rolling back."""
+"""The routes that wait for health checks: deploy, update, start, stop, restart, roll back."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Generator
 
 from muxi.transport import Request
 from muxi_transports.memory.server import deployment
-from muxi_transports.memory.server.answers import ServerError
+from muxi_transports.memory.server.answers import RpcError
 from muxi_transports.memory.server.config import check_id
 from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.registry import Hosted
-from muxi_transports.memory.server.router import Route, Visit
-from muxi_transports.memory.server.routes.formations import found
-from muxi_transports.memory.server.steps import Steps, perform
+from muxi_transports.memory.server.router import ServerRoute, ServerVisit
+from muxi_transports.memory.server.routes.formations import find_hosted
+from muxi_transports.memory.server.steps import DeploymentSteps, answer_steps
 from muxi_transports.memory.world import Answer, Pause
 
 __all__ = ["ROUTES", "deploying", "reserve", "updating"]
@@ -20,7 +20,7 @@ __all__ = ["ROUTES", "deploying", "reserve", "updating"]
 _BUNDLE_TYPES = ("application/gzip", "application/x-gzip", "application/octet-stream")
 
 
-def deploy(visit: Visit) -> Generator[Pause, None, Answer]:
+def deploy(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Take a bundle and run it."""
     server, request = visit.server, visit.request
     formation_id = _announced_id(request)
@@ -31,10 +31,10 @@ def deploy(visit: Visit) -> Generator[Pause, None, Answer]:
         server.deploying.discard(formation_id)
         raise
     steps = deployment.deploy(server, formation_id, _version(request), content)
-    return (yield from perform(server, request, deploying(visit, formation_id, steps)))
+    return (yield from answer_steps(server, request, deploying(visit, formation_id, steps)))
 
 
-def reserve(visit: Visit, formation_id: str) -> None:
+def reserve(visit: ServerVisit, formation_id: str) -> None:
     """Take an id for a deployment.
 
     Raises:
@@ -43,11 +43,11 @@ def reserve(visit: Visit, formation_id: str) -> None:
     server = visit.server
     with server.lock:
         if server.live.find(formation_id) is not None or formation_id in server.deploying:
-            raise ServerError(409, f"Formation '{formation_id}' already exists. Use PUT to update.")
+            raise RpcError(409, f"Formation '{formation_id}' already exists. Use PUT to update.")
         server.deploying.add(formation_id)
 
 
-def deploying(visit: Visit, formation_id: str, steps: Steps) -> Steps:
+def deploying(visit: ServerVisit, formation_id: str, steps: DeploymentSteps) -> DeploymentSteps:
     """The steps of a deployment; in the end its id is free again for others, or the formation has it."""
     try:
         return (yield from steps)
@@ -55,13 +55,13 @@ def deploying(visit: Visit, formation_id: str, steps: Steps) -> Steps:
         visit.server.deploying.discard(formation_id)
 
 
-def update(visit: Visit) -> Generator[Pause, None, Answer]:
+def update(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Take a bundle and have it run in the place of what does."""
     server, request = visit.server, visit.request
     with server.lock:
-        hosted = found(visit)
+        hosted = find_hosted(visit)
         if hosted.updating:
-            raise ServerError(409, "Formation is already being updated")
+            raise RpcError(409, "Formation is already being updated")
         hosted.updating = True
     try:
         content = _content(request)
@@ -69,10 +69,10 @@ def update(visit: Visit) -> Generator[Pause, None, Answer]:
         hosted.updating = False
         raise
     steps = deployment.update(server, hosted, _version(request), content)
-    return (yield from perform(server, request, updating(hosted, steps)))
+    return (yield from answer_steps(server, request, updating(hosted, steps)))
 
 
-def updating(hosted: Hosted, steps: Steps) -> Steps:
+def updating(hosted: Hosted, steps: DeploymentSteps) -> DeploymentSteps:
     """The steps of an update, with the formation marked meanwhile."""
     hosted.updating = True
     try:
@@ -81,30 +81,30 @@ def updating(hosted: Hosted, steps: Steps) -> Steps:
         hosted.updating = False
 
 
-def start(visit: Visit) -> Generator[Pause, None, Answer]:
+def start(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Start a formation."""
-    return perform(visit.server, visit.request, deployment.start(visit.server, visit.formation_id))
+    return answer_steps(visit.server, visit.request, deployment.start(visit.server, visit.formation_id))
 
 
-def restart(visit: Visit) -> Generator[Pause, None, Answer]:
+def restart(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Stop a formation and start it."""
-    return perform(visit.server, visit.request, deployment.restart(visit.server, visit.formation_id))
+    return answer_steps(visit.server, visit.request, deployment.restart(visit.server, visit.formation_id))
 
 
-def rollback(visit: Visit) -> Generator[Pause, None, Answer]:
+def rollback(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Go back to the version before."""
-    return perform(visit.server, visit.request, deployment.rollback(visit.server, visit.formation_id))
+    return answer_steps(visit.server, visit.request, deployment.rollback(visit.server, visit.formation_id))
 
 
-def stop(visit: Visit) -> Generator[Pause, None, Answer]:
-    """Stop a formation; told at the end alone."""
-    hosted = found(visit)
+def stop(visit: ServerVisit) -> Generator[Pause, None, Answer]:
+    """Stop a formation; the answer has no steps."""
+    hosted = find_hosted(visit)
     if hosted.status in ("stopped", "stopping"):
-        raise ServerError(409, "Formation is already stopped")
+        raise RpcError(409, "Formation is already stopped")
     forgotten = hosted.updated and visit.server.imitates(ServerDefect.STOP_FAILS_AFTER_UPDATE)
     if not hosted.alive or forgotten:
-        raise ServerError(500, "Failed to stop formation")
-    return perform(visit.server, None, deployment.stop(visit.server, hosted))
+        raise RpcError(500, "Failed to stop formation")
+    return answer_steps(visit.server, None, deployment.stop(visit.server, hosted))
 
 
 def _announced_id(request: Request) -> str:
@@ -112,13 +112,13 @@ def _announced_id(request: Request) -> str:
     content_type = request.headers.get("content-type") or ""
     if not any(kind in content_type for kind in _BUNDLE_TYPES):
         message = "Invalid Content-Type. Expected application/gzip with a formation bundle (tar.gz)"
-        raise ServerError(400, message)
+        raise RpcError(400, message)
     formation_id = request.headers.get("X-Formation-ID")
     if not formation_id:
         message = "Missing X-Formation-ID header. Provide the formation ID for early conflict detection."
-        raise ServerError(400, message)
+        raise RpcError(400, message)
     if problem := check_id(formation_id):
-        raise ServerError(400, f"Invalid X-Formation-ID: {problem}")
+        raise RpcError(400, f"Invalid X-Formation-ID: {problem}")
     return formation_id
 
 
@@ -131,10 +131,10 @@ def _content(request: Request) -> bytes:
 
 
 ROUTES = (
-    Route("POST", "/rpc/formations", deploy),
-    Route("PUT", "/rpc/formations/{id}", update),
-    Route("POST", "/rpc/formations/{id}/start", start),
-    Route("POST", "/rpc/formations/{id}/stop", stop),
-    Route("POST", "/rpc/formations/{id}/restart", restart),
-    Route("POST", "/rpc/formations/{id}/rollback", rollback),
+    ServerRoute("POST", "/rpc/formations", deploy),
+    ServerRoute("PUT", "/rpc/formations/{id}", update),
+    ServerRoute("POST", "/rpc/formations/{id}/start", start),
+    ServerRoute("POST", "/rpc/formations/{id}/stop", stop),
+    ServerRoute("POST", "/rpc/formations/{id}/restart", restart),
+    ServerRoute("POST", "/rpc/formations/{id}/rollback", rollback),
 )

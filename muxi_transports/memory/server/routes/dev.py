@@ -9,12 +9,13 @@ from pathlib import Path
 from muxi_transports.memory.server import process
 from muxi_transports.memory.server.answers import go_json, plain
 from muxi_transports.memory.server.config import CONFIG_FILES, Config, ConfigError, find_config, parse_config
+from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
 from muxi_transports.memory.server.ports import PortsUsedUp
 from muxi_transports.memory.server.registry import Hosted, Release
-from muxi_transports.memory.server.router import Route, Visit
-from muxi_transports.memory.server.runtimes import check_runtime
+from muxi_transports.memory.server.router import ServerRoute, ServerVisit
+from muxi_transports.memory.server.runtimes import RuntimeRefusal, check_runtime, resolve_runtime
 from muxi_transports.memory.work import Work
 from muxi_transports.memory.world import Answer, Pause
 
@@ -22,7 +23,7 @@ __all__ = ["ROUTES"]
 
 
 class _DevError(Exception):
-    """What does not work."""
+    """The error of a development route."""
 
     def __init__(self, status: int, message: str, formation_id: str = "") -> None:
         super().__init__(message)
@@ -36,15 +37,15 @@ class _DevError(Exception):
         return plain(self.status, go_json(payload) + b"\n")
 
 
-def run(visit: Visit) -> Generator[Pause, None, Answer]:
+def run(visit: ServerVisit) -> Generator[Pause, None, Answer]:
     """Run a directory, or the draft of an id, and answer when it is healthy."""
     server = visit.server
     try:
         with server.lock:
-            hosted = _started(visit)
+            hosted = _start_draft(visit)
     except _DevError as error:
         return error.answer()
-    work = Work(_healthy(visit, hosted), server.clock)
+    work = Work(_await_healthy(visit, hosted), server.clock)
     work.advance()
     if not work.done:
         server.background.adopt(work)
@@ -55,7 +56,7 @@ def run(visit: Visit) -> Generator[Pause, None, Answer]:
     return plain(200, go_json(data) + b"\n")
 
 
-def stop(visit: Visit) -> Answer:
+def stop(visit: ServerVisit) -> Answer:
     """Stop what runs for development."""
     server = visit.server
     try:
@@ -72,7 +73,7 @@ def stop(visit: Visit) -> Answer:
     return plain(200, go_json({"success": True, "formation_id": hosted.id, "status": "stopped"}) + b"\n")
 
 
-def _body(visit: Visit) -> dict[str, str]:
+def _body(visit: ServerVisit) -> dict[str, str]:
     try:
         payload = json.loads(b"".join(visit.request.body.chunks()) if visit.request.body else b"")
         given = {name: payload.get(name) or "" for name in ("path", "formation_id")}
@@ -83,33 +84,32 @@ def _body(visit: Visit) -> dict[str, str]:
     return given
 
 
-def _started(visit: Visit) -> Hosted:
+def _start_draft(visit: ServerVisit) -> Hosted:
     server, body = visit.server, _body(visit)
     files, where = _files(visit, body)
-    config = _config(files, where)
-    if (running := server.drafts.find(config.id)) is not None:
-        message = f"Draft formation {config.id} is already running on port {running.port}. Run 'muxi down' first."
-        raise _DevError(409, message, config.id)
-    try:
-        port = server.ports.take()
-    except PortsUsedUp as error:
-        raise _DevError(500, f"Failed to start formation: {error.message}", config.id) from error
-    formation = server.draft_for(config.id, config)
+    named = "" if body["path"] else body["formation_id"]
+    config = _config(files, where, named)
+    formation_id = named or config.id
+    if (running := server.drafts.find(formation_id)) is not None:
+        message = f"Draft formation {formation_id} is already running on port {running.port}. Run 'muxi down' first."
+        raise _DevError(409, message, formation_id)
+    port = _port_for(server, formation_id, config)
+    formation = server.draft_for(formation_id, config)
     release = Release(formation, config, files.digest(), files)
-    hosted = Hosted(release, server.clock.time(), Output(config.id))
-    process.begin(server, hosted, port)
+    hosted = Hosted(release, server.clock.time(), Output(formation_id))
+    server.begin(hosted, port)
     release.activate()
     server.drafts.add(hosted)
     return hosted
 
 
-def _files(visit: Visit, body: dict[str, str]) -> tuple[Files, str]:
+def _files(visit: ServerVisit, body: dict[str, str]) -> tuple[Files, str]:
     """The files to run, and where they are; a directory is one of this machine."""
     if path := body["path"]:
         directory = Path(path)
         if not directory.is_absolute():
             raise _DevError(400, "Path must be absolute")
-        if not directory.is_dir():
+        if not directory.exists():
             raise _DevError(400, f"Directory not found: {path}")
         if not any((directory / name).is_file() for name in CONFIG_FILES):
             raise _DevError(400, f"formation.afs not found in {path}")
@@ -126,21 +126,34 @@ def _files(visit: Visit, body: dict[str, str]) -> tuple[Files, str]:
     raise _DevError(400, "Must provide either 'path' or 'formation_id'")
 
 
-def _config(files: Files, where: str) -> Config:
+def _config(files: Files, where: str, formation_id: str) -> Config:
     try:
         path = find_config(files)
     except ConfigError as error:
-        raise _DevError(400, f"formation.afs not found in {where}") from error
+        raise _DevError(400, f"formation.afs not found in {where}", formation_id) from error
     try:
-        config = parse_config(files, path)
+        return parse_config(files, path)
     except ConfigError as error:
-        raise _DevError(400, f"Failed to parse formation config: {error}") from error
+        raise _DevError(400, f"Failed to parse formation config: {error}", formation_id) from error
+
+
+def _port_for(server: ServerCore, formation_id: str, config: Config) -> int:
+    """Take a port for a formation whose runtime exists."""
     if problem := check_runtime(config.runtime):
-        raise _DevError(400, f"Invalid muxi_runtime: {problem}", config.id)
-    return config
+        raise _DevError(400, f"Invalid muxi_runtime: {problem}", formation_id)
+    try:
+        resolve_runtime(config.runtime, server.runtimes)
+    except RuntimeRefusal as refusal:
+        known = refusal.code == "DownloadError"
+        message = refusal.message if known else f"Failed to resolve runtime: {refusal.message.partition(': ')[2]}"
+        raise _DevError(500, message, formation_id) from refusal
+    try:
+        return server.ports.take()
+    except PortsUsedUp as error:
+        raise _DevError(500, error.message, formation_id) from error
 
 
-def _healthy(visit: Visit, hosted: Hosted) -> Generator[Pause, None, str | None]:
+def _await_healthy(visit: ServerVisit, hosted: Hosted) -> Generator[Pause, None, str | None]:
     server, generation = visit.server, hosted.generation
     steps = process.await_health(server, hosted.id, lambda: hosted.generation != generation)
     while True:
@@ -162,6 +175,6 @@ def _healthy(visit: Visit, hosted: Hosted) -> Generator[Pause, None, str | None]
 
 
 ROUTES = (
-    Route("POST", "/rpc/dev/run", run),
-    Route("POST", "/rpc/dev/stop", stop),
+    ServerRoute("POST", "/rpc/dev/run", run),
+    ServerRoute("POST", "/rpc/dev/stop", stop),
 )

@@ -1,18 +1,18 @@
-"""``/rpc/formations``: what is there, how it is, and that it shall be there no more."""
+"""``/rpc/formations``: list, inspect and delete formations."""
 
 from __future__ import annotations
 
-from muxi_transports.memory.server.answers import ServerError, go_json, plain, success
+from muxi_transports.memory.server.answers import RpcError, go_json, plain, success
 from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.process import check_health, end
 from muxi_transports.memory.server.registry import Hosted, rfc3339
-from muxi_transports.memory.server.router import Route, Visit
+from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.world import Answer
 
-__all__ = ["ROUTES", "found"]
+__all__ = ["ROUTES", "find_hosted"]
 
 
-def found(visit: Visit) -> Hosted:
+def find_hosted(visit: ServerVisit) -> Hosted:
     """The live formation that the path names.
 
     Raises:
@@ -20,11 +20,11 @@ def found(visit: Visit) -> Hosted:
     """
     hosted = visit.server.live.find(visit.formation_id)
     if hosted is None:
-        raise ServerError(404, "Formation not found")
+        raise RpcError(404, "Formation not found")
     return hosted
 
 
-def list_all(visit: Visit) -> Answer:
+def list_all(visit: ServerVisit) -> Answer:
     """All formations; no query is read. Each is asked for its health."""
     items = []
     for hosted in visit.server.live.listed():
@@ -39,15 +39,15 @@ def list_all(visit: Visit) -> Answer:
                 "uptime": _uptime(visit, hosted),
                 "restart_count": hosted.restart_count,
                 "healthy": healthy,
-                "version": {"semantic": hosted.release.config.version, **_version(hosted)},
+                "version": {**_semantic(hosted), **_version(hosted)},
             }
         )
     return success({"formations": items, "total": len(items)})
 
 
-def get(visit: Visit) -> Answer:
+def get(visit: ServerVisit) -> Answer:
     """One formation; its keys come sorted."""
-    hosted = found(visit)
+    hosted = find_hosted(visit)
     healthy = check_health(visit.server, hosted)
     data: dict[str, object] = {
         "created_at": rfc3339(hosted.created_at),
@@ -68,9 +68,9 @@ def get(visit: Visit) -> Answer:
     return success(dict(sorted(data.items())))
 
 
-def delete(visit: Visit) -> Answer:
+def delete(visit: ServerVisit) -> Answer:
     """Stop a formation and forget it."""
-    hosted = found(visit)
+    hosted = find_hosted(visit)
     if hosted.staging is not None:
         hosted.staging.cancelled = True
     end(visit.server, hosted, hosted.status)
@@ -79,15 +79,16 @@ def delete(visit: Visit) -> Answer:
     return success({"id": hosted.id, "message": "Formation deleted successfully"})
 
 
-def cancel_update(visit: Visit) -> Answer:
-    """Give up an update that is going on; the answer has no envelope."""
-    hosted = found(visit)
+def cancel_update(visit: ServerVisit) -> Answer:
+    """Cancel a running update; the answer has no envelope."""
+    hosted = find_hosted(visit)
     staging, hosted.staging = hosted.staging, None
     if staging is None:
-        raise ServerError(400, "No update in progress for this formation")
+        raise RpcError(400, "No update in progress for this formation")
     if not hosted.updating and hosted.updated:
         # An update that failed long ago has left it behind; what runs under its name by now is the formation.
-        hosted.alive = not visit.server.imitates(ServerDefect.FAILED_UPDATE_KEEPS_STAGING)
+        hosted.stopped = visit.server.imitates(ServerDefect.FAILED_UPDATE_KEEPS_STAGING)
+        hosted.alive = not hosted.stopped
     staging.cancelled = True
     data = {
         "current_port": hosted.port,
@@ -99,8 +100,14 @@ def cancel_update(visit: Visit) -> Answer:
     return plain(200, go_json(data) + b"\n")
 
 
-def _uptime(visit: Visit, hosted: Hosted) -> int:
+def _uptime(visit: ServerVisit, hosted: Hosted) -> int:
     return int(visit.server.clock.monotonic() - hosted.started) if hosted.pid else 0
+
+
+def _semantic(hosted: Hosted) -> dict[str, object]:
+    """The version of the formation file, which lists alone have; a file without one has none."""
+    version = hosted.release.config.version
+    return {"semantic": version} if version else {}
 
 
 def _version(hosted: Hosted) -> dict[str, object]:
@@ -109,8 +116,8 @@ def _version(hosted: Hosted) -> dict[str, object]:
 
 
 ROUTES = (
-    Route("GET", "/rpc/formations", list_all),
-    Route("GET", "/rpc/formations/{id}", get),
-    Route("DELETE", "/rpc/formations/{id}", delete),
-    Route("POST", "/rpc/formations/{id}/cancel-update", cancel_update),
+    ServerRoute("GET", "/rpc/formations", list_all),
+    ServerRoute("GET", "/rpc/formations/{id}", get),
+    ServerRoute("DELETE", "/rpc/formations/{id}", delete),
+    ServerRoute("POST", "/rpc/formations/{id}/cancel-update", cancel_update),
 )

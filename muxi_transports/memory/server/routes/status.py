@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muxi_transports.memory.server.answers import go_json, plain, success
-from muxi_transports.memory.server.router import Route, Visit
+from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.server.routes.logs import line_count
 from muxi_transports.memory.world import Answer
 
@@ -12,25 +12,25 @@ __all__ = ["ROUTES"]
 _DOCS = "https://muxi.org/docs"
 
 
-def ping(visit: Visit) -> Answer:
+def ping(visit: ServerVisit) -> Answer:
     """``pong``."""
     return plain(200, b"pong", "text/plain")
 
 
-def health(visit: Visit) -> Answer:
+def health(visit: ServerVisit) -> Answer:
     """The server's word on itself."""
     return plain(200, go_json({"success": True, "status": "ok", "version": visit.server.version}))
 
 
-def docs(visit: Visit) -> Answer:
-    """Where the documentation is."""
+def docs(visit: ServerVisit) -> Answer:
+    """Redirect to the documentation."""
     answer = plain(302, f'<a href="{_DOCS}">Found</a>.\n\n'.encode(), "text/html; charset=utf-8")
     answer.headers.insert(0, ("Location", _DOCS))
     return answer
 
 
-def status(visit: Visit) -> Answer:
-    """What the server runs and has room for. Formations that start or are unhealthy count in the total only."""
+def status(visit: ServerVisit) -> Answer:
+    """The state of the server. Formations that are starting or unhealthy count in the total only."""
     server = visit.server
     states = [hosted.status for hosted in server.live.listed()]
     counts = {state: states.count(state) for state in ("crashed", "running", "stopped")}
@@ -53,16 +53,16 @@ def status(visit: Visit) -> Answer:
     )
 
 
-def logs(visit: Visit) -> Answer:
+def logs(visit: ServerVisit) -> Answer:
     """The last lines of the audit log, as text."""
     lines = visit.server.audit_log[-line_count(visit) :]
     return plain(200, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), "text/plain")
 
 
 ROUTES = (
-    Route("GET", "/ping", ping, signed=False),
-    Route("GET", "/health", health, signed=False),
-    Route("GET", "/docs", docs, signed=False),
-    Route("GET", "/rpc/server/status", status),
-    Route("GET", "/rpc/server/logs", logs),
+    ServerRoute("GET", "/ping", ping, signed=False),
+    ServerRoute("GET", "/health", health, signed=False),
+    ServerRoute("GET", "/docs", docs, signed=False),
+    ServerRoute("GET", "/rpc/server/status", status),
+    ServerRoute("GET", "/rpc/server/logs", logs),
 )

@@ -1,0 +1,290 @@
+"""What is compared: this SDK over each transport and lane, the official SDK, and the bare libraries below them.
+
+Each contender offers the same few things to measure: a page of memories, a chat, an answer of 1 MiB, and a stream.
+It runs in the environment of its SDK, so this file imports nothing at its head but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+HEADERS = {"X-Muxi-Client-Key": "fmc_benchmark", "X-Muxi-User-ID": "ada", "Accept": "application/json"}
+CHAT = {"message": "Hello!", "stream": False}
+
+
+class Contender(ABC):
+    """One way to talk to a formation.
+
+    Args:
+        base: the base URL, with the version path.
+        verify: the path of the certificate authorities to trust, for https.
+    """
+
+    def __init__(self, base: str, verify: str | None = None) -> None:
+        self.base = base
+        self.verify = verify
+
+    @abstractmethod
+    def memories(self) -> object:
+        """A page of ten memories."""
+
+    @abstractmethod
+    def chat(self) -> object:
+        """A chat, not streamed."""
+
+    @abstractmethod
+    def large(self) -> object:
+        """An answer of 1 MiB, decoded."""
+
+    @abstractmethod
+    def stream(self, message: str) -> Iterator[Any]:
+        """The events of a chat stream, decoded; ``message`` tells the server which."""
+
+    def text_of(self, event: Any) -> str:
+        """The text in an event of :meth:`stream`."""
+        return str(event["token"]["content"])
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the connections."""
+
+
+class Sdk(Contender):
+    """Either SDK: they have the same names."""
+
+    def __init__(self, base: str, verify: str | None = None) -> None:
+        super().__init__(base, verify)
+        from muxi import FormationClient
+
+        settings: dict[str, Any] = {"base_url": base, "client_key": "fmc_benchmark", **self.options()}
+        self.client: Any = FormationClient(**settings)
+
+    def options(self) -> dict[str, Any]:
+        """What is given to the client beside address and key."""
+        return {}
+
+    def memories(self) -> object:
+        return self.client.get_memories("ada")
+
+    def chat(self) -> object:
+        return self.client.chat(CHAT, user_id="ada")
+
+    def large(self) -> object:
+        return self.client.get_memories("large")
+
+    def stream(self, message: str) -> Iterator[Any]:
+        for event in self.client.chat_stream({"message": message}, user_id="ada"):
+            event.get("type")
+            yield event
+
+    def close(self) -> None:
+        if hasattr(self.client, "close"):
+            self.client.close()
+
+
+class Ours(Sdk):
+    """This SDK with its default transport, on the direct lane."""
+
+    direct = True
+
+    def options(self) -> dict[str, Any]:
+        # The default is chosen as programs choose it: by leaving it out.
+        plain = type(self) is Ours and self.verify is None
+        return {} if plain else {"transport": self.made()}
+
+    def text_of(self, event: Any) -> str:
+        return str(event["text"])
+
+    def made(self) -> Any:
+        """The transport."""
+        from muxi_transports.requests import RequestsTransport
+
+        given: dict[str, Any] = {"direct": self.direct}
+        if self.verify:
+            given["verify"] = self.verify
+        return RequestsTransport(**given)
+
+
+class OursFull(Ours):
+    """The default transport on the full lane: a session of requests."""
+
+    direct = False
+
+
+class OursUrllib3(Ours):
+    """The transport ``urllib3`` on its direct lane."""
+
+    def made(self) -> Any:
+        from muxi_transports.urllib3 import Urllib3Transport
+
+        given: dict[str, Any] = {"direct": self.direct}
+        if self.verify:
+            given["verify"] = self.verify
+        return Urllib3Transport(**given)
+
+
+class OursUrllib3Full(OursUrllib3):
+    """The transport ``urllib3`` on its full lane."""
+
+    direct = False
+
+
+class Official(Sdk):
+    """The official SDK. A program decodes its raw frames to get at the text."""
+
+    def stream(self, message: str) -> Iterator[Any]:
+        for event in self.client.chat_stream({"message": message}, user_id="ada"):
+            payload = json.loads(event["data"])
+            payload.get("token")
+            yield payload
+
+
+class Bare(Contender):
+    """A library alone: the request, and the JSON of its answer."""
+
+    @abstractmethod
+    def exchange(self, method: str, path: str, body: bytes | None, user: str) -> bytes:
+        """The body of the answer."""
+
+    @abstractmethod
+    def lines(self, body: bytes) -> Iterator[bytes]:
+        """The lines of the body of a stream's answer, as they arrive."""
+
+    def memories(self) -> object:
+        return json.loads(self.exchange("GET", "/memories", None, "ada"))
+
+    def chat(self) -> object:
+        return json.loads(self.exchange("POST", "/chat", json.dumps(CHAT).encode(), "ada"))
+
+    def large(self) -> object:
+        return json.loads(self.exchange("GET", "/memories", None, "large"))
+
+    def stream(self, message: str) -> Iterator[Any]:
+        for line in self.lines(json.dumps({"message": message, "stream": True}).encode()):
+            if line.startswith(b"data:"):
+                yield json.loads(line[5:])
+
+    def headers(self, user: str, body: bytes | None) -> dict[str, str]:
+        """The headers that the SDKs send too."""
+        headers = {**HEADERS, "X-Muxi-User-ID": user}
+        return headers if body is None else {**headers, "Content-Type": "application/json"}
+
+
+class HttpClient(Bare):
+    """``http.client``: the floor of the standard library."""
+
+    def __init__(self, base: str, verify: str | None = None) -> None:
+        super().__init__(base, verify)
+        import http.client
+        import ssl
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(base)
+        self.prefix = parts.path
+        self.connection: http.client.HTTPConnection
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=verify)
+            self.connection = http.client.HTTPSConnection(parts.netloc, context=context)
+        else:
+            self.connection = http.client.HTTPConnection(parts.netloc)
+
+    def exchange(self, method: str, path: str, body: bytes | None, user: str) -> bytes:
+        self.connection.request(method, self.prefix + path, body, self.headers(user, body))
+        return self.connection.getresponse().read()
+
+    def lines(self, body: bytes) -> Iterator[bytes]:
+        self.connection.request("POST", self.prefix + "/chat", body, self.headers("ada", body))
+        yield from self.connection.getresponse()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Urllib3(Bare):
+    """urllib3's pool manager."""
+
+    def __init__(self, base: str, verify: str | None = None) -> None:
+        super().__init__(base, verify)
+        import urllib3
+
+        self.pool = urllib3.PoolManager(ca_certs=verify)
+
+    def exchange(self, method: str, path: str, body: bytes | None, user: str) -> bytes:
+        headers = self.headers(user, body)
+        return self.pool.request(method, self.base + path, body=body, headers=headers, retries=False).data
+
+    def lines(self, body: bytes) -> Iterator[bytes]:
+        answer = self.pool.request(
+            "POST", self.base + "/chat", body=body, headers=self.headers("ada", body), preload_content=False
+        )
+        left = b""
+        for piece in answer.stream():
+            *whole, left = (left + piece).split(b"\n")
+            yield from whole
+        answer.release_conn()
+
+    def close(self) -> None:
+        self.pool.clear()
+
+
+class Requests(Bare):
+    """requests with a session."""
+
+    def __init__(self, base: str, verify: str | None = None) -> None:
+        super().__init__(base, verify)
+        import requests
+
+        self.session = requests.Session()
+        self.session.verify = verify or True
+
+    def exchange(self, method: str, path: str, body: bytes | None, user: str) -> bytes:
+        return self.session.request(method, self.base + path, data=body, headers=self.headers(user, body)).content
+
+    def lines(self, body: bytes) -> Iterator[bytes]:
+        headers = self.headers("ada", body)
+        with self.session.post(self.base + "/chat", data=body, headers=headers, stream=True) as answer:
+            yield from answer.iter_lines(chunk_size=None)
+
+    def close(self) -> None:
+        self.session.close()
+
+
+class Httpx(Bare):
+    """httpx with a client."""
+
+    def __init__(self, base: str, verify: str | None = None) -> None:
+        super().__init__(base, verify)
+        import ssl
+
+        import httpx
+
+        self.client = httpx.Client(verify=ssl.create_default_context(cafile=verify) if verify else True)
+
+    def exchange(self, method: str, path: str, body: bytes | None, user: str) -> bytes:
+        return self.client.request(method, self.base + path, content=body, headers=self.headers(user, body)).content
+
+    def lines(self, body: bytes) -> Iterator[bytes]:
+        headers = self.headers("ada", body)
+        with self.client.stream("POST", self.base + "/chat", content=body, headers=headers) as answer:
+            for line in answer.iter_lines():
+                yield line.encode()
+
+    def close(self) -> None:
+        self.client.close()
+
+
+#: Names as the tables show them; ``official`` runs in the environment of the official SDK.
+CONTENDERS: dict[str, Callable[..., Contender]] = {
+    "ours": Ours,
+    "ours, full lane": OursFull,
+    "ours, urllib3": OursUrllib3,
+    "ours, urllib3, full lane": OursUrllib3Full,
+    "official": Official,
+    "http.client": HttpClient,
+    "urllib3": Urllib3,
+    "requests": Requests,
+    "httpx": Httpx,
+}

@@ -1,0 +1,173 @@
+"""The plan of a bundle: which files of a folder travel, and which are left out and why."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from muxi.bundles.ignoring import IgnoreRules
+from muxi.bundles.refusal import refused
+from muxi.bundles.rules import is_private_key, reason_never
+
+__all__ = ["BundlePlan", "LeftOut", "PlannedFile", "plan"]
+
+#: Number of files that the line about a plan names.
+_MAX_NAMED = 8
+
+#: Bytes of a file that are searched for the head of a private key.
+_HEAD = 128
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file or directory that travels."""
+
+    #: Path in the folder, with slashes.
+    name: str
+    #: Size in bytes; 0 for a directory.
+    size: int
+    is_directory: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or directory that does not travel."""
+
+    #: Path in the folder, with slashes.
+    name: str
+    #: ``version control``, ``cache``, ``environment``, ``credentials``, ``private key``, ``state``,
+    #: ``local file``, ``memory``, ``editor``, or the ignore file that excludes it.
+    reason: str
+
+
+@dataclass(frozen=True)
+class BundlePlan:
+    """The files of a folder that travel, and those that are left out. ``str()`` gives one line about it."""
+
+    folder: str
+    #: Files and directories in the order of the archive.
+    entries: tuple[PlannedFile, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that travel."""
+        return tuple(entry.name for entry in self.entries if not entry.is_directory)
+
+    @property
+    def size(self) -> int:
+        """Sum of their sizes in bytes."""
+        return sum(entry.size for entry in self.entries)
+
+    def __str__(self) -> str:
+        count = len(self.files)
+        line = f"{self.folder}: {count} file{'' if count == 1 else 's'}, {self.size:,} bytes"
+        if self.left_out:
+            named = ", ".join(f"{item.name} ({item.reason})" for item in self.left_out[:_MAX_NAMED])
+            more = len(self.left_out) - _MAX_NAMED
+            line += f"; left out: {named}{f' and {more} more' if more > 0 else ''}"
+        return line
+
+
+def plan(folder: str | os.PathLike[str]) -> BundlePlan:
+    """Return what :func:`muxi.bundles.pack` would pack, without packing it.
+
+    Args:
+        folder: a directory with a formation file.
+
+    Raises:
+        ValidationError: an entry cannot be read, is neither a file nor a directory, or is a link that the server would
+            leave out.
+        ConfigurationError: the folder has an ignore file, and pathspec (extra ``[bundles]``) is not installed.
+    """
+    folder = os.fspath(folder)
+    walk = _Walk(folder)
+    entries = tuple(walk.entries())
+    return BundlePlan(folder, entries, tuple(walk.left_out))
+
+
+class _Walk:
+    """A walk over a folder, sorted by name; a directory comes before its entries."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._root = os.path.realpath(folder)
+        self.left_out: list[LeftOut] = []
+
+    def entries(self, prefix: str = "", rules: IgnoreRules | None = None) -> Iterator[PlannedFile]:
+        directory = os.path.join(self._folder, prefix)
+        try:
+            with os.scandir(directory) as found:
+                items = sorted(found, key=lambda item: item.name)
+        except OSError as error:
+            raise refused("bundle_path", f"{directory} cannot be read: {error.strerror}") from None
+        rules = (rules or IgnoreRules()).enter(self._folder, prefix, frozenset(item.name for item in items))
+        for item in items:
+            name = prefix + item.name
+            is_directory = item.is_dir(follow_symlinks=False)
+            if reason := self._reason(item, name, rules, is_directory=is_directory):
+                self.left_out.append(LeftOut(name + "/" * is_directory, reason))
+            elif is_directory:
+                yield PlannedFile(name, 0, True)
+                yield from self.entries(f"{name}/", rules)
+            else:
+                yield PlannedFile(name, self._size(item.path))
+
+    def _reason(self, item: os.DirEntry[str], name: str, rules: IgnoreRules, *, is_directory: bool) -> str | None:
+        at_top = "/" not in name
+        if reason := reason_never(item.name, at_top=at_top):
+            return reason
+        if is_directory and os.path.exists(os.path.join(item.path, "pyvenv.cfg")):
+            return "environment"
+        # A repository rightly ignores the key of its secrets, which a server needs; .muxiignore leaves it out.
+        ignoring = rules.reason(name, is_directory=is_directory)
+        if ignoring and not (at_top and item.name == ".key" and ignoring == ".gitignore"):
+            return ignoring
+        if item.is_symlink():
+            return self._reason_of_target(item)
+        if is_directory:
+            return None
+        return self._reason_of_content(item.path)
+
+    def _reason_of_target(self, item: os.DirEntry[str]) -> str | None:
+        """Judge a link by its target: a file of the same folder travels in its place, if it may travel itself."""
+        target = os.path.realpath(item.path)
+        inside = os.path.commonpath([self._root, target]) == self._root
+        if not inside or not os.path.isfile(target):
+            raise refused(
+                "bundle_path",
+                f"{item.path} is a link to {os.readlink(item.path)!r}, which the server would leave out; "
+                "put the file itself there",
+            )
+        parts = os.path.relpath(target, self._root).split(os.sep)
+        rules = IgnoreRules()
+        for level, part in enumerate(parts):
+            prefix = "".join(f"{parent}/" for parent in parts[:level])
+            rules = rules.enter(self._folder, prefix, frozenset(os.listdir(os.path.join(self._folder, prefix))))
+            is_directory = level < len(parts) - 1
+            if reason := reason_never(part, at_top=level == 0):
+                return reason
+            if reason := rules.reason(prefix + part, is_directory=is_directory):
+                return reason
+        if "/".join(parts) == ".key":
+            return "private key"  # it travels under its own name only
+        return self._reason_of_content(target)
+
+    def _reason_of_content(self, path: str) -> str | None:
+        try:
+            kind = os.stat(path).st_mode
+            if not stat.S_ISREG(kind):
+                raise refused("bundle_path", f"{path} is neither a file nor a directory, and cannot travel")
+            with open(path, "rb") as file:
+                head = file.read(_HEAD)
+        except OSError as error:
+            raise refused("bundle_path", f"{path} cannot be read: {error.strerror}") from None
+        return "private key" if is_private_key(head) else None
+
+    def _size(self, path: str) -> int:
+        try:
+            return os.stat(path).st_size
+        except OSError as error:
+            raise refused("bundle_path", f"{path} cannot be read: {error.strerror}") from None

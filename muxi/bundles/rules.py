@@ -1,0 +1,82 @@
+"""The files of a folder that never travel to a server, by their names and by what is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fnmatch import translate
+from functools import cache
+
+__all__ = ["IGNORED", "NEVER", "NEVER_AT_TOP", "REFUSED_REASONS", "SECRET_FILES", "is_private_key", "reason_never"]
+
+#: Files of the top directory that the server requires of a formation that uses secrets.
+SECRET_FILES = ("secrets.enc", ".key")
+
+#: Patterns of names that never travel, wherever they are in the folder, by reason. Upper and lower case are the same.
+NEVER: dict[str, tuple[str, ...]] = {
+    "version control": (".git", ".hg", ".svn", ".jj", ".bzr", "CVS", "_darcs"),
+    "cache": (
+        *("__pycache__", "*.pyc", "*.pyo", ".*_cache", ".cache", "*.egg-info", ".tox", ".nox", ".eggs"),
+        *("node_modules", ".ipynb_checkpoints", ".parcel-cache", ".gradle"),
+    ),
+    "environment": (".venv", "venv", ".env", ".env.*", ".envrc", ".direnv"),
+    "credentials": (
+        *(".aws", ".azure", ".kube", ".docker", ".ssh", ".gnupg", ".gcloud", ".oci", ".password-store"),
+        *(".netrc", "_netrc", ".npmrc", ".yarnrc.yml", ".pypirc", ".git-credentials", ".pgpass", ".my.cnf", ".boto"),
+        *(".s3cfg", ".dockercfg", ".dockerconfigjson", ".htpasswd", ".vault-token", ".terraformrc", "kubeconfig"),
+        *("*.kubeconfig", "credentials.json", "credentials.tfrc.json", "client_secret*.json", "token.json"),
+        *("service-account*.json", "service_account*.json", "application_default_credentials.json"),
+        *("secrets.yaml", "secrets.yml", "secrets.json", "secrets.toml", "*.kdbx"),
+    ),
+    "private key": (
+        *("*.key", "*.pem", "*.p12", "*.pfx", "*.p8", "*.ppk", "*.jks", "*.keystore"),
+        *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk", "id_ed25519_sk", "id_xmss"),
+    ),
+    "state": ("*.tfstate", "*.tfstate.*", ".terraform"),
+    "local file": (".muxi", "*.log", "*.tmp"),
+    "editor": (
+        *(".idea", ".vscode", "*.swp", "*.swo", "*~", ".#*", "#*#", ".DS_Store", "._*", "Thumbs.db", "desktop.ini"),
+    ),
+}
+
+#: Patterns of names that never travel from the top of the folder.
+NEVER_AT_TOP: dict[str, tuple[str, ...]] = {
+    # The template of the secrets in plain text.
+    "credentials": ("secrets",),
+    # It would replace the memory of the live formation.
+    "memory": ("memory.db", "memory.db-*"),
+}
+
+#: Reasons for which an archive that has such an entry is refused; of others, it is the author's choice.
+REFUSED_REASONS = frozenset({"version control", "environment", "credentials", "private key", "state"})
+
+#: All patterns of :data:`NEVER`.
+IGNORED: tuple[str, ...] = tuple(pattern for patterns in NEVER.values() for pattern in patterns)
+
+_KEY_HEADS = (b"-----BEGIN ", b"PuTTY-User-Key-File-")
+
+
+def reason_never(name: str, *, at_top: bool) -> str | None:
+    """Return the reason why a file or directory of this name never travels; None if it may.
+
+    ``secrets.enc`` and ``.key`` travel from the top of the folder: the server takes no secrets without both.
+    """
+    if at_top and name in SECRET_FILES:
+        return None
+    rules = (*_compile(at_top=False), *(_compile(at_top=True) if at_top else ()))
+    return next((reason for reason, matches in rules if matches(name.lower())), None)
+
+
+@cache
+def _compile(*, at_top: bool) -> tuple[tuple[str, Callable[[str], object]], ...]:
+    rules = NEVER_AT_TOP if at_top else NEVER
+    return tuple(
+        (reason, re.compile("|".join(translate(pattern.lower()) for pattern in patterns)).fullmatch)
+        for reason, patterns in rules.items()
+    )
+
+
+def is_private_key(head: bytes) -> bool:
+    """Tell whether the first line of a file is that of a private key."""
+    line = head.lstrip().partition(b"\n")[0]
+    return line.startswith(_KEY_HEADS[1]) or (line.startswith(_KEY_HEADS[0]) and b"PRIVATE KEY" in line)

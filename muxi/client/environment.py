@@ -1,0 +1,48 @@
+"""Conflicting distributions: others that install files of the same names."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+
+__all__ = ["conflicts", "report_conflicts"]
+
+_OFFICIAL = (
+    "the distribution 'muxi' (the platform's official SDK) is installed beside 'muxi-client'; both have files named "
+    "muxi/__init__.py, muxi/formation.py, muxi/server.py, … and whichever was installed last has overwritten the "
+    "other's. Run: pip uninstall -y muxi muxi-client && pip install muxi-client"
+)
+_SSECLIENT = (
+    "the distribution 'sseclient' is installed beside 'sseclient-py'; both are imported as 'sseclient'. "
+    "Run: pip uninstall -y sseclient sseclient-py && pip install sseclient-py"
+)
+
+
+@lru_cache(maxsize=1)
+def conflicts() -> tuple[str, ...]:
+    """Return the conflicts of the environment and how to resolve each; looked up once per process."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    found: list[str] = []
+    for name, advice in (("muxi", _OFFICIAL), ("sseclient", _SSECLIENT)):
+        try:
+            distribution(name)
+        except PackageNotFoundError:
+            continue
+        found.append(advice)
+    return tuple(found)
+
+
+_reported: set[str] = set()
+
+
+def report_conflicts(*, stacklevel: int = 2) -> None:
+    """Warn of each conflict, once per process.
+
+    Args:
+        stacklevel: whose line the warning shows, counted as by :func:`warnings.warn`; 2 is the caller's.
+    """
+    for advice in conflicts():
+        if advice not in _reported:
+            _reported.add(advice)
+            warnings.warn(advice, RuntimeWarning, stacklevel=stacklevel)

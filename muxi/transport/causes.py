@@ -1,0 +1,264 @@
+"""Errors without secrets: their texts, their causes, and the frames of their tracebacks.
+
+An exception of an HTTP library carries the request that failed, and with it keys. What leaves the SDK carries none:
+
+- texts of the error are masked (:func:`redact_error`),
+- a foreign exception behind it is kept if it holds nothing but plain data without a secret, and otherwise replaced by a
+  :class:`ForeignError` that has its class and its masked message (:func:`clean_causes`),
+- locals of the SDK's and the libraries' frames in its traceback are cleared (:func:`clear_frames`).
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from muxi.errors import ErrorAnswer, MuxiError
+from muxi.redact import keys_in, mask_forms, redact_text, secret_forms
+
+if TYPE_CHECKING:
+    from muxi.transport.contract import Request
+
+__all__ = [
+    "ForeignError",
+    "clean_cause",
+    "clean_causes",
+    "clear_frames",
+    "hide_secrets",
+    "redact_error",
+    "seal",
+    "sealed",
+]
+
+#: Longest text of a foreign exception that is kept, in characters: a longer one is a document, a head or a page.
+_MAX_TEXT = 500
+
+#: Levels of causes that are kept, and levels of containers that are searched.
+_MAX_CAUSES = 6
+_MAX_DEPTH = 4
+
+#: Roots of the modules whose frames are cleared: the SDK, and what it calls on its way to the network.
+_CLEARED = frozenset(
+    {
+        *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
+        *(
+            "http",
+            "ssl",
+            "socket",
+            "asyncio",
+            "json",
+            "urllib",
+            "dataclasses",
+            "marshmallow",
+            "codecs",
+            "encodings",
+            "concurrent",
+            "contextlib",
+        ),
+        *("socks", "aiohttp_socks", "python_socks"),
+    }
+)
+
+
+class ForeignError(Exception):
+    """An exception of another library, reduced to its class and its message.
+
+    Args:
+        kind: qualified name of its class, such as ``urllib3.exceptions.NewConnectionError``.
+        message: its message, without secrets.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind = kind
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+# -- causes ------------------------------------------------------------------------------------------------------------
+
+
+def clean_cause(error: BaseException, secrets: tuple[str, ...] = ()) -> BaseException:
+    """Return an exception to put behind an error of the SDK, which carries no request and no secret.
+
+    Args:
+        error: an exception of any library.
+        secrets: values to mask, such as :func:`keys_in` the request's headers.
+    """
+    return _clean(error, secret_forms(secrets), _MAX_CAUSES)
+
+
+def clean_causes(error: BaseException, secrets: tuple[str, ...] = ()) -> None:
+    """Clean the causes and contexts of an error in place, suppressed ones included."""
+    _clean_behind(error, secret_forms(secrets), _MAX_CAUSES)
+
+
+def _clean(error: BaseException, forms: tuple[str, ...], levels: int) -> BaseException:
+    if isinstance(error, MuxiError):
+        _redact_error(error, forms)
+    elif not _is_plain(error, forms):
+        kept = ForeignError(f"{type(error).__module__}.{type(error).__qualname__}", _message_of(error, forms))
+        kept.__cause__, kept.__context__ = error.__cause__, error.__context__
+        kept.__suppress_context__ = error.__suppress_context__
+        error = kept
+    _clean_behind(error, forms, levels)
+    return error
+
+
+def _clean_behind(error: BaseException, forms: tuple[str, ...], levels: int) -> None:
+    cause, context, suppressed = error.__cause__, error.__context__, error.__suppress_context__
+    if cause is not None:
+        error.__cause__ = _clean(cause, forms, levels - 1) if levels > 0 else None
+    if context is cause:
+        error.__context__ = error.__cause__
+    elif context is not None:
+        error.__context__ = _clean(context, forms, levels - 1) if levels > 0 else None
+    error.__suppress_context__ = suppressed
+    if isinstance(error, BaseExceptionGroup_) and not isinstance(error, MuxiError):
+        for inner in error.exceptions:
+            _clean_behind(inner, forms, levels - 1)
+
+
+#: Python 3.10 has no exception groups.
+BaseExceptionGroup_: Any = getattr(builtins, "BaseExceptionGroup", ())
+
+
+def _is_plain(error: BaseException, forms: tuple[str, ...]) -> bool:
+    """Tell whether an exception holds nothing but plain data without a secret."""
+    if isinstance(error, UnicodeError) or hasattr(error, "doc"):
+        return False  # it holds the whole text in which something is wrong
+    held = [*error.args, *_attributes_of(error)]
+    return all(_is_plain_value(value, forms, _MAX_DEPTH) for value in held)
+
+
+def _attributes_of(error: BaseException) -> Iterator[object]:
+    yield from vars(error).values() if hasattr(error, "__dict__") else ()
+    for name in ("strerror", "filename", "filename2", "reason", "object"):
+        if (value := getattr(error, name, None)) is not None:
+            yield value
+
+
+def _is_plain_value(value: object, forms: tuple[str, ...], depth: int) -> bool:
+    if value is None or isinstance(value, bool | int | float | type):
+        return True
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if isinstance(value, str):
+        text = str(value)
+        return len(text) <= _MAX_TEXT and redact_text(text) == text and not any(form in text for form in forms)
+    if isinstance(value, BaseException):
+        return depth > 0 and _is_plain(value, forms) and not isinstance(value, MuxiError)
+    if depth > 0 and type(value) in (tuple, list, set, frozenset):
+        return all(_is_plain_value(item, forms, depth - 1) for item in value)  # type: ignore[attr-defined]
+    if depth > 0 and type(value) is dict:
+        return all(_is_plain_value(item, forms, depth - 1) for pair in value.items() for item in pair)
+    return False
+
+
+def _message_of(error: BaseException, forms: tuple[str, ...]) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        return ""
+    # A message that quotes objects of the library quotes their requests.
+    text = text.partition("<")[0].rstrip(" :,(") if "headers" in text.lower() else text
+    text = redact_text(mask_forms(text, forms))
+    return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
+
+
+# -- texts -------------------------------------------------------------------------------------------------------------
+
+
+def redact_error(error: MuxiError, secrets: tuple[str, ...]) -> None:
+    """Mask secrets in everything that an error holds, in place: code, message, details, answer, and so its pickle."""
+    _redact_error(error, secret_forms(secrets))
+
+
+def _redact_error(error: MuxiError, forms: tuple[str, ...]) -> None:
+    if not forms:
+        return
+    state = vars(error)
+    for name, value in list(state.items()):
+        if (masked := _mask(value, forms, _MAX_DEPTH * 8)) is not value:
+            state[name] = masked
+    args = tuple(_mask(value, forms, _MAX_DEPTH) for value in error.args)
+    if args != error.args:
+        error.args = args
+
+
+def _mask(value: Any, forms: tuple[str, ...], depth: int) -> Any:
+    """Return a value without secrets; the same object if it holds none."""
+    if isinstance(value, str | bytes):
+        return mask_forms(value, forms)
+    if depth <= 0:
+        return value
+    if isinstance(value, ErrorAnswer):
+        headers = tuple((mask_forms(name, forms), mask_forms(text, forms)) for name, text in value.headers)
+        return ErrorAnswer(value.status, headers, mask_forms(value.body, forms))
+    if type(value) in (list, tuple):
+        masked = [_mask(item, forms, depth - 1) for item in value]
+        return type(value)(masked) if any(a is not b for a, b in zip(masked, value, strict=True)) else value
+    if isinstance(value, dict):
+        pairs = {_mask(name, forms, 1): _mask(item, forms, depth - 1) for name, item in value.items()}
+        changed = any(pairs.get(name, pairs) is not item for name, item in value.items())
+        return pairs if changed else value
+    return value
+
+
+# -- frames ------------------------------------------------------------------------------------------------------------
+
+
+def clear_frames(error: BaseException) -> None:
+    """Clear the locals of frames of the SDK and its libraries in the tracebacks of an error and of what is behind it.
+
+    Files and lines stay. Frames that still run, and those of callers and plugins, keep their locals.
+    """
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        behind = todo.pop()
+        if behind is None or id(behind) in seen:
+            continue
+        seen.add(id(behind))
+        todo += [behind.__cause__, behind.__context__]
+        _clear(behind.__traceback__)
+
+
+def _clear(traceback: TracebackType | None) -> None:
+    while traceback is not None:
+        frame: FrameType = traceback.tb_frame
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _CLEARED:
+            with suppress(RuntimeError):  # it still runs, or is suspended
+                frame.clear()
+        traceback = traceback.tb_next
+
+
+def hide_secrets(error: MuxiError, secrets: tuple[str, ...]) -> None:
+    """Mask an error's texts and clean its causes, before plugins see it."""
+    forms = secret_forms(secrets)
+    _redact_error(error, forms)
+    _clean_behind(error, forms, _MAX_CAUSES)
+
+
+def seal(error: BaseException, secrets: tuple[str, ...] = ()) -> None:
+    """Mask an error's texts, clean its causes, and clear its frames, before it reaches the caller."""
+    forms = secret_forms(secrets)
+    if isinstance(error, MuxiError):
+        _redact_error(error, forms)
+    _clean_behind(error, forms, _MAX_CAUSES)
+    clear_frames(error)
+
+
+@contextmanager
+def sealed(request: Request) -> Iterator[None]:
+    """Seal the errors that leave a transport which is used without a client."""
+    try:
+        yield
+    except MuxiError as error:
+        seal(error, keys_in(request.headers.items()))
+        raise

@@ -1,0 +1,1 @@
+"""Everything over the connections of urllib3: pools, routes, answers and their failures."""

@@ -1,0 +1,122 @@
+"""How an origin is reached: directly, through a Unix socket, or through a proxy; and pools of urllib3 that do so."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, NamedTuple
+
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool
+
+from muxi.errors import ConfigurationError
+from muxi_transports.http.attempt import invalid_request
+from muxi_transports.http.proxies import Proxy
+from muxi_transports.http.settings import HttpSettings, Way
+
+__all__ = ["PoolClasses", "Route", "open_pool", "route_of"]
+
+
+class Route(NamedTuple):
+    """How an origin is reached, as plain values: looked up once, used for every request to it."""
+
+    where: str
+    host_header: str
+    #: What stands before the path in a request to a forwarding proxy.
+    prefix: str
+    #: The proxy's host and port.
+    proxy: str | None
+    #: Whether the proxy only connects, and the rest is between the two ends.
+    is_tunnelled: bool
+    #: Whether the proxy reads the requests, so that an answer may be its own.
+    is_forwarded: bool
+    #: The credentials that a forwarding proxy gets with every request.
+    proxy_authorization: str | None
+    authorization: str | None
+    #: The Unix socket, if it is one.
+    socket: str | None
+    #: Which certificate authorities count, in words.
+    trust: str
+
+    def __repr__(self) -> str:
+        return f"Route({self.where!r})"  # the rest may hold credentials
+
+
+class PoolClasses(NamedTuple):
+    """The classes of pools that a lane uses."""
+
+    #: By scheme.
+    plain: dict[str, type[HTTPConnectionPool]]
+    #: By scheme, through a SOCKS proxy; made when it is needed, because PySocks may be missing.
+    socks: Any
+    #: For Unix sockets.
+    unix: Any
+
+
+def route_of(way: Way) -> Route:
+    """The plain values of a way."""
+    origin, proxy = way.origin, way.proxy
+    return Route(
+        where=origin.where,
+        host_header=origin.host_header,
+        prefix=f"http://{origin.host_header}" if way.is_forwarded else "",
+        proxy=None if proxy is None else proxy.where,
+        is_tunnelled=proxy is not None and not proxy.is_socks and origin.scheme == "https",
+        is_forwarded=way.is_forwarded,
+        proxy_authorization=proxy.authorization if proxy is not None and way.is_forwarded else None,
+        authorization=origin.authorization,
+        socket=origin.socket,
+        trust=way.trust,
+    )
+
+
+def open_pool(way: Way, settings: HttpSettings, classes: PoolClasses) -> HTTPConnectionPool:
+    """A pool of connections to an origin.
+
+    Args:
+        way: how the origin is reached.
+        settings: the options of the transport.
+        classes: what the pool is made of.
+
+    Raises:
+        ConfigurationError: the proxy cannot be used, or SOCKS support is not installed.
+    """
+    origin, proxy, context = way.origin, way.proxy, way.context
+    kept: dict[str, Any] = {"maxsize": settings.pool_size, "block": settings.pool_block}
+    if origin.socket is not None:
+        unix: HTTPConnectionPool = classes.unix(origin.socket, **kept)
+        return unix
+    options: dict[str, Any] = {**kept, "socket_options": settings.socket_options}
+    if settings.source_address is not None:
+        options["source_address"] = settings.source_address
+    try:
+        manager = _manager(proxy, options, context, classes)
+        return manager.connection_from_host(
+            origin.host, origin.port, origin.scheme, pool_kwargs={"ssl_context": context} if context else None
+        )
+    except ValueError as error:
+        failure = invalid_request(error)
+    raise failure
+
+
+def _manager(
+    proxy: Proxy | None, options: dict[str, Any], context: ssl.SSLContext | None, classes: PoolClasses
+) -> urllib3.PoolManager:
+    manager: urllib3.PoolManager
+    if proxy is not None and proxy.is_socks:
+        try:
+            pools = classes.socks()
+            from urllib3.contrib.socks import SOCKSProxyManager
+        except ImportError as error:
+            raise ConfigurationError(
+                f"the proxy {proxy.where} is a SOCKS proxy, which needs PySocks: pip install 'muxi-client[socks]'"
+            ) from error
+        manager = SOCKSProxyManager(proxy.address, proxy.user, proxy.password, 1, **options)
+        manager.pool_classes_by_scheme = pools
+        return manager
+    if proxy is None:
+        manager = urllib3.PoolManager(1, **options)
+    else:
+        headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
+        manager = urllib3.ProxyManager(proxy.address, 1, proxy_headers=headers, proxy_ssl_context=context, **options)
+    manager.pool_classes_by_scheme = classes.plain
+    return manager

@@ -1,0 +1,262 @@
+"""Whether a tool watches requests, urllib3, http.client or sockets: only where none does, the direct lane is taken.
+
+Mocks, recorders and monitors replace functions and classes of these libraries. The direct lane does not call them, so
+that it would hide a request from the tool. A :class:`Watch` compares everything that the direct lane leaves out with
+what the libraries themselves had, by identity, which takes about a microsecond.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
+from typing import Any, NamedTuple
+
+import urllib3.connection
+import urllib3.connectionpool
+import urllib3.poolmanager
+
+from muxi_transports.pooled.tools import is_genuine, tool_behind
+
+__all__ = ["Verdict", "Watch"]
+
+_POOL = ("urlopen", "_make_request", "_get_conn", "_put_conn", "_new_conn", "ConnectionCls")
+_CONNECTION = ("request", "putrequest", "putheader", "endheaders", "send", "connect", "getresponse")
+
+# Finders on sys.meta_path that replace nothing in HTTP libraries, by the first part of their module's name.
+_HARMLESS_FINDERS = frozenset({"_distutils_hack", "_pytest", "six", "_frozen_importlib", "_frozen_importlib_external"})
+_PYTHON_FINDERS = (BuiltinImporter, FrozenImporter, PathFinder)
+
+_urllib3_log = logging.getLogger("urllib3.connectionpool")
+
+
+class Verdict(NamedTuple):
+    """What a look has found."""
+
+    #: Why the full lane is taken; None where the direct one may be.
+    reason: str | None
+    #: The same object as long as nothing has been replaced: idle connections of another state are dropped.
+    state: object
+
+
+class _Part(NamedTuple):
+    """An attribute of a library that tools replace."""
+
+    #: As the reason names its owner.
+    label: str
+    owner: Any
+    name: str
+
+
+class _Inspected(NamedTuple):
+    """What the attributes were when they were last inspected."""
+
+    is_unchanged: Callable[[], bool]
+    verdict: Verdict
+
+
+class Watch:
+    """Looks at everything that the direct lane leaves out.
+
+    Args:
+        with_requests: whether requests counts too, as soon as it has been imported.
+    """
+
+    def __init__(self, *, with_requests: bool) -> None:
+        self._with_requests = with_requests
+        self._lock = threading.Lock()
+        self._parts: list[_Part] = _urllib3_parts()
+        self._requests: object = None
+        self._finders: list[object] = []
+        self._inspected = _inspect(self._parts)
+
+    def look(self) -> Verdict:
+        """Whether anybody watches now."""
+        inspected = self._inspected
+        if self._with_requests and sys.modules.get("requests") is not self._requests:
+            inspected = self._find_requests()
+        elif self._with_requests and self._requests is None and sys.meta_path != self._finders:
+            inspected = self._look_at_finders()
+        if not inspected.is_unchanged():
+            inspected = self._inspect_again()
+        verdict = inspected.verdict
+        if verdict.reason is None and _urllib3_log.isEnabledFor(logging.DEBUG) and _is_handled(_urllib3_log):
+            return Verdict("the debug log of urllib3 has a handler", verdict.state)
+        return verdict
+
+    def _inspect_again(self) -> _Inspected:
+        with self._lock:
+            self._inspected = _inspect(self._parts)
+            return self._inspected
+
+    def _look_at_finders(self) -> _Inspected:
+        """Import requests where an import hook may be waiting for it, so that a tool gets at it before the look."""
+        finders: list[object] = list(sys.meta_path)
+        if any(map(_may_wait_for_imports, finders)):
+            import requests  # noqa: F401
+
+            return self._find_requests()
+        self._finders = finders
+        return self._inspected
+
+    def _find_requests(self) -> _Inspected:
+        """Take requests' own attributes into the watch."""
+        module = sys.modules.get("requests")
+        specification = getattr(module, "__spec__", None)
+        if getattr(specification, "_initializing", False) or not hasattr(module, "Session"):
+            if module is None:
+                return self._forget_requests()
+            return _Inspected(lambda: True, Verdict("requests is being imported by another thread", None))
+        with self._lock:
+            self._parts = _urllib3_parts() + _requests_parts(module)
+            self._requests = module
+            self._inspected = _inspect(self._parts)
+            return self._inspected
+
+    def _forget_requests(self) -> _Inspected:
+        with self._lock:
+            self._parts, self._requests = _urllib3_parts(), None
+            self._inspected = _inspect(self._parts)
+            return self._inspected
+
+
+# The classes as they were when this module was imported: recorders exchange the names that lead to them.
+_HTTP_POOL = urllib3.connectionpool.HTTPConnectionPool
+_HTTPS_POOL = urllib3.connectionpool.HTTPSConnectionPool
+_HTTP_CONNECTION = urllib3.connection.HTTPConnection
+_HTTPS_CONNECTION = urllib3.connection.HTTPSConnection
+
+
+def _urllib3_parts() -> list[_Part]:
+    """The attributes of urllib3 and of what is below it."""
+    found = [_Part(pool.__name__, pool, name) for pool in (_HTTP_POOL, _HTTPS_POOL) for name in _POOL]
+    found += [
+        _Part(label, owner, name)
+        for label, owner, names in (
+            ("urllib3's HTTPConnection", _HTTP_CONNECTION, _CONNECTION),
+            ("urllib3's HTTPSConnection", _HTTPS_CONNECTION, ("connect", "endheaders")),
+            ("http.client's HTTPConnection", _base_of(_HTTP_CONNECTION), (*_CONNECTION, "_send_request")),
+            ("http.client's HTTPResponse", http.client.HTTPResponse, ("read", "close")),
+        )
+        for name in names
+    ]
+    found += [
+        _Part("urllib3.connectionpool", urllib3.connectionpool, "HTTPConnectionPool"),
+        _Part("urllib3.connectionpool", urllib3.connectionpool, "HTTPSConnectionPool"),
+        _Part("socket", socket, "socket"),
+        _Part("socket", socket, "create_connection"),
+        _Part("HTTPConnection", _HTTP_CONNECTION, "debuglevel"),
+        _Part("ssl", ssl, "SSLContext"),
+    ]
+    return found
+
+
+def _base_of(connection: type) -> type:
+    """http.client's class of connections, whatever its name leads to now."""
+    return next(kind for kind in connection.__mro__ if kind.__module__ == "http.client")
+
+
+def _requests_parts(module: Any) -> list[_Part]:  # Any: the module
+    sessions, adapters = sys.modules["requests.sessions"], sys.modules["requests.adapters"]
+    session = next(kind for kind in sessions.Session.__mro__ if kind.__module__ == "requests.sessions")
+    return [
+        _Part("requests", module, "Session"),
+        _Part("requests.sessions", sessions, "Session"),
+        *(_Part("Session", session, name) for name in ("request", "prepare_request", "send", "get_adapter")),
+        _Part("HTTPAdapter", adapters.HTTPAdapter, "send"),
+    ]
+
+
+def _inspect(parts: Sequence[_Part]) -> _Inspected:
+    """Look at each attribute closely: whether it is the library's own."""
+    values = [_value_of(part) for part in parts]
+    reason = None
+    for part, value in zip(parts, values, strict=True):
+        if part.name == "SSLContext":
+            continue  # both lanes use it; what was made with another class is dropped, and nothing is hidden
+        if part.name == "debuglevel":
+            reason = "http.client prints its debug output (debuglevel)" if value else None
+        elif not is_genuine(value, _home_of(part)):
+            reason = f"{part.label}.{part.name} has been replaced by {tool_behind(value)}"
+        if reason is not None:
+            break
+    return _Inspected(_comparison(parts, values), Verdict(reason, object()))
+
+
+def _holder_of(part: _Part) -> Any:  # Any: a class or a module
+    """The class or module in whose namespace an attribute is."""
+    if isinstance(part.owner, type):
+        return next((kind for kind in part.owner.__mro__ if part.name in vars(kind)), part.owner)
+    return part.owner
+
+
+def _value_of(part: _Part) -> Any:
+    """What a namespace holds under the name of an attribute: wrappers of wrapt make a new object for each access."""
+    return vars(_holder_of(part)).get(part.name)
+
+
+def _home_of(part: _Part) -> str:
+    """The module that defines an attribute."""
+    if part.name == "ConnectionCls":
+        return "urllib3.connection"
+    if isinstance(part.owner, type):
+        return str(_holder_of(part).__module__)
+    if part.label == "requests":
+        return "requests.sessions"
+    return str(part.owner.__name__)
+
+
+def _comparison(parts: Sequence[_Part], values: Sequence[Any]) -> Callable[[], bool]:
+    """A function that says whether each attribute is the same object as it was, with the same code.
+
+    It is compiled out of the list, because a loop over it would take as long as half a request. Equality does not do:
+    proxies of wrapt are equal to what they wrap. Some tools leave a function and exchange its code.
+    """
+    names: dict[str, Any] = {}
+    terms: list[str] = []
+    for index, (part, value) in enumerate(zip(parts, values, strict=True)):
+        owner = next((name for name, known in names.items() if known is part.owner), None)
+        if owner is None:
+            owner = f"owner{index}"
+            names[owner] = part.owner
+        names[f"value{index}"] = value
+        if getattr(part.owner, part.name) is value:
+            terms.append(f"{owner}.{part.name} is value{index}")
+        else:
+            names[f"held{index}"] = vars(_holder_of(part))
+            terms.append(f"held{index}.get('{part.name}') is value{index}")
+        if hasattr(value, "__code__") and not any(value is earlier for earlier in values[:index]):
+            names[f"code{index}"] = value.__code__
+            terms.append(f"value{index}.__code__ is code{index}")
+    same: Callable[[], bool] = eval(f"lambda: {' and '.join(terms)}", names)  # noqa: S307  of the list above alone
+    return same
+
+
+def _may_wait_for_imports(finder: object) -> bool:
+    """Whether a finder may be a tool's, which replaces parts of a module as soon as it is imported."""
+    if finder in _PYTHON_FINDERS:
+        return False
+    kind = finder if isinstance(finder, type) else type(finder)
+    root = kind.__module__.partition(".")[0]
+    return (
+        root not in _HARMLESS_FINDERS
+        and not root.startswith("__editable__")
+        and kind.__name__ != "_SixMetaPathImporter"
+    )
+
+
+def _is_handled(logger: logging.Logger) -> bool:
+    """Whether a debug message would reach a handler."""
+    log: logging.Logger | None = logger
+    while log is not None:
+        if any(
+            handler.level <= logging.DEBUG and not isinstance(handler, logging.NullHandler) for handler in log.handlers
+        ):
+            return True
+        log = log.parent if log.propagate else None
+    return False

@@ -1,0 +1,88 @@
+"""The registry of fuzz targets: functions that take bytes of a peer, and raise unless only our errors come out."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+__all__ = ["SLOW", "TARGETS", "Target", "TooSlow", "run_once", "target"]
+
+#: Seconds of CPU that one input of some kilobytes may cost.
+SLOW = 2.0
+
+Run = Callable[[bytes], None]
+
+
+class TooSlow(Exception):
+    """An input cost more than it may."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function that is fed with random input.
+
+    Args:
+        name: its name on the command line.
+        run: takes the input; raises whatever should not come out.
+        seeds: inputs to start from; called when the target is first run.
+        tokens: pieces that are put into inputs as they are.
+    """
+
+    name: str
+    run: Run
+    seeds: Callable[[], Iterable[bytes]]
+    tokens: tuple[bytes, ...] = field(default=())
+
+
+#: All targets, by name.
+TARGETS: dict[str, Target] = {}
+
+
+def target(name: str, seeds: Callable[[], Iterable[bytes]], *tokens: bytes) -> Callable[[Run], Run]:
+    """Register a function as a target."""
+
+    def register(run: Run) -> Run:
+        if name in TARGETS:
+            raise ValueError(f"there are two targets {name!r}")
+        TARGETS[name] = Target(name, run, seeds, tokens)
+        return run
+
+    return register
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Interrupt what takes that long, where signals allow it."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TooSlow(f"it was still running after {seconds:.0f} s of CPU")
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def run_once(it: Target, data: bytes) -> None:
+    """Run a target on one input.
+
+    Raises:
+        TooSlow: it took more of the CPU than it may.
+        Exception: whatever came out and is no error of the SDK.
+    """
+    began = time.process_time()
+    with _alarm(SLOW * 2):
+        it.run(data)
+    if (took := time.process_time() - began) > SLOW:
+        raise TooSlow(f"{len(data)} bytes took {took:.1f} s of CPU")

@@ -1,0 +1,85 @@
+"""Targets: files that others have made: formation files, bundles, cassettes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from muxi import ManualClock, bundles
+from muxi.transport import Headers, Request, Response
+from muxi_transports.recorded import RecordedTransport
+from tests.fuzz.registry import target
+from tests.fuzz.targets.deployments import archive
+from tests.fuzz.targets.scripted import Parts, ScriptedTransport, formation, only_errors
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="muxi-fuzz-")
+
+
+def _formation_files() -> Iterator[bytes]:
+    yield b"id: bot\ndescription: a bot\nversion: 1.0.0\n"
+    yield b'# A comment\n---\nid: "bot"\nname: \'A bot\'\ndescription: |\n  Several\n  lines\nversion: "2"\n...\n'
+    yield b'{"id": "bot", "description": "a bot", "version": "1.0.0"}'
+    yield b'id: bot\ndescription: >-\n  folded\ntags: ["a", "b"]\nllm: {model: "x"}\nagents:\n  - id: a\n    x: &y 1\n'
+    yield b"id: bot\ndescription: *alias\nversion: !!str 1\nother: ${{ secrets.KEY }}\n"
+
+
+@target(
+    "formation-file", _formation_files,
+    b"id: ", b"description: ", b"version: ", b"|\n  ", b">+1\n", b"&a ", b"*a", b"!!", b"- ", b"? ", b"%YAML 1.1\n",
+    b"---\n", b"'", b'"\\x', b'"\\U', b"# ", b"${{ secrets.", b"\t", b"\xef\xbb\xbf", b"<<: ", b"=", b"0o7",
+)  # fmt: skip
+def formation_file(data: bytes) -> None:
+    bundle = archive(data)
+    only_errors(lambda: bundles.prepare(bundle), lambda: bundles.prepare(bundle, formation_id="bot", version="1"))
+
+
+def _archives() -> Iterator[bytes]:
+    whole = archive(b"id: bot\ndescription: a bot\nversion: 1.0.0\n")
+    yield whole
+    yield archive(b"id: bot\ndescription: a bot\nversion: 1.0.0\n", "formation.yaml")
+    yield whole[: len(whole) // 2]
+    yield b"PK\x03\x04" + whole
+    yield b""
+
+
+@target("bundle", _archives, b"\x1f\x8b\x08\0\0\0\0\0\0\xff", b"ustar", b"formation.afs", b"/", b"\0" * 512)
+def bundle(data: bytes) -> None:
+    only_errors(lambda: bundles.prepare(data))
+
+
+def _answers(request: Request) -> Response:
+    """An answer for each of the calls that a cassette is played with."""
+    if request.method == "GET":
+        return Parts(200, Headers({"Content-Type": "application/json"}), [b'{"data": {"memories": [], "count": 0}}'])
+    stream = b'data: {"token": {"type": "content", "content": "Hi"}}\n\nevent: done\ndata: {}\n\n'
+    return Parts(200, Headers({"Content-Type": "text/event-stream"}), [stream[:20], stream[20:]])
+
+
+def _play(transport: RecordedTransport) -> None:
+    client = formation(transport)
+    only_errors(lambda: client.get_memories("ada"), lambda: client.chat_stream("Hello!", user_id="ada").result())
+
+
+def _cassettes() -> Iterator[bytes]:
+    scripted, file = ScriptedTransport(), Path(_folder().name, "recorded.yaml")
+    scripted.answer = _answers
+    _play(RecordedTransport(file, scripted, mode="all"))
+    yield file.read_bytes()
+    yield b"{}"
+
+
+@target(
+    "cassette", _cassettes,
+    b"request:", b"response:", b"status: ", b"headers:", b"chunks:", b"- at: ", b"base64", b"error:", b"|-\n",
+    b"!!binary ", b"&a ", b"*a", b"\\ud800", b"method: GET", b"url: ", b"json:", b"text: ",
+)  # fmt: skip
+def cassette(data: bytes) -> None:
+    file = Path(_folder().name, "cassette.yaml")
+    file.write_bytes(data)
+
+    only_errors(lambda: _play(RecordedTransport(file, mode="none", clock=ManualClock())))

@@ -1,0 +1,178 @@
+"""Finalizers wait for no lock that their own thread may hold: a collector runs anywhere.
+
+Each finalizer of the package is found in its source, and each is run with every lock of the package watched. One that
+acquires a ``Lock`` would wait for ever where its thread holds it; an ``RLock`` lets its thread in.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import muxi
+import muxi_transports
+from muxi import AsyncFormationClient, FormationClient
+from muxi.plugins import AuditTrail, ConcurrencyLimit
+from muxi_transports.memory import AsyncMemoryTransport, MemoryTransport
+from tests.hello import DONE, HELLO, Diary
+from tests.scripted import HOLD, Script, ScriptedAsyncTransport, ScriptedTransport
+
+#: Each finalizer by module and function, and how many the function has.
+FINALIZERS = {
+    "muxi.forks": "forgets owners of locks",
+    "muxi.bundles.source": "closes a temporary file",
+    "muxi.plugins.lease": "releases what a call holds",
+    "muxi.streaming.streams": "ends streams",
+    "muxi.transport.stepped": "forgets responses",
+    "muxi_transports.asgi.transport": "leaves applications",
+    "muxi_transports.memory.alarm": "wakes waits",
+    "muxi_transports.pooled.response": "closes sockets",
+    "muxi_transports.wsgi.transport": "leaves applications",
+}
+
+
+def finalizers_in(source: str) -> int:
+    """How many finalizers there are in a source: ``__del__``, and callbacks of ``weakref``."""
+    found = 0
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.name == "__del__":
+            found += 1
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            found += name in ("weakref.finalize", "finalize")
+            found += name in ("weakref.ref", "weakref.WeakMethod", "ref", "WeakMethod") and len(node.args) > 1
+    return found
+
+
+def test_every_finalizer_of_the_package_is_known() -> None:
+    found = set()
+    for package in (muxi, muxi_transports):
+        root = Path(next(iter(package.__path__)))
+        for path in root.rglob("*.py"):
+            if finalizers_in(path.read_text("utf-8")):
+                module = ".".join((package.__name__, *path.relative_to(root).with_suffix("").parts))
+                found.add(module.removesuffix(".__init__"))
+    assert found == FINALIZERS.keys(), "write a scenario for a new one below"
+
+
+class Watch:
+    """Notes each wait for a lock of the package in a finalizer."""
+
+    def __init__(self) -> None:
+        self.finalizing = threading.local()
+        self.waits: list[str] = []
+
+    def note(self, blocking: bool) -> None:
+        if blocking and getattr(self.finalizing, "on", False):
+            import traceback
+
+            self.waits.append(f"a lock in {''.join(traceback.format_stack(limit=8)[:-2])}")
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        self.finalizing.on = True
+        try:
+            yield
+            gc.collect()
+        finally:
+            self.finalizing.on = False
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Locks that are made from here on report to the watch."""
+    watch = Watch()
+    original = threading.Lock
+    monkeypatch.setattr(threading, "Lock", lambda: _Watched(original(), watch))
+    return watch
+
+
+class _Watched:
+    def __init__(self, lock: Any, watch: Watch) -> None:
+        self._lock, self._watch = lock, watch
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        self._watch.note(blocking)
+        taken: bool = self._lock.acquire(blocking, timeout)
+        return taken
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lock, name)
+
+
+class InCycle:
+    """Something in a reference cycle, which only a collector frees."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        self.cycle = self
+
+
+def settings(tmp_path: Path, diary: Diary) -> dict[str, Any]:
+    return {
+        "url": "http://localhost",
+        "client_key": "k",
+        "plugins": [AuditTrail(tmp_path / "audit.jsonl"), ConcurrencyLimit(2), diary],
+    }
+
+
+def sync_transports() -> dict[str, Callable[[], Any]]:
+    from muxi_transports.wsgi import WsgiTransport
+
+    def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        yield from (HELLO, HELLO, DONE)
+
+    return {
+        "scripted": lambda: ScriptedTransport(Script(HELLO, HOLD)),
+        "memory": MemoryTransport,
+        "wsgi": lambda: WsgiTransport(application),
+    }
+
+
+@pytest.mark.parametrize("name", ["scripted", "memory", "wsgi"])
+def test_a_dropped_stream_waits_for_no_lock(name: str, watch: Watch, tmp_path: Path, diary: Diary) -> None:
+    client = FormationClient(transport=sync_transports()[name](), **settings(tmp_path, diary))
+    stream = client.chat_stream("Hello", user_id="ada")
+    next(stream)
+    held: Any = InCycle(stream)
+    del stream
+    with watch.collecting():
+        del held
+    assert not watch.waits, "\n".join(watch.waits)
+    assert diary.ends == 0
+    client.close()
+    assert [outcome.left for outcome in diary.outcomes] == [True]
+
+
+def test_a_dropped_async_stream_waits_for_no_lock(watch: Watch, tmp_path: Path, diary: Diary) -> None:
+    async def scenario(transport: Any) -> None:
+        client = AsyncFormationClient(transport=transport, **settings(tmp_path, diary))
+        stream = await client.chat_stream("Hello", user_id="ada")
+        await anext(stream)
+        held: Any = InCycle(stream)
+        del stream
+        with watch.collecting():
+            del held
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await client.close()
+
+    for make in (lambda: ScriptedAsyncTransport(Script(HELLO, HOLD)), AsyncMemoryTransport):
+        asyncio.run(scenario(make()))
+    assert not watch.waits, "\n".join(watch.waits)
+    assert [outcome.left for outcome in diary.outcomes] == [True, True]
