@@ -87,6 +87,26 @@ def test_half_a_surrogate_pair_is_refused_without_the_head_in_the_error() -> Non
     assert not isinstance(raised.value, UnicodeError)
 
 
+def test_the_characters_of_methods_names_values_and_targets() -> None:
+    def is_sent(method: str = "GET", target: str = "/", name: str = "A", value: str = "b") -> bool:
+        try:
+            return bool(request_head(method, target, "h", {name: value}))
+        except ValueError:
+            return False
+
+    characters = [*map(chr, range(0x180)), "\u212a", "\u2028", "\u3000"]
+    tokens = [character for character in characters if character.isascii() and character.isalnum()]
+    tokens = sorted([*tokens, *"!#$%&'*+-.^_`|~"])
+    controls = [
+        character for character in characters[:0x80] if (character < " " and character != "\t") or character == "\x7f"
+    ]
+
+    assert [character for character in characters if is_sent(name=character)] == tokens
+    assert [character for character in characters if is_sent(method=character)] == tokens
+    assert [character for character in characters if is_sent(target=character)] == characters[0x21:0x7F]
+    assert [character for character in characters if not is_sent(value=character)] == controls
+
+
 def test_a_field_comes_once() -> None:
     for headers in ({"A": "b", "a": "b"}, {"Host": "a", "host": "b"}, {"Content-Length": "1", "content-length": "2"}):
         with pytest.raises(ValueError, match=r"^a request has each field once, its values joined by commas$"):
