@@ -100,7 +100,8 @@ class HostileServer:
         listener = self._listener
         self._shut()
         await asyncio.sleep(_PAUSE)
-        if listener is self._listener:
+        # It may have vanished meanwhile.
+        if listener is self._listener and listener.fileno() >= 0:
             self._open()
 
     async def _vanish(self, seconds: float = _GONE) -> None:
@@ -161,7 +162,14 @@ class HostileServer:
         if self._faultless:
             await asyncio.sleep(draw.choice((0, 0, 0.001, 0.003)))
         perform = PERFORMANCES["in-two-pieces" if self._faultless else fault.name]
-        await perform(Attempt(connection, fault.name, plan.kind.name, marker_of(number), draw, gone))
+        attempt = Attempt(
+            connection, fault.name, plan.kind.name, marker_of(number), draw, gone, breaks=self.ledger.breaks
+        )
+        was_unasked = connection.unasked is not None
+        await perform(attempt)
+        if was_unasked:
+            # The client has taken the unasked answer for this one's, so that this one is what it did not ask for.
+            connection.unasked = time.monotonic()
 
 
 async def _main() -> None:
