@@ -35,8 +35,8 @@ class Attempt:
     draw: random.Random
     #: Whether a removal finds nothing, because an earlier attempt was carried out.
     gone: bool = False
-    #: When connections broke that no request had been read from.
-    breaks: list[float] = field(default_factory=list)
+    #: Between which times connections broke that no request had been read from.
+    breaks: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def is_stream(self) -> bool:
@@ -359,7 +359,7 @@ async def _closed_without_saying(it: Attempt) -> None:
     await it.connection.send_and_close(it.answer())
     if time.monotonic() - began > _CORKED:
         # The answer went out before its end, and the client may have used the connection again in between.
-        it.breaks.append(time.monotonic())
+        it.breaks.append((began, time.monotonic()))
 
 
 @_performs("gzip")

@@ -82,9 +82,10 @@ class HostileServer:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._calm:
             if self._draw.randrange(_RESETS) == 0:
-                self.ledger.breaks.append(time.monotonic())  # before the client can have noticed
+                began = time.monotonic()
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 sock.close()
+                self.ledger.breaks.append((began, time.monotonic()))
                 return
             if self._draw.randrange(_PAUSES) == 0:
                 self._start(self._pause())
@@ -107,11 +108,11 @@ class HostileServer:
     async def _vanish(self, seconds: float = _GONE) -> None:
         """Be gone for a moment: connections are refused, and those that had not been accepted are reset."""
         self._shut()
-        self.ledger.breaks.append(time.monotonic())
+        began = time.monotonic()
         self._listener.close()
+        self.ledger.breaks.append((began, time.monotonic()))
         await asyncio.sleep(seconds)
         self._listener = self._listen(self.port)
-        self.ledger.breaks.append(time.monotonic())
         self._open()
 
     @staticmethod
