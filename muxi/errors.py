@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from muxi.redact import redact_text
+
 __all__ = [
     "AuthenticationError",
     "AuthorizationError",
@@ -20,6 +22,7 @@ __all__ = [
     "ConflictError",
     "ConnectionError",
     "ErrorAnswer",
+    "ForeignError",
     "JobFailed",
     "ListTruncated",
     "MissingExtraError",
@@ -80,7 +83,6 @@ class MuxiError(Exception):
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(_printable(f"{code}: {message}" if code else message))
         self.code = code
         self.message = message
         self.status_code = status_code
@@ -101,9 +103,63 @@ class MuxiError(Exception):
         # A peer's text may have half of a surrogate pair in it, which no output can encode.
         return _printable(f"{text} [{', '.join(facts)}]" if facts else text)
 
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The arguments that make the error anew, as ``type(error)(*error.args)``, each of which is plain data.
+
+        Queues that carry errors as JSON (Celery's) do so.
+        """
+        for kind in type(self).__mro__:
+            if "_arguments" in vars(kind):
+                return self._arguments()
+            if "__init__" in vars(kind):
+                break  # of a user's class, of which only the arguments are known that it was given
+        given: tuple[Any, ...] = _ARGS.__get__(self, type(self))
+        return given
+
+    @args.setter
+    def args(self, value: tuple[Any, ...]) -> None:
+        _ARGS.__set__(self, value)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """The positional arguments of the constructor, without the details."""
+        return self.code, self.message, self.status_code, None, self.request_id
+
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors of subclasses differ; the state is what has to survive, not the call.
-        return _restore, (type(self), self.args, dict(self.__dict__))
+        return _restore, (type(self), self.args, dict(self.__dict__), plain_cause(self.__cause__))
+
+
+#: The attribute of all exceptions, behind :attr:`MuxiError.args`.
+_ARGS: Any = vars(BaseException)["args"]
+
+#: Causes of causes that are kept.
+_MOST_CAUSES = 5
+
+
+class ForeignError(Exception):
+    """An exception of another library as it travels with an error: its class by name, and its text."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, {}, self.__cause__)
+
+
+def plain_cause(cause: BaseException | None, depth: int = 0) -> BaseException | None:
+    """Return a cause as it may be stored: without requests and responses, which have keys in them.
+
+    Args:
+        cause: what an error was raised from; one of the SDK is kept.
+        depth: how many causes are above it.
+    """
+    if cause is None or depth == _MOST_CAUSES or isinstance(cause, MuxiError):
+        return cause if depth < _MOST_CAUSES else None
+    plain: BaseException
+    if isinstance(cause, OSError) and type(cause).__module__ == "builtins" and isinstance(cause.errno, int):
+        plain = OSError(cause.errno, redact_text(str(cause.strerror)), cause.filename)
+    else:
+        plain = ForeignError(redact_text(f"{type(cause).__module__}.{type(cause).__qualname__}: {cause}"))
+    plain.__cause__ = plain_cause(cause.__cause__, depth + 1)
+    return plain
 
 
 def _printable(text: str) -> str:
@@ -120,10 +176,13 @@ def _wrong_fields(problems: object, message: str) -> str:
     return "; ".join(line for line in lines if line not in message and line.partition(": ")[2] not in message)
 
 
-def _restore(cls: type[MuxiError], args: tuple[object, ...], state: dict[str, object]) -> MuxiError:
+def _restore(
+    cls: type[BaseException], args: tuple[object, ...], state: dict[str, object], cause: BaseException | None = None
+) -> BaseException:
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
+    error.__cause__ = cause
     return error
 
 
@@ -156,6 +215,9 @@ class ListTruncated(MuxiError):
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__("LIST_TRUNCATED", message, 0, details)
 
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.message,)
+
 
 class ConflictError(MuxiError):
     """The state of the resource does not allow this (HTTP 409, and 400 ``OPERATION_FAILED``)."""
@@ -178,11 +240,13 @@ class RateLimitError(MuxiError):
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
-        *,
         code: str = "RATE_LIMITED",
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
         self.retry_after = retry_after
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.message, self.status_code, self.retry_after, None, self.request_id, self.code
 
 
 class ServerError(MuxiError):
@@ -194,6 +258,9 @@ class ConfigurationError(MuxiError, ValueError):
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__("CONFIGURATION", message, 0, details)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.message,)
 
 
 class MissingExtraError(ConfigurationError, ImportError):
@@ -211,10 +278,13 @@ class PluginError(MuxiError):
         hook: the hook it was in.
     """
 
-    def __init__(self, message: str, *, plugin: str, hook: str = "") -> None:
+    def __init__(self, message: str, plugin: str, hook: str = "") -> None:
         super().__init__("PLUGIN_ERROR", message, 0, {"plugin": plugin, "hook": hook})
         self.plugin = plugin
         self.hook = hook
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.message, self.plugin, self.hook
 
 
 class ConnectionError(MuxiError, builtins.ConnectionError):
@@ -232,13 +302,15 @@ class ConnectionError(MuxiError, builtins.ConnectionError):
         status_code: int = 0,
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
-        *,
         connected: bool = True,
         permanent: bool = False,
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
         self.connected = connected
         self.permanent = permanent
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (*super()._arguments(), self.connected, self.permanent)
 
 
 class TimeoutError(MuxiError, builtins.TimeoutError):
@@ -255,13 +327,15 @@ class TimeoutError(MuxiError, builtins.TimeoutError):
         status_code: int = 0,
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
-        *,
         bound: str = "timeout",
         connected: bool = True,
     ) -> None:
         super().__init__(code, message, status_code, details, request_id)
         self.bound = bound
         self.connected = connected
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (*super()._arguments(), self.bound, self.connected)
 
 
 class StreamInterrupted(MuxiError):

@@ -28,7 +28,7 @@ def perform(effect: Effect, transport: Callable[[], Transport], sleeper: Sleeper
     if isinstance(effect, SendRequest):
         return transport().send(effect.request)
     if isinstance(effect, ReadBody):
-        return effect.response.read()
+        return effect.response.read() if effect.within is None else effect.response.read(effect.within)
     if isinstance(effect, SaveBody):
         return save(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
@@ -45,7 +45,7 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     if isinstance(effect, SendRequest):
         return await transport().send(effect.request)
     if isinstance(effect, ReadBody):
-        return await effect.response.read()
+        return await (effect.response.read() if effect.within is None else effect.response.read(effect.within))
     if isinstance(effect, SaveBody):
         return await save_async(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):

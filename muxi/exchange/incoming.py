@@ -135,12 +135,14 @@ def explain_timeout(error: TimeoutError, request: Request, context: Context) -> 
     if deadline is not None and deadline - context.elapsed <= MOMENT:
         error.bound, error.code = "deadline", "DEADLINE"
         error.message = f"the call took longer than deadline = {deadline:g} s"
-    elif isinstance(context.call, StreamCall) and error.bound in ("read", "head"):
-        watchdogs = reader_for(context.call.events).bounds(context.options)
-        error.bound = (
-            "timeout" if request.timeouts.head is not None else min(watchdogs, key=lambda name: watchdogs[name])
-        )
-        error.code = "TIMEOUT" if error.bound == "timeout" else error.bound.upper()
+    elif isinstance(context.call, StreamCall) and error.bound in ("read", "head", "stall"):
+        bounds = reader_for(context.call.events).bounds(context.options)
+        if error.bound == "head":
+            bounds = {}
+        # The head has to come within ``timeout`` too; whichever bound is shorter has ended the wait.
+        bounds["timeout"] = request.timeouts.head or context.options.timeout
+        error.bound = min(bounds, key=lambda name: bounds[name])
+        error.code = error.bound.upper()
     if hint := _HINTS.get(error.bound):
         error.message = f"{error.message}; {hint}"
 

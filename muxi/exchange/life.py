@@ -33,7 +33,15 @@ from muxi.exchange.incoming import (
     redirected,
     unexpected,
 )
-from muxi.exchange.outgoing import body_of, check_events, check_limits, check_user, keep_deadline, new_request
+from muxi.exchange.outgoing import (
+    attempt_timeout,
+    body_of,
+    check_events,
+    check_limits,
+    check_user,
+    keep_deadline,
+    new_request,
+)
 from muxi.exchange.repeat import is_gone, is_unknown, may_repeat, repeat_of
 from muxi.exchange.steps import (
     DiscardBody,
@@ -241,7 +249,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
     if response.status >= 300:
         raise error_of(cast(BufferedResponse, response), context)
     if streaming:
-        yield from _check_stream(response)
+        yield from _check_stream(response, attempt_timeout(context))
         return ExchangeResult(response, response, context)
     if call.into is not None:
         return (yield from _save(response, request, context))
@@ -271,7 +279,8 @@ def _send(request: Request, context: Context, settings: ExchangeSettings) -> Exc
             raise ConnectionError("CONNECTION_LOST", "the client was closed before the answer arrived")
         if request.stream and response.status < 300:
             return response
-        content: bytes = yield ReadBody(response)
+        # The body of a refusal is no stream: it has to come in the time of a plain answer.
+        content: bytes = yield ReadBody(response, attempt_timeout(context) if request.stream else None)
     except TimeoutError as error:
         explain_timeout(error, request, context)
         raise
@@ -307,11 +316,13 @@ def _notify_plugins(response: AnyResponse, context: Context, hooks: Hooks) -> Ex
     return cast(BufferedResponse, replaced)
 
 
-def _check_stream(response: AnyResponse) -> ExchangeSteps[None]:
+def _check_stream(response: AnyResponse, within: float) -> ExchangeSteps[None]:
     """Refuse an answer that is not an event stream; read as one, it would seem empty."""
     if response.content_type == "text/event-stream":
         return
-    content = response.content if isinstance(response, BufferedResponse) else (yield ReadBody(response))
+    content = response.content if isinstance(response, BufferedResponse) else (yield ReadBody(response, within))
     error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), content)
+    if error.from_platform:
+        raise error
     what = response.content_type or "no content type"
     raise unexpected(error, f"the answer is not an event stream ({what}): {error.message}")

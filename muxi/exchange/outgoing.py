@@ -12,7 +12,7 @@ from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import reader_for
 from muxi.transport import Body, BytesBody, Headers, Request, Timeouts, as_body
 
-__all__ = ["body_of", "check_events", "check_limits", "check_user", "keep_deadline", "new_request"]
+__all__ = ["attempt_timeout", "body_of", "check_events", "check_limits", "check_user", "keep_deadline", "new_request"]
 
 
 def new_request(method: str, url: str, context: Context, body: Body | None) -> Request:
@@ -44,16 +44,17 @@ def _timeouts(context: Context, streaming: bool) -> Timeouts:
         watchdogs = reader_for(call.events).bounds(options)
         # Silence is no event either: whichever bound is shorter ends the wait.
         read = min((bound for bound in (*watchdogs.values(), left) if bound is not None), default=None)
-        # A stream that may be silent for hours must still begin.
-        head = None if "idle_timeout" in watchdogs else options.timeout
-        if left is not None and head is not None:
-            head = min(head, left)
         connect = options.connect_timeout if left is None else min(options.connect_timeout, left)
-        return Timeouts(connect=connect, read=read, total=left, head=head)
-    total = max(options.timeout, call.timeout or 0.0)
-    if left is not None:
-        total = min(total, left)
+        return Timeouts(connect=connect, read=read, total=left, head=attempt_timeout(context), stall=read)
+    total = attempt_timeout(context)
     return Timeouts(connect=min(options.connect_timeout, total), read=total, total=total)
+
+
+def attempt_timeout(context: Context) -> float:
+    """Return the seconds for a plain answer, and for the head of a stream or the body of its refusal."""
+    total = max(context.options.timeout, context.call.timeout or 0.0)
+    deadline = context.options.deadline
+    return total if deadline is None else min(total, max(MOMENT, deadline - context.elapsed))
 
 
 def keep_deadline(request: Request, context: Context) -> None:
@@ -81,6 +82,7 @@ def keep_deadline(request: Request, context: Context) -> None:
         read=left if bounds.read is None else min(bounds.read, left),
         total=left if bounds.total is None else min(bounds.total, left),
         head=None if bounds.head is None else min(bounds.head, left),
+        stall=None if bounds.stall is None else min(bounds.stall, left),
     )
 
 

@@ -47,6 +47,8 @@ class ReadBody(NamedTuple):
     """Read the body of a response to its end; the outcome is the bytes."""
 
     response: Any  # a Response on a sync client, an AsyncResponse on an async one
+    #: The longest time for it, in seconds; None leaves it to the bounds of the request.
+    within: float | None = None
 
 
 class SaveBody(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.client.endpoints import stream
-from muxi.operations.formations import about, deploying, updating
+from muxi.operations.formations import HEALTH_CHECK_TIMEOUT, about, deploying, updating
 from muxi.streaming.call import StreamCall
 from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
@@ -17,8 +17,8 @@ _ONE = "/rpc/formations/{formation_id}"
 
 
 def _streamed(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]:
-    # A stream's bound is on silence (600 s); an attempt's own time limit does not apply.
-    return StreamCall(method, events=DEPLOYMENT, **{**parts, "timeout": None})
+    # The head may take as long as the silence of such a stream.
+    return StreamCall(method, events=DEPLOYMENT, **{**parts, "timeout": HEALTH_CHECK_TIMEOUT})
 
 
 class DeploymentsOperations:

@@ -128,7 +128,7 @@ class Progress(Generic[E]):
             deadline = self.context.options.deadline
             if deadline is not None and (error.bound == "timeout" or self.context.elapsed >= deadline):
                 return _too_late("deadline", deadline)
-            if error.bound == "read" and self._bounds:
+            if error.bound in ("read", "stall") and self._bounds:
                 shortest = min(self._bounds, key=self._bounds.__getitem__)
                 return _too_late(shortest, self._bounds[shortest])
         if isinstance(error, ConnectionError):

@@ -7,13 +7,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 import pytest
 
 from muxi import registry
+from muxi.clock import Clock
 from muxi.errors import ConfigurationError
 from muxi.registry import DEFAULT_TRANSPORT, TransportPair
 from muxi.testing.clients import NAME, PLACEHOLDERS, URL, Clients
@@ -30,6 +30,7 @@ from muxi_transports.around import Choice, Wrapping
 from muxi_transports.recorded import (
     AsyncRecordedTransport,
     Cassette,
+    CassetteError,
     Mode,
     RecordedRequest,
     RecordedTransport,
@@ -45,8 +46,6 @@ _OF_TRANSPORT = frozenset({"mode", "speed"})
 
 #: The variables with the address of a formation.
 _ADDRESSES = ("MUXI_FORMATION_URL", "MUXI_SERVER_URL", "MUXI_FORMATION_ID")
-#: The variables whose values travel in headers as they are.
-_KEYS = ("MUXI_CLIENT_KEY", "MUXI_ADMIN_KEY")
 
 
 def cassette_path(file: str | os.PathLike[str] | None, test_file: Path, test_name: str) -> Path:
@@ -74,8 +73,41 @@ class WatchedCassette(Cassette):
         return error
 
 
+class Unaddressed(Wrapping[T]):
+    """Refuses requests to the placeholder of an address: nothing is recorded yet, and no formation is named.
+
+    Args:
+        transport: sends what a client with an address of its own sends.
+        cassette: the cassette that would be recorded.
+    """
+
+    def __init__(self, transport: Choice[T], cassette: WatchedCassette) -> None:
+        self._slot = self.slot(transport)
+        self._cassette = cassette
+        self.clock: Clock | None = self._slot.get().clock
+
+    def steps(self, request: Request) -> SendSteps:
+        if request.url.startswith(f"{URL}/"):
+            error = CassetteError(
+                f"nothing is recorded yet at {self._cassette.path}, and no formation is named that could be recorded: "
+                "set MUXI_FORMATION_URL and MUXI_CLIENT_KEY for the first run, or add the cassette to the repository"
+            )
+            # The code under test may handle it; the test is to fail all the same.
+            self._cassette.refused = (*self._cassette.refused, error)
+            raise error
+        return (yield from Forward(self._slot.get(), request))
+
+
+class UnaddressedTransport(Unaddressed[Transport], SteppedTransport):
+    """:class:`Unaddressed` for sync clients."""
+
+
+class AsyncUnaddressedTransport(Unaddressed[AsyncTransport], AsyncSteppedTransport):
+    """:class:`Unaddressed` for async clients."""
+
+
 class Taped:
-    """The state that the fixtures of a test with a cassette share.
+    """The shared state of the fixtures of a test with a cassette.
 
     Args:
         path: the file.
@@ -92,7 +124,6 @@ class Taped:
             raise ConfigurationError(
                 f"@pytest.mark.muxi_cassette takes no {', '.join(sorted(unknown))}; known are {known}"
             )
-        self.path: Path = path
         given = dict(options)
         chosen = mode or given.pop("mode", "once")
         given.pop("mode", None)
@@ -102,8 +133,6 @@ class Taped:
         self._speed = cast(float, given.pop("speed", 0.0))
         self.cassette: WatchedCassette = WatchedCassette(path, **cast("dict[str, Any]", given))
         self.clients: Clients = Clients()
-        # A test without a recording, and without a formation in the environment.
-        self._is_empty = self.records and not self.cassette.existed and not _addressed()
         self._inner = os.environ.get("MUXI_TRANSPORT", "").strip() or DEFAULT_TRANSPORT
 
     @property
@@ -126,78 +155,29 @@ class Taped:
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:
-        """Make the cassette the default of clients that are made without arguments."""
+        """Register the cassette's transport as the default of clients that are given no other one."""
+        pair = TransportPair(
+            lambda: RecordedTransport(
+                self.cassette, lambda: UnaddressedTransport(self._inner, self.cassette), self.mode, speed=self._speed
+            ),
+            lambda: AsyncRecordedTransport(
+                self.cassette,
+                lambda: AsyncUnaddressedTransport(self._inner, self.cassette),
+                self.mode,
+                speed=self._speed,
+            ),
+        )
+        addressed = any(os.environ.get(name, "").strip() for name in _ADDRESSES)
         with pytest.MonkeyPatch.context() as changes:
-            changes.setitem(registry._registered, NAME, self._pair())
+            changes.setitem(registry._registered, NAME, pair)
             changes.setenv("MUXI_TRANSPORT", NAME)
-            if not self.records or self._is_empty:
-                self._fill_in(changes)
+            if not self.records or not addressed:
+                _fill_in_settings(changes, addressed=addressed)
             yield
 
-    def refuse(self, request: Request) -> None:
-        """Refuse a request that has neither a recording nor an address or a key of its own.
 
-        Raises:
-            NothingRecorded: says where nothing is recorded, and what to set.
-        """
-        placeholders = {PLACEHOLDERS[name] for name in _KEYS}
-        if request.url.startswith(URL):
-            missing = f"there is no formation to record: set {' or '.join(_ADDRESSES)}"
-        elif placeholders.intersection(value for _, value in request.headers.items()):
-            missing = f"there is no key to record with: set {' or '.join(_KEYS)}"
-        else:
-            return
-        error = NothingRecorded(f"nothing is recorded yet at {self.path}, and {missing}")
-        self.cassette.refused = (*self.cassette.refused, error)
-        raise error
-
-    def _pair(self) -> TransportPair:
-        def recorded() -> Transport:
-            inner = partial(RecordedTransport, self.cassette, self._inner, self.mode, speed=self._speed)
-            return UnrecordedTransport(self, inner) if self._is_empty else inner()
-
-        def async_recorded() -> AsyncTransport:
-            inner = partial(AsyncRecordedTransport, self.cassette, self._inner, self.mode, speed=self._speed)
-            return AsyncUnrecordedTransport(self, inner) if self._is_empty else inner()
-
-        return TransportPair(recorded, async_recorded)
-
-    def _fill_in(self, changes: pytest.MonkeyPatch) -> None:
-        """Set what the environment lacks, so that a recording is played without keys and addresses."""
-        addressed = _addressed()
-        for name, value in PLACEHOLDERS.items():
-            if not (addressed and name in _ADDRESSES) and not os.environ.get(name, "").strip():
-                changes.setenv(name, value)
-
-
-def _addressed() -> bool:
-    return any(os.environ.get(name, "").strip() for name in _ADDRESSES)
-
-
-class NothingRecorded(AssertionError):
-    """A test with a cassette that does not exist, and without a formation to record."""
-
-
-class Unrecorded(Wrapping[T]):
-    """Records the requests that have an address and keys of their own, and refuses the others.
-
-    Args:
-        taped: decides which are refused.
-        transport: records.
-    """
-
-    def __init__(self, taped: Taped, transport: Choice[T]) -> None:
-        self._taped = taped
-        self._slot = self.slot(transport)
-
-    def steps(self, request: Request) -> SendSteps:
-        self._taped.refuse(request)
-        return (yield from Forward(self._slot.get(), request))
-
-
-class UnrecordedTransport(Unrecorded[Transport], SteppedTransport):
-    """:class:`Unrecorded` for sync clients."""
-
-
-class AsyncUnrecordedTransport(Unrecorded[AsyncTransport], AsyncSteppedTransport):
-    """:class:`Unrecorded` for async clients."""
+def _fill_in_settings(changes: pytest.MonkeyPatch, *, addressed: bool) -> None:
+    """Set what the environment lacks, so that a recording is played without keys and addresses."""
+    for name, value in PLACEHOLDERS.items():
+        if not (addressed and name in _ADDRESSES) and not os.environ.get(name, "").strip():
+            changes.setenv(name, value)

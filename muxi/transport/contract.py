@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long a transport may take, in seconds; None is no bound.
+    """The bounds of one attempt, in seconds; None is no bound.
 
     ``connect`` bounds making a connection, over all addresses, proxies and handshakes; ``read`` the wait for the next
     bytes; ``total`` everything from connecting to the last byte.

@@ -204,7 +204,7 @@ class _Sending:
 
 
 class _OpenWork:
-    """What a transport ends when it is closed: requests on their way, and responses that are being read.
+    """The requests on their way and the responses being read, which close() of their transport ends.
 
     It has no lock: each operation is atomic, so that a finalizer may come in between, and a fork at any time.
     """
@@ -223,7 +223,7 @@ class _OpenWork:
             self._sendings.discard(sending)
 
     def keep(self, response: R) -> R:
-        """Remember a response for as long as somebody holds it."""
+        """Remember a response for as long as it is referenced elsewhere."""
         key, responses = id(response), self._responses
         responses[key] = weakref.ref(response, lambda _: responses.pop(key, None))
         return response

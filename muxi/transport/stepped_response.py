@@ -93,7 +93,7 @@ class _BodyRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes."""
+        """True once nothing more comes."""
         return self._ended or self.closed_by is not None
 
     def resume(
@@ -294,5 +294,5 @@ class AsyncSteppedResponse(AsyncResponse):
 
 
 def transport_closed() -> ConnectionError:
-    """The error of whoever sends or reads while the transport is closed."""
+    """The error of a send or a read that a close of the transport ends."""
     return ConnectionError("CONNECTION_LOST", "the connection broke: the transport was closed")

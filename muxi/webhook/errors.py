@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from muxi.errors import MuxiError
 
 __all__ = ["WebhookVerificationError"]
@@ -17,3 +19,6 @@ class WebhookVerificationError(MuxiError):
 
     def __init__(self, message: str, code: str = "WEBHOOK_REFUSED") -> None:
         super().__init__(code, message)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.message, self.code

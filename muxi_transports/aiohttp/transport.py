@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 import weakref
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -185,6 +186,20 @@ class AiohttpTransport(AsyncTransport):
             # A closed connection lets go of its socket in the loop's next round.
             await asyncio.sleep(0)
 
+    def __del__(self) -> None:
+        sessions = getattr(self, "_sessions", None)
+        if not sessions:
+            return
+        warnings.warn(
+            "an AiohttpTransport was not closed; await its close(), or that of its client, or use 'async with'",
+            ResourceWarning,
+            source=self,
+        )
+        for answer in list(self._open):
+            answer.end("transport")
+        for session in sessions.values():
+            _abandon(session, self._loop)
+
     def _claim_loop(self) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is None:
@@ -217,6 +232,22 @@ class AiohttpTransport(AsyncTransport):
             trust=way.trust,
         )
         return route
+
+
+def _abandon(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop | None) -> None:
+    """Close a session that nobody can close any more; aiohttp would complain of it and of each connection."""
+    connector = session.connector
+    session.detach()
+    if connector is None or loop is None:
+        return
+    if loop.is_closed():
+        connector.close()  # nothing is left to wait for
+    else:
+
+        async def close() -> None:
+            await connector.close()
+
+        loop.call_soon_threadsafe(lambda: loop.create_task(close()))
 
 
 class _Route(NamedTuple):

@@ -50,6 +50,12 @@ class Slot(Generic[T]):
                 self._made = self._make()
             return self._made
 
+    @property
+    def private(self) -> bool:
+        """Whether the transport keeps requests in this process; of one that is not made yet, by its name."""
+        transport = self.given or self._made
+        return transport.private if transport is not None else self.shown.strip("'") == "memory"
+
     def take(self) -> T | None:
         """Empty the slot; return the transport that was made here and is to be closed now."""
         with self._own_lock():
@@ -57,7 +63,7 @@ class Slot(Generic[T]):
             return made
 
     def _own_lock(self) -> threading.Lock:
-        # Making a transport imports libraries. A process that is forked meanwhile has a lock that nobody releases.
+        # Making a transport imports libraries. A process forked meanwhile inherits a lock that is never released.
         if self._pid != os.getpid():
             self._lock, self._pid = threading.Lock(), os.getpid()
         return self._lock
@@ -81,8 +87,8 @@ class Wrapping(Stepped[T]):
 
     @property
     def private(self) -> bool:
-        """Whether all transports that it was given keep requests in this process."""
-        return bool(self._slots) and all(slot.given is not None and slot.given.private for slot in self._slots)
+        """Whether all its transports keep requests in this process, as far as that is known before they are made."""
+        return bool(self._slots) and all(slot.private for slot in self._slots)
 
     def slot(self, choice: Choice[T]) -> Slot[T]:
         """The slot for what a caller gave: a name, a function that makes a transport, or a transport.

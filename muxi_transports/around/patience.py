@@ -12,7 +12,7 @@ __all__ = ["Patience", "Wait"]
 
 
 class Wait(NamedTuple):
-    """How much of a wait the bounds allow."""
+    """A wait, cut to the bounds of a request."""
 
     #: How long to sleep.
     seconds: float

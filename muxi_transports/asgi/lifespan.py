@@ -7,7 +7,7 @@ from typing import Any
 
 from muxi.errors import ConnectionError
 from muxi.redact import redact_text
-from muxi_transports.asgi.visit import App, Message
+from muxi_transports.asgi.visit import App, AsgiMessage
 from muxi_transports.http.application import log_late, logger
 
 __all__ = ["Lifespan"]
@@ -26,7 +26,7 @@ class Lifespan:
         self._required = required
         #: What the application keeps; each request gets a copy.
         self.state: dict[str, Any] = {}
-        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._to_app: asyncio.Queue[AsgiMessage] = asyncio.Queue()
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopped = asyncio.Event()
         self._supported = False
@@ -67,7 +67,7 @@ class Lifespan:
             await asyncio.wait({task})
 
     async def _run(self) -> None:
-        scope: Message = {
+        scope: AsgiMessage = {
             "type": "lifespan",
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "state": self.state,
@@ -90,7 +90,7 @@ class Lifespan:
                 else:
                     self._started.set_result(None)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: AsgiMessage) -> None:
         kind = message["type"]
         if kind == "lifespan.startup.complete" and not self._started.done():
             self._supported = True

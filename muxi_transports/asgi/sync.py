@@ -132,7 +132,7 @@ class _Background:
         except CancelledError as error:
             raise _closed() from error
         except BaseException:
-            future.cancel()  # an interrupt: nobody waits for it any more
+            future.cancel()  # an interrupt: the caller is gone
             raise
 
     def call(self, function: Any, *args: object) -> None:

@@ -13,7 +13,7 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.asgi.lifespan import Lifespan
-from muxi_transports.asgi.visit import App, Head, Visit, http_scope
+from muxi_transports.asgi.visit import App, AsgiHead, Visit, http_scope
 from muxi_transports.http.application import WHERE, begin, describe_request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Content
@@ -170,14 +170,14 @@ class AsgiResponse(AsyncResponse):
         attempt: the bounds to keep.
     """
 
-    def __init__(self, request: Request, head: Head, visit: Visit, attempt: Attempt) -> None:
+    def __init__(self, request: Request, head: AsgiHead, visit: Visit, attempt: Attempt) -> None:
         super().__init__(head.status, received_headers(head.headers), reason=_reason(head.status))
         attempt.headless = False
         self._visit = visit
         self._attempt = attempt
         self._content = Content(request, self.status, self.headers, attempt)
         self._finished = False
-        # An answer that nobody holds any more lets its application go.
+        # An answer that is no longer referenced releases its application.
         self._dropped = weakref.finalize(self, _leave_later, asyncio.get_running_loop(), visit)
         self._dropped.atexit = False
 
@@ -209,11 +209,11 @@ class AsgiResponse(AsyncResponse):
         return self._attempt.ended_by is not None
 
     async def close(self) -> None:
-        """Let the application go; see :meth:`muxi.transport.AsyncResponse.close`."""
+        """Disconnect from the application; see :meth:`muxi.transport.AsyncResponse.close`."""
         self.end("caller")
 
     def end(self, by: str) -> None:
-        """Let the application go, and note for the reader who did it; in the loop."""
+        """Disconnect from the application, on behalf of the caller or the transport; in the loop."""
         if self._attempt.ended_by is None and not self._finished:
             self._attempt.ended_by = by
             self._dropped.detach()

@@ -16,19 +16,19 @@ from muxi_transports.http.application import LIMIT, DescribedRequest, failure_of
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.wire import PIECE
 
-__all__ = ["App", "Head", "Message", "Receive", "Send", "Visit", "http_scope"]
+__all__ = ["App", "AsgiHead", "AsgiMessage", "AsgiReceive", "AsgiSend", "Visit", "http_scope"]
 
 # Any, as in every framework's own types: an application may put anything into a scope and a message.
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
+AsgiMessage: TypeAlias = MutableMapping[str, Any]
+AsgiReceive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
+AsgiSend: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
+App: TypeAlias = Callable[[AsgiMessage, AsgiReceive, AsgiSend], Awaitable[None]]
 
-# How many rounds of the loop an application has to notice that its client has left, before it is told by an error.
+# How many rounds of the loop an application has to notice that its client has left, before ``send`` raises.
 _ROUNDS = 5
 
 
-class Head(NamedTuple):
+class AsgiHead(NamedTuple):
     """Status and headers, as the application sent them."""
 
     status: int
@@ -83,7 +83,7 @@ class Visit:
         self._read_at = 0.0
         self._items: deque[bytes] = deque()
         self._waiting = 0
-        self._head: Head | None = None
+        self._head: AsgiHead | None = None
         self._complete = False
         self._ended = False
         self._left = False
@@ -92,7 +92,7 @@ class Visit:
         self._drained = asyncio.Event()
         self._gone = asyncio.Event()
 
-    async def run(self, app: App, scope: Message) -> None:
+    async def run(self, app: App, scope: AsgiMessage) -> None:
         """Call the application; never raises but for a cancellation of its task."""
         error: BaseException | None = None
         try:
@@ -104,7 +104,7 @@ class Visit:
             error = caught
         finally:
             self._end(error)
-            # A thread may still be reading; it lets go when it is through.
+            # A thread may still be reading, and closes the body at its end.
             with suppress(ValueError):
                 self._pieces.close()
 
@@ -126,7 +126,7 @@ class Visit:
 
     # -- the application's side --------------------------------------------------------------------------------
 
-    async def _receive(self) -> Message:
+    async def _receive(self) -> AsgiMessage:
         if not self._sent and not self._left:
             if self._slices is not None:
                 piece = self._slices.pop()
@@ -148,7 +148,7 @@ class Visit:
         await self._gone.wait()
         return {"type": "http.disconnect"}
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: AsgiMessage) -> None:
         kind = message["type"]
         if self._left:
             # It hears of it by receive() first, if it listens; one that only sends must not do so for ever.
@@ -158,7 +158,7 @@ class Visit:
         if kind == "http.response.start" and self._head is None:
             pairs = cast("Iterable[tuple[bytes, bytes]]", message.get("headers", ()))
             headers = [(bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in pairs]
-            self._head = Head(int(message["status"]), headers)
+            self._head = AsgiHead(int(message["status"]), headers)
             self._changed.set()
         elif kind == "http.response.body" and self._head is not None and not self._complete:
             piece = bytes(message.get("body", b""))
@@ -180,7 +180,7 @@ class Visit:
 
     # -- the reader's side -------------------------------------------------------------------------------------
 
-    async def head(self) -> Head:
+    async def head(self) -> AsgiHead:
         """Status and headers, as soon as they are there.
 
         Raises:
@@ -199,7 +199,7 @@ class Visit:
         return self._head
 
     async def take(self) -> bytes | None:
-        """What has come of the body since; None at its end.
+        """The part of the body that has arrived since; None at its end.
 
         Raises:
             MuxiError: the application failed, or took too long.
@@ -219,7 +219,7 @@ class Visit:
         return taken
 
     def leave(self) -> None:
-        """Want no more; in the loop. The application is told so."""
+        """Disconnect; in the loop. The application receives ``http.disconnect``."""
         self._left = True
         self._items.clear()
         self._waiting = 0
@@ -241,7 +241,7 @@ class Visit:
 
 
 class _ClientLeft(OSError):
-    """What ``send`` raises in an application whose client has left."""
+    """Raised by ``send`` in an application whose client has left."""
 
 
 def _slices(content: bytes) -> list[bytes]:

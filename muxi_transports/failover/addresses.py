@@ -29,7 +29,7 @@ Order: TypeAlias = Literal["given", "round-robin"]
 
 @dataclass(frozen=True)
 class AddressStatus:
-    """What is known of one address."""
+    """The state of one address."""
 
     #: The origin, without a password.
     url: str
@@ -103,7 +103,7 @@ class Addresses(Generic[T]):
         self._turn = 0
 
     def status(self) -> tuple[AddressStatus, ...]:
-        """What is known of each, in the order given."""
+        """The state of each address, in the order given."""
         with self._lock:
             return tuple(self._status(index) for index in range(len(self.entries)))
 
@@ -115,7 +115,7 @@ class Addresses(Generic[T]):
             return order_of(self._healths, self.clock.monotonic(), first)
 
     def claim(self, index: int) -> bool:
-        """Take it upon a request to find out whether an address is back; false where there is no need to."""
+        """Reserve the probe of an address whose cooldown is over for one request; false where no probe is due."""
         with self._lock:
             health = self._healths[index]
             due = health.is_due(self.clock.monotonic())
@@ -124,26 +124,26 @@ class Addresses(Generic[T]):
             return due
 
     def is_doubtful(self, index: int) -> bool:
-        """Whether an address that is up did not answer in time."""
+        """True where an address that is up did not answer in time."""
         with self._lock:
             return self._healths[index].doubtful
 
     def release(self, index: int) -> None:
-        """Give a claim back without having learnt anything: the next request may find out."""
+        """Release the probe without a result; the next request may reserve it."""
         with self._lock:
             self._healths[index] = replace(self._healths[index], probing=False)
 
     def succeeded(self, index: int) -> None:
-        """An address has answered."""
+        """Note that an address has answered."""
         self._change(index, after_success)
 
     def failed(self, index: int, reason: str, seconds: float | None = None) -> None:
-        """An address has answered that it does not work; set it aside for those seconds, or the usual."""
+        """Set an address aside that has answered with a status of failure, for some seconds or the cooldown."""
         until = self.clock.monotonic() + (self._cooldown if seconds is None else seconds)
         self._change(index, lambda health: after_failure(health, until, reason))
 
     def raised(self, index: int, error: MuxiError) -> None:
-        """The transport to an address has raised an error."""
+        """Note an error of the transport to an address."""
         until = self.clock.monotonic() + self._cooldown
         self._change(index, lambda health: after_error(health, error, until))
 

@@ -12,7 +12,7 @@ __all__ = ["Health", "after_error", "after_failure", "after_success", "order_of"
 
 @dataclass(frozen=True)
 class Health:
-    """What is known of one address. Times are seconds on the clock's ``monotonic``."""
+    """The state of one address. Times are seconds on the clock's ``monotonic``."""
 
     #: Failures in a row.
     failures: int = 0
@@ -20,18 +20,18 @@ class Health:
     down_until: float | None = None
     #: Why it was set aside last.
     reason: str = ""
-    #: Whether a request is finding out if it is back.
+    #: Whether a request is probing it.
     probing: bool = False
     #: Whether its health is to be asked for before it is used again, although it is not set aside.
     doubtful: bool = False
 
     @property
     def up(self) -> bool:
-        """Whether it is not set aside, or not any more since it was last used."""
+        """True while the address is in use, that is, not set aside."""
         return self.down_until is None
 
     def is_due(self, now: float) -> bool:
-        """Whether the time that it was set aside for is over, and nobody is finding out yet."""
+        """True once the cooldown is over, until a request probes the address."""
         return self.down_until is not None and self.down_until <= now and not self.probing
 
 
@@ -53,17 +53,17 @@ def order_of(healths: Sequence[Health], now: float, first: int) -> list[int]:
 
 
 def after_success(health: Health) -> Health:
-    """What is known of an address that has answered."""
+    """The state of an address after an answer."""
     return Health() if health != Health() else health
 
 
 def after_failure(health: Health, until: float, reason: str) -> Health:
-    """What is known of an address that has failed, and is set aside until then."""
+    """The state of an address after a failure: set aside until a time."""
     return Health(failures=health.failures + 1, down_until=until, reason=reason)
 
 
 def after_error(health: Health, error: MuxiError, until: float) -> Health:
-    """What is known of an address after an error of its transport.
+    """The state of an address after an error of its transport.
 
     No connection, or one that broke: it is set aside. No answer in time may be the work's fault: it is doubtful.
     Anything else says nothing about the address.
@@ -75,5 +75,5 @@ def after_error(health: Health, error: MuxiError, until: float) -> Health:
 
 
 def was_not_connected(error: BaseException) -> bool:
-    """Whether nothing can have been received, so that another address may be tried."""
+    """True where the request cannot have been received, so that another address may be tried."""
     return isinstance(error, ConnectionError | TimeoutError) and not error.connected

@@ -31,7 +31,7 @@ T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
 class Policy(NamedTuple):
-    """How a failover transport judges its addresses."""
+    """The settings by which a failover transport judges its addresses."""
 
     health_path: str | None
     health_timeout: float

@@ -61,7 +61,7 @@ class Failover(Wrapping[T]):
         self._addresses = Addresses(entries, order, cooldown, self.clock or SystemClock(), on_change)
 
     def status(self) -> tuple[AddressStatus, ...]:
-        """What is known of each address, in the order given."""
+        """The state of each address, in the order given."""
         return self._addresses.status()
 
     def steps(self, request: Request) -> SendSteps:

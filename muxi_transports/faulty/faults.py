@@ -1,4 +1,4 @@
-"""What can go wrong, as values: each says what becomes of a request, of the head of its answer, and of the body.
+"""Faults as values: each changes a request, the head of its answer, or the body.
 
 No fault waits or sends by itself. It yields the pauses that it wants, and the transports of both colours keep them.
 """
@@ -39,13 +39,13 @@ class Ended(Exception):
 
 
 class Shaper:
-    """What becomes of a body: pieces go in as they arrive, and what the reader is to see comes out."""
+    """A change of a body: takes the pieces as they arrive, and yields those that the reader gets."""
 
     def begin(self) -> None:
         """Look before the first piece; raises as :meth:`feed` does where not even that is to come."""
 
     def feed(self, piece: bytes) -> Iterator[bytes | Pause]:
-        """What comes of the next piece.
+        """Yield what the reader gets of the next piece.
 
         Raises:
             Ended: nothing more comes.
@@ -61,15 +61,15 @@ class Fault:
     sends: int = 1
 
     def before(self, request: Request) -> Iterator[Pause]:
-        """What happens before the request is sent: pauses, and an error where it is not sent at all."""
+        """Yield the pauses before the request is sent, or raise the error that comes in its place."""
         return iter(())
 
     def instead(self, request: Request, now: float) -> BufferedResponse | None:
-        """What is answered without sending; None sends."""
+        """The answer that is given without sending; None sends the request."""
         return None
 
     def answered(self, request: Request) -> Iterator[Pause]:
-        """What happens once the request has been answered, before the caller learns of it."""
+        """Yield the pauses between the answer and its delivery, or raise an error in its place."""
         return iter(())
 
     def head(self, headers: Headers) -> Headers:
@@ -77,24 +77,24 @@ class Fault:
         return headers
 
     def shaper(self, request: Request) -> Shaper:
-        """What becomes of the body."""
+        """The change of the body."""
         return Shaper()
 
 
-def _where(request: Request) -> str:
+def _name_host(request: Request) -> str:
     return urlsplit(request.url).netloc.rpartition("@")[2]
 
 
-def _lost(request: Request, reason: str) -> ConnectionError:
-    return ConnectionError("CONNECTION_LOST", f"the connection to {_where(request)} broke: {reason}")
+def _make_lost(request: Request, reason: str) -> ConnectionError:
+    return ConnectionError("CONNECTION_LOST", f"the connection to {_name_host(request)} broke: {reason}")
 
 
 @dataclass(frozen=True)
 class Refuse(Fault):
-    """No connection is made: nobody listens. Nothing is sent."""
+    """The connection is refused. Nothing is sent."""
 
     def before(self, request: Request) -> Iterator[Pause]:
-        message = f"{_where(request)} refused the connection; is it running there?"
+        message = f"{_name_host(request)} refused the connection; is it running there?"
         raise ConnectionError("CONNECTION_REFUSED", message, connected=False)
 
 
@@ -105,28 +105,28 @@ class BadTls(Fault):
     reason: str = "certificate verify failed: self-signed certificate"
 
     def before(self, request: Request) -> Iterator[Pause]:
-        message = f"no secure connection to {_where(request)}: {self.reason}"
+        message = f"no secure connection to {_name_host(request)}: {self.reason}"
         raise ConnectionError("TLS_ERROR", message, connected=False, permanent=True)
 
 
 @dataclass(frozen=True)
 class Unreachable(Fault):
-    """No connection is made, and nobody says so: the bound for connecting passes. Nothing is sent."""
+    """The connection is never answered: the bound for connecting passes. Nothing is sent."""
 
     def before(self, request: Request) -> Iterator[Pause]:
         bound = request.timeouts.connect
         if bound is None:
             # Without a bound of the caller's it is the system that gives up.
-            message = f"no connection to {_where(request)}: Connection timed out"
+            message = f"no connection to {_name_host(request)}: Connection timed out"
             raise ConnectionError("CONNECTION_FAILED", message, connected=False)
         yield Pause(bound)
-        message = f"no connection to {_where(request)} in {bound:g} s"
+        message = f"no connection to {_name_host(request)} in {bound:g} s"
         raise TimeoutError("CONNECT_TIMEOUT", message, bound="connect", connected=False)
 
 
 @dataclass(frozen=True)
 class ResetRequest(Fault):
-    """The connection breaks while the request is being sent; nobody acts on it.
+    """The connection breaks while the request is being sent; the server does not act on it.
 
     Args:
         after: how many bytes of the body have gone out by then.
@@ -142,7 +142,7 @@ class ResetRequest(Fault):
         pieces = request.body.chunks() if request.body else iter(())
         while sent < self.after and (piece := next(pieces, b"")):
             sent += len(piece)
-        raise _lost(request, f"connection reset by peer after {min(sent, self.after)} bytes of the request's body")
+        raise _make_lost(request, f"connection reset by peer after {min(sent, self.after)} bytes of the request's body")
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,11 @@ class ResetAnswer(Fault):
 
     def answered(self, request: Request) -> Iterator[Pause]:
         if not self.after:
-            raise _lost(request, "connection reset by peer before the answer")
+            raise _make_lost(request, "connection reset by peer before the answer")
         return iter(())
 
     def shaper(self, request: Request) -> Shaper:
-        return _Limited(self.after, _lost(request, f"connection reset by peer after {self.after} bytes"))
+        return _Limited(self.after, _make_lost(request, f"connection reset by peer after {self.after} bytes"))
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Cut(Fault):
         _check("after", self.after)
 
     def head(self, headers: Headers) -> Headers:
-        return _without_length(headers)
+        return _drop_length(headers)
 
     def shaper(self, request: Request) -> Shaper:
         return _Limited(self.after, Ended())
@@ -206,7 +206,7 @@ class CutBetweenEvents(Fault):
 
 @dataclass(frozen=True)
 class Stall(Fault):
-    """Nothing comes for a while, or until the caller has had enough.
+    """Nothing comes for some seconds, or until a bound of the request ends the wait.
 
     Args:
         seconds: how long, on the clock.
@@ -299,7 +299,7 @@ class WrongContentType(Fault):
     content: bytes | None = None
 
     def head(self, headers: Headers) -> Headers:
-        changed = headers.copy() if self.content is None else _without_length(headers)
+        changed = headers.copy() if self.content is None else _drop_length(headers)
         changed["Content-Type"] = self.content_type
         return changed
 
@@ -397,7 +397,7 @@ _BLOCK_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _EVENT_LINE = re.compile(rb"(?:^|[\r\n])[^:\r\n]")
 
 
-def _without_length(headers: Headers) -> Headers:
+def _drop_length(headers: Headers) -> Headers:
     changed = headers.copy()
     changed.pop("Content-Length")
     return changed

@@ -1,4 +1,4 @@
-"""Which request meets which fault: by a script, by route, or by chance."""
+"""Plans of faults: by a script, by route, or by chance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Entry:
 
 
 class Faults:
-    """What is to go wrong. One plan may serve transports of both colours, and change while they are in use.
+    """A plan of faults. It may serve transports of both colours, and change while they are in use.
 
     A script goes first, one entry for each request. When it has run out, the first rule that fits strikes.
 
@@ -56,7 +56,7 @@ class Faults:
         self.script(*script)
 
     def script(self, *faults: Fault | None) -> None:
-        """What the next requests meet, one entry each; None is nothing.
+        """Plan the next requests, one entry each; None is no fault.
 
         Raises:
             ConfigurationError: an entry is no fault.
@@ -68,7 +68,7 @@ class Faults:
             self._script.extend(faults)
 
     def on(self, rule: str, fault: Fault, *, times: int | None = None, skip: int = 0, probability: float = 1.0) -> None:
-        """What requests of a route meet.
+        """Plan a fault for the requests of a route.
 
         Args:
             rule: which requests: ``POST /v1/chat``, ``/**/memories``, ``*``; the rules of routing transports.
@@ -78,7 +78,7 @@ class Faults:
             probability: the share of them that it strikes, from 0 to 1.
 
         Raises:
-            ConfigurationError: the rule is none, or a number has no sense.
+            ConfigurationError: the rule is none, or a number is out of range.
         """
         _check_fault(fault)
         if not 0 <= probability <= 1 or skip < 0 or (times is not None and times < 0):
@@ -93,7 +93,7 @@ class Faults:
             self._entries.clear()
 
     def choose(self, request: Request) -> Fault | None:
-        """What this request meets."""
+        """Choose the fault of this request, and note it as struck."""
         with self._lock:
             fault = self._script.pop(0) if self._script else self._by_rule(request)
             if fault is not None:

@@ -1,4 +1,4 @@
-"""What the in-process transports share: how an application sees a request, and what its failures become."""
+"""Requests as applications in this process get them, and failures of applications as errors."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def begin(attempt: Attempt) -> None:
 
 
 def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> BaseException:
-    """What the caller gets for an exception of the application.
+    """The error that the caller gets for an exception of the application.
 
     Args:
         error: the exception.

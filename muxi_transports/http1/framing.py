@@ -231,9 +231,8 @@ def find_framing(head: Head, method: str) -> tuple[BodyReader, bool]:
 
 
 def _parse_length(values: list[str]) -> int:
-    found = ",".join(values).split(",") if len(values) > 1 or "," in values[0] else values
     lengths = set()
-    for value in found:
+    for value in ",".join(values).split(","):
         digits = value.strip(" \t")
         if not _LENGTH.fullmatch(digits):
             raise MalformedAnswer(rules.CONTENT_LENGTH, digits)

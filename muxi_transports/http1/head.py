@@ -90,7 +90,7 @@ class Block:
         self._line = line
         end = newline if newline >= 0 else len(content)
         if end - line > rules.MAX_LINE or len(content) > self._limit:
-            raise MalformedAnswer(self._rule, bytes(content[line : line + 40]))
+            raise MalformedAnswer(self._rule, bytes(content[line:]))
 
 
 class HeadBlock(Block):
@@ -144,7 +144,7 @@ def _unsupported(start: bytes) -> MalformedAnswer:
     return MalformedAnswer(rules.VERSION if start.startswith(_START[:5]) else rules.NOT_HTTP, start)
 
 
-def parse_fields(text: str, start: int = 0) -> list[tuple[str, str]]:
+def parse_fields(text: str, start: int) -> list[tuple[str, str]]:
     """The fields in lines up to an empty one: names, and values without the white space around them.
 
     Args:

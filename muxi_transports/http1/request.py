@@ -35,14 +35,10 @@ def request_head(method: str, target: str, host: str, headers: Mapping[str, str]
     if not _REQUEST_LINE.fullmatch(line) or method == "CONNECT":
         raise ValueError(f"{method[:40]!r} is not a method that can be sent, or its target is not visible ASCII")
     names = {name.lower() for name in headers}
-    # All names at once, and all values: only what is refused is looked at one by one.
+    # All names at once, and all values: one by one only where something may be wrong.
     values = host + "".join(headers.values())
-    if (
-        "" in headers
-        or not _TOKENS.fullmatch("".join(headers))
-        or not (values.isprintable() or _TEXT.fullmatch(values))
-    ):
-        _refuse_field({"Host": host, **headers})
+    if "" in headers or not _TOKENS.fullmatch("".join(headers)) or not values.isprintable():
+        _check_fields({"Host": host, **headers})
     if len(names) < len(headers):
         raise ValueError("a request has each field once, its values joined by commas")
     if "content-length" in names and "transfer-encoding" in names:
@@ -74,7 +70,7 @@ def chunk(content: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(content), content) if content else b""
 
 
-def _refuse_field(headers: Mapping[str, str]) -> None:
+def _check_fields(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if not name or not _TOKENS.fullmatch(name):
             raise ValueError(f"{name[:40]!r} is not the name of a header")

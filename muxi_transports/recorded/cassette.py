@@ -29,7 +29,7 @@ Mode: TypeAlias = Literal["none", "once", "new", "all"]
 
 
 class Cassette:
-    """What has been recorded in a file.
+    """The exchanges recorded in a file.
 
     The file is read when the cassette is made, and written whole, in place of what was there, as each exchange
     ends: whatever happens next, what had been recorded up to then is there. Exchanges are in the order in which
@@ -78,7 +78,7 @@ class Cassette:
 
     @property
     def existed(self) -> bool:
-        """Whether there was a file when this was made."""
+        """True where the file existed when the cassette was made."""
         return self._text is not None
 
     @property
@@ -107,7 +107,7 @@ class Cassette:
 
     @property
     def all_played(self) -> bool:
-        """Whether each exchange of the file was played."""
+        """True once each exchange of the file has been played."""
         return not self.unplayed
 
     def play(self, request: RecordedRequest) -> Exchange | None:
@@ -253,7 +253,7 @@ class Cassette:
     def _save(self) -> None:
         writing = _yaml_module("writing")
         if self._column is not None and self._text is not None:
-            # What somebody has written by hand stays as it is.
+            # Text and comments written by hand stay as they are.
             before = self._text
         else:
             before = writing.HEAD + "".join(map(writing.dump, self._loaded))

@@ -1,9 +1,9 @@
-"""What can be wrong with a recording. Nothing of it gets better by trying again."""
+"""Errors of cassettes. They are permanent: none is retried."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from muxi.errors import ConfigurationError, MuxiError
 
@@ -16,9 +16,12 @@ __all__ = ["CassetteError", "UnrecordedRequest"]
 class CassetteError(ConfigurationError):
     """A cassette cannot be read, written or played; the message names the file and, where it can, the line."""
 
-    def __init__(self, message: str, *, code: str = "CASSETTE") -> None:
+    def __init__(self, message: str, code: str = "CASSETTE") -> None:
         # Past the constructor of the base, which knows one code only.
         MuxiError.__init__(self, code, message)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.message, self.code
 
 
 class UnrecordedRequest(CassetteError):
@@ -35,3 +38,6 @@ class UnrecordedRequest(CassetteError):
         super().__init__(message, code="UNRECORDED_REQUEST")
         self.nearest: Exchange | None = nearest
         self.differences: tuple[str, ...] = tuple(differences)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.message, None, self.differences

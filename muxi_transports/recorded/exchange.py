@@ -1,4 +1,4 @@
-"""What is recorded, as values: a request, and what came of it and when."""
+"""Recorded values: a request, its response or error, and when each part came."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ class RecordedError:
 
     @classmethod
     def of(cls, error: MuxiError, at: float) -> RecordedError:
-        """What has to be known of an error to raise it again."""
+        """The facts of an error that are needed to raise it again."""
         facts = {name: getattr(error, name) for name in FACTS if hasattr(error, name)}
-        told = {name: value for name, value in facts.items() if name == "connected" or value}
-        return cls(at, type(error).__name__, error.code, error.message, told)
+        kept = {name: value for name, value in facts.items() if name == "connected" or value}
+        return cls(at, type(error).__name__, error.code, error.message, kept)
 
     def made(self) -> MuxiError:
         """The error, new."""
@@ -121,7 +121,7 @@ class RecordedResponse:
 
     @property
     def content(self) -> bytes:
-        """What arrived of the body."""
+        """The part of the body that arrived."""
         return b"".join(chunk.content for chunk in self.chunks)
 
 

@@ -1,4 +1,4 @@
-"""How a JSON document is written: where it is in one of the usual ways, its data is enough to have its bytes again."""
+"""Styles of JSON documents: of one in a usual style the data is kept, and its bytes are made of it again."""
 
 from __future__ import annotations
 

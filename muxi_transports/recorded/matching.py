@@ -1,4 +1,4 @@
-"""Which recorded request a new one is the same as: by what is asked for, and not by what is new each time."""
+"""Matching of requests with recorded ones: ids, keys and times that differ in each run are not compared."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Matcher:
     ignore: Collection[str] = ()
 
     def __call__(self, recorded: RecordedRequest, sent: RecordedRequest) -> list[str]:
-        """What differs, a line for each, as ``body.message: sent 'Hello', recorded 'Hi'``; empty for a match."""
+        """The differences, a line for each, as ``body.message: sent 'Hello', recorded 'Hi'``; empty for a match."""
         return list(self._differences(recorded, sent))
 
     def _differences(self, recorded: RecordedRequest, sent: RecordedRequest) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _same_path(recorded: str, sent: str) -> bool:
 
 
 def _same(recorded: object, sent: object) -> bool:
-    """Whether two values are as good as equal."""
+    """True where two values match: equal, made-up ids, or redacted in the recording."""
     if all(value is _MISSING or (isinstance(value, str) and _MADE_UP.fullmatch(value)) for value in (recorded, sent)):
         return True
     if not isinstance(recorded, str) or not isinstance(sent, str):
@@ -120,7 +120,7 @@ def _same(recorded: object, sent: object) -> bool:
 
 
 def _has_parts(text: str, parts: Sequence[str]) -> bool:
-    """Whether a text is made of these parts, in this order, with anything between them; in linear time."""
+    """True where a text consists of these parts, in this order, with anything between them; in linear time."""
     first, *middle, last = parts
     if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
         return False
@@ -140,13 +140,13 @@ def _values(where: str, recorded: object, sent: object) -> Iterator[str]:
 
 def _line(where: str, sent: object, recorded: object) -> str:
     if recorded is _MISSING:
-        return f"{where}: sent {_shown(sent)}, not recorded"
+        return f"{where}: sent {_shorten(sent)}, not recorded"
     if sent is _MISSING:
-        return f"{where}: not sent, recorded {_shown(recorded)}"
-    return f"{where}: sent {_shown(sent)}, recorded {_shown(recorded)}"
+        return f"{where}: not sent, recorded {_shorten(recorded)}"
+    return f"{where}: sent {_shorten(sent)}, recorded {_shorten(recorded)}"
 
 
-def _shown(value: object, length: int = 80) -> str:
+def _shorten(value: object, length: int = 80) -> str:
     text = repr(value)
     return text if len(text) <= length else f"{text[:length]}…"
 

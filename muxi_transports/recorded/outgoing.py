@@ -1,4 +1,4 @@
-"""What is known of a request before it is sent: the part of it that is recorded, and compared."""
+"""Requests before they are sent: the part that is recorded and compared."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from muxi.transport import Body, BytesBody, FileBody, Headers, Request
 from muxi_transports.recorded.exchange import RecordedRequest
 
-__all__ = ["Outgoing", "look_at"]
+__all__ = ["Outgoing", "inspect_request"]
 
 #: The longest body of a request that is kept, in bytes; of others there is a digest.
 LONGEST = 256 * 1024
 
-# They say which SDK sends on which machine, and would differ in every recording.
+# Headers that name the SDK and the machine, and would differ in every recording.
 _PASSING = ("user-agent", "x-muxi-sdk", "x-muxi-client")
 
 
@@ -28,7 +28,7 @@ class Outgoing(NamedTuple):
     recorded: RecordedRequest
 
 
-def look_at(request: Request) -> Outgoing:
+def inspect_request(request: Request) -> Outgoing:
     """Read a request's body, and keep of it what has to be kept. A file is read as well."""
     headers = Headers((name, value) for name, value in request.headers.items() if name.lower() not in _PASSING)
     if request.body is None:
@@ -40,7 +40,7 @@ def look_at(request: Request) -> Outgoing:
 
 
 def _pieces(body: Body) -> Iterable[bytes]:
-    # Whoever watches the progress of a file wants to know of its being sent.
+    # The progress callback of a file reports sending, not this reading.
     return FileBody(body.path).chunks() if isinstance(body, FileBody) else body.chunks()
 
 

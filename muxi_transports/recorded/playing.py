@@ -69,7 +69,7 @@ class Playback:
             request = self._exchange.request
             raise CassetteError(
                 f"{self._cassette.path}: when {request.method} {request.url} was recorded, the reader left here, and "
-                "nobody knows what would have come; read no further, or record it anew and read on"
+                "the rest is unknown; read no further, or record it anew and read on"
             )
         if response.ended is not None:
             yield from keep_all(self._pause_until(response.ended))

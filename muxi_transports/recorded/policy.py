@@ -1,4 +1,4 @@
-"""What the transports of both colours decide alike: what is played, what is recorded, and by which clock."""
+"""The mode of a recorded transport: which requests are played, which are recorded, and on which clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Policy"]
 
 
 class Policy:
-    """The mode of a transport, and what follows from it.
+    """The mode of a transport, and the decisions that follow from it.
 
     Args:
         cassette: the cassette, or the path of its file.
@@ -28,7 +28,7 @@ class Policy:
 
     Raises:
         CassetteError: the cassette cannot be read, or is not there.
-        ConfigurationError: there is no such mode, or the speed has no sense.
+        ConfigurationError: there is no such mode, or the speed is invalid.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Policy:
             return ManualClock(time.time())
         return wrapped.clock if wrapped is not None else None
 
-    def played(self, recorded: RecordedRequest) -> Exchange | None:
-        """What is played for a request; None where it is to be recorded."""
+    def find_played(self, recorded: RecordedRequest) -> Exchange | None:
+        """The exchange to play for a request; None where the request is to be recorded."""
         found = self.cassette.play(recorded) if self.plays else None
         if found is None and not self.records:
             raise self._unrecorded(recorded)

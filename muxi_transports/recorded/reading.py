@@ -82,8 +82,7 @@ def load(text: str, name: str) -> tuple[list[Exchange], int | None]:
     return exchanges, entries.node.start_mark.column if last and blocks else None
 
 
-#: How many times longer than the file its content may become by aliases that repeat parts of it; some growth is always
-#: allowed.
+#: Limits on aliases: a file may expand to ten times its length, and to 100,000 characters in any case.
 _GROWTH, _SLACK = 10, 100_000
 
 
@@ -188,7 +187,7 @@ class _Node:
         return number
 
     def data(self) -> object:
-        """What JSON can say."""
+        """The value as JSON data."""
         if isinstance(self.node, yaml.MappingNode):
             return {name: value.data() for name, value in self.fields().items()}
         if isinstance(self.node, yaml.SequenceNode):
@@ -202,7 +201,7 @@ class _Node:
             raise self.wrong(f"is no number: {error}") from error
 
     def only(self, fields: dict[str, _Node], *known: str) -> None:
-        """Refuse fields that nobody knows: they are misspelt."""
+        """Refuse unknown fields, which are misspelt."""
         for name, value in fields.items():
             if name not in known:
                 raise value.wrong(f"is unknown here; known are {', '.join(known)}")

@@ -129,7 +129,7 @@ class Scrubber:
         return name in self.fields or (is_secret_field(name) and _HARMLESS.search(name) is None)
 
     def _is_secret(self, literal: Literal, route: str, *, event: bool = False) -> bool:
-        """Whether what stands there is one, by the names of the fields that lead to it."""
+        """True where a value is a secret, by the names of the fields that lead to it."""
         if not literal.path or isinstance(literal.value, bool) or literal.value in (None, ""):
             return False
         *around, name = literal.path
@@ -182,7 +182,7 @@ class Scrubber:
         return _apply(edits, chunks) if edits else chunks
 
     def _json_edits(self, text: str, route: str, *, event: bool = False) -> list[_Edit] | None:
-        """What of a JSON document is to be replaced, in characters; None where it is not JSON."""
+        """The edits of a JSON document, in characters; None where it is no JSON."""
         literals = literals_of(text)
         if literals is None:
             return None
@@ -200,7 +200,7 @@ class Scrubber:
         return edits
 
     def _line_edits(self, content: bytes, route: str) -> Iterator[_Edit]:
-        """What of a text is to be replaced, line by line: the data of an event may be JSON."""
+        """The edits of a text, line by line: the data of an event may be JSON."""
         for found in _LINE.finditer(content):
             line = found[0].rstrip(b"\r\n")
             prefix = line[: 5 + line[5:6].isspace()] if line.startswith(b"data:") else b""

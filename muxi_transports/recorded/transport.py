@@ -20,7 +20,7 @@ from muxi.transport import (
 )
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping
 from muxi_transports.recorded.cassette import Cassette, Mode
-from muxi_transports.recorded.outgoing import look_at
+from muxi_transports.recorded.outgoing import inspect_request
 from muxi_transports.recorded.policy import Policy
 from muxi_transports.recorded.recording import OpenTakes, record
 
@@ -88,11 +88,11 @@ class Recorded(Wrapping[T]):
             CassetteError: the file cannot be written.
         """
         if request.body is None or isinstance(request.body, BytesBody):
-            outgoing = look_at(request)
+            outgoing = inspect_request(request)
         else:
             # A body is read from a disk, or made by a function: not in an event loop.
-            outgoing = yield from BlockingCall(partial(look_at, request))
-        if (exchange := self._policy.played(outgoing.recorded)) is not None:
+            outgoing = yield from BlockingCall(partial(inspect_request, request))
+        if (exchange := self._policy.find_played(outgoing.recorded)) is not None:
             return (yield from self._policy.playback(exchange, request, self.clock).steps())
         inner = self._slot.get()
         take = self._takes.begin(self.cassette, outgoing.recorded, inner.clock)

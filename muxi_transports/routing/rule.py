@@ -1,4 +1,4 @@
-"""Which requests a rule fits: ``[methods] [scheme://][host[:port]][/path]``, every part optional."""
+"""Rules that match requests: ``[methods] [scheme://][host[:port]][/path]``, every part optional."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ class Rule:
     path: tuple[str, ...]
 
     def fits(self, place: Place) -> bool:
-        """Whether a request to that place is one of those that the rule is for."""
+        """True where the rule matches a request to that place."""
         return (
             (not self.methods or place.method in self.methods)
             and (self.scheme is None or place.scheme == self.scheme)
-            and (self.host is None or _alike(self.host, place.host))
+            and (self.host is None or _matches_host(self.host, place.host))
             and (self.port is None or place.port == self.port)
-            and _begins(self.path, place.segments)
+            and _matches_path(self.path, place.segments)
         )
 
 
@@ -85,7 +85,7 @@ def parse_rule(text: str) -> Rule:
     found = _SHAPE.fullmatch(text.strip())
     port = int(found["port"]) if found and found["port"] else None
     if not text.strip() or found is None or (port or 0) > 65535:
-        shown = text.rpartition("@")[2]  # a rule has no user and password; who wrote them does not want them shown
+        shown = text.rpartition("@")[2]  # a rule has no user and password; they are not to be shown
         raise ConfigurationError(
             redact_text(f"{shown!r} is not a rule; write [METHODS] [scheme://][host[:port]][/path], as in ")
             + "'POST https://*.example.com/v1/chat', 'localhost:8001' or '/**/chat'"
@@ -102,13 +102,13 @@ def _segments(path: str) -> tuple[str, ...]:
     return tuple(unquote(segment) for segment in path.split("/")[1:])
 
 
-def _alike(pattern: str, host: str) -> bool:
-    """Whether a host is one that the pattern means; ``*`` is any text."""
+def _matches_host(pattern: str, host: str) -> bool:
+    """Match a host against a pattern; ``*`` is any text."""
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), host) is not None
 
 
-def _begins(pattern: tuple[str, ...], segments: tuple[str, ...]) -> bool:
-    """Whether a path begins as the pattern says; ``*`` is one segment, ``**`` any number of them."""
+def _matches_path(pattern: tuple[str, ...], segments: tuple[str, ...]) -> bool:
+    """Match the beginning of a path; ``*`` is one segment, ``**`` any number of them."""
     # Where in the path one may be after what has been read of the pattern.
     reached = {0}
     for part in pattern:

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-__all__ = ["Complete", "Conversation", "Head", "Item", "NotWsgi"]
+__all__ = ["Complete", "Conversation", "NotWsgi", "WsgiHead", "WsgiItem"]
 
 
-class Head(NamedTuple):
+class WsgiHead(NamedTuple):
     """Status and headers, as the application gave them."""
 
     status: str
@@ -23,7 +23,7 @@ class Complete(NamedTuple):
     """The mark behind the last piece of an answer."""
 
 
-Item = Head | bytes | Complete
+WsgiItem = WsgiHead | bytes | Complete
 
 
 class NotWsgi(Exception):
@@ -44,16 +44,16 @@ class Conversation:
         self,
         app: WSGIApplication,
         environ: WSGIEnvironment,
-        on_write: Callable[[Item], None] | None = None,
+        on_write: Callable[[WsgiItem], None] | None = None,
     ) -> None:
         self._app = app
         self._environ = environ
-        self._head: Head | None = None
+        self._head: WsgiHead | None = None
         self._head_is_out = False
-        self._written: list[Item] = []
+        self._written: list[WsgiItem] = []
         self._on_write = on_write or self._written.append
 
-    def run(self) -> Generator[Item, None, None]:
+    def run(self) -> Generator[WsgiItem, None, None]:
         """The head, the pieces that are not empty, and the mark; closing it closes the application's iterable.
 
         The head comes with the first piece, as a server has to hold it until then.
@@ -79,7 +79,7 @@ class Conversation:
             if close is not None:
                 close()
 
-    def _once(self) -> list[Item]:
+    def _once(self) -> list[WsgiItem]:
         """The head, the first time."""
         if self._head_is_out:
             return []
@@ -99,7 +99,7 @@ class Conversation:
                 exc_info = None  # it holds this frame
         elif self._head is not None:
             raise NotWsgi("it called start_response twice, without an exc_info")
-        self._head = Head(status, list(headers))
+        self._head = WsgiHead(status, list(headers))
         return self._write
 
     def _write(self, piece: bytes) -> None:

@@ -60,8 +60,8 @@ class RequestBody(io.RawIOBase):
         return len(taken)
 
     def close(self) -> None:
-        """Let go of the file behind it."""
-        with suppress(ValueError):  # another thread reads; it lets go when it is through
+        """Close the body behind it."""
+        with suppress(ValueError):  # another thread reads, and closes it at its end
             self._pieces.close()
         super().close()
 

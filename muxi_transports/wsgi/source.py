@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from muxi_transports.http.application import LIMIT, failure_of, log_late
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.wsgi.conversation import Complete, Conversation, Item, NotWsgi
+from muxi_transports.wsgi.conversation import Complete, Conversation, NotWsgi, WsgiItem
 from muxi_transports.wsgi.environ import RequestBody
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Source(ABC):
     """The items of one conversation, for one reader."""
 
     @abstractmethod
-    def take(self) -> Item:
+    def take(self) -> WsgiItem:
         """The next item.
 
         Raises:
@@ -33,7 +33,7 @@ class Source(ABC):
 
     @abstractmethod
     def leave(self) -> None:
-        """Want no more, from any thread; the application's iterable is closed as soon as it lets go."""
+        """Disconnect, from any thread; the iterable of the application is closed at its next step."""
 
 
 class ThreadSource(Source):
@@ -55,7 +55,7 @@ class ThreadSource(Source):
         self._attempt = attempt
         self._as_it_is = as_it_is
         self._changed = threading.Condition()
-        self._items: deque[Item] = deque()
+        self._items: deque[WsgiItem] = deque()
         self._waiting = 0
         self._left = False
         self._complete = False
@@ -63,7 +63,7 @@ class ThreadSource(Source):
         # A daemon: an application that hangs must not keep the process from ending.
         threading.Thread(target=self._work, name="muxi-wsgi", daemon=True).start()
 
-    def take(self) -> Item:
+    def take(self) -> WsgiItem:
         attempt = self._attempt
         with self._changed:
             while not self._items:
@@ -94,7 +94,7 @@ class ThreadSource(Source):
             self._waiting = 0
             self._changed.notify_all()
 
-    def _put(self, item: Item) -> None:
+    def _put(self, item: WsgiItem) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._left or self._waiting < LIMIT)
             if self._left:
@@ -152,7 +152,7 @@ class HereSource(Source):
         self._working = threading.Lock()
         self._left = False
 
-    def take(self) -> Item:
+    def take(self) -> WsgiItem:
         attempt = self._attempt
         with self._working:
             if self._left:

@@ -14,7 +14,7 @@ from muxi_transports.http.application import WHERE, begin, describe_request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Content
 from muxi_transports.http.wire import received_headers
-from muxi_transports.wsgi.conversation import Complete, Head
+from muxi_transports.wsgi.conversation import Complete, WsgiHead
 from muxi_transports.wsgi.environ import RequestBody, environ_of
 from muxi_transports.wsgi.source import HereSource, Source, ThreadSource
 
@@ -116,12 +116,12 @@ class WsgiTransport(Transport):
         return f"WsgiTransport({self._app!r})"
 
 
-def _head_of(source: Source, attempt: Attempt) -> Head:
+def _head_of(source: Source, attempt: Attempt) -> WsgiHead:
     head = source.take()
     if attempt.body_error is not None:
         raise attempt.body_error  # the application made an answer of it; the caller wants to know
     attempt.headless = False
-    if not isinstance(head, Head):
+    if not isinstance(head, WsgiHead):
         raise attempt.failed("it did not begin with a status", code="INVALID_RESPONSE")
     return head
 
@@ -136,7 +136,7 @@ class WsgiResponse(Response):
         attempt: the bounds to keep.
     """
 
-    def __init__(self, request: Request, head: Head, source: Source, attempt: Attempt) -> None:
+    def __init__(self, request: Request, head: WsgiHead, source: Source, attempt: Attempt) -> None:
         code, _, reason = head.status.partition(" ")
         if not (code.isascii() and code.isdigit() and len(code) == 3):
             raise attempt.failed(f"{head.status!r} is not a status", code="INVALID_RESPONSE")
@@ -145,7 +145,7 @@ class WsgiResponse(Response):
         self._attempt = attempt
         self._content = Content(request, self.status, self.headers, attempt)
         self._finished = False
-        # An answer that nobody holds any more lets its application go.
+        # An answer that is no longer referenced releases its application.
         weakref.finalize(self, source.leave).atexit = False
 
     def chunks(self) -> Iterator[bytes]:
@@ -177,11 +177,11 @@ class WsgiResponse(Response):
         return self._attempt.ended_by is not None
 
     def close(self) -> None:
-        """Let the application go; see :meth:`muxi.transport.Response.close`."""
+        """Disconnect from the application; see :meth:`muxi.transport.Response.close`."""
         self.end("caller")
 
     def end(self, by: str) -> None:
-        """Let the application go, and note for the reader who did it."""
+        """Disconnect from the application, on behalf of the caller or the transport."""
         if self._attempt.ended_by is None and not self._finished:
             self._attempt.ended_by = by
             self._source.leave()

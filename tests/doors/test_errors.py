@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import copy
+import json
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -17,6 +20,7 @@ from muxi.errors import (
     ConfigurationError,
     ConflictError,
     ConnectionError,
+    ForeignError,
     ListTruncated,
     MissingExtraError,
     MuxiError,
@@ -31,7 +35,10 @@ from muxi.errors import (
     error_from_answer,
     map_error,
 )
+from muxi.plugins.breaker import CircuitOpen
 from muxi.transport import BufferedResponse
+from muxi.webhook import WebhookVerificationError
+from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from tests.answers import Colour, chat_answer, failure, flat, json_answer, plain
 
 
@@ -259,6 +266,100 @@ def test_errors_survive_pickling_whole(error: MuxiError) -> None:
     assert (str(copy), copy.args) == (str(error), error.args)
 
 
+def every_class() -> list[type[MuxiError]]:
+    """All classes of errors of the package, wherever they are defined."""
+
+    def below(kind: type[MuxiError]) -> list[type[MuxiError]]:
+        return [kind, *(each for sub in kind.__subclasses__() for each in below(sub))]
+
+    return [
+        kind
+        for kind in dict.fromkeys(below(MuxiError))
+        if kind.__module__.startswith("muxi") and not kind.__name__.startswith("_")
+    ]
+
+
+OTHERS = [
+    WebhookVerificationError("bad", "REPLAYED"),
+    CassetteError("broken"),
+    UnrecordedRequest("new", None, ["body"]),
+]
+
+
+def test_there_is_one_of_each_class() -> None:
+    assert set(every_class()) == {type(error) for error in [*SPECIMENS, *OTHERS, CircuitOpen("OPEN", "open")]}
+
+
+@pytest.mark.parametrize("error", [*SPECIMENS, *OTHERS], ids=lambda error: type(error).__name__)
+def test_errors_survive_as_json_as_queues_carry_them(error: MuxiError) -> None:
+    copy = type(error)(*json.loads(json.dumps(error.args)))
+    assert (type(copy), copy.code, copy.message) == (type(error), error.code, error.message)
+    assert (copy.status_code, copy.request_id) == (error.status_code, error.request_id)
+    for name in ("connected", "permanent", "bound", "plugin", "hook"):
+        assert getattr(copy, name, None) == getattr(error, name, None)
+    if isinstance(error, RateLimitError):
+        assert copy.retry_after == error.retry_after
+
+
+def test_so_does_what_was_learnt_of_an_error_later() -> None:
+    error = NotFoundError("GONE", "gone", 404)
+    error.message, error.request_id = "gone; and more", "req_2"
+    copy = type(error)(*json.loads(json.dumps(error.args)))
+    assert (copy.message, copy.request_id) == ("gone; and more", "req_2")
+
+
+def with_cause(cause: BaseException) -> MuxiError:
+    try:
+        try:
+            raise cause
+        except BaseException as caught:
+            raise NotFoundError("GONE", "gone", 404) from caught
+    except NotFoundError as error:
+        return error
+
+
+class Library(Exception):
+    """An exception of a library, which holds a request with a key in it."""
+
+    def __init__(self, request: object) -> None:
+        super().__init__("it failed: Authorization: signature=hush", request)
+        self.request = request
+
+
+def pickled(error: MuxiError) -> MuxiError:
+    again: MuxiError = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
+    return again
+
+
+@pytest.mark.parametrize("carry", [pickled, copy.copy, copy.deepcopy])
+def test_the_cause_of_an_error_is_carried_without_what_it_holds(carry: Callable[[MuxiError], MuxiError]) -> None:
+    cause = carry(with_cause(Library(lambda: "fmc_secret1"))).__cause__
+    assert isinstance(cause, ForeignError)
+    assert "tests.doors.test_errors.Library: " in str(cause)
+    assert "it failed" in str(cause)
+    assert "hush" not in repr(cause)
+    assert vars(cause) == {}
+    refused = carry(with_cause(ConnectionRefusedError(111, "Connection refused"))).__cause__
+    assert isinstance(refused, ConnectionRefusedError)
+    assert refused.errno == 111
+    inner = with_cause(with_cause(ValueError("deep")))
+    found = carry(inner).__cause__
+    assert isinstance(found, NotFoundError)
+    assert "deep" in str(found.__cause__)
+
+
+def test_a_cause_without_end_is_cut() -> None:
+    first = ValueError("1")
+    second = ValueError("2")
+    first.__cause__, second.__cause__ = second, first
+    error = NotFoundError("GONE", "gone")
+    error.__cause__ = first
+    depth, cause = 0, pickle.loads(pickle.dumps(error)).__cause__  # noqa: S301  our own
+    while cause is not None:
+        depth, cause = depth + 1, cause.__cause__
+    assert depth == 5
+
+
 class OwnError(NotFoundError):
     """A user's own, with a constructor of its own."""
 
@@ -288,5 +389,4 @@ def test_errors_come_back_from_worker_processes() -> None:
 def test_an_error_whose_text_has_half_a_surrogate_pair_can_be_printed(half: str) -> None:
     error = MuxiError(half, half, 400, request_id=half)
     assert str(error).encode("utf-8")
-    assert str(error.args[0]).encode("utf-8")
     assert (error.code, error.message, error.request_id) == (half, half, half)

@@ -13,8 +13,11 @@ from muxi import (
     AsyncFormationClient,
     ConfigurationError,
     Context,
+    FormationClient,
+    ManualClock,
     MuxiError,
     Outcome,
+    RateLimitError,
     ServerError,
     StreamInterrupted,
     TimeoutError,
@@ -26,7 +29,16 @@ from muxi.call import Call, Key, Procedure, Wait
 from muxi.client.endpoints import procedure
 from muxi.exchange.life import MAX_REDIRECTS
 from muxi.streaming.call import StreamCall
-from muxi.transport import AsyncResponse, AsyncTransport, BufferedResponse, BytesBody, Headers, Request
+from muxi.transport import (
+    AsyncResponse,
+    AsyncTransport,
+    BufferedResponse,
+    BytesBody,
+    Headers,
+    Request,
+    Response,
+    Transport,
+)
 from tests.answers import (
     ADMIN_KEY,
     CLIENT_KEY,
@@ -362,7 +374,8 @@ def test_a_time_limit_says_how_to_raise_it(colour: Colour, error: TimeoutError, 
 @pytest.mark.parametrize(
     ("options", "bound"),
     [
-        ({}, "idle_timeout"),
+        ({}, "timeout"),
+        ({"timeout": 90}, "idle_timeout"),
         ({"idle_timeout": 5}, "idle_timeout"),
         ({"idle_timeout": None}, "timeout"),
         ({"stall_timeout": 5}, "stall_timeout"),
@@ -377,9 +390,9 @@ def test_a_stream_that_does_not_begin_names_its_bound(colour: Colour, options: d
 @pytest.mark.parametrize(
     ("options", "read", "head"),
     [
-        ({}, 60.0, None),
-        ({"idle_timeout": 5}, 5, None),
-        ({"stall_timeout": 7}, 7, None),
+        ({}, 60.0, 30.0),
+        ({"idle_timeout": 5}, 5, 30.0),
+        ({"stall_timeout": 7}, 7, 30.0),
         ({"idle_timeout": None}, 300.0, 30.0),
         ({"idle_timeout": None, "stall_timeout": None}, None, 30.0),
         ({"idle_timeout": None, "stall_timeout": None, "timeout": 8}, None, 8),
@@ -392,8 +405,57 @@ def test_the_bounds_of_a_stream(
     play = Playback(chat_events("x"))
     colour.run(colour.run(colour.formation(play, **options).chat_stream, "x").close)
     timeouts = play.request.timeouts
-    assert (timeouts.read, timeouts.head) == (read, head)
+    assert (timeouts.read, timeouts.stall, timeouts.head) == (read, read, head)
     assert timeouts.total == options.get("deadline"), "without a deadline a stream may go on for hours"
+
+
+class Slow(Response):
+    """A body that notes how long it may take."""
+
+    def __init__(self, status: int, content: bytes) -> None:
+        super().__init__(status, [("Content-Type", "application/json")])
+        self.content = content
+        self.within: list[float | None] = []
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self.content
+
+    def read(self, within: float | None = None) -> bytes:
+        self.within.append(within)
+        return super().read(within)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("options", "within"), [({"timeout": 8}, 8), ({"timeout": 8, "deadline": 5}, 5)])
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(429, RateLimitError), (200, MuxiError), (500, ServerError)],
+)
+def test_the_body_of_what_is_no_stream_has_the_time_of_a_plain_answer(
+    status: int, error: type[MuxiError], options: dict[str, Any], within: float
+) -> None:
+    slow = Slow(status, b'{"success": false, "error": {"code": "AGENT_BUSY", "message": "later"}}')
+
+    class Sends(Transport):
+        clock = ManualClock()
+
+        def send(self, request: Request) -> Response:
+            return slow
+
+    client = FormationClient(url="http://localhost", client_key="k", transport=Sends(), max_retries=0, **options)
+    with pytest.raises(error) as caught:
+        client.chat_stream("x")
+    assert slow.within == [within]
+    assert caught.value.code == "AGENT_BUSY"
+
+
+def test_a_stream_answered_by_an_envelope_keeps_its_code(colour: Colour) -> None:
+    envelope = {"success": False, "error": {"code": "AGENT_BUSY", "message": "later"}, "request": {"id": "req_1"}}
+    with pytest.raises(MuxiError, match="AGENT_BUSY: later") as caught:
+        colour.run(colour.formation(Playback(json_answer(200, envelope))).chat_stream, "x")
+    assert (caught.value.code, caught.value.status_code, caught.value.request_id) == ("AGENT_BUSY", 200, "req_1")
 
 
 def test_the_bounds_of_a_call(colour: Colour) -> None:

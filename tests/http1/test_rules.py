@@ -101,6 +101,7 @@ def test_the_end_of_an_answer_is_seen_without_the_end_of_the_connection(row: Acc
         (b"HTTP/11", 7),
         (b"HTTP/1.1 abc\r\nA", 14),
         (b"HTTP/1.1 000\r\nA", 14),
+        (b"HTTP/1.1 abc".ljust(rules.MAX_LINE, b"x") + b"\nA", rules.MAX_LINE + 1),
         (b"HTTP/1.1 200 " + b"x" * 70_000, rules.MAX_LINE + 1),
         (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000, 17 + rules.MAX_LINE + 1),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\nhi", 49),

@@ -89,11 +89,18 @@ def test_a_test_that_fails_records_nothing(run_pytest: Pytest, tmp_path: Path, t
     assert not list(tmp_path.rglob("*.yaml"))
 
 
-def test_who_has_no_formation_is_told_what_to_set(run_pytest: Pytest) -> None:
-    run = run_pytest(SOURCE, "-k", "fixture")
-    assert run.counts["failed"] == 1
-    assert "nothing is recorded yet at " in run.output
-    assert "there is no formation to record: set MUXI_FORMATION_URL or" in run.output
+@pytest.mark.parametrize("test", ["test_of_a_fixture", "test_of_the_code"])
+def test_without_a_cassette_and_an_address_the_error_says_that_nothing_is_recorded(
+    run_pytest: Pytest, test: str
+) -> None:
+    run = run_pytest(SOURCE, "-k", test)
+    assert run.counts == {"failed": 1}, run.output
+    assert "nothing is recorded yet at" in run.output
+    assert f"{test}.yaml" in run.output
+    assert "set MUXI_FORMATION_URL and MUXI_CLIENT_KEY" in run.output
+
+
+def test_mode_none_without_a_cassette_says_so(run_pytest: Pytest) -> None:
     run = run_pytest(SOURCE, "-k", "fixture", "--muxi-record=none")
     assert "there is no cassette" in run.output
 

@@ -34,8 +34,12 @@ def dripping(beginning: bytes, pieces: Callable[[], Iterator[bytes]]) -> Callabl
     return script
 
 
-_HEADS = {
-    "status line": (b"", lambda: iter(b"HTTP/1.1 200 " + b"x" * 60_000)),
+def bytewise(content: bytes) -> Iterator[bytes]:
+    return (content[at : at + 1] for at in range(len(content)))
+
+
+_HEADS: dict[str, tuple[bytes, Callable[[], Iterator[bytes]]]] = {
+    "status line": (b"", lambda: bytewise(b"HTTP/1.1 200 " + b"x" * 60_000)),
     "field": (b"HTTP/1.1 200 OK\r\nX: ", lambda: repeat(b"x")),
     "interim": (b"", lambda: repeat(b"HTTP/1.1 103 Early Hints\r\n\r\n", 99)),
 }
@@ -51,12 +55,8 @@ def test_a_head_that_trickles_in_is_bounded(
     serve: ServerFactory, transport: Transport, part: str, timeouts: Timeouts, bound: str
 ) -> None:
     beginning, pieces = _HEADS[part]
-
-    def drip() -> Iterator[bytes]:
-        return (bytes([piece]) if isinstance(piece, int) else piece for piece in pieces())
-
     started = time.monotonic()
-    error = failure(transport, get(serve(dripping(beginning, drip)).url, stream=True, timeouts=timeouts))
+    error = failure(transport, get(serve(dripping(beginning, pieces)).url, stream=True, timeouts=timeouts))
 
     assert isinstance(error, TimeoutError)
     assert (error.bound, error.connected) == (bound, True)
@@ -65,7 +65,7 @@ def test_a_head_that_trickles_in_is_bounded(
 
 _EMPTY = gzip.compress(b"")
 _PACKED = CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n"
-_FRAMING = {
+_FRAMING: dict[str, tuple[bytes, Callable[[], Iterator[bytes]]]] = {
     "chunk extension": (CHUNKED + chunk(b"first") + b"5;ext=", lambda: repeat(b"x", 900)),
     "trailer": (CHUNKED + chunk(b"first") + b"0\r\nX: ", lambda: repeat(b"x")),
     "chunk size": (CHUNKED + chunk(b"first") + b"1", lambda: repeat(b" ", 900)),

@@ -55,8 +55,8 @@ class EmbeddedServer(ServerCore):
             (:class:`~muxi_transports.memory.ServerDefect`); a server is healthy without them.
 
     Raises:
-        ConfigurationError: a key without its secret, or the other way round; either is empty; an unknown defect to
-            imitate.
+        ConfigurationError: a key without its secret, or the other way round; either is empty; something to imitate is
+            no defect.
     """
 
     def respond(self, request: Request) -> Exchange:

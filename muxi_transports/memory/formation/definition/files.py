@@ -44,7 +44,7 @@ def read_formation(path: str | os.PathLike[str]) -> FormationDefinition:
     """Read a formation file and the folders beside it.
 
     The folders are ``agents``, ``mcp``, ``skills``, ``sops`` and ``triggers``; ``MUXI.md`` is read too.
-    Secrets are not: set :attr:`~muxi_transports.memory.FormationDefinition.secrets`.
+    Secrets are not: set ``definition.secrets``.
 
     Args:
         path: ``formation.yaml`` (or ``.afs``, ``.yml``), or its folder.
