@@ -62,10 +62,13 @@ def main() -> int:
     if options.child:
         return _run_one(options.targets[0], seed, options)
     print(f"seed {seed}", flush=True)
-    results = {name: _run_in_process(name, seed, options) for name in options.targets or TARGETS}
-    if options.keep:
-        keep_fuzz(results, seed)
-    return int(any(result["broken"] for result in results.values()))
+    is_broken = False
+    for name in options.targets or TARGETS:
+        result = _run_in_process(name, seed, options)
+        is_broken = is_broken or bool(result["broken"])
+        if options.keep:
+            keep_fuzz({name: result}, seed)
+    return int(is_broken)
 
 
 def _run_in_process(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:

@@ -70,8 +70,9 @@ class Ledger:
     """What the server did."""
 
     seen: dict[int, list[Seen]] = field(default_factory=dict)
-    #: When connections broke that no request had been read from: a listener closed, a connection reset on accept.
-    breaks: list[float] = field(default_factory=list)
+    #: Between which times connections broke that no request had been read from: a listener closed, a connection reset
+    #: on accept. The server cannot know the moment itself more exactly.
+    breaks: list[tuple[float, float]] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Ledger:
@@ -79,11 +80,12 @@ class Ledger:
         seen, breaks = data["seen"], data["breaks"]
         if not isinstance(seen, dict) or not isinstance(breaks, list):
             raise TypeError("a ledger has its attempts by number, and a list of breaks")
-        return cls({int(number): [Seen(*it) for it in attempts] for number, attempts in seen.items()}, breaks)
+        attempts = {int(number): [Seen(*it) for it in found] for number, found in seen.items()}
+        return cls(attempts, [(first, last) for first, last in breaks])
 
     def broke_between(self, began: float, ended: float) -> bool:
         """Whether a connection broke unread in that time."""
-        return any(began <= at <= ended for at in self.breaks)
+        return any(first <= ended and began <= last for first, last in self.breaks)
 
 
 def judge(plan: Plan, outcome: Outcome, ledger: Ledger, allowed: int) -> set[Verdict]:

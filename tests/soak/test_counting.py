@@ -39,7 +39,7 @@ def _plan(kind: str, *faults: str) -> Plan:
 def _verdicts(plan: Plan, seen: int, what: str, **known: object) -> set[Verdict]:
     attempts = [Seen(plan.fault(place).name, plan.is_run(place), f"key {place}") for place in range(seen)]
     outcome = Outcome(7, what, began=10, ended=20, **known)  # type: ignore[arg-type]  # attempts and connected
-    return judge(plan, outcome, Ledger({7: attempts}, [15.0]), _ALLOWED)
+    return judge(plan, outcome, Ledger({7: attempts}, [(15.0, 15.1)]), _ALLOWED)
 
 
 def test_there_are_thirty_kinds_of_fault_and_each_can_be_performed() -> None:
@@ -82,8 +82,8 @@ def test_a_call_that_was_never_connected_is_lost_while_attempts_are_left() -> No
 
 def test_a_connection_that_broke_unread_is_believed_only_if_the_server_broke_one() -> None:
     broke = Outcome(7, "error", attempts=1, connected=True, began=10, ended=20)
-    assert judge(_plan("note"), broke, Ledger({}, [15.0]), _ALLOWED) == set()
-    assert judge(_plan("note"), broke, Ledger({}, [25.0]), _ALLOWED) == {Verdict.LOST}
+    assert judge(_plan("note"), broke, Ledger({}, [(19.0, 21.0)]), _ALLOWED) == set()
+    assert judge(_plan("note"), broke, Ledger({}, [(25.0, 26.0)]), _ALLOWED) == {Verdict.LOST}
 
 
 def test_work_that_is_done_twice_is_doubled_unless_the_key_joins_it() -> None:

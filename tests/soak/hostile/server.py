@@ -82,9 +82,10 @@ class HostileServer:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._calm:
             if self._draw.randrange(_RESETS) == 0:
-                self.ledger.breaks.append(time.monotonic())  # before the client can have noticed
+                began = time.monotonic()
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 sock.close()
+                self.ledger.breaks.append((began, time.monotonic()))
                 return
             if self._draw.randrange(_PAUSES) == 0:
                 self._start(self._pause())
@@ -100,17 +101,18 @@ class HostileServer:
         listener = self._listener
         self._shut()
         await asyncio.sleep(_PAUSE)
-        if listener is self._listener:
+        # It may have vanished meanwhile.
+        if listener is self._listener and listener.fileno() >= 0:
             self._open()
 
     async def _vanish(self, seconds: float = _GONE) -> None:
         """Be gone for a moment: connections are refused, and those that had not been accepted are reset."""
         self._shut()
-        self.ledger.breaks.append(time.monotonic())
+        began = time.monotonic()
         self._listener.close()
+        self.ledger.breaks.append((began, time.monotonic()))
         await asyncio.sleep(seconds)
         self._listener = self._listen(self.port)
-        self.ledger.breaks.append(time.monotonic())
         self._open()
 
     @staticmethod
@@ -161,7 +163,14 @@ class HostileServer:
         if self._faultless:
             await asyncio.sleep(draw.choice((0, 0, 0.001, 0.003)))
         perform = PERFORMANCES["in-two-pieces" if self._faultless else fault.name]
-        await perform(Attempt(connection, fault.name, plan.kind.name, marker_of(number), draw, gone))
+        attempt = Attempt(
+            connection, fault.name, plan.kind.name, marker_of(number), draw, gone, breaks=self.ledger.breaks
+        )
+        was_unasked = connection.unasked is not None
+        await perform(attempt)
+        if was_unasked:
+            # The client has taken the unasked answer for this one's, so that this one is what it did not ask for.
+            connection.unasked = time.monotonic()
 
 
 async def _main() -> None:

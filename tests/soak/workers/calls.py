@@ -24,7 +24,7 @@ from tests.soak.workers.results import text_of
 __all__ = ["AsyncCaller", "SyncCaller", "failure_of", "make_bundle"]
 
 #: Bounds that a drip is ended by, in seconds, and short waits: the run is to end in minutes.
-_OPTIONS: dict[str, Any] = {"timeout": 5.0, "connect_timeout": 3.0}
+_OPTIONS: dict[str, Any] = {"timeout": 8.0, "connect_timeout": 5.0}
 _STREAM_OPTIONS: dict[str, Any] = {"idle_timeout": 3.0, "stall_timeout": 4.0}
 
 

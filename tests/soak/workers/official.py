@@ -20,7 +20,7 @@ class OfficialCaller:
     def __init__(self, url: str, folder: Path) -> None:
         from muxi import FormationClient, ServerClient
 
-        options: dict[str, Any] = {"timeout": 5, "max_retries": 3}
+        options: dict[str, Any] = {"timeout": 8, "max_retries": 3}
         self.formation: Any = FormationClient(url=url, client_key="k", **options)
         self.server: Any = ServerClient(url=url, key_id="k", secret_key="s", **options)
 
