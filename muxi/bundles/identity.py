@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+from typing import IO, Any, BinaryIO, NamedTuple, TypeAlias
 
+from muxi.bundles.report import BundlePlan
 from muxi.errors import ValidationError
 from muxi.transport import Body
-
-if TYPE_CHECKING:
-    from muxi.bundles.planning import BundlePlan
 
 __all__ = ["BundleSource", "Identity", "Prepared", "Progress", "check_id", "refused"]
 

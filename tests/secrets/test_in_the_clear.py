@@ -125,4 +125,4 @@ def test_the_signature_leaves_out_a_prefix_that_a_proxy_removes(colour: Colour, 
 
 def test_headers_are_a_mapping_for_dict() -> None:
     headers = Headers([("X-A", "1"), ("x-a", "2"), ("B", "3")])
-    assert dict(headers) == {"X-A": "1, 2", "B": "3"}  # type: ignore[call-overload]  # dict() takes keys() and [ ]
+    assert dict(headers) == {"X-A": "1, 2", "B": "3"}
