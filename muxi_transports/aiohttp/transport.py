@@ -193,6 +193,7 @@ class AiohttpTransport(AsyncTransport):
         warnings.warn(
             "an AiohttpTransport was not closed; await its close(), or that of its client, or use 'async with'",
             ResourceWarning,
+            stacklevel=2,
             source=self,
         )
         for answer in list(self._open):
