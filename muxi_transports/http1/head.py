@@ -55,7 +55,7 @@ class Block:
 
     __slots__ = ("_at", "_limit", "_line", "_rule", "content")
 
-    def __init__(self, limit: int, rule: rules.Rule, beginning: bytes = b"") -> None:
+    def __init__(self, limit: int, rule: rules.FramingRule, beginning: bytes = b"") -> None:
         self._limit = limit
         self._rule = rule
         #: Where the next search begins: an empty line may have begun in the last two bytes.

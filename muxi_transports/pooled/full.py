@@ -25,7 +25,7 @@ from urllib3.util import SKIP_HEADER
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.polling import wait_for
 from muxi_transports.pooled.checked import CheckedAnswer, CheckedSocket
-from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, connect_unix
 from muxi_transports.pooled.routes import PoolClasses
 from muxi_transports.pooled.sending import read_early
@@ -40,7 +40,7 @@ _WRITE = 16 * 1024
 carrying: ContextVar[FullLease] = ContextVar("carrying")
 
 
-class FullLease(Lease):
+class FullLease(ConnectionLease):
     """The claim of an answer on a connection of the full lane, which the library takes and keeps by itself.
 
     Args:
@@ -49,7 +49,7 @@ class FullLease(Lease):
         target: the request target, with what stands before it for a forwarding proxy.
     """
 
-    def __init__(self, attempt: Attempt, live: set[Lease], target: str = "") -> None:
+    def __init__(self, attempt: Attempt, live: set[ConnectionLease], target: str = "") -> None:
         self.target = target
         #: The connection, as soon as the pool has chosen it; None where the library's connections are not ours.
         self.connection: Any = None  # Any: whatever class the pool's connections have

@@ -14,16 +14,16 @@ from muxi_transports.http.attempt import invalid_request
 from muxi_transports.http.settings import HttpSettings, Way
 from muxi_transports.http.unix import rebased
 from muxi_transports.http.wire import split_url
-from muxi_transports.pooled.answer import Answer, exchange
+from muxi_transports.pooled.answer import PooledAnswer, exchange
 from muxi_transports.pooled.direct import DIRECT_POOLS
 from muxi_transports.pooled.failures import translated
 from muxi_transports.pooled.full import FullLease, carrying, full_pools
-from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.order import Order
 from muxi_transports.pooled.pool import Pool, refuse_fork
 from muxi_transports.pooled.response import DirectResponse, EndableResponse
 from muxi_transports.pooled.routes import Route, open_pool, route_of
-from muxi_transports.pooled.watch import Verdict, Watch
+from muxi_transports.pooled.watch import Watch, WatchState
 
 __all__ = ["PooledTransport"]
 
@@ -70,7 +70,7 @@ class _State(NamedTuple):
     lock: threading.Lock
     origins: dict[str, _Origin]
     #: The requests that wait for their answers, and the answers that are not read to their end.
-    live: set[Lease]
+    live: set[ConnectionLease]
 
 
 class PooledTransport(Transport):
@@ -148,7 +148,7 @@ class PooledTransport(Transport):
             self._note_change(verdict)
         return verdict.reason
 
-    def _note_change(self, verdict: Verdict) -> None:
+    def _note_change(self, verdict: WatchState) -> None:
         """Drop idle connections and TLS contexts: they were made by what has been replaced, or by what replaced it."""
         state = self._state
         with state.lock:
@@ -166,7 +166,7 @@ class PooledTransport(Transport):
         live = self._state.live
         order = _prepared(request, origin.route, target)
 
-        def carry() -> Answer:
+        def carry() -> PooledAnswer:
             pool = origin.direct or origin.open_direct()
             lease = pool.take(order.attempt, live, is_tunnelled=origin.route.is_tunnelled)
             return exchange(lease, order.head, order.method)

@@ -23,7 +23,7 @@ import urllib3.poolmanager
 
 from muxi_transports.pooled.tools import is_genuine, tool_behind
 
-__all__ = ["Verdict", "Watch"]
+__all__ = ["Watch", "WatchState"]
 
 _POOL = ("urlopen", "_make_request", "_get_conn", "_put_conn", "_new_conn", "ConnectionCls")
 _CONNECTION = ("request", "putrequest", "putheader", "endheaders", "send", "connect", "getresponse")
@@ -35,7 +35,7 @@ _PYTHON_FINDERS = (BuiltinImporter, FrozenImporter, PathFinder)
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
 
 
-class Verdict(NamedTuple):
+class WatchState(NamedTuple):
     """What a look has found."""
 
     #: Why the full lane is taken; None where the direct one may be.
@@ -57,7 +57,7 @@ class _Inspected(NamedTuple):
     """What the attributes were when they were last inspected."""
 
     is_unchanged: Callable[[], bool]
-    verdict: Verdict
+    verdict: WatchState
 
 
 class Watch:
@@ -75,7 +75,7 @@ class Watch:
         self._finders: list[object] = []
         self._inspected = _inspect(self._parts)
 
-    def look(self) -> Verdict:
+    def look(self) -> WatchState:
         """Whether anybody watches now."""
         inspected = self._inspected
         if self._with_requests and sys.modules.get("requests") is not self._requests:
@@ -86,7 +86,7 @@ class Watch:
             inspected = self._inspect_again()
         verdict = inspected.verdict
         if verdict.reason is None and _urllib3_log.isEnabledFor(logging.DEBUG) and _is_handled(_urllib3_log):
-            return Verdict("the debug log of urllib3 has a handler", verdict.state)
+            return WatchState("the debug log of urllib3 has a handler", verdict.state)
         return verdict
 
     def _inspect_again(self) -> _Inspected:
@@ -111,7 +111,7 @@ class Watch:
         if getattr(specification, "_initializing", False) or not hasattr(module, "Session"):
             if module is None:
                 return self._forget_requests()
-            return _Inspected(lambda: True, Verdict("requests is being imported by another thread", None))
+            return _Inspected(lambda: True, WatchState("requests is being imported by another thread", None))
         with self._lock:
             self._parts = _urllib3_parts() + _requests_parts(module)
             self._requests = module
@@ -185,7 +185,7 @@ def _inspect(parts: Sequence[_Part]) -> _Inspected:
             reason = f"{part.label}.{part.name} has been replaced by {tool_behind(value)}"
         if reason is not None:
             break
-    return _Inspected(_comparison(parts, values), Verdict(reason, object()))
+    return _Inspected(_comparison(parts, values), WatchState(reason, object()))
 
 
 def _holder_of(part: _Part) -> Any:  # Any: a class or a module

@@ -14,10 +14,10 @@ from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from muxi_transports.recorded.exchange import Exchange, RecordedRequest
 from muxi_transports.recorded.playing import Playback
 
-__all__ = ["Policy"]
+__all__ = ["RecordingPolicy"]
 
 
-class Policy:
+class RecordingPolicy:
     """The mode of a transport, and the decisions that follow from it.
 
     Args:

@@ -10,7 +10,7 @@ import pytest
 from muxi import FormationClient, ManualClock
 from muxi.call import Call, Key
 from muxi.errors import NotFoundError, ServerError, ValidationError
-from muxi_transports.memory import Artifact, Defect, EmbeddedFormation, Later, MemoryTransport
+from muxi_transports.memory import Defect, EmbeddedFormation, Later, MemoryTransport, NewArtifact
 from muxi_transports.memory.formation.state.jobs import Job
 
 
@@ -45,7 +45,7 @@ def worlds() -> Iterator[Worlds]:
 def test_artifacts_fail_chats(worlds: Worlds) -> None:
     healthy, broken = worlds(Defect.ARTIFACTS_FAIL_CHATS)
     for world in (healthy, broken):
-        world.formation.agent("assistant", lambda turn: (Artifact("a.txt", "x"), "done"))
+        world.formation.agent("assistant", lambda turn: (NewArtifact("a.txt", "x"), "done"))
     assert healthy.client.chat("x", user_id="ada")["message"]["content"] == "done"
     with pytest.raises(ServerError, match="datetime is not JSON serializable"):
         broken.client.chat("x", user_id="ada")

@@ -12,10 +12,10 @@ from muxi.testing.transport_suite.scenarios.material import CHUNKED, CLOSE_DELIM
 from muxi.testing.transport_suite.server import Peer
 from muxi.testing.transport_suite.stage import Stage, WireStage
 
-__all__ = ["Closing", "WireConnections"]
+__all__ = ["ClosingTransports", "WireConnections"]
 
 
-class Closing(Stage):
+class ClosingTransports(Stage):
     """What close() of a transport means, by whatever way."""
 
     @rule(
