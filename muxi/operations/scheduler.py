@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure
 from muxi.errors import ValidationError
 from muxi.operations.fields import given
+from muxi.schemas import SchemaRegistry
 from muxi.types import JobType, ScheduledJob, ScheduledJobList, ScheduledJobState, SchedulerConfig, SchedulerMessage
 
 __all__ = ["SchedulerOperations"]
@@ -107,7 +110,10 @@ class SchedulerOperations:
             NotFoundError: there is none of that id.
             ServerError: the cron expression is wrong.
         """
+        body = given(message=message, schedule=schedule, title=title)
         if user_id is None or message is None:
+            # Before the job is looked up: what is wrong is told before anything is sent.
+            SchemaRegistry().check_request(_update(job_id, body, user_id))
             owner = str((yield from send(SchedulerOperations.get_scheduler_job.call(job_id)))["user_id"])
             if user_id is not None and (user_id or "0") != owner:
                 problem = f"gives the job to another user only together with message=; it belongs to {owner!r}"
@@ -117,21 +123,7 @@ class SchedulerOperations:
                     details={"validation_errors": [{"field": "user_id", "msg": problem}]},
                 )
             user_id = owner
-        return (
-            yield from send(
-                Call[ScheduledJob](
-                    "PUT",
-                    _JOB,
-                    params={"job_id": job_id},
-                    body=given(message=message, schedule=schedule, title=title),
-                    user_id=user_id or None,
-                    key=Key.ADMIN,
-                    operation="update_scheduler_job",
-                    accepts="SchedulerJobUpdate",
-                    returns="ScheduledJob",
-                )
-            )
-        )
+        return (yield from send(_update(job_id, body, user_id)))
 
     @operation
     def delete_scheduler_job(self, job_id: str) -> Call[SchedulerMessage]:
@@ -162,3 +154,16 @@ class SchedulerOperations:
             NotFoundError: there is none of that id, or it is not ``PAUSED``.
         """
         return Call.post(f"{_JOB}/resume", params={"job_id": job_id}, key=Key.ADMIN, returns="ScheduledJobState")
+
+
+def _update(job_id: str, body: dict[str, Any], user_id: str | None) -> Call[ScheduledJob]:
+    return Call.put(
+        _JOB,
+        params={"job_id": job_id},
+        body=body,
+        user_id=user_id or None,
+        key=Key.ADMIN,
+        operation="update_scheduler_job",
+        accepts="SchedulerJobUpdate",
+        returns="ScheduledJob",
+    )

@@ -63,9 +63,12 @@ class FullLease(ConnectionLease):
 
     def returned(self) -> bool:
         """Note that the pool has the connection again; False where it must not be used any more."""
-        with self._lock:
-            ended = self._has_ended
-            self._mark_ended()
+        # An end is for good. A finalizer that closes the answer comes here too, and may take no lock.
+        ended = self._has_ended
+        if not ended:
+            with self._lock:
+                ended = self._has_ended
+                self._mark_ended()
         if self._disposal.claim():
             self._live.discard(self)
         return not ended and self.early is None and (self.checked is None or self.checked.reusable)

@@ -100,7 +100,7 @@ def test_any_addressing_argument_switches_all_addressing_variables_off(
         ({"url": "http://h/\nX: y"}, "white space or control"),
         ({"url": b"http://h"}, "takes a URL as text"),
         ({"server_url": "http://s", "formation_id": ".."}, "cannot be an id"),
-        ({"server_url": "http://s", "formation_id": " "}, "cannot be an id"),
+        ({"server_url": "http://s", "formation_id": " "}, "needs formation_id="),
         ({"server_url": "http://s", "formation_id": "a/b"}, "cannot be an id"),
         ({"server_url": "http://s", "formation_id": "a%b"}, "cannot be an id"),
         ({"url": "http://h", "mode": "test"}, "mode= is 'live' or 'draft'"),

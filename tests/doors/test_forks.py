@@ -20,6 +20,7 @@ from tests.answers import answer
 
 #: Locks that are not made anew, each with the reason.
 KEPT = {
+    "muxi/streaming/streams.py": "of one stream, which only the parent reads",
     "muxi/transport/once.py": "a flag, whose state is the parent's",
     "muxi/transport/stepped_response.py": "of one response, which only the parent reads",
 }

@@ -20,7 +20,6 @@ from muxi import (
     PluginError,
     ServerClient,
     ServerConfig,
-    ValidationError,
     hookimpl,
 )
 from muxi.plugins import auth
@@ -149,7 +148,7 @@ def test_a_url_with_a_secret_in_it_is_refused_and_not_shown(url: str) -> None:
 
 
 def test_a_key_that_cannot_be_a_header_is_not_shown(colour: Colour) -> None:
-    with pytest.raises(ValidationError, match="X-Muxi-Client-Key") as caught:
+    with pytest.raises(ConfigurationError, match="client_key=") as caught:
         colour.run(colour.formation(client_key=f"{CLIENT}\r\nX: y").get_memories, "ada")
     assert CLIENT not in "".join(traceback.format_exception(caught.value))
 

@@ -63,4 +63,7 @@ def calls() -> dict[str, Call[Any]]:
 
 
 #: What makes the first call of a procedure the one of its own.
-_FIRST_STEP: Mapping[str, Mapping[str, Any]] = {"wait_for_memory_job": {"job_id": "rebuild_x"}}
+_FIRST_STEP: Mapping[str, Mapping[str, Any]] = {
+    "update_scheduler_job": {"message": "x"},
+    "wait_for_memory_job": {"job_id": "rebuild_x"},
+}

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import asyncio
 import gc
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ FINALIZERS = {
     "muxi.plugins.lease": "releases what a call holds",
     "muxi.streaming.streams": "ends streams",
     "muxi.transport.stepped": "forgets responses",
+    "muxi_transports.aiohttp.response": "closes sockets",
+    "muxi_transports.aiohttp.transport": "closes sockets, and warns",
     "muxi_transports.asgi.transport": "leaves applications",
     "muxi_transports.memory.alarm": "wakes waits",
     "muxi_transports.pooled.response": "closes sockets",
@@ -157,6 +160,58 @@ def test_a_dropped_stream_waits_for_no_lock(name: str, watch: Watch, tmp_path: P
     assert diary.ends == 0
     client.close()
     assert [outcome.left for outcome in diary.outcomes] == [True]
+
+
+@contextmanager
+def serving(*pieces: bytes) -> Iterator[str]:
+    """A server that begins a stream on each connection, and goes on with it until the client has left."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def answer() -> None:
+        with suppress(OSError):
+            while True:
+                peer, _ = listener.accept()
+                peer.recv(65536)
+                peer.sendall(head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces))
+                held.append(peer)
+
+    held: list[socket.socket] = []
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+        for peer in held:
+            peer.close()
+
+
+@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("name", ["requests", "urllib3"])
+def test_a_dropped_stream_gives_its_place_to_the_next(
+    name: str, direct: bool, watch: Watch, tmp_path: Path, diary: Diary
+) -> None:
+    from muxi_transports.requests import RequestsTransport
+    from muxi_transports.urllib3 import Urllib3Transport
+
+    kind = {"requests": RequestsTransport, "urllib3": Urllib3Transport}[name]
+    with serving(HELLO, HELLO) as url:
+        transport = kind(pool_size=1, pool_block=True, direct=direct)
+        client = FormationClient(transport=lambda: transport, **{**settings(tmp_path, diary), "url": url})
+        for dropped in range(1, 4):
+            stream = client.chat_stream("Hello", user_id="ada")
+            next(stream)
+            held: Any = InCycle(stream)
+            del stream
+            with watch.collecting():
+                del held
+            assert not watch.waits, "\n".join(watch.waits)
+            assert diary.ends == dropped - 1
+        client.close()
+    assert [outcome.left for outcome in diary.outcomes] == [True] * 3
 
 
 def test_a_dropped_async_stream_waits_for_no_lock(watch: Watch, tmp_path: Path, diary: Diary) -> None:
