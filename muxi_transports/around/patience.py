@@ -51,7 +51,7 @@ class Patience:
             return BoundedWait(
                 max(0.0, read - self._silence), _timeout(bound, read, "READ_TIMEOUT", "no bytes arrived for")
             )
-        if total is not None and (left := self._left(total)) < seconds:
+        if total is not None and (left := self._time_left(total)) < seconds:
             return BoundedWait(
                 max(0.0, left), _timeout("timeout", total, "TIMEOUT", "the answer was not complete after")
             )
@@ -59,11 +59,11 @@ class Patience:
             self._silence += seconds
         return BoundedWait(seconds, None)
 
-    def _left(self, total: float) -> float:
+    def _time_left(self, total: float) -> float:
         return total - (self._clock.monotonic() - self._started)
 
     def _sooner(self, total: float | None, than: float) -> bool:
-        return total is not None and self._left(total) < than
+        return total is not None and self._time_left(total) < than
 
 
 def _timeout(bound: str, seconds: float, code: str, what: str) -> TimeoutError:

@@ -1,4 +1,4 @@
-"""Which address to use next: decisions about what is known of each, without I/O and without a clock."""
+"""The order of failover addresses: decisions on the health of each, without I/O and without a clock."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class _FullPool(HTTPConnectionPool):
         lease = carrying.get(None)
         if lease is not None and _take_up(conn, lease):
             url = lease.target
-            body = _watched(conn, lease, body)
+            body = _watch_body(conn, lease, body)
             headers = _sendable(headers or {})
             if conn.sock is not None:
                 bound(conn.sock, lease.attempt)
@@ -201,11 +201,13 @@ def _take_up(conn: Any, lease: FullLease) -> bool:
         from muxi_transports.pooled.socks import connect_by_socks
 
         connect = connect_by_socks
-    conn._new_conn = partial(_connected, lease, connect, conn)  # type: ignore[method-assign]
+    conn._new_conn = partial(_connect_socket, lease, connect, conn)  # type: ignore[method-assign]
     return True
 
 
-def _connected(lease: FullLease, connect: Callable[[Any, float | None], socket.socket], conn: Any) -> socket.socket:
+def _connect_socket(
+    lease: FullLease, connect: Callable[[Any, float | None], socket.socket], conn: Any
+) -> socket.socket:
     """A new socket, whose making is bounded as a whole."""
     sock = connect(conn, lease.attempt.time_to_connect)
     if not isinstance(conn, HTTPSConnection) and not conn.proxy_is_tunneling:
@@ -238,7 +240,7 @@ def _sendable(headers: Mapping[str, Any]) -> dict[str, Any]:
     return sendable
 
 
-def _watched(conn: Any, lease: FullLease, body: Any) -> Any:
+def _watch_body(conn: Any, lease: FullLease, body: Any) -> Any:
     """A body that stops when the answer comes before its end; a small one as it is."""
     if body is None or (isinstance(body, bytes) and len(body) <= 4 * _WRITE):
         return body

@@ -13,7 +13,7 @@ __all__ = ["ConnectionLease"]
 
 
 class _Turn(enum.Enum):
-    """Who may touch the connection."""
+    """The state of a connection's one reader: idle, reading, ended."""
 
     #: The next reader.
     IDLE = enum.auto()
@@ -62,7 +62,7 @@ class ConnectionLease(ABC):
         self._turn = _Turn.ENDED
 
     def begin_reading(self) -> bool:
-        """Whether the calling thread may read."""
+        """Return whether the calling thread may read."""
         with self._lock:
             if self._turn is _Turn.ENDED:
                 return False

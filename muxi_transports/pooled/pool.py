@@ -96,11 +96,11 @@ class IdleStack:
         self._tokens.put(None)
 
     def full(self) -> bool:
-        """Whether no more are kept."""
+        """Return whether no more are kept."""
         return 0 < self.maxsize <= len(self._items)
 
     def qsize(self) -> int:
-        """How many there are."""
+        """Return the number of idle connections."""
         return len(self._items)
 
 
@@ -153,7 +153,7 @@ class Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether it is open and nothing has arrived since its last answer."""
+        """True if it is open and nothing has arrived since its last answer."""
         sock = self.sock
         if sock is None:
             return False

@@ -39,7 +39,7 @@ class EndableResponse(Response):
 
     @abstractmethod
     def _read(self) -> bytes:
-        """What has arrived; nothing at the end."""
+        """Return the bytes that have arrived; empty at the end."""
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives; see :meth:`muxi.transport.Response.chunks`."""

@@ -1,4 +1,4 @@
-"""Whether a tool watches requests, urllib3, http.client or sockets: only where none does, the direct lane is taken.
+"""Detection of tools that patch requests, urllib3, http.client or sockets; the direct lane is used only without them.
 
 Mocks, recorders and monitors replace functions and classes of these libraries. The direct lane does not call them, so
 that it would hide a request from the tool. A :class:`Watch` compares everything that the direct lane leaves out with
@@ -36,7 +36,7 @@ _urllib3_log = logging.getLogger("urllib3.connectionpool")
 
 
 class WatchState(NamedTuple):
-    """What a look has found."""
+    """The result of an inspection."""
 
     #: Why the full lane is taken; None where the direct one may be.
     reason: str | None
@@ -54,7 +54,7 @@ class _Part(NamedTuple):
 
 
 class _Inspected(NamedTuple):
-    """What the attributes were when they were last inspected."""
+    """The attributes as last inspected."""
 
     is_unchanged: Callable[[], bool]
     verdict: WatchState
@@ -76,7 +76,7 @@ class Watch:
         self._inspected = _inspect(self._parts)
 
     def look(self) -> WatchState:
-        """Whether anybody watches now."""
+        """Inspect the libraries and return the current state."""
         inspected = self._inspected
         if self._with_requests and sys.modules.get("requests") is not self._requests:
             inspected = self._find_requests()
@@ -196,7 +196,7 @@ def _holder_of(part: _Part) -> Any:  # Any: a class or a module
 
 
 def _value_of(part: _Part) -> Any:
-    """What a namespace holds under the name of an attribute: wrappers of wrapt make a new object for each access."""
+    """Return an attribute's raw value from its namespace; wrapt's wrappers make a new object for each access."""
     return vars(_holder_of(part)).get(part.name)
 
 
@@ -238,7 +238,7 @@ def _comparison(parts: Sequence[_Part], values: Sequence[Any]) -> Callable[[], b
 
 
 def _may_wait_for_imports(finder: object) -> bool:
-    """Whether a finder may be a tool's, which replaces parts of a module as soon as it is imported."""
+    """Return whether a finder may be a tool's, which replaces parts of a module as soon as it is imported."""
     if finder in _PYTHON_FINDERS:
         return False
     kind = finder if isinstance(finder, type) else type(finder)
@@ -251,7 +251,7 @@ def _may_wait_for_imports(finder: object) -> bool:
 
 
 def _is_handled(logger: logging.Logger) -> bool:
-    """Whether a debug message would reach a handler."""
+    """Return whether a debug message would reach a handler."""
     log: logging.Logger | None = logger
     while log is not None:
         if any(

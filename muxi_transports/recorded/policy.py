@@ -71,10 +71,10 @@ class RecordingPolicy:
         """The exchange to play for a request; None where the request is to be recorded."""
         found = self.cassette.play(recorded) if self.plays else None
         if found is None and not self.records:
-            raise self._unrecorded(recorded)
+            raise self._unrecorded_error(recorded)
         return found
 
-    def _unrecorded(self, recorded: RecordedRequest) -> UnrecordedRequest:
+    def _unrecorded_error(self, recorded: RecordedRequest) -> UnrecordedRequest:
         why = "" if self.mode == "none" else ", because the file was there"
         hint = f"Mode {self.mode!r} records nothing{why}: mode 'new' records what is missing, 'all' everything anew."
         return self.cassette.unrecorded(recorded, hint)

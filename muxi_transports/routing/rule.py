@@ -24,7 +24,7 @@ _SHAPE = re.compile(
 
 
 class Place(NamedTuple):
-    """Where a request goes, as rules look at it."""
+    """The destination of a request, as rules match it."""
 
     method: str
     scheme: str
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 def place_of(request: Request) -> Place:
-    """Where a request goes.
+    """Return the destination of a request.
 
     Raises:
         ConfigurationError: its URL is not one.

@@ -297,7 +297,7 @@ class TracedCall:
         self._end_attempt(error)
         self._frames.keep(0)
         with guard:
-            self.span.set_attributes(self._concluded(outcome, ending))
+            self.span.set_attributes(self._final_attributes(outcome, ending))
             if error is not None:
                 _mark(self.span, error)
         if self._agents:
@@ -309,7 +309,7 @@ class TracedCall:
         with guard:
             self.span.end(_now(context.clock))
 
-    def _concluded(self, outcome: Outcome, ending: str) -> Attributes:
+    def _final_attributes(self, outcome: Outcome, ending: str) -> Attributes:
         found: Attributes = {names.ATTEMPTS: self._context.attempt}
         if request_id := _request_id(outcome, self._context):
             found[names.REQUEST_ID] = request_id

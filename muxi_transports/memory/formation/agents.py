@@ -142,7 +142,7 @@ class Later:
 class Escalation:
     """Fail, and be tried again in the background: the answer says so and the request stays ``processing``.
 
-    The end comes by webhook (``state: "achieved"``), or is polled. Only when returned, not when yielded.
+    The end is sent by webhook (``state: "achieved"``), or is polled. Only when returned, not when yielded.
 
     Args:
         reply: what the second attempt says.

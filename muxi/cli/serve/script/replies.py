@@ -148,14 +148,14 @@ class KindSchema(ScriptSchema):
         return Recipe(type(self).kind, data)
 
 
-def _spoken(text: str) -> Part:
+def _as_text_part(text: str) -> Part:
     return text
 
 
 class SpokenSchema(KindSchema):
     """``text: …``."""
 
-    kind: ClassVar[Any] = staticmethod(_spoken)
+    kind: ClassVar[Any] = staticmethod(_as_text_part)
     shorthand: ClassVar[str | None] = "text"
     text: Field[Any] = TemplateField()
 

@@ -16,7 +16,7 @@ __all__ = ["ClosingTransports", "WireConnections"]
 
 
 class ClosingTransports(Stage):
-    """What close() of a transport means, by whatever way."""
+    """The rules on close() that hold for every transport."""
 
     @rule(
         "A closed transport may be used again, and may be closed again.",
@@ -31,7 +31,7 @@ class ClosingTransports(Stage):
 
 
 class WireConnections(WireStage):
-    """What becomes of connections."""
+    """The rules on connections: reuse, release, close."""
 
     @rule(
         "A connection serves again once its answer has been read.",
@@ -102,7 +102,7 @@ class WireConnections(WireStage):
                 self.require(server.is_left(), f"the connection is still open after close() (read: {read})")
 
     @rule(
-        "Closing an answer from another thread or task frees it at once, also while somebody waits for its next bytes; "
+        "Closing an answer from another thread or task frees it at once, also while another waits for its next bytes; "
         "the reading ends silently.",
         "Who reads a silent stream could not be stopped.",
     )
