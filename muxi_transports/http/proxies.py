@@ -154,7 +154,7 @@ def _is_listed(origin: Origin, no_proxy: str) -> bool:
 
 
 def _matches(entry: str, host: str, port: int, addresses: Sequence[_Address]) -> bool:
-    """Return whether an entry matches: ``*``, an address, a network, or a domain with its subdomains; a port may follow.
+    """Return whether one matches: ``*``, an address, a network, or a domain with its subdomains; a port is optional.
 
     Args:
         entry: the entry, in lower case.

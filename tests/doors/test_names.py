@@ -1,4 +1,4 @@
-"""Names and docstrings use the field's words: each class has a name of its own, and a sentence begins with its thing."""
+"""Names and docstrings use the terms of the field: one name for each class, and no docstring that begins as a question."""
 
 from __future__ import annotations
 
