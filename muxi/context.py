@@ -53,7 +53,7 @@ class Context:
     started: float = 0.0
     #: Whether the client is an async one, so that a hook may return something to await.
     asynchronous: bool = False
-    #: Whether the transport keeps requests in this process, so that nobody else can read a key on its way.
+    #: Whether the transport keeps requests in this process, so that no other program can read a key on its way.
     private: bool = False
     #: The request of the current attempt.
     request: Request | None = None

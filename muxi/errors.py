@@ -138,7 +138,28 @@ _MOST_CAUSES = 5
 
 
 class ForeignError(Exception):
-    """An exception of another library as it travels with an error: its class by name, and its text."""
+    """An exception of another library, reduced to its class and its message.
+
+    Args:
+        kind: qualified name of its class, such as ``urllib3.exceptions.NewConnectionError``.
+        message: its message, without secrets.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+
+    @property
+    def kind(self) -> str:
+        """The qualified name of its class."""
+        return str(self.args[0])
+
+    @property
+    def message(self) -> str:
+        """Its message, without secrets."""
+        return str(self.args[1])
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}" if self.message else self.kind
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, {}, self.__cause__)
@@ -154,10 +175,12 @@ def plain_cause(cause: BaseException | None, depth: int = 0) -> BaseException | 
     if cause is None or depth == _MOST_CAUSES or isinstance(cause, MuxiError):
         return cause if depth < _MOST_CAUSES else None
     plain: BaseException
-    if isinstance(cause, OSError) and type(cause).__module__ == "builtins" and isinstance(cause.errno, int):
+    if isinstance(cause, ForeignError):
+        plain = ForeignError(cause.kind, redact_text(cause.message))
+    elif isinstance(cause, OSError) and type(cause).__module__ == "builtins" and isinstance(cause.errno, int):
         plain = OSError(cause.errno, redact_text(str(cause.strerror)), cause.filename)
     else:
-        plain = ForeignError(redact_text(f"{type(cause).__module__}.{type(cause).__qualname__}: {cause}"))
+        plain = ForeignError(f"{type(cause).__module__}.{type(cause).__qualname__}", redact_text(str(cause)))
     plain.__cause__ = plain_cause(cause.__cause__, depth + 1)
     return plain
 

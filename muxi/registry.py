@@ -44,7 +44,7 @@ class TransportPair:
     asynchronous: AsyncFactory | None = None
 
 
-def _shipped(module: str, name: str) -> Callable[[], object]:
+def _lazy_factory(module: str, name: str) -> Callable[[], object]:
     """Return a factory that imports its module when it is called, so that unused transports cost nothing."""
 
     def make() -> object:
@@ -141,9 +141,9 @@ class TransportRegistry:
         """
         pair = self._own.get(name) or _registered.get(name)
         if pair is None and name in _SHIPPED:
-            return _shipped(*_SHIPPED[name][asynchronous])
+            return _lazy_factory(*_SHIPPED[name][asynchronous])
         if pair is None and name in _entry_points():
-            pair = _loaded(_entry_points()[name])
+            pair = _load_transport(_entry_points()[name])
         if pair is None:
             raise ConfigurationError(
                 f"there is no transport named {name!r}; known are {', '.join(self.names())}. "
@@ -167,7 +167,7 @@ def _entry_points() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
-def _loaded(point: EntryPoint) -> TransportPair:
+def _load_transport(point: EntryPoint) -> TransportPair:
     try:
         loaded = point.load()
     except Exception as error:

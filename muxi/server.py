@@ -47,7 +47,7 @@ _SHARED = tuple(item.name for item in fields(ClientConfig) if item.name != "tran
 _SHARED_OPTIONS = frozenset(item.name for item in fields(Options))
 
 
-def _proxied(client: BaseClient, formation_id: str, settings: ProxiedSettings) -> FormationSettings:
+def _proxied_settings(client: BaseClient, formation_id: str, settings: ProxiedSettings) -> FormationSettings:
     """Return the settings of a formation's client that shares the connections of a server's client."""
     core, options = client._core, client._options
     shared = {name: getattr(options if name in _SHARED_OPTIONS else core.config, name) for name in _SHARED}
@@ -100,7 +100,7 @@ class ServerClient(ServerOperations, Client):
         Raises:
             ConfigurationError: a setting is invalid, or this client is closed.
         """
-        return FormationClient(**_proxied(self, formation_id, settings))
+        return FormationClient(**_proxied_settings(self, formation_id, settings))
 
     @property
     def with_raw_response(self) -> RawServerClient:
@@ -124,7 +124,7 @@ class AsyncServerClient(ServerOperations, AsyncClient):
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> AsyncFormationClient:
         """As :meth:`ServerClient.formation`."""
-        return AsyncFormationClient(**_proxied(self, formation_id, settings))
+        return AsyncFormationClient(**_proxied_settings(self, formation_id, settings))
 
     @property
     def with_raw_response(self) -> AsyncRawServerClient:

@@ -1,4 +1,4 @@
-"""The default transport: requests, or the direct lane where nobody can notice; sessions and adapters of the user's."""
+"""The default transport: requests, or the direct lane where no tool patches it; sessions and adapters of the user's."""
 
 from __future__ import annotations
 
@@ -113,11 +113,11 @@ class RequestsTransport(PooledTransport):
             keep_alive=keep_alive,
             tcp_keep_alive=tcp_keep_alive,
         )
-        self._mounted = _checked(adapters or {}, settings)
+        self._mounted = _check_adapters(adapters or {}, settings)
         super().__init__(settings, _WATCH if direct else None)
 
     def explain(self, url: str) -> str:
-        """How a URL is reached, which certificate authorities are trusted, and which lane the next request takes.
+        """Describe the route to a URL, the trusted certificate authorities, and the lane of the next request.
 
         A session of yours decides by itself. See :meth:`~muxi_transports.urllib3.Urllib3Transport.explain`.
         """
@@ -205,7 +205,7 @@ def _refuse_beside_session(given: Mapping[str, bool]) -> None:
         )
 
 
-def _checked(
+def _check_adapters(
     adapters: Mapping[str, requests.adapters.BaseAdapter], settings: HttpSettings
 ) -> dict[str, requests.adapters.BaseAdapter]:
     """Adapters by prefix in lower case, the longest first.

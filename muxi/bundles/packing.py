@@ -101,7 +101,7 @@ def _add(archive: tarfile.TarFile, entry: PlannedFile, path: str, name: str) -> 
 
 
 class _SourceFile:
-    """A file that is packed. Its errors name it, and are told from those of writing the bundle."""
+    """A file that is packed. Its errors name it, and differ from those of writing the bundle."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -109,7 +109,7 @@ class _SourceFile:
             self._file: IO[bytes] = open(path, "rb")  # noqa: SIM115  closed by its owner
             found = os.fstat(self._file.fileno())
         except OSError as error:
-            raise self._refused(f"cannot be read: {error.strerror}") from None
+            raise self._refusal(f"cannot be read: {error.strerror}") from None
         self.size = self._left = found.st_size
         self.mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
 
@@ -118,16 +118,16 @@ class _SourceFile:
         try:
             content = self._file.read(size)
         except OSError as error:
-            raise self._refused(f"cannot be read: {error.strerror}") from None
+            raise self._refusal(f"cannot be read: {error.strerror}") from None
         self._left -= len(content)
         if len(content) < size and self._left > 0:
-            raise self._refused("became shorter while it was packed; try again")
+            raise self._refusal("became shorter while it was packed; try again")
         return content
 
     def close(self) -> None:
         self._file.close()
 
-    def _refused(self, problem: str) -> ValidationError:
+    def _refusal(self, problem: str) -> ValidationError:
         return refused("bundle_path", f"{self._path} {problem}")
 
 

@@ -22,7 +22,7 @@ __all__ = ["OpenFileBody", "prepare"]
 
 T = TypeVar("T")
 
-#: Bytes from which the format of a file is told.
+#: Bytes read to detect the format of a file.
 _HEAD = 512
 
 

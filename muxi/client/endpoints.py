@@ -112,7 +112,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
         return function
 
     def _make_function(self, colour: str) -> Callable[..., Any]:
-        describe, caller = self._named if self._is_call else self._describe, self._caller
+        describe, caller = self._describe_call if self._is_call else self._describe, self._caller
 
         # The arguments are dropped before the call is sent: these frames still run when an error passes through them,
         # and tools that record the locals of a traceback would find a secret among the arguments.
@@ -146,11 +146,11 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
 
         return coroutine if colour in self._coroutines else method
 
-    def _named(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
+    def _describe_call(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
         return self._describe(client, *args, **kwargs).named(self._describe.__name__)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
-        return self._named(None, *args, **kwargs)
+        return self._describe_call(None, *args, **kwargs)
 
     def _copy_face(self, function: Callable[..., Any], result: str) -> None:
         """Copy name, docstring and signature of the description, with the result that the method returns.

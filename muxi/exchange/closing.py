@@ -16,7 +16,7 @@ __all__ = ["Closing"]
 
 
 class Closing:
-    """Whether a client is being closed; calls of other threads and tasks wait through it."""
+    """The state of a client: open or closing. Calls of other threads and tasks wait through it."""
 
     def __init__(self) -> None:
         #: Whether ``close()`` has begun: nothing is sent again.

@@ -100,7 +100,7 @@ def name_errors(into: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _refused(f"{into!r} cannot be written: {error.strerror or error}") from error
+        raise _refuse_path(f"{into!r} cannot be written: {error.strerror or error}") from error
 
 
 def copy_mode(target: str, partial: str) -> None:
@@ -126,21 +126,21 @@ def resolve_target(into: str | os.PathLike[str]) -> str:
     """
     path = os.fspath(into)
     if not path:
-        raise _refused("takes the name of a file")
+        raise _refuse_path("takes the name of a file")
     try:
         target = os.path.realpath(path)
         kind = os.stat(target).st_mode
     except FileNotFoundError:
         kind = stat.S_IFREG
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise _refused(f"{path!r} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+        raise _refuse_path(f"{path!r} cannot be written: {getattr(error, 'strerror', None) or error}") from None
     if stat.S_ISDIR(kind):
-        raise _refused(f"takes the name of a file, and {path!r} is a folder")
+        raise _refuse_path(f"takes the name of a file, and {path!r} is a folder")
     if not stat.S_ISREG(kind):
-        raise _refused(f"takes the name of a file, and {path!r} is a device, a pipe or a socket")
+        raise _refuse_path(f"takes the name of a file, and {path!r} is a device, a pipe or a socket")
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        raise _refused(f"is in a folder that does not exist: {os.path.dirname(path) or folder!r}")
+        raise _refuse_path(f"is in a folder that does not exist: {os.path.dirname(path) or folder!r}")
     return target
 
 
@@ -262,7 +262,7 @@ async def _pieces_async(response: AsyncResponse | BufferedResponse) -> AsyncIter
         yield chunk
 
 
-def _refused(problem: str) -> ValidationError:
+def _refuse_path(problem: str) -> ValidationError:
     return ValidationError(
         "INVALID_PATH", f"path {problem}", details={"validation_errors": [{"field": "path", "msg": problem}]}
     )

@@ -8,7 +8,16 @@ from typing import Protocol, TypeVar, cast
 
 from muxi.call import Item
 from muxi.exchange.download import save, save_async
-from muxi.exchange.steps import DiscardBody, Effect, ExchangeSteps, ItemSteps, ReadBody, SaveBody, SendRequest, Sleep
+from muxi.exchange.steps import (
+    DiscardBody,
+    Effect,
+    ExchangeSteps,
+    ItemSteps,
+    ReadResponse,
+    SaveBody,
+    SendRequest,
+    Sleep,
+)
 from muxi.transport import AsyncTransport, Transport, iterate, iterate_async, run, run_async
 
 __all__ = ["drive", "drive_async", "items", "items_async"]
@@ -27,7 +36,7 @@ def perform(effect: Effect, transport: Callable[[], Transport], sleeper: Sleeper
     """Perform one effect of an exchange, blocking, and return its outcome."""
     if isinstance(effect, SendRequest):
         return transport().send(effect.request)
-    if isinstance(effect, ReadBody):
+    if isinstance(effect, ReadResponse):
         return effect.response.read() if effect.within is None else effect.response.read(effect.within)
     if isinstance(effect, SaveBody):
         return save(effect.response, effect.call.into or "", effect.call.progress)
@@ -44,7 +53,7 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     """Perform one effect of an exchange, awaiting, and return its outcome."""
     if isinstance(effect, SendRequest):
         return await transport().send(effect.request)
-    if isinstance(effect, ReadBody):
+    if isinstance(effect, ReadResponse):
         return await (effect.response.read() if effect.within is None else effect.response.read(effect.within))
     if isinstance(effect, SaveBody):
         return await save_async(effect.response, effect.call.into or "", effect.call.progress)

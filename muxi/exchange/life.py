@@ -48,7 +48,7 @@ from muxi.exchange.steps import (
     ExchangeResult,
     ExchangeSettings,
     ExchangeSteps,
-    ReadBody,
+    ReadResponse,
     SaveBody,
     SendRequest,
     Sleep,
@@ -286,7 +286,7 @@ def _send(request: Request, context: Context, settings: ExchangeSettings) -> Exc
         if request.stream and 200 <= response.status < 300:
             return response
         # The body of a refusal is no stream: it has to come in the time of a plain answer.
-        content: bytes = yield ReadBody(response, attempt_timeout(context) if request.stream else None)
+        content: bytes = yield ReadResponse(response, attempt_timeout(context) if request.stream else None)
     except TimeoutError as error:
         explain_timeout(error, request, context)
         raise
@@ -326,7 +326,7 @@ def _check_stream(response: AnyResponse, within: float) -> ExchangeSteps[None]:
     """Refuse an answer that is not an event stream; read as one, it would seem empty."""
     if response.content_type == "text/event-stream":
         return
-    content = response.content if isinstance(response, BufferedResponse) else (yield ReadBody(response, within))
+    content = response.content if isinstance(response, BufferedResponse) else (yield ReadResponse(response, within))
     error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), content)
     if error.from_platform:
         raise error

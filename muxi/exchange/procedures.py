@@ -33,7 +33,7 @@ def run_procedure(
         ValidationError: the procedure cannot go on with an answer, because it does not fit its schema.
     """
     calls = _ProcedureCalls(settings)
-    with _explained(steps, calls):
+    with _explain_errors(steps, calls):
         result = yield from relay(steps, calls.perform)
     return result, calls.last
 
@@ -52,7 +52,7 @@ def iterate_pages(steps: Pages[T], settings: ExchangeSettings) -> ItemSteps[T]:
             return None
         return (yield from calls.perform(step))
 
-    with _explained(steps, calls):
+    with _explain_errors(steps, calls):
         yield from relay(steps, perform)
 
 
@@ -80,7 +80,7 @@ class _ProcedureCalls:
 
 
 @contextmanager
-def _explained(steps: object, calls: _ProcedureCalls) -> Iterator[None]:
+def _explain_errors(steps: object, calls: _ProcedureCalls) -> Iterator[None]:
     """Name the procedure in errors that come from itself, and say which answer it could not read.
 
     Answers are not checked strictly before the steps get them: a field that is wrong and that no step reads would end a

@@ -26,7 +26,7 @@ __all__ = [
     "ExchangeSettings",
     "ExchangeSteps",
     "ItemSteps",
-    "ReadBody",
+    "ReadResponse",
     "SaveBody",
     "SendRequest",
     "Sleep",
@@ -43,7 +43,7 @@ class SendRequest(NamedTuple):
     request: Request
 
 
-class ReadBody(NamedTuple):
+class ReadResponse(NamedTuple):
     """Read the body of a response to its end; the outcome is the bytes."""
 
     response: Any  # a Response on a sync client, an AsyncResponse on an async one
@@ -70,7 +70,7 @@ class Sleep(NamedTuple):
     seconds: float
 
 
-Effect = SendRequest | ReadBody | SaveBody | DiscardBody | Sleep | Await
+Effect = SendRequest | ReadResponse | SaveBody | DiscardBody | Sleep | Await
 ExchangeSteps = Generator[Effect, Any, T]
 ItemSteps = Generator[Effect | Item[T], Any, Any]
 

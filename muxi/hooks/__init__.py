@@ -133,7 +133,7 @@ class Hooks:
             except Exception as error:
                 if _is_late(error, arguments["context"]):
                     raise _too_late(implementation, arguments["context"]) from error
-                raise _failed(implementation, error) from error
+                raise _hook_error(implementation, error) from error
             if not first:
                 check_request(implementation, request, result)
             elif result is not None:
@@ -161,7 +161,7 @@ class Hooks:
             except MuxiError:
                 raise
             except Exception as error:
-                raise _failed(implementation, error) from error
+                raise _hook_error(implementation, error) from error
 
     def _call(self, implementation: Implementation, arguments: dict[str, Any]) -> Any:
         return implementation.function(*[arguments[name] for name in implementation.arguments])
@@ -205,7 +205,7 @@ def _log_failure(implementation: Implementation) -> None:
     logger.exception("the plugin %r failed in %s", implementation.plugin, implementation.hook)
 
 
-def _failed(implementation: Implementation, error: Exception) -> PluginError:
+def _hook_error(implementation: Implementation, error: Exception) -> PluginError:
     return PluginError(
         redact_text(
             f"the plugin {implementation.plugin!r} failed in {implementation.hook}: {type(error).__name__}: {error}"

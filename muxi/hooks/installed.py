@@ -32,7 +32,7 @@ def installed_plugins(blocked: Collection[str]) -> list[tuple[str, object]]:
     if disabled.lower() in _ALL:
         return []
     without = {*blocked, *(name.strip() for name in disabled.split(","))}
-    return [(point.name, _loaded(point)) for point in entry_points() if point.name not in without]
+    return [(point.name, _load_plugin(point)) for point in entry_points() if point.name not in without]
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +43,7 @@ def entry_points() -> tuple[EntryPoint, ...]:
     return tuple(metadata.entry_points(group=hookspecs.PROJECT))
 
 
-def _loaded(point: EntryPoint) -> object:
+def _load_plugin(point: EntryPoint) -> object:
     try:
         found: object = point.load()
         return found() if isinstance(found, type) else found

@@ -68,9 +68,9 @@ def plugins_of(
         ConfigurationError: an argument is no list, or names a built-in plugin that there is not.
         PluginError: an installed plugin cannot be loaded.
     """
-    blocked = set(_listed("disable_plugins", "names", disabled))
+    blocked = set(_as_list("disable_plugins", "names", disabled))
     ours = list(builtin)
-    own = [(_name_of(plugin), plugin) for plugin in _listed("plugins", "plugins", plugins)]
+    own = [(_name_of(plugin), plugin) for plugin in _as_list("plugins", "plugins", plugins)]
     given = [*installed_plugins(blocked.union(name for name, _ in own)), *own]
     replaced = {name for name, _ in given}
     _check_names(blocked - replaced, [name for name, _ in ours])
@@ -106,7 +106,7 @@ def implementations_of(manager: pluggy.PluginManager, hook: str) -> tuple[Implem
     )
 
 
-def _listed(argument: str, what: str, given: Any) -> list[Any]:
+def _as_list(argument: str, what: str, given: Any) -> list[Any]:
     """Return an argument as a list; refuse a single value in place of a list."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         shown = repr(given) if isinstance(given, str) else f"a {type(given).__name__}"

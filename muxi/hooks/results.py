@@ -29,17 +29,19 @@ def checked(implementation: Implementation, result: object) -> object:
     kinds = DECIDING[hook]
     if not isinstance(result, kinds) or isinstance(result, bool):
         names = ", ".join(kind.__name__ for kind in kinds)
-        raise _refused(implementation, f"returned a {type(result).__name__} from {hook}, which takes {names} or None")
+        raise _result_error(
+            implementation, f"returned a {type(result).__name__} from {hook}, which takes {names} or None"
+        )
     if isinstance(result, float) and not math.isfinite(result):
-        raise _refused(implementation, f"returned {result} from {hook}, which takes a finite number of seconds")
+        raise _result_error(implementation, f"returned {result} from {hook}, which takes a finite number of seconds")
     if isinstance(result, BufferedResponse):
         status: object = result.status
         if not isinstance(status, int) or not 200 <= status <= 599:
-            raise _refused(implementation, f"returned an answer from {hook} with the status {status!r}")
+            raise _result_error(implementation, f"returned an answer from {hook} with the status {status!r}")
         content: object = result.content
         if not isinstance(content, bytes):
             what = type(content).__name__
-            raise _refused(implementation, f"returned an answer from {hook} whose content is a {what}, not bytes")
+            raise _result_error(implementation, f"returned an answer from {hook} whose content is a {what}, not bytes")
     return result
 
 
@@ -50,7 +52,7 @@ def check_request(implementation: Implementation, request: Request, result: obje
         PluginError: names the plugin and what is wrong.
     """
     if isinstance(result, Request):
-        raise _refused(
+        raise _result_error(
             implementation,
             f"returned a Request from {implementation.hook}, whose result does not count; change the one it is given",
         )
@@ -70,7 +72,9 @@ def check_request(implementation: Implementation, request: Request, result: obje
             what = type(value).__name__
             if name == "headers":
                 request.headers = Headers()  # hooks that observe the failure may read them
-            raise _refused(implementation, f"has made request.{name} a {what} in {implementation.hook}, not {expected}")
+            raise _result_error(
+                implementation, f"has made request.{name} a {what} in {implementation.hook}, not {expected}"
+            )
 
 
 _FIELDS: tuple[tuple[str, tuple[type, ...]], ...] = (
@@ -82,7 +86,7 @@ _FIELDS: tuple[tuple[str, tuple[type, ...]], ...] = (
 )
 
 
-def _refused(implementation: Implementation, what: str) -> PluginError:
+def _result_error(implementation: Implementation, what: str) -> PluginError:
     return PluginError(
         f"the plugin {implementation.plugin!r} {what}", plugin=implementation.plugin, hook=implementation.hook
     )

@@ -16,7 +16,7 @@ __all__ = ["DeploymentsOperations"]
 _ONE = "/rpc/formations/{formation_id}"
 
 
-def _streamed(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]:
+def _streamed_call(method: str, parts: dict[str, Any]) -> StreamCall[DeploymentEvent]:
     # The head may take as long as the silence of such a stream.
     return StreamCall(method, events=DEPLOYMENT, **{**parts, "timeout": HEALTH_CHECK_TIMEOUT})
 
@@ -60,7 +60,7 @@ class DeploymentsOperations:
             ValidationError: the server would refuse the bundle; nothing has been sent.
             ConflictError: a formation of that id exists already.
         """
-        return _streamed("POST", deploying(bundle_path, formation_id, version, progress))
+        return _streamed_call("POST", deploying(bundle_path, formation_id, version, progress))
 
     @stream
     def update_formation_stream(
@@ -87,7 +87,7 @@ class DeploymentsOperations:
             NotFoundError: there is no formation of that id.
             ConflictError: an update is going on.
         """
-        return _streamed("PUT", {**updating(formation_id, bundle_path, version, progress)})
+        return _streamed_call("PUT", {**updating(formation_id, bundle_path, version, progress)})
 
     @stream
     def start_formation_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
@@ -99,7 +99,7 @@ class DeploymentsOperations:
         Returns:
             An open stream.
         """
-        return _streamed("POST", {"path": f"{_ONE}/start", **about(formation_id)})
+        return _streamed_call("POST", {"path": f"{_ONE}/start", **about(formation_id)})
 
     @stream
     def restart_formation_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
@@ -111,7 +111,7 @@ class DeploymentsOperations:
         Returns:
             An open stream.
         """
-        return _streamed("POST", {"path": f"{_ONE}/restart", **about(formation_id)})
+        return _streamed_call("POST", {"path": f"{_ONE}/restart", **about(formation_id)})
 
     @stream
     def rollback_formation_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
@@ -123,7 +123,7 @@ class DeploymentsOperations:
         Returns:
             An open stream.
         """
-        return _streamed("POST", {"path": f"{_ONE}/rollback", **about(formation_id)})
+        return _streamed_call("POST", {"path": f"{_ONE}/rollback", **about(formation_id)})
 
     @stream
     def deploy_draft_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:
@@ -140,4 +140,4 @@ class DeploymentsOperations:
             ValidationError: its formation file cannot be read.
         """
         body = {"action": "deploy"}
-        return _streamed("POST", {"path": f"{_ONE}/draft/files", "body": body, **about(formation_id)})
+        return _streamed_call("POST", {"path": f"{_ONE}/draft/files", "body": body, **about(formation_id)})

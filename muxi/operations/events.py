@@ -35,12 +35,12 @@ class EventOperations:
         Raises:
             MuxiError: the formation refused; raised here, before the first event.
         """
-        return StreamCall("GET", "/events", **_feed(user_id))
+        return StreamCall("GET", "/events", **_feed_parts(user_id))
 
     @stream
     def stream_session(self, user_id: str, session_id: str) -> StreamCall[FormationEvent]:
         """Follow what happens in one session (``GET /events/{session_id}``); otherwise as :meth:`stream_events`."""
-        return StreamCall("GET", "/events/{session_id}", params={"session_id": session_id}, **_feed(user_id))
+        return StreamCall("GET", "/events/{session_id}", params={"session_id": session_id}, **_feed_parts(user_id))
 
     @stream
     def stream_request(self, user_id: str, session_id: str, request_id: str) -> StreamCall[FormationEvent]:
@@ -53,7 +53,7 @@ class EventOperations:
             "GET",
             "/events/{session_id}/{request_id}",
             params={"session_id": session_id, "request_id": request_id},
-            **_feed(user_id),
+            **_feed_parts(user_id),
         )
 
     @stream
@@ -98,6 +98,6 @@ class EventOperations:
         return StreamCall("GET", "/logs", query=query, key=Key.ADMIN, events=LOG)
 
 
-def _feed(user_id: str) -> dict[str, Any]:
+def _feed_parts(user_id: str) -> dict[str, Any]:
     # The client key shows the work of one user only and is refused without.
     return {"user_id": user_id or None, "key": Key.EITHER if user_id else Key.ADMIN, "events": FEED}

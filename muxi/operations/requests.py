@@ -75,7 +75,7 @@ class RequestOperations:
                 if error.code != "REQUEST_NOT_FOUND":
                     raise
                 if seen is not None:
-                    raise _forgotten(seen, request_id) from error
+                    raise _is_forgotten(seen, request_id) from error
                 # The runtime knows a trigger's request only some tenths of a second after it has answered.
                 if waited >= NOT_FOUND_YET or (timeout is not None and waited >= timeout):
                     raise
@@ -117,7 +117,7 @@ class RequestOperations:
         )
 
 
-def _forgotten(seen: RequestStatus, request_id: str) -> ResultForgotten:
+def _is_forgotten(seen: RequestStatus, request_id: str) -> ResultForgotten:
     return ResultForgotten(
         "RESULT_FORGOTTEN",
         f"the request was {seen['status']} when last seen, and the formation does not know it any more: its result is "

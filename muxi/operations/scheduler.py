@@ -112,7 +112,7 @@ class SchedulerOperations:
         """
         body = given(message=message, schedule=schedule, title=title)
         if user_id is None or message is None:
-            # Before the job is looked up: what is wrong is told before anything is sent.
+            # Check the request before the look-up: an invalid one sends nothing.
             SchemaRegistry().check_request(_update(job_id, body, user_id))
             owner = str((yield from send(SchedulerOperations.get_scheduler_job.call(job_id)))["user_id"])
             if user_id is not None and (user_id or "0") != owner:

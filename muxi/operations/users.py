@@ -10,7 +10,7 @@ from muxi.client.endpoints import operation
 from muxi.operations.fields import given, plain
 from muxi.types import (
     LinkedIdentifiers,
-    Notification,
+    NotificationDelivery,
     ResolvedUser,
     UnlinkedIdentifier,
     UserChannels,
@@ -157,7 +157,7 @@ class UserOperations:
     @operation
     def send_notification(
         self, user_id: str, message: str, channels: Sequence[str] | None = None
-    ) -> Call[Notification]:
+    ) -> Call[NotificationDelivery]:
         """Send a user a notification by their channels (``POST /notifications``).
 
         Args:
@@ -177,5 +177,5 @@ class UserOperations:
             body={"user_id": user_id, "message": message, **given(channels=channels)},
             key=Key.CLIENT,
             accepts="NotificationRequest",
-            returns="Notification",
+            returns="NotificationDelivery",
         )

@@ -122,7 +122,7 @@ class CircuitBreaker:
 
     def _record(self, context: Context, *, up: bool | None) -> None:
         """Count the outcome of an attempt; None says nothing about the platform."""
-        attempt: _Attempt | None = context.state.pop(self.name, None)
+        attempt: _AdmittedAttempt | None = context.state.pop(self.name, None)
         if attempt is None:
             return
         address = context.address.base_url
@@ -168,7 +168,7 @@ def _platform_is_up(error: BaseException) -> bool | None:
     return False if isinstance(error, ConnectionError | TimeoutError) else None
 
 
-class _Attempt(Lease):
+class _AdmittedAttempt(Lease):
     """An attempt that a circuit admitted, with the era of its admission."""
 
     __slots__ = ("era",)
@@ -199,18 +199,18 @@ class _Circuit:
         """Seconds until an open circuit admits a trial; 0 in the other states."""
         return max(0.0, self._opened + self._recovery - now) if self.state == "open" else 0.0
 
-    def admit(self, now: float) -> _Attempt | None:
+    def admit(self, now: float) -> _AdmittedAttempt | None:
         """Admit an attempt, or return None to refuse it. A half-open circuit admits one at a time."""
         if self.state == "open" and self.seconds_to_trial(now) <= 0:
             self._change("half-open")
         if self.state == "closed":
-            return _Attempt(self._era, _release_nothing)
+            return _AdmittedAttempt(self._era, _release_nothing)
         if self.state == "open" or self._on_trial:
             return None
         self._on_trial = True
-        return _Attempt(self._era, self._end_trial)
+        return _AdmittedAttempt(self._era, self._end_trial)
 
-    def count(self, attempt: _Attempt, up: bool, now: float) -> None:
+    def count(self, attempt: _AdmittedAttempt, up: bool, now: float) -> None:
         """Count the outcome of an attempt."""
         if attempt.era != self._era:
             return

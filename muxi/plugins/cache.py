@@ -104,7 +104,7 @@ class ResponseCache:
         renew_after_fork(self, "_lock")
         #: The time of the current operation, on the client's clock.
         self._now = 0.0
-        self._entries: cachetools.TLRUCache[bytes, _Entry] = cachetools.TLRUCache(
+        self._entries: cachetools.TLRUCache[bytes, _CachedAnswer] = cachetools.TLRUCache(
             max_entries, ttu=lambda _, entry, now: now + entry.lifetime, timer=lambda: self._now
         )
         #: Number of writes by address and user (or none). Answers requested before a write are out of date, whether
@@ -181,7 +181,7 @@ class ResponseCache:
         digest.update(repr((request.method, request.url, kept)).encode("utf-8", "surrogatepass"))
         return digest.digest()
 
-    def _entry(self, response: BufferedResponse, context: Context, state: _State) -> _Entry | None:
+    def _entry(self, response: BufferedResponse, context: Context, state: _State) -> _CachedAnswer | None:
         directives = _directives(response.headers)
         if (
             response.status != 200
@@ -195,7 +195,7 @@ class ResponseCache:
             lifetime = min(lifetime, bound - age)
         if lifetime <= 0:
             return None
-        return _Entry(
+        return _CachedAnswer(
             state, response.headers.copy(), response.content, response.reason, age, context.clock.monotonic(), lifetime
         )
 
@@ -226,11 +226,11 @@ class _Pending:
 
     key: bytes
     state: _State
-    entry: _Entry | None = None
+    entry: _CachedAnswer | None = None
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _CachedAnswer:
     """A cached answer."""
 
     #: Number of writes before the request.

@@ -41,7 +41,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether no line was altered."""
+        """True if no line was altered."""
         return not self.problem
 
 
@@ -75,7 +75,7 @@ class Chain:
             OSError: it could not be written; the file is as before.
             ValueError: the last line of the file is not a record.
         """
-        with self._lock, _locked(self.path) as file:
+        with self._lock, _lock_file(self.path) as file:
             status = os.fstat(file)
             last = self._last(file, status)
             lines = b""
@@ -105,7 +105,7 @@ class Chain:
     def _line(self, record: Mapping[str, Any], last: _Last) -> tuple[bytes, _Last]:
         linked = {"seq": last.seq + 1, **record, "prev": last.hash}
         linked["hash"] = _hash(linked, self._key)
-        return _encoded(linked) + b"\n", _Last(last.seq + 1, linked["hash"], b"")
+        return _encode_line(linked) + b"\n", _Last(last.seq + 1, linked["hash"], b"")
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _read(line: bytes, last: _Last, key: bytes | None) -> tuple[dict[str, Any], 
     if not isinstance(record, dict) or not isinstance(record.get("hash"), str) or not line.endswith(b"\n"):
         return {}, _NO_LINE
     # The same content in another spelling would have the same hash.
-    if _encoded(record) + b"\n" != line:
+    if _encode_line(record) + b"\n" != line:
         return record, "its spelling has been altered"
     claimed = record["hash"]
     content = {name: value for name, value in record.items() if name != "hash"}
@@ -192,11 +192,11 @@ def _accounts_for(record: Mapping[str, Any], torn: bytes) -> bool:
 
 
 def _hash(record: Mapping[str, Any], key: bytes | None) -> str:
-    content = _encoded(record)
+    content = _encode_line(record)
     return hashlib.sha256(content).hexdigest() if key is None else hmac.new(key, content, hashlib.sha256).hexdigest()
 
 
-def _encoded(record: Mapping[str, Any]) -> bytes:
+def _encode_line(record: Mapping[str, Any]) -> bytes:
     return json.dumps(record, separators=(",", ":")).encode()
 
 
@@ -226,7 +226,7 @@ def _write(file: int, content: bytes, size: int) -> None:
 
 
 @contextmanager
-def _locked(path: str) -> Iterator[int]:
+def _lock_file(path: str) -> Iterator[int]:
     """Open a file and lock it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     try:

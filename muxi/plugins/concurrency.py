@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConcurrencyLimit"]
 
-#: Interval at which a clock other than the machine's is polled, in seconds: a test that advances it notifies nobody.
+#: Interval at which a clock other than the machine's is polled, in seconds: a test that advances it wakes no waiter.
 _POLL = 0.02
 
 

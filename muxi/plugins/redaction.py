@@ -78,7 +78,7 @@ class Redaction:
         try:
             text = next(texts)
             while True:
-                text = texts.send(self._checked(self._redact(text)))
+                text = texts.send(self._require_text(self._redact(text)))
         except StopIteration as done:
             self._put(request, body, done.value, context)
         return None
@@ -88,7 +88,7 @@ class Redaction:
             text = next(texts)
             while True:
                 found = self._redact(text)
-                text = texts.send(self._checked(await found if inspect.isawaitable(found) else found))
+                text = texts.send(self._require_text(await found if inspect.isawaitable(found) else found))
         except StopIteration as done:
             self._put(request, body, done.value, context)
 
@@ -97,7 +97,7 @@ class Redaction:
         context.state[self.name] = (body.content, redacted)
         request.body = redacted
 
-    def _checked(self, found: object) -> str:
+    def _require_text(self, found: object) -> str:
         if isinstance(found, str):
             return found
         if inspect.iscoroutine(found):

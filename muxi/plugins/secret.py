@@ -64,7 +64,7 @@ class KeySource:
 
     @property
     def given(self) -> bool:
-        """Whether there is a key, or a function for it."""
+        """True if there is a key, or a function for it."""
         return self._secret is not None
 
     def use(self, context: Context, put: Callable[[str], None]) -> Coroutine[Any, Any, None] | None:
@@ -90,7 +90,7 @@ class KeySource:
         return None
 
     async def _use_later(self, found: Awaitable[object] | None, known: _Use, put: Callable[[str], None]) -> None:
-        known.key = await self._awaited(found)
+        known.key = await self._await_key(found)
         put(known.key)
 
     def renewed(self, context: Context) -> float | Coroutine[Any, Any, float | None] | None:
@@ -103,27 +103,27 @@ class KeySource:
             return None
         known.asked_again = True
         found = self._ask(known.key)
-        return _compared(known, found) if isinstance(found, str) else self._renewed_later(found, known)
+        return _compare_key(known, found) if isinstance(found, str) else self._renewed_later(found, known)
 
     async def _renewed_later(self, found: Awaitable[object], known: _Use) -> float | None:
-        return _compared(known, await self._awaited(found))
+        return _compare_key(known, await self._await_key(found))
 
     def _ask(self, refused: str | None = None) -> str | Awaitable[object]:
         function = cast("Callable[..., object]", self._secret)
         found = function(refused=refused) if refused is not None and self._takes_refused else function()
         if not inspect.isawaitable(found):
-            return self._checked(found)
+            return self._require_key(found)
         if self._asynchronous is False:
             if inspect.iscoroutine(found):
                 found.close()
             raise self._cannot_await()
         return cast("Awaitable[object]", found)
 
-    async def _awaited(self, found: Awaitable[object] | None) -> str:
+    async def _await_key(self, found: Awaitable[object] | None) -> str:
         asked = self._ask() if found is None else found
-        return asked if isinstance(asked, str) else self._checked(await asked)
+        return asked if isinstance(asked, str) else self._require_key(await asked)
 
-    def _checked(self, found: object) -> str:
+    def _require_key(self, found: object) -> str:
         if not isinstance(found, str):
             raise ConfigurationError(
                 f"the function given as {self._argument}= returned {type(found).__name__} instead of a text"
@@ -139,7 +139,7 @@ class KeySource:
         )
 
 
-def _compared(known: _Use, key: str) -> float | None:
+def _compare_key(known: _Use, key: str) -> float | None:
     if key == known.key:
         return None
     known.fresh = key

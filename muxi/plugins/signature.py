@@ -86,10 +86,10 @@ class SignatureAuth:
         if not isinstance(error, AuthenticationError):
             return None
         if "expired" in error.message:
-            return self._corrected(error, context)
+            return self._adopt_clock(error, context)
         return self._secret.renewed(context)
 
-    def _corrected(self, error: AuthenticationError, context: Context) -> float | None:
+    def _adopt_clock(self, error: AuthenticationError, context: Context) -> float | None:
         """Adopt the server's clock, once for each call."""
         headers = error.answer.headers if error.answer else ()
         date = next((value for name, value in headers if name.lower() == "date"), None)

@@ -42,7 +42,9 @@ def load_answer(text: str, schema: Loads[T], request_id: str | None = None) -> T
         return schema.load(data)
     except marshmallow.ValidationError as error:
         problems = list(flatten(error.messages))
-        raise _refused("ANSWER_INVALID", "the answer does not fit the schema", text, problems, request_id) from error
+        raise _answer_error(
+            "ANSWER_INVALID", "the answer does not fit the schema", text, problems, request_id
+        ) from error
 
 
 def _read(text: str, request_id: str | None) -> Any:
@@ -52,7 +54,7 @@ def _read(text: str, request_id: str | None) -> Any:
         except (ValueError, RecursionError):
             continue
     problem = {"field": "", "msg": "Not JSON."}
-    raise _refused("ANSWER_NOT_JSON", "the answer is not JSON", text, [problem], request_id)
+    raise _answer_error("ANSWER_NOT_JSON", "the answer is not JSON", text, [problem], request_id)
 
 
 def _candidates(text: str) -> list[str]:
@@ -81,7 +83,7 @@ def _find_blocks(text: str) -> list[str]:
     return blocks
 
 
-def _refused(
+def _answer_error(
     code: str, message: str, text: str, problems: list[dict[str, str]], request_id: str | None
 ) -> ValidationError:
     details: Mapping[str, Any] = {"text": text, "validation_errors": problems}

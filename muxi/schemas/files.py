@@ -62,7 +62,7 @@ def encoded_files(files: Sequence[FileInput]) -> list[dict[str, Any]]:
     if isinstance(given, str | bytes | bytearray | memoryview | os.PathLike | Mapping) or not isinstance(
         given, Sequence
     ):
-        raise _refused("files", f"takes a list, got {type(given).__name__}; put a single file into brackets")
+        raise _file_error("files", f"takes a list, got {type(given).__name__}; put a single file into brackets")
     return [_encode(file, f"files.{index}", index) for index, file in enumerate(given)]
 
 
@@ -83,7 +83,7 @@ def _encode(file: object, field: str, index: int) -> dict[str, Any]:
         return dict(file) if content is None or isinstance(content, str) else _read_file(dict(file), field, index)
     if isinstance(file, tuple):
         if len(file) not in (2, 3) or not isinstance(file[0], str):
-            raise _refused(field, "is a tuple, which has a filename, the content and maybe the content type")
+            raise _file_error(field, "is a tuple, which has a filename, the content and maybe the content type")
         named: dict[str, Any] = dict(zip(("filename", "content", "content_type"), file, strict=False))
         if isinstance(named["content"], str):
             named["content"] = named["content"].encode()
@@ -118,17 +118,17 @@ def _read(source: object, field: str) -> tuple[bytes, str | None]:
                 return _check_size(opened.read(FILE_LIMIT + 1), field), path.name
         read = getattr(source, "read", None)
         if not callable(read):
-            raise _refused(
+            raise _file_error(
                 field, f"is a path, bytes, an open file, a tuple or a mapping; this is {type(source).__name__}"
             )
         data = bytearray()
         # Unbuffered files may return less than requested.
         while len(data) <= FILE_LIMIT and (piece := read(FILE_LIMIT + 1 - len(data))):
             if not isinstance(piece, bytes | bytearray):
-                raise _refused(field, "is a file opened as text; open it with mode 'rb'")
+                raise _file_error(field, "is a file opened as text; open it with mode 'rb'")
             data += piece
     except (OSError, ValueError) as error:  # ValueError: a closed file, a null character in a path
-        raise _refused(field, f"cannot be read: {error}") from error
+        raise _file_error(field, f"cannot be read: {error}") from error
     name = getattr(source, "name", None)
     return _check_size(bytes(data), field), Path(name).name if isinstance(name, str) else None
 
@@ -140,10 +140,10 @@ def _check_size(data: bytes, field: str) -> bytes:
 
 
 def _too_large(size: int, field: str) -> ValidationError:
-    return _refused(f"{field}.size", f"has {size} bytes or more; the runtime takes {FILE_LIMIT} at most")
+    return _file_error(f"{field}.size", f"has {size} bytes or more; the runtime takes {FILE_LIMIT} at most")
 
 
-def _refused(field: str, problem: str) -> ValidationError:
+def _file_error(field: str, problem: str) -> ValidationError:
     return ValidationError(
         "INVALID_PAYLOAD", f"{field} {problem}", details={"validation_errors": [{"field": field, "msg": problem}]}
     )

@@ -51,10 +51,10 @@ class _ResponseSchema(Schema):
 def _schema(record: Hint) -> type[Schema]:
     hints, required = hints_of(record)
     made = {name: _field(hint, required=name in required) for name, hint in hints.items()}
-    return type(f"{record.__name__}Schema", (_ResponseSchema,), {"__doc__": record.__doc__, **_declared(made)})
+    return type(f"{record.__name__}Schema", (_ResponseSchema,), {"__doc__": record.__doc__, **_declare_fields(made)})
 
 
-def _declared(made: Mapping[str, _Field]) -> dict[str, object]:
+def _declare_fields(made: Mapping[str, _Field]) -> dict[str, object]:
     # As class attributes, some would hide attributes of every schema: `schema`, `context`, `fields`.
     meta = type("Meta", (_ResponseSchema.Meta,), {"include": dict(made)})
     return {"Meta": meta}

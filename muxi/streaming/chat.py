@@ -57,7 +57,7 @@ class EventReader(ABC, Generic[E]):
 
     @property
     def over(self) -> bool:
-        """Whether the stream has ended or failed; later bytes are ignored."""
+        """True if the stream has ended or failed; later bytes are ignored."""
         return self.finished or self.failure is not None
 
     @property

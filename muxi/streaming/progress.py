@@ -34,7 +34,7 @@ class Progress(Generic[E]):
 
     @property
     def ended(self) -> bool:
-        """Whether the stream has ended and its connection is released."""
+        """True if the stream has ended and its connection is released."""
         return self._end.claimed
 
     def claim_end(self) -> bool:
@@ -43,13 +43,13 @@ class Progress(Generic[E]):
 
     @property
     def waiting(self) -> bool:
-        """Whether no event is ready and more may come."""
+        """True if no event is ready and more may come."""
         reader = self.reader
         return not (reader.ready or reader.over or self.left or self._end.claimed)
 
     @property
     def drained(self) -> bool:
-        """Whether the stream has ended properly and all its events have been returned."""
+        """True if the stream has ended properly and all its events have been returned."""
         return self.reader.finished and not self.reader.ready
 
     def wait(self) -> None:
@@ -93,7 +93,7 @@ class Progress(Generic[E]):
             return error
         if self.left:
             return None
-        failure = self.reader.failure = self._complete(self._explained(error))
+        failure = self.reader.failure = self._complete(self._explain_error(error))
         return failure
 
     def result(self) -> Any:
@@ -122,7 +122,7 @@ class Progress(Generic[E]):
         hide_secrets(error, self.context.secrets)
         return error
 
-    def _explained(self, error: MuxiError) -> MuxiError:
+    def _explain_error(self, error: MuxiError) -> MuxiError:
         """Return the stream's error for a transport's error in mid-stream."""
         if isinstance(error, TimeoutError):
             deadline = self.context.options.deadline

@@ -57,7 +57,7 @@ class _Stream(Generic[E]):
 
     @property
     def closed(self) -> bool:
-        """Whether the stream has ended, or has been closed."""
+        """True if the stream has ended, or has been closed."""
         opened = self._find_open()
         return opened is not None and opened.progress.ended
 
@@ -219,7 +219,7 @@ class AsyncEventStream(_Stream[E]):
 
     @property
     def closed(self) -> bool:
-        """Whether the stream has ended, or has been closed."""
+        """True if the stream has ended, or has been closed."""
         return super().closed or self._shut
 
     def __aiter__(self) -> AsyncIterator[E]:

@@ -4,7 +4,7 @@ An exception of an HTTP library carries the request that failed, and with it key
 
 - texts of the error are masked (:func:`redact_error`),
 - a foreign exception behind it is kept if it holds nothing but plain data without a secret, and otherwise replaced by a
-  :class:`ForeignError` that has its class and its masked message (:func:`clean_causes`),
+  :class:`~muxi.errors.ForeignError` that has its class and its masked message (:func:`clean_causes`),
 - locals of the SDK's and the libraries' frames in its traceback are cleared (:func:`clear_frames`).
 """
 
@@ -16,14 +16,13 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from muxi.errors import ErrorAnswer, MuxiError
+from muxi.errors import ErrorAnswer, ForeignError, MuxiError
 from muxi.redact import keys_in, mask_forms, redact_text, secret_forms
 
 if TYPE_CHECKING:
     from muxi.transport.contract import Request
 
 __all__ = [
-    "ForeignError",
     "clean_cause",
     "clean_causes",
     "clear_frames",
@@ -61,23 +60,6 @@ _CLEARED = frozenset(
         *("socks", "aiohttp_socks", "python_socks"),
     }
 )
-
-
-class ForeignError(Exception):
-    """An exception of another library, reduced to its class and its message.
-
-    Args:
-        kind: qualified name of its class, such as ``urllib3.exceptions.NewConnectionError``.
-        message: its message, without secrets.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(kind, message)
-        self.kind = kind
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
 # -- causes ------------------------------------------------------------------------------------------------------------

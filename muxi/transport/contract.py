@@ -169,7 +169,7 @@ class Response(ResponseHead, ABC):
             TimeoutError: ``TIMEOUT``, the body was not complete in that time.
         """
         try:
-            return b"".join(self.chunks() if within is None else _bounded(self.chunks(), within))
+            return b"".join(self.chunks() if within is None else _bound_chunks(self.chunks(), within))
         finally:
             self.close()
 
@@ -203,7 +203,7 @@ class AsyncResponse(ResponseHead, ABC):
             await self.close()
 
 
-def _bounded(chunks: Iterator[bytes], within: float) -> Iterator[bytes]:
+def _bound_chunks(chunks: Iterator[bytes], within: float) -> Iterator[bytes]:
     deadline = time.monotonic() + within
     for chunk in chunks:
         yield chunk
@@ -283,7 +283,7 @@ class Transport(ABC):
 
     @property
     def private(self) -> bool:
-        """Whether requests stay in this process, so that nobody else can read a key on its way."""
+        """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
 
     @abstractmethod
@@ -307,7 +307,7 @@ class AsyncTransport(ABC):
 
     @property
     def private(self) -> bool:
-        """Whether requests stay in this process, so that nobody else can read a key on its way."""
+        """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
 
     @abstractmethod
@@ -322,7 +322,7 @@ def refuse_wrong_colour(transport: object, wanted: type[Transport] | type[AsyncT
     """Refuse a sync transport on an async client and the other way round.
 
     Raises:
-        ConfigurationError: always with a word on what to give instead.
+        ConfigurationError: its message names the remedy.
     """
     if isinstance(transport, wanted):
         return

@@ -21,5 +21,5 @@ class Once:
 
     @property
     def claimed(self) -> bool:
-        """Whether a caller has claimed it."""
+        """True if a caller has claimed it."""
         return self._lock.locked()

@@ -6,7 +6,7 @@ __all__ = [
     "AddedIdentifier",
     "Identifier",
     "LinkedIdentifiers",
-    "Notification",
+    "NotificationDelivery",
     "ResolvedUser",
     "UnlinkedIdentifier",
     "UserChannels",
@@ -71,7 +71,7 @@ class UserChannels(TypedDict):
     timezone: str | None
 
 
-class Notification(TypedDict):
+class NotificationDelivery(TypedDict):
     """The channels that a notification was sent to, and those that delivered it."""
 
     request_id: str

@@ -140,7 +140,7 @@ class Completion(WebhookEvent):
 
     @property
     def handed_over(self) -> bool:
-        """Whether the work continues: a trigger that becomes a workflow completes twice."""
+        """True if the work continues: a trigger that becomes a workflow completes twice."""
         return _HAND_OVER.fullmatch(super().text) is not None
 
 

@@ -18,7 +18,7 @@ _LARGE = 512 * 1024
 
 
 def is_quick(attempt: Attempt) -> bool:
-    """Whether the request is out as soon as it is handed to aiohttp."""
+    """Return whether the request is out as soon as it is handed to aiohttp."""
     return attempt.body is None or (isinstance(attempt.body, BytesBody) and len(attempt.body.content) <= _LARGE)
 
 
@@ -46,6 +46,6 @@ async def _pieces_from_thread(carriage: Carriage) -> AsyncIterator[bytes]:
             yield piece
         carriage.await_head()
     finally:
-        # Cancelled in the middle of a read, the thread still has it; it is closed when the thread lets go.
+        # Cancelled in the middle of a read, the thread still has it; it is closed when the thread releases it.
         with suppress(ValueError):
             pieces.close()

@@ -45,7 +45,7 @@ class CheckedProtocol(ResponseHandler):
             super().data_received(data)
             return
         if reframer.ended:
-            self.force_close()  # nobody has asked for it
+            self.force_close()  # an answer without a request
             return
         try:
             ready = reframer.feed(data)
@@ -62,7 +62,7 @@ class CheckedProtocol(ResponseHandler):
             self.force_close()
 
     def is_connected(self) -> bool:
-        """Whether it is open and, between two requests, nothing has arrived; the pool drops it otherwise."""
+        """Return whether it is open and, between two requests, nothing has arrived; the pool drops it otherwise."""
         if not super().is_connected():
             return False
         if self._reframer is None or not self._reframer.ended:

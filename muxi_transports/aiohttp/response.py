@@ -92,7 +92,7 @@ class AiohttpResponse(AsyncResponse):
             raise attempt.closed_by_transport()
 
     def _failure_at_end(self) -> MuxiError | None:
-        """What is wrong with a body that has come to an end; None where nothing is."""
+        """Return the error of a body that has ended; None if it is complete."""
         attempt, fault = self._attempt, self._carriage.fault
         if fault is not None:
             return attempt.failed(str(fault), code="INVALID_RESPONSE")
@@ -197,6 +197,6 @@ def _bound_silence(received: aiohttp.ClientResponse, seconds: float | None) -> N
 
 
 def _unread(content: aiohttp.StreamReader) -> bytes:
-    """What has arrived and will not be handed over any more, for there is no public way to it after an error."""
+    """Return the bytes received but not delivered; aiohttp has no public access to them after an error."""
     buffered: Iterable[bytes] = getattr(content, "_buffer", ())
     return b"".join(buffered)[getattr(content, "_buffer_offset", 0) :]

@@ -23,7 +23,7 @@ class SocksConnector(ProxyConnector):
 
     Args:
         proxy: the proxy.
-        socket_options: what each connection is told.
+        socket_options: options set on each socket.
         bounds: how many connections there may be, and how long they are kept.
     """
 

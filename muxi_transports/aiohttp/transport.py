@@ -63,7 +63,7 @@ class AiohttpTransport(AsyncTransport):
             also keeps the way through firewalls open during long silent streams; None is never.
 
     Raises:
-        ConfigurationError: an option has no sense, or contradicts another.
+        ConfigurationError: an option is invalid, or contradicts another.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class AiohttpTransport(AsyncTransport):
         raise failure
 
     def explain(self, url: str) -> str:
-        """How a URL is reached: directly or through which proxy, and which certificate authorities are trusted.
+        """Describe the route to a URL: direct or through a proxy, and the trusted certificate authorities.
 
         Nothing is sent, and nothing secret is shown::
 
@@ -183,7 +183,7 @@ class AiohttpTransport(AsyncTransport):
         for session in sessions.values():
             await session.close()
         if sessions:
-            # A closed connection lets go of its socket in the loop's next round.
+            # A closed connection releases its socket in the loop's next round.
             await asyncio.sleep(0)
 
     def __del__(self) -> None:
@@ -236,7 +236,7 @@ class AiohttpTransport(AsyncTransport):
 
 
 def _abandon(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop | None) -> None:
-    """Close a session that nobody can close any more; aiohttp would complain of it and of each connection."""
+    """Close a session that has lost its transport; aiohttp would warn of it and of each connection."""
     connector = session.connector
     session.detach()
     if connector is None or loop is None:
@@ -252,7 +252,7 @@ def _abandon(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop | N
 
 
 class _Route(NamedTuple):
-    """How an origin is reached: looked up once, used for every request to it."""
+    """The route to an origin: looked up once, used for every request to it."""
 
     session: aiohttp.ClientSession
     base: str

@@ -52,7 +52,7 @@ class Slot(Generic[T]):
 
     @property
     def private(self) -> bool:
-        """Whether the transport keeps requests in this process; of one that is not made yet, by its name."""
+        """True if the transport keeps requests in this process; judged by its name until it is made."""
         transport = self.given or self._made
         return transport.private if transport is not None else self.shown.strip("'") == "memory"
 
@@ -87,7 +87,7 @@ class Wrapping(Stepped[T]):
 
     @property
     def private(self) -> bool:
-        """Whether all its transports keep requests in this process, as far as that is known before they are made."""
+        """True if all its transports keep requests in this process, as far as that is known before they are made."""
         return bool(self._slots) and all(slot.private for slot in self._slots)
 
     def slot(self, choice: Choice[T]) -> Slot[T]:

@@ -8,10 +8,10 @@ from muxi.clock import Clock
 from muxi.errors import TimeoutError
 from muxi.transport import Timeouts
 
-__all__ = ["Patience", "Wait"]
+__all__ = ["BoundedWait", "Patience"]
 
 
-class Wait(NamedTuple):
+class BoundedWait(NamedTuple):
     """A wait, cut to the bounds of a request."""
 
     #: How long to sleep.
@@ -42,24 +42,28 @@ class Patience:
         self._silence = 0.0
         self._headless = False
 
-    def wait(self, seconds: float) -> Wait:
+    def wait(self, seconds: float) -> BoundedWait:
         """Cut a wait to the bounds. It may be endless (``inf``)."""
         bound, read, total = "read", self._timeouts.read, self._timeouts.total
         if self._headless and self._timeouts.head is not None:
             bound, read = "head", self._timeouts.head
         if read is not None and self._silence + seconds > read and not self._sooner(total, read - self._silence):
-            return Wait(max(0.0, read - self._silence), _timeout(bound, read, "READ_TIMEOUT", "no bytes arrived for"))
-        if total is not None and (left := self._left(total)) < seconds:
-            return Wait(max(0.0, left), _timeout("timeout", total, "TIMEOUT", "the answer was not complete after"))
+            return BoundedWait(
+                max(0.0, read - self._silence), _timeout(bound, read, "READ_TIMEOUT", "no bytes arrived for")
+            )
+        if total is not None and (left := self._time_left(total)) < seconds:
+            return BoundedWait(
+                max(0.0, left), _timeout("timeout", total, "TIMEOUT", "the answer was not complete after")
+            )
         if seconds < float("inf"):
             self._silence += seconds
-        return Wait(seconds, None)
+        return BoundedWait(seconds, None)
 
-    def _left(self, total: float) -> float:
+    def _time_left(self, total: float) -> float:
         return total - (self._clock.monotonic() - self._started)
 
     def _sooner(self, total: float | None, than: float) -> bool:
-        return total is not None and self._left(total) < than
+        return total is not None and self._time_left(total) < than
 
 
 def _timeout(bound: str, seconds: float, code: str, what: str) -> TimeoutError:

@@ -126,11 +126,11 @@ class _Background:
             future = asyncio.run_coroutine_threadsafe(work, self.loop)
         except RuntimeError as error:  # the loop is closed
             work.close()
-            raise _closed() from error
+            raise _closed_error() from error
         try:
             return future.result()
         except CancelledError as error:
-            raise _closed() from error
+            raise _closed_error() from error
         except BaseException:
             future.cancel()  # an interrupt: the caller is gone
             raise
@@ -193,5 +193,5 @@ def _end(response: Any) -> None:
     response.end("caller")
 
 
-def _closed() -> ConnectionError:
+def _closed_error() -> ConnectionError:
     return ConnectionError("CONNECTION_LOST", "the connection to the application broke: the transport was closed")

@@ -81,7 +81,7 @@ class AsgiTransport(AsyncTransport):
             ConfigurationError: the URL or the method is of no use, or this transport belongs to another loop.
         """
         described, attempt = describe_request(request), Attempt(request, WHERE)
-        lifespan = await self._started(attempt)
+        lifespan = await self._start_lifespan(attempt)
         begin(attempt)
         visit = Visit(request, attempt, as_it_is=self._raise_app_exceptions)
         # The scope has the keys in it: no frame that can fail later has it among its locals.
@@ -121,7 +121,7 @@ class AsgiTransport(AsyncTransport):
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._visits.pop(task, None)
 
-    async def _started(self, attempt: Attempt) -> Lifespan | None:
+    async def _start_lifespan(self, attempt: Attempt) -> Lifespan | None:
         """The life of the application, which begins with the first request."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:

@@ -14,10 +14,10 @@ from muxi.errors import ConfigurationError, MuxiError
 from muxi.redact import redact_text
 from muxi.transport import AsyncTransport, Transport
 from muxi_transports.around.choice import Slot
-from muxi_transports.failover.health import Health, after_error, after_failure, after_success, order_of
+from muxi_transports.failover.health import AddressHealth, after_error, after_failure, after_success, order_of
 from muxi_transports.http.wire import parse_origin
 
-__all__ = ["Address", "AddressStatus", "Addresses", "Order", "parse_address"]
+__all__ = ["AddressStatus", "Addresses", "FailoverAddress", "Order", "parse_address"]
 
 logger: logging.Logger = logging.getLogger("muxi.transports")
 
@@ -44,7 +44,7 @@ class AddressStatus:
 
 
 @dataclass(frozen=True)
-class Address(Generic[T]):
+class FailoverAddress(Generic[T]):
     """One address and what sends to it."""
 
     #: The origin as requests go to it; there may be a password in it.
@@ -87,19 +87,19 @@ class Addresses(Generic[T]):
 
     def __init__(
         self,
-        entries: Sequence[Address[T]],
+        entries: Sequence[FailoverAddress[T]],
         order: Order,
         cooldown: float,
         clock: Clock,
         on_change: Callable[[AddressStatus], object] | None,
     ) -> None:
-        self.entries: Sequence[Address[T]] = entries
+        self.entries: Sequence[FailoverAddress[T]] = entries
         self.clock: Clock = clock
         self._order = order
         self._cooldown = cooldown
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._healths = [Health() for _ in entries]
+        self._healths = [AddressHealth() for _ in entries]
         self._turn = 0
 
     def status(self) -> tuple[AddressStatus, ...]:
@@ -147,7 +147,7 @@ class Addresses(Generic[T]):
         until = self.clock.monotonic() + self._cooldown
         self._change(index, lambda health: after_error(health, error, until))
 
-    def _change(self, index: int, change: Callable[[Health], Health]) -> None:
+    def _change(self, index: int, change: Callable[[AddressHealth], AddressHealth]) -> None:
         with self._lock:
             was_up = self._healths[index].up
             self._healths[index] = change(self._healths[index])

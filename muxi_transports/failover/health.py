@@ -1,4 +1,4 @@
-"""Which address to use next: decisions about what is known of each, without I/O and without a clock."""
+"""The order of failover addresses: decisions on the health of each, without I/O and without a clock."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from muxi.errors import ConnectionError, MuxiError, TimeoutError
 
-__all__ = ["Health", "after_error", "after_failure", "after_success", "order_of", "was_not_connected"]
+__all__ = ["AddressHealth", "after_error", "after_failure", "after_success", "order_of", "was_not_connected"]
 
 
 @dataclass(frozen=True)
-class Health:
+class AddressHealth:
     """The state of one address. Times are seconds on the clock's ``monotonic``."""
 
     #: Failures in a row.
@@ -35,7 +35,7 @@ class Health:
         return self.down_until is not None and self.down_until <= now and not self.probing
 
 
-def order_of(healths: Sequence[Health], now: float, first: int) -> list[int]:
+def order_of(healths: Sequence[AddressHealth], now: float, first: int) -> list[int]:
     """The addresses in the order in which one request tries them; all of them, each once.
 
     Those that are up or due come first, from ``first`` on around; then, as a last resort, those that are set aside or
@@ -52,17 +52,17 @@ def order_of(healths: Sequence[Health], now: float, first: int) -> list[int]:
     return usable + sorted(aside, key=lambda index: healths[index].down_until or 0.0)
 
 
-def after_success(health: Health) -> Health:
+def after_success(health: AddressHealth) -> AddressHealth:
     """The state of an address after an answer."""
-    return Health() if health != Health() else health
+    return AddressHealth() if health != AddressHealth() else health
 
 
-def after_failure(health: Health, until: float, reason: str) -> Health:
+def after_failure(health: AddressHealth, until: float, reason: str) -> AddressHealth:
     """The state of an address after a failure: set aside until a time."""
-    return Health(failures=health.failures + 1, down_until=until, reason=reason)
+    return AddressHealth(failures=health.failures + 1, down_until=until, reason=reason)
 
 
-def after_error(health: Health, error: MuxiError, until: float) -> Health:
+def after_error(health: AddressHealth, error: MuxiError, until: float) -> AddressHealth:
     """The state of an address after an error of its transport.
 
     No connection, or one that broke: it is set aside. No answer in time may be the work's fault: it is doubtful.

@@ -21,16 +21,16 @@ from muxi.transport import (
     Timeouts,
     Transport,
 )
-from muxi_transports.failover.addresses import Address, Addresses
+from muxi_transports.failover.addresses import Addresses, FailoverAddress
 from muxi_transports.failover.health import was_not_connected
 from muxi_transports.http.wire import parse_origin, split_url
 
-__all__ = ["Policy", "send_somewhere"]
+__all__ = ["FailoverPolicy", "send_somewhere"]
 
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-class Policy(NamedTuple):
+class FailoverPolicy(NamedTuple):
     """The settings by which a failover transport judges its addresses."""
 
     health_path: str | None
@@ -53,7 +53,7 @@ class _WatchedBody(IterableBody):
         self.repeatable = False
 
 
-def send_somewhere(request: Request, addresses: Addresses[T], policy: Policy) -> SendSteps:
+def send_somewhere(request: Request, addresses: Addresses[T], policy: FailoverPolicy) -> SendSteps:
     """Send to the first address that can be connected to.
 
     Raises:
@@ -114,7 +114,7 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: Policy) ->
 
 
 def _check_health(
-    address: Address[T], transport: T, policy: Policy, left: Timeouts
+    address: FailoverAddress[T], transport: T, policy: FailoverPolicy, left: Timeouts
 ) -> Generator[Step[Any], Any, MuxiError | None]:
     """Request the health path of an address; return what is wrong with it, or None."""
     seconds = min(policy.health_timeout, policy.health_timeout if left.total is None else left.total)

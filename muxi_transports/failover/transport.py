@@ -9,8 +9,8 @@ from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.transport import AsyncSteppedTransport, AsyncTransport, Request, SendSteps, SteppedTransport, Transport
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping, common_clock
-from muxi_transports.failover.addresses import Address, Addresses, AddressStatus, Order, parse_address
-from muxi_transports.failover.steps import Policy, send_somewhere
+from muxi_transports.failover.addresses import Addresses, AddressStatus, FailoverAddress, Order, parse_address
+from muxi_transports.failover.steps import FailoverPolicy, send_somewhere
 
 __all__ = ["AsyncFailoverTransport", "Failover", "FailoverTransport"]
 
@@ -73,16 +73,18 @@ class Failover(Wrapping[T]):
         """
         return send_somewhere(request, self._addresses, self._policy)
 
-    def _entries(self, addresses: Iterable[str] | Mapping[str, Choice[T]], shared: Choice[T]) -> list[Address[T]]:
+    def _entries(
+        self, addresses: Iterable[str] | Mapping[str, Choice[T]], shared: Choice[T]
+    ) -> list[FailoverAddress[T]]:
         if isinstance(addresses, str):
             raise ConfigurationError("addresses takes several origins, as a list or a mapping; got one text")
-        entries: list[Address[T]] = []
+        entries: list[FailoverAddress[T]] = []
         if isinstance(addresses, Mapping):
             chosen = cast("Mapping[str, Choice[T]]", addresses)
-            entries += [Address(*parse_address(text), self.slot(choice)) for text, choice in chosen.items()]
+            entries += [FailoverAddress(*parse_address(text), self.slot(choice)) for text, choice in chosen.items()]
         else:
             slot = self.slot(shared)
-            entries += [Address(*parse_address(text), slot) for text in addresses]
+            entries += [FailoverAddress(*parse_address(text), slot) for text in addresses]
         if not entries:
             raise ConfigurationError("a failover transport needs at least one address")
         urls = [entry.url for entry in entries]
@@ -104,11 +106,11 @@ class AsyncFailoverTransport(Failover[AsyncTransport], AsyncSteppedTransport):
 
 def _check_policy(
     order: str, cooldown: float, health_path: str | None, health_timeout: float, down_statuses: Collection[int]
-) -> Policy:
+) -> FailoverPolicy:
     if order not in ("given", "round-robin"):
         raise ConfigurationError(f"order takes 'given' or 'round-robin'; got {order!r}")
     if cooldown < 0 or health_timeout <= 0:
         raise ConfigurationError("cooldown and health_timeout are seconds, and cannot be negative")
     if health_path is not None and not health_path.startswith("/"):
         raise ConfigurationError(f"health_path takes a path, such as '/health'; got {health_path!r}")
-    return Policy(health_path, health_timeout, frozenset(down_statuses))
+    return FailoverPolicy(health_path, health_timeout, frozenset(down_statuses))

@@ -11,7 +11,7 @@ from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
 from muxi.transport import Request
 from muxi_transports.faulty.faults import Fault
-from muxi_transports.routing.rule import Rule, parse_rule, place_of
+from muxi_transports.routing.rule import RoutingRule, parse_rule, place_of
 
 __all__ = ["Faults", "Struck"]
 
@@ -26,8 +26,8 @@ class Struck(NamedTuple):
 
 
 @dataclass
-class _Entry:
-    rule: Rule
+class _PlannedFaults:
+    rule: RoutingRule
     fault: Fault
     left: int | None
     skip: int
@@ -52,7 +52,7 @@ class Faults:
         self._random = random.Random(seed)  # noqa: S311  chance, not a secret
         self._lock = threading.Lock()
         self._script: list[Fault | None] = []
-        self._entries: list[_Entry] = []
+        self._entries: list[_PlannedFaults] = []
         self.script(*script)
 
     def script(self, *faults: Fault | None) -> None:
@@ -84,7 +84,7 @@ class Faults:
         if not 0 <= probability <= 1 or skip < 0 or (times is not None and times < 0):
             raise ConfigurationError("on() takes a probability from 0 to 1, and times and skip from 0 up")
         with self._lock:
-            self._entries.append(_Entry(parse_rule(rule), fault, times, skip, probability))
+            self._entries.append(_PlannedFaults(parse_rule(rule), fault, times, skip, probability))
 
     def clear(self) -> None:
         """Let everything pass from now on. What has struck stays listed."""

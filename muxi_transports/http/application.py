@@ -84,17 +84,17 @@ def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> Bas
         return attempt.body_error  # the application failed because its request did
     if as_it_is:
         return error
-    failed = attempt.failed(f"it raised {_described(error)}")
+    failed = attempt.failed(f"it raised {_describe_error(error)}")
     failed.__cause__ = error
     return failed
 
 
 def log_late(error: BaseException) -> None:
     """Report an exception that came when the answer was complete or its reader had left."""
-    logger.error("the application raised %s when its answer had ended", redact_text(_described(error)))
+    logger.error("the application raised %s when its answer had ended", redact_text(_describe_error(error)))
     logger.debug("where it did", exc_info=error)
 
 
-def _described(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

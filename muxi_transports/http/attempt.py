@@ -18,7 +18,7 @@ from muxi_transports.http.tls import advice_for
 
 __all__ = ["Attempt"]
 
-# How proxies refuse somebody whom they do not know, in the words of http.client, aiohttp (as put here), PySocks and
+# How proxies refuse a client that they do not know, in the words of http.client, aiohttp (as put here), PySocks and
 # python-socks.
 _PROXY_WANTS_USER = re.compile(
     "Tunnel connection failed: 407|SOCKS5 authentication (?:failed|methods were)|"
@@ -29,7 +29,7 @@ _ROUNDING = 0.002
 
 
 class Attempt:
-    """What is known about sending one request.
+    """The state of sending one request: its deadline, its progress and its errors.
 
     Args:
         request: what is sent.
@@ -82,7 +82,7 @@ class Attempt:
         self.ended_by: str | None = None
 
     def next_wait(self) -> float | None:
-        """How long the next read or write may block, in seconds; None is without bound.
+        """Return the timeout of the next read or write, in seconds; None is without bound.
 
         Raises:
             builtins.TimeoutError: ``timeouts.total`` has passed.
@@ -136,7 +136,7 @@ class Attempt:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether that deadline has passed, or will within the rounding of a timer."""
+        """True if that deadline has passed, or will within the rounding of a timer."""
         left = self.time_left
         return left is not None and left <= _ROUNDING
 
@@ -154,7 +154,7 @@ class Attempt:
 
     @property
     def time_to_connect(self) -> float | None:
-        """How long making a connection may take: no longer than what is left of the whole attempt."""
+        """Return the timeout for connecting, in seconds: at most the rest of the attempt."""
         connect = self.timeouts.connect
         if self._connect_deadline is not None:
             connect = max(self._connect_deadline - time.monotonic(), _ROUNDING)
@@ -165,7 +165,7 @@ class Attempt:
 
     @property
     def longest_silence(self) -> float | None:
-        """How long nothing may come at first, for libraries that know one bound for the head and for the body."""
+        """Return the read timeout for libraries that have one for head and body together."""
         return self.timeouts.read if self.timeouts.head is None else self.timeouts.head
 
     def pieces(self) -> Generator[bytes, None, None]:
@@ -319,7 +319,7 @@ def _any(found: Sequence[BaseException], *types: type[BaseException]) -> bool:
 
 
 def _advice_on_socket(found: Sequence[BaseException]) -> str:
-    """What to look at where a Unix socket cannot be connected to; TCP does not fail in these ways."""
+    """Return advice on a Unix socket that cannot be connected to; TCP does not fail in these ways."""
     for error in found:
         if isinstance(error, FileNotFoundError):
             return "; is the server running, and is this where it has its socket?"

@@ -162,7 +162,7 @@ class _Decoder:
 
     @property
     def complete(self) -> bool:
-        """Whether the end of the coded content was seen, or nothing of it at all."""
+        """True if the end of the coded content was seen, or nothing of it at all."""
         if self._inflate is None:
             return not self.waiting
         return self._inflate.eof or not self._begun

@@ -1,4 +1,4 @@
-"""Which proxy a request goes through: what the transport was given, and what the environment says."""
+"""The proxy of a request, by the transport's options and by the environment."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def parse_proxy(url: str) -> Proxy:
 
 
 def _is_listed(origin: Origin, no_proxy: str) -> bool:
-    """Whether an entry of a ``NO_PROXY`` list matches an origin."""
+    """Return whether an entry of a ``NO_PROXY`` list matches an origin."""
     host = origin.host.lower().rstrip(".")
     addresses = _addresses_of(host)
     entries = (entry.strip().lower() for entry in no_proxy.split(","))
@@ -154,7 +154,7 @@ def _is_listed(origin: Origin, no_proxy: str) -> bool:
 
 
 def _matches(entry: str, host: str, port: int, addresses: Sequence[_Address]) -> bool:
-    """Whether one entry matches: ``*``, an address, a network, or a name and what is below it, perhaps with a port.
+    """Return whether one matches: ``*``, an address, a network, or a domain with its subdomains; a port is optional.
 
     Args:
         entry: the entry, in lower case.

@@ -26,12 +26,12 @@ class Reframer:
 
     @property
     def ended(self) -> bool:
-        """Whether the answer is complete."""
+        """True if the answer is complete."""
         return self._reader.ended
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow on the connection."""
+        """True if another request may follow on the connection."""
         return self._reader.reusable
 
     @property

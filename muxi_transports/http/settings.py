@@ -1,4 +1,4 @@
-"""What all HTTP transports can be told, checked once, and what follows from it for one origin."""
+"""The options of all HTTP transports, checked once, and the way to an origin that follows from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PROBE_INTERVAL = 15
 
 
 class Way(NamedTuple):
-    """How an origin is reached."""
+    """The way to an origin: its proxy, its socket, its certificate authorities."""
 
     origin: Origin
     proxy: Proxy | None
@@ -36,7 +36,7 @@ class Way(NamedTuple):
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether the proxy reads the requests and passes them on, and does not merely connect."""
+        """True if the proxy reads the requests and passes them on, and does not merely connect."""
         return self.proxy is not None and self.origin.scheme == "http" and not self.proxy.is_socks
 
 
@@ -55,7 +55,7 @@ class HttpSettings:
         tcp_keep_alive: seconds of silence until the system probes a connection; None is never.
 
     Raises:
-        ConfigurationError: an option has no sense, or contradicts another.
+        ConfigurationError: an option is invalid, or contradicts another.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class HttpSettings:
         self._context: tuple[ssl.SSLContext, str] | None = None
 
     def way_to(self, base: str) -> Way:
-        """How the origin at the beginning of a URL is reached.
+        """Return the way to the origin of a URL.
 
         Raises:
             ConfigurationError: the URL or the proxy is of no use, or a certificate cannot be read.
@@ -107,7 +107,7 @@ class HttpSettings:
         return Way(origin, proxy, None, "")
 
     def explain(self, url: str) -> str:
-        """How a URL is reached, in one line without secrets."""
+        """Describe the way to a URL, in one line without secrets."""
         base, _ = split_url(url)
         way = self.way_to(base)
         parts = [f"{way.origin.scheme} to {way.origin.where}"]
@@ -123,7 +123,7 @@ class HttpSettings:
         return "; ".join(parts)
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
-        """What TLS connections are made with, and which authorities it trusts; made at first use."""
+        """The TLS context and the authorities it trusts; made at first use."""
         with self._lock:
             if self._context is None:
                 context = tls_context(self._verify, self._cert, self._trust_env)
@@ -153,7 +153,7 @@ class HttpSettings:
 
     @property
     def socket_options(self) -> list[tuple[int, int, int]]:
-        """What a TCP connection is told: to send at once, and to notice a peer that is gone."""
+        """The options of TCP sockets: no Nagle delay, and keep-alive probes that detect a lost peer."""
         options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         if self._tcp_keep_alive is None:
             return options

@@ -51,7 +51,7 @@ def check_trust(verify: Verify, cert: Cert | None) -> None:
         )
     if verify is False or (isinstance(verify, ssl.SSLContext) and verify.verify_mode is ssl.CERT_NONE):
         warnings.warn(
-            "TLS certificates are not verified, so that anybody on the way can read the keys; give verify= the path of "
+            "TLS certificates are not verified, so that hosts on the way can read the keys; give verify= the path of "
             "the authority to trust instead of False",
             stacklevel=4,  # the line that makes the transport
         )
@@ -82,7 +82,7 @@ def trusted(verify: Verify, trust_env: bool) -> tuple[str | None, str]:
 
 
 def tls_context(verify: Verify, cert: Cert | None, trust_env: bool) -> ssl.SSLContext:
-    """What TLS connections are made with. Loading the authorities takes milliseconds: share it.
+    """Return a TLS context. Loading the authorities takes milliseconds: share it.
 
     Raises:
         ConfigurationError: a file is not there, or is not what it should be.
@@ -149,7 +149,7 @@ def _said(error: OSError | ValueError) -> str:
 
 
 def advice_for(found: Sequence[BaseException], trust: str) -> str:
-    """What to do about a failed handshake, as the end of a sentence; empty where nothing better is known.
+    """Return advice on a failed handshake, as the end of a sentence; empty if there is none.
 
     Args:
         found: the exceptions behind the failure.

@@ -35,7 +35,7 @@ def socket_in(netloc: str) -> str:
 
 
 def rebased(location: str, base: str, target: str) -> str:
-    """Where a redirect of a server behind a socket leads.
+    """Return the target of a redirect from a server behind a socket.
 
     The server knows itself as ``http://localhost``; what is below that is below the socket.
 

@@ -9,18 +9,18 @@ from muxi_transports.http1.answer import AnswerReader
 from muxi_transports.http1.errors import AnswerError, IncompleteAnswer, MalformedAnswer, NoAnswer
 from muxi_transports.http1.head import Head
 from muxi_transports.http1.request import LAST_CHUNK, chunk, framing_field, request_head
-from muxi_transports.http1.rules import RULES, Rule
+from muxi_transports.http1.rules import RULES, FramingRule
 
 __all__ = [
     "LAST_CHUNK",
     "RULES",
     "AnswerError",
     "AnswerReader",
+    "FramingRule",
     "Head",
     "IncompleteAnswer",
     "MalformedAnswer",
     "NoAnswer",
-    "Rule",
     "chunk",
     "framing_field",
     "request_head",

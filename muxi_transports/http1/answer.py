@@ -43,7 +43,7 @@ class AnswerReader:
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow on the connection. False until the answer is complete."""
+        """True if another request may follow on the connection. False until the answer is complete."""
         body = self._body
         return body is not None and body.ended and self._reusable and not body.surplus
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 
-from muxi_transports.http1.rules import EARLY_END, Rule
+from muxi_transports.http1.rules import EARLY_END, FramingRule
 
 __all__ = ["AnswerError", "IncompleteAnswer", "MalformedAnswer", "NoAnswer"]
 
@@ -19,7 +19,7 @@ class AnswerError(http.client.HTTPException):
         rule: the rule that the answer breaks.
     """
 
-    def __init__(self, message: str, rule: Rule) -> None:
+    def __init__(self, message: str, rule: FramingRule) -> None:
         super().__init__(message)
         self.rule = rule
 
@@ -32,7 +32,7 @@ class MalformedAnswer(AnswerError):
         near: the bytes at which the rule is broken; the first forty are shown.
     """
 
-    def __init__(self, rule: Rule, near: bytes | str = b"") -> None:
+    def __init__(self, rule: FramingRule, near: bytes | str = b"") -> None:
         shown = near if isinstance(near, bytes) else near[:_SHOWN].encode("latin-1")
         at = f" at {shown[:_SHOWN]!r}" if shown else ""
         super().__init__(f"the answer breaks the rule {rule.name} ({rule.section}){at}: {rule.received}", rule)

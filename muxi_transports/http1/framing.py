@@ -32,7 +32,7 @@ class BodyReader(Protocol):
         ...
 
     def finish(self) -> bool:
-        """Whether the end of the connection is the end of the body."""
+        """Return whether the end of the connection is the end of the body."""
         ...
 
 
@@ -65,7 +65,7 @@ class LengthBody:
         return data
 
     def finish(self) -> bool:
-        """Whether the body is complete."""
+        """Return whether the body is complete."""
         return self.ended
 
 
@@ -116,7 +116,7 @@ class ChunkedBody:
         return content[0] if len(content) == 1 else b"".join(content)
 
     def finish(self) -> bool:
-        """Whether the body is complete."""
+        """Return whether the body is complete."""
         return self.ended
 
     def _decode(self, data: bytes, content: list[bytes]) -> None:

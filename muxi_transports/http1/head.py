@@ -55,7 +55,7 @@ class Block:
 
     __slots__ = ("_at", "_limit", "_line", "_rule", "content")
 
-    def __init__(self, limit: int, rule: rules.Rule, beginning: bytes = b"") -> None:
+    def __init__(self, limit: int, rule: rules.FramingRule, beginning: bytes = b"") -> None:
         self._limit = limit
         self._rule = rule
         #: Where the next search begins: an empty line may have begun in the last two bytes.
@@ -110,7 +110,7 @@ class HeadBlock(Block):
             content = self.content
             start = bytes(content[:7])
             if not _START.startswith(start):
-                raise _unsupported(start)
+                raise _unsupported_coding(start)
             newline = content.find(b"\n", self._at, rules.MAX_LINE + 1)
             if newline >= 0:
                 _parse_status_line(content[: newline + 1].decode("latin-1"))
@@ -133,14 +133,14 @@ def _parse_status_line(text: str) -> tuple[str, int, str, int]:
     found = _STATUS_LINE.match(text)
     if found is None:
         start = text[:7].encode("latin-1")
-        raise MalformedAnswer(rules.STATUS_LINE, text) if start == _START else _unsupported(start)
+        raise MalformedAnswer(rules.STATUS_LINE, text) if start == _START else _unsupported_coding(start)
     version, status, reason = found.groups("")
     if status[0] == "0":
         raise MalformedAnswer(rules.STATUS_CODE, text)
     return version, int(status), reason.strip(" \t"), found.end()
 
 
-def _unsupported(start: bytes) -> MalformedAnswer:
+def _unsupported_coding(start: bytes) -> MalformedAnswer:
     return MalformedAnswer(rules.VERSION if start.startswith(_START[:5]) else rules.NOT_HTTP, start)
 
 

@@ -15,13 +15,13 @@ from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.formation.agents import (
     Agent,
     Approval,
-    Artifact,
-    Clarification,
     Discontinuity,
     Escalation,
     Failure,
     Later,
+    NewArtifact,
     Part,
+    Question,
     Reply,
     Silence,
     Turn,
@@ -44,7 +44,7 @@ from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.server import EmbeddedServer, ServerDefect
 from muxi_transports.memory.serving import Served, serve
 from muxi_transports.memory.stubs import SentRequest, Stub, StubbedWorld, Stubbing, UnexpectedRequest, UnusedStub
-from muxi_transports.memory.transport import AsyncMemoryTransport, Memory, MemoryTransport
+from muxi_transports.memory.transport import AsyncMemoryTransport, MemoryTransport, WorldTransport
 from muxi_transports.memory.world import Answer, Idle, Pause, World
 
 __all__ = [
@@ -52,9 +52,7 @@ __all__ = [
     "AgentDefinition",
     "Answer",
     "Approval",
-    "Artifact",
     "AsyncMemoryTransport",
-    "Clarification",
     "Defect",
     "Delivery",
     "Discontinuity",
@@ -69,10 +67,11 @@ __all__ = [
     "KnowledgeSource",
     "Later",
     "McpServerDefinition",
-    "Memory",
     "MemoryTransport",
+    "NewArtifact",
     "Part",
     "Pause",
+    "Question",
     "Receiver",
     "Replies",
     "Reply",
@@ -93,6 +92,7 @@ __all__ = [
     "Widgets",
     "World",
     "WorldApp",
+    "WorldTransport",
     "read_formation",
     "serve",
 ]

@@ -18,7 +18,7 @@ AsgiReceive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
 AsgiSend: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
 
 
-class _ClientLeft(Exception):
+class _WorldClientLeft(Exception):
     """The client has left, or the application is being closed."""
 
 
@@ -65,7 +65,7 @@ class WorldApp:
         exchange = self.world.respond(request)
         try:
             answer = await self._answer(exchange, left)
-        except _ClientLeft:
+        except _WorldClientLeft:
             if not self._closing:
                 return
             answer = Answer(503, [("content-length", "0")])
@@ -78,7 +78,7 @@ class WorldApp:
             return
         stream = as_stream(request, answer)
         try:
-            with suppress(_ClientLeft):
+            with suppress(_WorldClientLeft):
                 await self._stream(stream, left, send)
         finally:
             stream.close()
@@ -101,7 +101,7 @@ class WorldApp:
                 # Lets the loop notice a client that has left, where the stream itself never waits.
                 await asyncio.sleep(0)
             if left.is_set():
-                raise _ClientLeft
+                raise _WorldClientLeft
 
     async def _wait(self, wait: Pause | Idle, left: asyncio.Event) -> None:
         """Wait on the world's clock, or for something to happen, but not beyond the client's patience."""
@@ -115,7 +115,7 @@ class WorldApp:
             sleeper.cancel()
             leaving.cancel()
         if left.is_set():
-            raise _ClientLeft
+            raise _WorldClientLeft
 
     async def _sleep(self, seconds: float) -> None:
         await self.world.clock.sleep_async(seconds)

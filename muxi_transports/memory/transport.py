@@ -28,12 +28,12 @@ from muxi_transports.memory.signal import Signal
 from muxi_transports.memory.stubs import StubbedWorld, Stubbing
 from muxi_transports.memory.world import Answer, AnswerStream, Idle, World
 
-__all__ = ["AsyncMemoryTransport", "Memory", "MemoryTransport", "answer_headers", "as_stream"]
+__all__ = ["AsyncMemoryTransport", "MemoryTransport", "WorldTransport", "answer_headers", "as_stream"]
 
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-class Memory(Stubbing, Stepped[T]):
+class WorldTransport(Stubbing, Stepped[T]):
     """Answers requests out of an embedded world. Every origin is accepted.
 
     No time passes but on the world's clock: a timeout moves it by what it bounds and raises. Single routes can be
@@ -79,12 +79,12 @@ class Memory(Stubbing, Stepped[T]):
         return f"{type(self).__name__}({self.world!r})"
 
 
-class MemoryTransport(Memory[Transport], SteppedTransport):
-    """:class:`Memory` for sync clients."""
+class MemoryTransport(WorldTransport[Transport], SteppedTransport):
+    """:class:`WorldTransport` for sync clients."""
 
 
-class AsyncMemoryTransport(Memory[AsyncTransport], AsyncSteppedTransport):
-    """:class:`Memory` for async clients.
+class AsyncMemoryTransport(WorldTransport[AsyncTransport], AsyncSteppedTransport):
+    """:class:`WorldTransport` for async clients.
 
     The steps of the world run in the event loop: an agent function that blocks, blocks the loop.
     """

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from muxi_transports.http1 import AnswerReader, Head
-from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.pool import DirectLease
 from muxi_transports.pooled.sending import send_request
 from muxi_transports.pooled.wire import Wire, receive
 
-__all__ = ["Answer", "exchange"]
+__all__ = ["PooledAnswer", "exchange"]
 
 
-class Answer:
+class PooledAnswer:
     """The answer to a request, with its head read.
 
     Args:
@@ -24,7 +24,7 @@ class Answer:
     __slots__ = ("_attempt", "_content", "_reader", "_sent", "_wire", "head", "lease")
 
     def __init__(self, lease: DirectLease, method: str, *, early: bytes = b"", sent: bool = True) -> None:
-        self.lease: Lease = lease
+        self.lease: ConnectionLease = lease
         self._attempt = attempt = lease.attempt
         self._wire: Wire = lease.wire
         self._sent = sent
@@ -70,7 +70,7 @@ class Answer:
             self.lease.close()
 
 
-def exchange(lease: DirectLease, head: bytes, method: str) -> Answer:
+def exchange(lease: DirectLease, head: bytes, method: str) -> PooledAnswer:
     """Send a request over a connection, and read the head of its answer.
 
     Args:
@@ -83,7 +83,7 @@ def exchange(lease: DirectLease, head: bytes, method: str) -> Answer:
         attempt.connected = True
         sent, early = send_request(lease.wire, head, attempt)
         attempt.await_head()
-        return Answer(lease, method, early=early, sent=sent)
+        return PooledAnswer(lease, method, early=early, sent=sent)
     except BaseException:
         lease.close()
         raise

@@ -36,7 +36,7 @@ class CheckedAnswer(io.RawIOBase):
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow on the connection."""
+        """True if another request may follow on the connection."""
         return self._reframer.reusable
 
     def readable(self) -> bool:

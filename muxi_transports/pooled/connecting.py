@@ -23,7 +23,7 @@ _Address = tuple[Any, Any, int, str, Any]
 
 
 class Target(NamedTuple):
-    """Where a connection goes, and what its socket is set to."""
+    """The peer of a connection, and the options of its socket."""
 
     host: str
     port: int
@@ -45,9 +45,9 @@ def open_connection(target: Target, seconds: float | None) -> socket.socket:
     deadline = None if seconds is None else time.monotonic() + seconds
     found = socket.getaddrinfo(target.host.strip("[]"), target.port, 0, socket.SOCK_STREAM)
     if len(found) == 1:
-        return _connect_one(found[0], target, _left(deadline))
-    sock = _Race(_interleaved(found), target, deadline).run()
-    sock.settimeout(_left(deadline))
+        return _connect_one(found[0], target, _time_left(deadline))
+    sock = _Race(_interleave_families(found), target, deadline).run()
+    sock.settimeout(_time_left(deadline))
     return sock
 
 
@@ -67,7 +67,7 @@ def open_unix(path: str, seconds: float | None) -> socket.socket:
     return sock
 
 
-def _left(deadline: float | None) -> float | None:
+def _time_left(deadline: float | None) -> float | None:
     if deadline is None:
         return None
     left = deadline - time.monotonic()
@@ -76,7 +76,7 @@ def _left(deadline: float | None) -> float | None:
     return left
 
 
-def _interleaved(found: Sequence[_Address]) -> Iterator[_Address]:
+def _interleave_families(found: Sequence[_Address]) -> Iterator[_Address]:
     """Addresses of the two families in turn, beginning with the family that the system prefers (RFC 8305, 4)."""
     first = [address for address in found if address[0] == found[0][0]]
     others = [address for address in found if address[0] != found[0][0]]
@@ -169,7 +169,7 @@ class _Race:
 
     def _wait(self, selector: selectors.BaseSelector, until: float | None) -> tuple[socket.socket | None, bool]:
         """Wait for one of the sockets; return the one that is connected, and whether one has failed."""
-        left = _left(self._deadline)
+        left = _time_left(self._deadline)
         if until is not None:
             start = max(0.0, until - time.monotonic())
             left = start if left is None else min(left, start)

@@ -87,18 +87,18 @@ def _check(status: object, headers: Headers, attempt: Attempt) -> None:
 def _reader_of(raw: BaseHTTPResponse) -> Callable[[], bytes]:
     """A function that reads what has arrived of an answer of urllib3, without undoing its codings."""
     if _is_wrapped(raw):
-        return _streamed(raw, decode=False)
+        return _stream_chunks(raw, decode=False)
     read1 = raw.read1
     return lambda: read1(PIECE, False)
 
 
 def _is_wrapped(raw: Any) -> bool:
-    """Whether the file of an answer is wrapped by a cache, which keeps what goes through its own methods alone."""
+    """Return whether a cache wraps the file of an answer; it keeps what goes through its own methods alone."""
     file = getattr(raw, "_fp", None)
     return hasattr(file, "read1") and not hasattr(type(file), "read1")
 
 
-def _streamed(raw: BaseHTTPResponse, *, decode: bool) -> Callable[[], bytes]:
+def _stream_chunks(raw: BaseHTTPResponse, *, decode: bool) -> Callable[[], bytes]:
     """A function that reads the next piece of an answer as sessions of requests do."""
     pieces = raw.stream(PIECE, decode_content=decode)
     return lambda: next(pieces, b"")
@@ -107,7 +107,7 @@ def _streamed(raw: BaseHTTPResponse, *, decode: bool) -> Callable[[], bytes]:
 def _foreign_reader(raw: Any) -> Callable[[], bytes]:
     """A function that reads what has arrived of an answer of any class, with its codings undone by that class."""
     if isinstance(raw, BaseHTTPResponse) and _is_wrapped(raw):
-        return _streamed(raw, decode=True)
+        return _stream_chunks(raw, decode=True)
     read1 = getattr(raw, "read1", None) or raw.read
     state: list[Callable[[], bytes]] = []
 

@@ -25,7 +25,7 @@ from urllib3.util import SKIP_HEADER
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.polling import wait_for
 from muxi_transports.pooled.checked import CheckedAnswer, CheckedSocket
-from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, connect_unix
 from muxi_transports.pooled.routes import PoolClasses
 from muxi_transports.pooled.sending import read_early
@@ -40,7 +40,7 @@ _WRITE = 16 * 1024
 carrying: ContextVar[FullLease] = ContextVar("carrying")
 
 
-class FullLease(Lease):
+class FullLease(ConnectionLease):
     """The claim of an answer on a connection of the full lane, which the library takes and keeps by itself.
 
     Args:
@@ -49,7 +49,7 @@ class FullLease(Lease):
         target: the request target, with what stands before it for a forwarding proxy.
     """
 
-    def __init__(self, attempt: Attempt, live: set[Lease], target: str = "") -> None:
+    def __init__(self, attempt: Attempt, live: set[ConnectionLease], target: str = "") -> None:
         self.target = target
         #: The connection, as soon as the pool has chosen it; None where the library's connections are not ours.
         self.connection: Any = None  # Any: whatever class the pool's connections have
@@ -173,7 +173,7 @@ class _FullPool(HTTPConnectionPool):
         lease = carrying.get(None)
         if lease is not None and _take_up(conn, lease):
             url = lease.target
-            body = _watched(conn, lease, body)
+            body = _watch_body(conn, lease, body)
             headers = _sendable(headers or {})
             if conn.sock is not None:
                 bound(conn.sock, lease.attempt)
@@ -201,11 +201,13 @@ def _take_up(conn: Any, lease: FullLease) -> bool:
         from muxi_transports.pooled.socks import connect_by_socks
 
         connect = connect_by_socks
-    conn._new_conn = partial(_connected, lease, connect, conn)  # type: ignore[method-assign]
+    conn._new_conn = partial(_connect_socket, lease, connect, conn)  # type: ignore[method-assign]
     return True
 
 
-def _connected(lease: FullLease, connect: Callable[[Any, float | None], socket.socket], conn: Any) -> socket.socket:
+def _connect_socket(
+    lease: FullLease, connect: Callable[[Any, float | None], socket.socket], conn: Any
+) -> socket.socket:
     """A new socket, whose making is bounded as a whole."""
     sock = connect(conn, lease.attempt.time_to_connect)
     if not isinstance(conn, HTTPSConnection) and not conn.proxy_is_tunneling:
@@ -238,7 +240,7 @@ def _sendable(headers: Mapping[str, Any]) -> dict[str, Any]:
     return sendable
 
 
-def _watched(conn: Any, lease: FullLease, body: Any) -> Any:
+def _watch_body(conn: Any, lease: FullLease, body: Any) -> Any:
     """A body that stops when the answer comes before its end; a small one as it is."""
     if body is None or (isinstance(body, bytes) and len(body) <= 4 * _WRITE):
         return body

@@ -9,11 +9,11 @@ from abc import ABC, abstractmethod
 from muxi.transport.once import Once
 from muxi_transports.http.attempt import Attempt
 
-__all__ = ["Lease"]
+__all__ = ["ConnectionLease"]
 
 
 class _Turn(enum.Enum):
-    """Who may touch the connection."""
+    """The state of a connection's one reader: idle, reading, ended."""
 
     #: The next reader.
     IDLE = enum.auto()
@@ -23,7 +23,7 @@ class _Turn(enum.Enum):
     ENDED = enum.auto()
 
 
-class Lease(ABC):
+class ConnectionLease(ABC):
     """The claim of one answer on one connection, from before the request is sent.
 
     It ends once: the connection is given back when the body has been read, or closed. A thread that reads is woken by
@@ -34,7 +34,7 @@ class Lease(ABC):
         live: the leases of the transport that have not ended; this one keeps itself in it.
     """
 
-    def __init__(self, attempt: Attempt, live: set[Lease]) -> None:
+    def __init__(self, attempt: Attempt, live: set[ConnectionLease]) -> None:
         self.attempt = attempt
         self._live = live
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class Lease(ABC):
         self._turn = _Turn.ENDED
 
     def begin_reading(self) -> bool:
-        """Whether the calling thread may read."""
+        """Return whether the calling thread may read."""
         with self._lock:
             if self._turn is _Turn.ENDED:
                 return False

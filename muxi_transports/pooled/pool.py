@@ -18,7 +18,7 @@ from muxi.errors import ConfigurationError
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http1 import AnswerReader
 from muxi_transports.pooled.connecting import Target, open_connection, open_unix
-from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.tools import is_genuine
 from muxi_transports.pooled.wire import Wire, bound, has_arrived, receive, shut_down
 
@@ -96,11 +96,11 @@ class IdleStack:
         self._tokens.put(None)
 
     def full(self) -> bool:
-        """Whether no more are kept."""
+        """Return whether no more are kept."""
         return 0 < self.maxsize <= len(self._items)
 
     def qsize(self) -> int:
-        """How many there are."""
+        """Return the number of idle connections."""
         return len(self._items)
 
 
@@ -153,7 +153,7 @@ class Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether it is open and nothing has arrived since its last answer."""
+        """True if it is open and nothing has arrived since its last answer."""
         sock = self.sock
         if sock is None:
             return False
@@ -221,7 +221,7 @@ def connect_tcp(connection: HTTPConnection, seconds: float | None) -> socket.soc
         raise NewConnectionError(connection, f"Failed to establish a new connection: {error}") from error
 
 
-class DirectLease(Lease):
+class DirectLease(ConnectionLease):
     """The claim of an answer on a connection of the direct lane.
 
     Args:
@@ -231,7 +231,7 @@ class DirectLease(Lease):
         pool: where the connection comes from.
     """
 
-    def __init__(self, attempt: Attempt, live: set[Lease], connection: Connection, pool: Pool) -> None:
+    def __init__(self, attempt: Attempt, live: set[ConnectionLease], connection: Connection, pool: Pool) -> None:
         self.connection = connection
         self._pool = pool
         super().__init__(attempt, live)
@@ -262,7 +262,7 @@ class Pool(HTTPConnectionPool):
     #: Seconds that an idle connection is kept; None is without bound.
     keep_alive: float | None = None
 
-    def take(self, attempt: Attempt, live: set[Lease], *, is_tunnelled: bool) -> DirectLease:
+    def take(self, attempt: Attempt, live: set[ConnectionLease], *, is_tunnelled: bool) -> DirectLease:
         """A connection that is free, or a new one, connected.
 
         Raises:

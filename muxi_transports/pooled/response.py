@@ -11,9 +11,9 @@ from muxi.transport import Headers, Response
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Codings
 from muxi_transports.http.wire import received_headers
-from muxi_transports.pooled.answer import Answer
+from muxi_transports.pooled.answer import PooledAnswer
 from muxi_transports.pooled.failures import failure_of
-from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.lease import ConnectionLease
 
 __all__ = ["DirectResponse", "EndableResponse", "undo_codings"]
 
@@ -28,7 +28,7 @@ class EndableResponse(Response):
     #: Whether the body is read by code of a library, whose every exception means a broken answer.
     _foreign = False
 
-    def __init__(self, status: int, headers: Headers, reason: str, http_version: str, lease: Lease) -> None:
+    def __init__(self, status: int, headers: Headers, reason: str, http_version: str, lease: ConnectionLease) -> None:
         super().__init__(status, headers, reason=reason, http_version=http_version)
         self._lease = lease
         self.attempt: Attempt = lease.attempt
@@ -39,7 +39,7 @@ class EndableResponse(Response):
 
     @abstractmethod
     def _read(self) -> bytes:
-        """What has arrived; nothing at the end."""
+        """Return the bytes that have arrived; empty at the end."""
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives; see :meth:`muxi.transport.Response.chunks`."""
@@ -106,7 +106,7 @@ class DirectResponse(EndableResponse):
         answer: the answer with its body unread.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: PooledAnswer) -> None:
         head = answer.head
         headers = received_headers(head.headers)
         self._read_content = undo_codings(answer.read, headers, answer.lease.attempt)

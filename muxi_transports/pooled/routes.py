@@ -1,4 +1,4 @@
-"""How an origin is reached: directly, through a Unix socket, or through a proxy; and pools of urllib3 that do so."""
+"""The route to an origin (direct, Unix socket, proxy), and the urllib3 pools for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PoolClasses", "Route", "open_pool", "route_of"]
 
 
 class Route(NamedTuple):
-    """How an origin is reached, as plain values: looked up once, used for every request to it."""
+    """The route to an origin as plain values: looked up once, used for every request to it."""
 
     where: str
     host_header: str

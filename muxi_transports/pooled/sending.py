@@ -93,7 +93,7 @@ def _write_watching(wire: socket.socket, pieces: Iterable[bytes], attempt: Attem
 
 
 def read_early(wire: socket.socket) -> bytes | None:
-    """What has arrived on a socket that does not block: nothing where the peer has closed, None where none has."""
+    """Return bytes read from a non-blocking socket: empty if the peer has closed it, None if none have arrived."""
     try:
         return wire.recv(PIECE)
     except _WOULD_BLOCK:

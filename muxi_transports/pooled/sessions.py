@@ -67,7 +67,7 @@ class OwnSession:
 
     @property
     def is_current(self) -> bool:
-        """Whether ``requests.Session`` still leads to the class of this session: caches exchange it."""
+        """True if ``requests.Session`` still leads to the class of this session: caches exchange it."""
         return requests.Session is self._kind
 
     def send(self, request: Request, lease: FullLease, headers: dict[str, str], **options: Any) -> requests.Response:
@@ -104,7 +104,7 @@ class OwnSession:
         return session.send(prepared, **kwargs)
 
     def _prepares_as_requests_does(self) -> bool:
-        """Whether nothing works on requests before :meth:`requests.Session.send` gets them."""
+        """Return whether nothing works on requests before :meth:`requests.Session.send` gets them."""
         kind = type(self.session)
         request, prepare, genuine = self._seen
         if kind.request is not request or kind.prepare_request is not prepare:

@@ -15,7 +15,7 @@ _CONSTANTS = (type(None), bool, int, float, complex, str, bytes, type(...), slic
 
 
 def is_genuine(value: object, module: str) -> bool:
-    """Whether something is a function or class as its library has it.
+    """Return whether something is a function or class as its library has it.
 
     A function has to be a plain one, without attributes of its own, defined in the module and compiled from its file.
 
@@ -38,7 +38,7 @@ def is_genuine(value: object, module: str) -> bool:
 
 
 def _is_compiled(constant: object) -> bool:
-    """Whether a constant is one that a compiler makes."""
+    """Return whether a constant is one that a compiler makes."""
     if isinstance(constant, types.CodeType):
         return all(map(_is_compiled, constant.co_consts))
     if isinstance(constant, tuple | frozenset):

@@ -14,16 +14,16 @@ from muxi_transports.http.attempt import invalid_request
 from muxi_transports.http.settings import HttpSettings, Way
 from muxi_transports.http.unix import rebased
 from muxi_transports.http.wire import split_url
-from muxi_transports.pooled.answer import Answer, exchange
+from muxi_transports.pooled.answer import PooledAnswer, exchange
 from muxi_transports.pooled.direct import DIRECT_POOLS
 from muxi_transports.pooled.failures import translated
 from muxi_transports.pooled.full import FullLease, carrying, full_pools
-from muxi_transports.pooled.lease import Lease
+from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.order import Order
 from muxi_transports.pooled.pool import Pool, refuse_fork
 from muxi_transports.pooled.response import DirectResponse, EndableResponse
 from muxi_transports.pooled.routes import Route, open_pool, route_of
-from muxi_transports.pooled.watch import Verdict, Watch
+from muxi_transports.pooled.watch import Watch, WatchState
 
 __all__ = ["PooledTransport"]
 
@@ -32,7 +32,7 @@ _PROXY_AUTHENTICATION_REQUIRED = 407
 
 
 class _Origin:
-    """How an origin is reached, and the pools that reach it, each opened when its lane is first taken."""
+    """The route to an origin and its pools, each opened when its lane is first used."""
 
     __slots__ = ("_settings", "_way", "direct", "full", "route")
 
@@ -70,7 +70,7 @@ class _State(NamedTuple):
     lock: threading.Lock
     origins: dict[str, _Origin]
     #: The requests that wait for their answers, and the answers that are not read to their end.
-    live: set[Lease]
+    live: set[ConnectionLease]
 
 
 class PooledTransport(Transport):
@@ -105,11 +105,11 @@ class PooledTransport(Transport):
             self._start_in_child()
         base, target = split_url(request.url)
         if self._reason_against_direct(request.url) is not None:
-            return self._finished(self._send_full(request, base, target), base, target)
-        return self._finished(self._send_direct(request, base, target), base, target)
+            return self._finish_response(self._send_full(request, base, target), base, target)
+        return self._finish_response(self._send_direct(request, base, target), base, target)
 
     def explain(self, url: str) -> str:
-        """How a URL is reached, which certificate authorities are trusted, and which lane the next request takes.
+        """Describe the route to a URL, the trusted certificate authorities, and the lane of the next request.
 
         Nothing is sent, and nothing secret is shown::
 
@@ -148,7 +148,7 @@ class PooledTransport(Transport):
             self._note_change(verdict)
         return verdict.reason
 
-    def _note_change(self, verdict: Verdict) -> None:
+    def _note_change(self, verdict: WatchState) -> None:
         """Drop idle connections and TLS contexts: they were made by what has been replaced, or by what replaced it."""
         state = self._state
         with state.lock:
@@ -164,9 +164,9 @@ class PooledTransport(Transport):
     def _send_direct(self, request: Request, base: str, target: str) -> EndableResponse:
         origin = self._state.origins.get(base) or self._find_origin(base)
         live = self._state.live
-        order = _prepared(request, origin.route, target)
+        order = _prepare(request, origin.route, target)
 
-        def carry() -> Answer:
+        def carry() -> PooledAnswer:
             pool = origin.direct or origin.open_direct()
             lease = pool.take(order.attempt, live, is_tunnelled=origin.route.is_tunnelled)
             return exchange(lease, order.head, order.method)
@@ -177,7 +177,7 @@ class PooledTransport(Transport):
         """Send through the library from its outermost function on."""
         origin = self._state.origins.get(base) or self._find_origin(base)
         route = origin.route
-        order = _prepared(request, route, target)  # refuses what the direct lane refuses
+        order = _prepare(request, route, target)  # refuses what the direct lane refuses
         lease = FullLease(order.attempt, self._state.live, route.prefix + target)
         token = carrying.set(lease)
         try:
@@ -203,7 +203,7 @@ class PooledTransport(Transport):
         with self._state.lock:
             return self._state.origins.setdefault(base, origin)
 
-    def _finished(self, response: EndableResponse, base: str, target: str) -> EndableResponse:
+    def _finish_response(self, response: EndableResponse, base: str, target: str) -> EndableResponse:
         """An answer with the target of its redirect as it is reached; that of a proxy for itself is refused."""
         status = response.status
         if status < 300:
@@ -221,7 +221,7 @@ class PooledTransport(Transport):
         return origin.route
 
 
-def _prepared(request: Request, route: Route, target: str) -> Order:
+def _prepare(request: Request, route: Route, target: str) -> Order:
     """A request ready to be sent.
 
     Raises:

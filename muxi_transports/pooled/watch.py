@@ -1,4 +1,4 @@
-"""Whether a tool watches requests, urllib3, http.client or sockets: only where none does, the direct lane is taken.
+"""Detection of tools that patch requests, urllib3, http.client or sockets; the direct lane is used only without them.
 
 Mocks, recorders and monitors replace functions and classes of these libraries. The direct lane does not call them, so
 that it would hide a request from the tool. A :class:`Watch` compares everything that the direct lane leaves out with
@@ -23,7 +23,7 @@ import urllib3.poolmanager
 
 from muxi_transports.pooled.tools import is_genuine, tool_behind
 
-__all__ = ["Verdict", "Watch"]
+__all__ = ["Watch", "WatchState"]
 
 _POOL = ("urlopen", "_make_request", "_get_conn", "_put_conn", "_new_conn", "ConnectionCls")
 _CONNECTION = ("request", "putrequest", "putheader", "endheaders", "send", "connect", "getresponse")
@@ -35,8 +35,8 @@ _PYTHON_FINDERS = (BuiltinImporter, FrozenImporter, PathFinder)
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
 
 
-class Verdict(NamedTuple):
-    """What a look has found."""
+class WatchState(NamedTuple):
+    """The result of an inspection."""
 
     #: Why the full lane is taken; None where the direct one may be.
     reason: str | None
@@ -54,10 +54,10 @@ class _Part(NamedTuple):
 
 
 class _Inspected(NamedTuple):
-    """What the attributes were when they were last inspected."""
+    """The attributes as last inspected."""
 
     is_unchanged: Callable[[], bool]
-    verdict: Verdict
+    verdict: WatchState
 
 
 class Watch:
@@ -75,8 +75,8 @@ class Watch:
         self._finders: list[object] = []
         self._inspected = _inspect(self._parts)
 
-    def look(self) -> Verdict:
-        """Whether anybody watches now."""
+    def look(self) -> WatchState:
+        """Inspect the libraries and return the current state."""
         inspected = self._inspected
         if self._with_requests and sys.modules.get("requests") is not self._requests:
             inspected = self._find_requests()
@@ -86,7 +86,7 @@ class Watch:
             inspected = self._inspect_again()
         verdict = inspected.verdict
         if verdict.reason is None and _urllib3_log.isEnabledFor(logging.DEBUG) and _is_handled(_urllib3_log):
-            return Verdict("the debug log of urllib3 has a handler", verdict.state)
+            return WatchState("the debug log of urllib3 has a handler", verdict.state)
         return verdict
 
     def _inspect_again(self) -> _Inspected:
@@ -111,7 +111,7 @@ class Watch:
         if getattr(specification, "_initializing", False) or not hasattr(module, "Session"):
             if module is None:
                 return self._forget_requests()
-            return _Inspected(lambda: True, Verdict("requests is being imported by another thread", None))
+            return _Inspected(lambda: True, WatchState("requests is being imported by another thread", None))
         with self._lock:
             self._parts = _urllib3_parts() + _requests_parts(module)
             self._requests = module
@@ -185,7 +185,7 @@ def _inspect(parts: Sequence[_Part]) -> _Inspected:
             reason = f"{part.label}.{part.name} has been replaced by {tool_behind(value)}"
         if reason is not None:
             break
-    return _Inspected(_comparison(parts, values), Verdict(reason, object()))
+    return _Inspected(_comparison(parts, values), WatchState(reason, object()))
 
 
 def _holder_of(part: _Part) -> Any:  # Any: a class or a module
@@ -196,7 +196,7 @@ def _holder_of(part: _Part) -> Any:  # Any: a class or a module
 
 
 def _value_of(part: _Part) -> Any:
-    """What a namespace holds under the name of an attribute: wrappers of wrapt make a new object for each access."""
+    """Return an attribute's raw value from its namespace; wrapt's wrappers make a new object for each access."""
     return vars(_holder_of(part)).get(part.name)
 
 
@@ -238,7 +238,7 @@ def _comparison(parts: Sequence[_Part], values: Sequence[Any]) -> Callable[[], b
 
 
 def _may_wait_for_imports(finder: object) -> bool:
-    """Whether a finder may be a tool's, which replaces parts of a module as soon as it is imported."""
+    """Return whether a finder may be a tool's, which replaces parts of a module as soon as it is imported."""
     if finder in _PYTHON_FINDERS:
         return False
     kind = finder if isinstance(finder, type) else type(finder)
@@ -251,7 +251,7 @@ def _may_wait_for_imports(finder: object) -> bool:
 
 
 def _is_handled(logger: logging.Logger) -> bool:
-    """Whether a debug message would reach a handler."""
+    """Return whether a debug message would reach a handler."""
     log: logging.Logger | None = logger
     while log is not None:
         if any(

@@ -52,7 +52,7 @@ def receive(wire: Wire, attempt: Attempt) -> bytes:
 
 
 def has_arrived(wire: object) -> bool:
-    """Whether something can be read: data, decrypted data, or the end of the connection."""
+    """Return whether something can be read: data, decrypted data, or the end of the connection."""
     pending = getattr(wire, "pending", None)
     if pending is not None and pending():
         return True

@@ -84,25 +84,25 @@ class Cassette:
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """All exchanges: those of the file, then those that were recorded since."""
-        with self._locked():
-            return (*self._loaded, *self._recorded())
+        with self._hold_lock():
+            return (*self._loaded, *self._ended_exchanges())
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
         """The exchanges that were recorded since this was made, as they are in the file."""
-        with self._locked():
-            return self._recorded()
+        with self._hold_lock():
+            return self._ended_exchanges()
 
     @property
     def played(self) -> tuple[Exchange, ...]:
         """The exchanges that were played, in the order in which that was, again where they were played again."""
-        with self._locked():
+        with self._hold_lock():
             return tuple(self._loaded[index] for index in self._played)
 
     @property
     def unplayed(self) -> tuple[Exchange, ...]:
         """The exchanges of the file that were not played yet."""
-        with self._locked():
+        with self._hold_lock():
             return tuple(self._loaded[index] for index in self._unplayed_indexes())
 
     @property
@@ -116,7 +116,7 @@ class Cassette:
         Returns:
             The first that fits and was not played yet; None where there is none.
         """
-        with self._locked():
+        with self._hold_lock():
             sent = self._learn_and_scrub(request)
             index = self._find(sent)
             if index is not None:
@@ -130,7 +130,7 @@ class Cassette:
             request: what was sent.
             hint: what can be done about it.
         """
-        with self._locked():
+        with self._hold_lock():
             sent = self._learn_and_scrub(request)
             title = f"nothing in {self.path} fits {sent.method} {sent.url}"
             if not self._loaded:
@@ -157,18 +157,18 @@ class Cassette:
             clock: measures when what came.
         """
         take = Take(request, clock, self._finish)
-        with self._locked():
+        with self._hold_lock():
             self._takes.append(take)
         return take
 
     def start_over(self) -> None:
         """Forget what is in the file; it is replaced by the first exchange that is recorded."""
-        with self._locked():
+        with self._hold_lock():
             self._loaded, self._played, self._column = (), [], None
 
     def discard(self) -> None:
         """Have the file as it was when this was made; what was recorded since is forgotten."""
-        with self._locked():
+        with self._hold_lock():
             self._takes.clear()
             if self._text is not None:
                 _write(self.path, self._text)
@@ -196,7 +196,7 @@ class Cassette:
             return next(exact, fresh[0])
         return fitting[-1] if fitting and self.allow_repeats else None
 
-    def _recorded(self) -> tuple[Exchange, ...]:
+    def _ended_exchanges(self) -> tuple[Exchange, ...]:
         return tuple(take.exchange for take in self._takes if take.exchange is not None)
 
     def _finish(self, take: Take, raw: Exchange | None) -> None:
@@ -213,7 +213,7 @@ class Cassette:
                 self._lock.release()
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _hold_lock(self) -> Iterator[None]:
         """Hold the lock, with all exchanges taken in that have ended."""
         with self._lock:
             self._take_in()

@@ -1,4 +1,4 @@
-"""Where the texts and numbers of a JSON document stand, so that one can be replaced and no other byte changes."""
+"""The positions of strings and numbers in a JSON document, so that one is replaced and no other byte changes."""
 
 from __future__ import annotations
 

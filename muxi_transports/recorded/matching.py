@@ -58,7 +58,7 @@ class Matcher:
             yield from self._data("query", _parameters(there.query), _parameters(here.query))
         for name in self.headers:
             then, now = (it.headers.get(name) for it in (recorded, sent))
-            yield from _values(f"header {name}", _given(then), _given(now))
+            yield from _values(f"header {name}", _or_missing(then), _or_missing(now))
         if self.body:
             yield from self._bodies(recorded, sent)
 
@@ -151,7 +151,7 @@ def _shorten(value: object, length: int = 80) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def _given(value: object) -> object:
+def _or_missing(value: object) -> object:
     return _MISSING if value is None else value
 
 

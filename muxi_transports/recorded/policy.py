@@ -14,10 +14,10 @@ from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from muxi_transports.recorded.exchange import Exchange, RecordedRequest
 from muxi_transports.recorded.playing import Playback
 
-__all__ = ["Policy"]
+__all__ = ["RecordingPolicy"]
 
 
-class Policy:
+class RecordingPolicy:
     """The mode of a transport, and the decisions that follow from it.
 
     Args:
@@ -71,10 +71,10 @@ class Policy:
         """The exchange to play for a request; None where the request is to be recorded."""
         found = self.cassette.play(recorded) if self.plays else None
         if found is None and not self.records:
-            raise self._unrecorded(recorded)
+            raise self._unrecorded_error(recorded)
         return found
 
-    def _unrecorded(self, recorded: RecordedRequest) -> UnrecordedRequest:
+    def _unrecorded_error(self, recorded: RecordedRequest) -> UnrecordedRequest:
         why = "" if self.mode == "none" else ", because the file was there"
         hint = f"Mode {self.mode!r} records nothing{why}: mode 'new' records what is missing, 'all' everything anew."
         return self.cassette.unrecorded(recorded, hint)

@@ -160,7 +160,7 @@ class Scrubber:
         facts = {name: self.text(value) if isinstance(value, str) else value for name, value in error.facts.items()}
         if details := facts.get("details"):
             text = json.dumps(details, ensure_ascii=False, default=str)
-            facts["details"] = json.loads(_edited(text, self._json_edits(text, "") or []))
+            facts["details"] = json.loads(_apply_edits(text, self._json_edits(text, "") or []))
         return replace(error, message=self.text(error.message), facts=facts)
 
     def _response(self, response: RecordedResponse, route: str) -> RecordedResponse:
@@ -206,7 +206,7 @@ class Scrubber:
             prefix = line[: 5 + line[5:6].isspace()] if line.startswith(b"data:") else b""
             data = line[len(prefix) :].decode()
             edits = self._json_edits(data, route, event=bool(prefix)) if prefix else None
-            new = self.text(data) if edits is None else _edited(data, edits)
+            new = self.text(data) if edits is None else _apply_edits(data, edits)
             if new != data:
                 start = found.start() + len(prefix)
                 yield _Edit(start, found.start() + len(line), new.encode())
@@ -247,7 +247,7 @@ def _parameters(url: str) -> Iterator[tuple[str, str]]:
         yield unquote_plus(found[1]), unquote_plus(found[2])
 
 
-def _edited(text: str, edits: list[_Edit]) -> str:
+def _apply_edits(text: str, edits: list[_Edit]) -> str:
     pieces: list[str] = []
     at = 0
     for edit in edits:

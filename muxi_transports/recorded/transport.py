@@ -21,7 +21,7 @@ from muxi.transport import (
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping
 from muxi_transports.recorded.cassette import Cassette, Mode
 from muxi_transports.recorded.outgoing import inspect_request
-from muxi_transports.recorded.policy import Policy
+from muxi_transports.recorded.policy import RecordingPolicy
 from muxi_transports.recorded.recording import OpenTakes, record
 
 __all__ = ["AsyncRecordedTransport", "Recorded", "RecordedTransport"]
@@ -66,7 +66,7 @@ class Recorded(Wrapping[T]):
         clock: Clock | None = None,
     ) -> None:
         self._slot = self.slot(transport)
-        self._policy = Policy(cassette, mode, speed, clock)
+        self._policy = RecordingPolicy(cassette, mode, speed, clock)
         self.clock: Clock | None = self._policy.clock(self._slot.get() if self._policy.records else self._slot.given)
         self._takes = OpenTakes()
 

@@ -11,7 +11,7 @@ from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
 from muxi.transport import Request
 
-__all__ = ["Place", "Rule", "parse_rule", "place_of"]
+__all__ = ["Place", "RoutingRule", "parse_rule", "place_of"]
 
 _PORTS = {"http": 80, "https": 443}
 _SHAPE = re.compile(
@@ -24,7 +24,7 @@ _SHAPE = re.compile(
 
 
 class Place(NamedTuple):
-    """Where a request goes, as rules look at it."""
+    """The destination of a request, as rules match it."""
 
     method: str
     scheme: str
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 def place_of(request: Request) -> Place:
-    """Where a request goes.
+    """Return the destination of a request.
 
     Raises:
         ConfigurationError: its URL is not one.
@@ -55,7 +55,7 @@ def place_of(request: Request) -> Place:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RoutingRule:
     """A rule, taken apart; None and empty fit everything."""
 
     text: str
@@ -76,7 +76,7 @@ class Rule:
         )
 
 
-def parse_rule(text: str) -> Rule:
+def parse_rule(text: str) -> RoutingRule:
     """Take a rule apart.
 
     Raises:
@@ -95,7 +95,7 @@ def parse_rule(text: str) -> Rule:
     if port is None and scheme is not None and host:
         port = _PORTS.get(scheme)
     methods = frozenset(found["methods"].upper().split(",")) if found["methods"] else frozenset[str]()
-    return Rule(text.strip(), methods, scheme, host or None, port, _segments((found["path"] or "").rstrip("/")))
+    return RoutingRule(text.strip(), methods, scheme, host or None, port, _segments((found["path"] or "").rstrip("/")))
 
 
 def _segments(path: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where the pieces of a WSGI answer come from: a thread that runs the application, or the reader's own."""
+"""The sources of a WSGI response's pieces: a thread that runs the application, or the reader's own."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ThreadSource(Source):
         with self._changed:
             while not self._items:
                 if self._error is not None:
-                    raise _translated(self._error, attempt, as_it_is=self._as_it_is)
+                    raise _translate_error(self._error, attempt, as_it_is=self._as_it_is)
                 if self._complete:
                     return Complete()
                 if self._left:
@@ -163,7 +163,7 @@ class HereSource(Source):
                 self._body.close()
                 if not isinstance(error, Exception):
                     raise  # an interrupt is the caller's
-                raise _translated(error, attempt, as_it_is=self._as_it_is) from error
+                raise _translate_error(error, attempt, as_it_is=self._as_it_is) from error
             if isinstance(item, Complete) or self._has_left():
                 self._close()
             try:
@@ -198,7 +198,7 @@ class _Left(ConnectionError):
     """The reader has left: what ``write()`` raises in the application then."""
 
 
-def _translated(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> BaseException:
+def _translate_error(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> BaseException:
     if isinstance(error, NotWsgi) and not as_it_is:
         failed = attempt.failed(str(error), code="INVALID_RESPONSE")
         failed.__cause__ = error

@@ -11,7 +11,7 @@ import pytest
 import muxi
 import muxi.formation
 from muxi import parse_ui_widgets
-from muxi_transports.memory import Clarification, EmbeddedFormation, Turn
+from muxi_transports.memory import EmbeddedFormation, Question, Turn
 
 WIDGET = {"type": "action_link", "id": "ui_1", "label": "Open", "url": "https://example.com"}
 
@@ -71,8 +71,8 @@ def test_widgets_of_the_recorded_wire(wire: Path) -> None:
 
 def test_widgets_of_a_client(both: Any, formation: EmbeddedFormation) -> None:
     @formation.agent("assistant")
-    def assistant(turn: Turn) -> Clarification:
-        return Clarification("Which?", ("work", "home"))
+    def assistant(turn: Turn) -> Question:
+        return Question("Which?", ("work", "home"))
 
     answer = both(lambda client: client.chat("repos"))
     events = both(lambda client: client.chat_stream("repos"))

@@ -339,6 +339,8 @@ def test_the_cause_of_an_error_is_carried_without_what_it_holds(carry: Callable[
     assert "it failed" in str(cause)
     assert "hush" not in repr(cause)
     assert vars(cause) == {}
+    again = carry(with_cause(cause)).__cause__
+    assert str(again) == str(cause), "an exception that is reduced already is not reduced again"
     refused = carry(with_cause(ConnectionRefusedError(111, "Connection refused"))).__cause__
     assert isinstance(refused, ConnectionRefusedError)
     assert refused.errno == 111

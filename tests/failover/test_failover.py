@@ -33,7 +33,7 @@ from muxi.transport import (
     replayed_async,
 )
 from muxi_transports.failover import AddressStatus, AsyncFailoverTransport, FailoverTransport
-from muxi_transports.failover.health import Health, after_failure, after_success, order_of
+from muxi_transports.failover.health import AddressHealth, after_failure, after_success, order_of
 from muxi_transports.requests import RequestsTransport
 from tests.transports.conftest import ServerFactory
 from tests.transports.raw_server import Peer
@@ -494,13 +494,15 @@ def _always(peer: Peer, *answer: Any) -> None:
 
 _TIMES = st.none() | st.floats(0, 100)
 _HEALTHS = st.lists(
-    st.builds(Health, failures=st.integers(0, 3), down_until=_TIMES, probing=st.booleans()), min_size=1, max_size=5
+    st.builds(AddressHealth, failures=st.integers(0, 3), down_until=_TIMES, probing=st.booleans()),
+    min_size=1,
+    max_size=5,
 )
 
 
 @given(_HEALTHS, st.floats(0, 100), st.integers(0, 4))
 def test_every_address_is_tried_once_and_those_that_work_come_first(
-    healths: list[Health], now: float, first: int
+    healths: list[AddressHealth], now: float, first: int
 ) -> None:
     order = order_of(healths, now, first % len(healths))
 
@@ -512,9 +514,9 @@ def test_every_address_is_tried_once_and_those_that_work_come_first(
 
 
 def test_what_is_known_after_success_and_failure() -> None:
-    failed = after_failure(Health(failures=1, doubtful=True), 7.0, "why")
-    assert failed == Health(failures=2, down_until=7.0, reason="why")
-    assert after_success(failed) == Health()
+    failed = after_failure(AddressHealth(failures=1, doubtful=True), 7.0, "why")
+    assert failed == AddressHealth(failures=2, down_until=7.0, reason="why")
+    assert after_success(failed) == AddressHealth()
 
 
 class Choosing(RuleBasedStateMachine):

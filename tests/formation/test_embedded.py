@@ -13,13 +13,13 @@ from marshmallow import Schema, fields
 from muxi import EventStream, FormationClient, ManualClock, pending
 from muxi_transports.memory import (
     AgentDefinition,
-    Artifact,
     EmbeddedFormation,
     FormationDefinition,
     KnowledgeSource,
     Later,
     McpServerDefinition,
     MemoryTransport,
+    NewArtifact,
     Reply,
     SkillDefinition,
     SopDefinition,
@@ -40,7 +40,7 @@ def assistant(turn: Turn) -> Reply | Later:
         return '{"ok": true}'
     if turn.message == "at length":
         return Later("In a minute.", seconds=60)
-    return ["Here ", Artifact("report.txt", b"so far"), "you are."]
+    return ["Here ", NewArtifact("report.txt", b"so far"), "you are."]
 
 
 def embedded(clock: ManualClock) -> EmbeddedFormation:

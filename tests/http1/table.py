@@ -14,7 +14,7 @@ END = b"0\r\n\r\n"
 class Refused(NamedTuple):
     """Bytes that a rule refuses."""
 
-    rule: rules.Rule
+    rule: rules.FramingRule
     wire: bytes
     #: The content that comes out before.
     content: bytes = b""
@@ -24,7 +24,7 @@ class Refused(NamedTuple):
 class Accepted(NamedTuple):
     """Bytes that are read."""
 
-    rule: rules.Rule
+    rule: rules.FramingRule
     wire: bytes
     content: bytes = b""
     reusable: bool = True

@@ -13,7 +13,6 @@ from muxi.clock import ManualClock
 from muxi.errors import ConfigurationError
 from muxi.transport import BufferedResponse, Request, Timeouts
 from muxi_transports.memory import (
-    Clarification,
     Defect,
     Discontinuity,
     EmbeddedFormation,
@@ -21,6 +20,7 @@ from muxi_transports.memory import (
     MemoryTransport,
     Part,
     Pause,
+    Question,
     Silence,
     Turn,
     Widgets,
@@ -205,7 +205,7 @@ def test_pace_and_opening_pause_are_spent_on_the_clock(clock: ManualClock, build
 
 
 def test_a_question_ends_the_turn(formation: EmbeddedFormation, call: Call) -> None:
-    formation.agent("assistant", lambda turn: Clarification("Which one?", ("red", "blue")))
+    formation.agent("assistant", lambda turn: Question("Which one?", ("red", "blue")))
     body = call("POST", "/v1/chat", {"message": "x", "request_id": "r"}).content
     assert completed(body)["status"] == "awaiting_clarification"
     assert completed(body)["clarification"] is True

@@ -10,7 +10,7 @@ import pytest
 from muxi import FormationClient, ManualClock
 from muxi.call import Call, Key
 from muxi.errors import NotFoundError, ServerError, ValidationError
-from muxi_transports.memory import Artifact, Defect, EmbeddedFormation, Later, MemoryTransport
+from muxi_transports.memory import Defect, EmbeddedFormation, Later, MemoryTransport, NewArtifact
 from muxi_transports.memory.formation.state.jobs import Job
 
 
@@ -45,7 +45,7 @@ def worlds() -> Iterator[Worlds]:
 def test_artifacts_fail_chats(worlds: Worlds) -> None:
     healthy, broken = worlds(Defect.ARTIFACTS_FAIL_CHATS)
     for world in (healthy, broken):
-        world.formation.agent("assistant", lambda turn: (Artifact("a.txt", "x"), "done"))
+        world.formation.agent("assistant", lambda turn: (NewArtifact("a.txt", "x"), "done"))
     assert healthy.client.chat("x", user_id="ada")["message"]["content"] == "done"
     with pytest.raises(ServerError, match="datetime is not JSON serializable"):
         broken.client.chat("x", user_id="ada")
@@ -174,7 +174,10 @@ def test_an_owned_job_is_changed_by_its_user_alone(worlds: Worlds, change: dict[
         job = world.client.create_scheduler_job("recurring", "0 9 * * *", "x", user_id="ada")
         if world is broken:
             with pytest.raises(ServerError, match="User 0 does not have permission to update job") as raised:
-                world.client.update_scheduler_job(job["id"], **change)
+                # The client's method looks the owner up first.
+                world.client.send(
+                    Call.put("/scheduler/jobs/{job_id}", params={"job_id": job["id"]}, body=change, key=Key.ADMIN)
+                )
             assert raised.value.status_code == 500
         else:
             world.client.update_scheduler_job(job["id"], **change)

@@ -12,13 +12,13 @@ import pytest
 from muxi import ManualClock, ValidationError, webhook
 from muxi.errors import NotFoundError, TurnFailed
 from muxi_transports.memory import (
-    Artifact,
     AsyncMemoryTransport,
-    Clarification,
     EmbeddedFormation,
     Failure,
     Later,
     MemoryTransport,
+    NewArtifact,
+    Question,
     Served,
     Turn,
 )
@@ -110,7 +110,7 @@ def test_a_stream(run: Run) -> None:
 def test_a_question(run: Run) -> None:
     def assistant(turn: Turn) -> Any:
         if turn.clarifies is None:
-            return Clarification("Which one?", ("work", "home"))
+            return Question("Which one?", ("work", "home"))
         return f"{turn.clarifies}: {turn.message}"
 
     run.formation.agent("assistant", assistant)
@@ -197,7 +197,7 @@ def test_requests(run: Run) -> None:
 
 def test_artifacts(run: Run, tmp_path: Path) -> None:
     drafts = iter((b"one", b"two!"))
-    run.formation.agent("assistant", lambda turn: (Artifact("report.csv", next(drafts)), "Here it is."))
+    run.formation.agent("assistant", lambda turn: (NewArtifact("report.csv", next(drafts)), "Here it is."))
     answer = run("chat", {"message": "report", "session_id": "s"}, user_id="ada")
     assert answer["message"]["artifacts"][0]["filename"] == "report.csv"
     events = run.collect("chat_stream", "again", user_id="ada")

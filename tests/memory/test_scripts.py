@@ -9,7 +9,7 @@ import pytest
 
 from muxi import FormationClient, TurnFailed
 from muxi.errors import ConfigurationError, ServerError
-from muxi_transports.memory import Clarification, Defect, EmbeddedFormation, MemoryTransport, Replies
+from muxi_transports.memory import Defect, EmbeddedFormation, MemoryTransport, Question, Replies
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_line_may_be_a_script(client: FormationClient, formation: EmbeddedForm
 
 
 def test_a_line_may_be_an_exception_or_any_reply(client: FormationClient, formation: EmbeddedFormation) -> None:
-    formation.script({"boom": ValueError("bad"), "ask": Clarification("Which?"), "slow": ("a ", "b")})
+    formation.script({"boom": ValueError("bad"), "ask": Question("Which?"), "slow": ("a ", "b")})
     with pytest.raises(TurnFailed, match="bad"):
         list(client.chat_stream("boom", user_id="ada"))
     assert (say(client, "ask"), say(client, "slow")) == ("Which?", "a b")

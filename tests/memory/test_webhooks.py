@@ -13,7 +13,6 @@ import pytest
 
 from muxi import FormationClient, ManualClock, webhook
 from muxi_transports.memory import (
-    Clarification,
     Defect,
     Delivery,
     EmbeddedFormation,
@@ -22,6 +21,7 @@ from muxi_transports.memory import (
     Later,
     MemoryTransport,
     Part,
+    Question,
 )
 from muxi_transports.requests import RequestsTransport
 from tests.memory.conftest import ADMIN, CLIENT
@@ -67,7 +67,7 @@ def test_a_failure_is_told(formation: EmbeddedFormation, received: list[Delivery
 
 
 def test_a_question_is_told(formation: EmbeddedFormation, received: list[Delivery], clock: ManualClock) -> None:
-    talk(formation, Later(Clarification("Which one?")))
+    talk(formation, Later(Question("Which one?")))
     event = webhook.receive(received[0].body, received[0].signature, ADMIN, clock=clock)
     assert event.clarification is not None
     assert (event.clarification.question, event.clarification.original_message) == ("Which one?", "go")

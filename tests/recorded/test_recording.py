@@ -235,7 +235,7 @@ def test_a_stream_that_broke_breaks_again(colour: Colour, path: Path) -> None:
     broken = wrapped(inner, Faults(ResetAnswer(after=300)))
 
     def read(transport: Any) -> tuple[list[Any], str]:
-        client = colour.formation(transport=transport, url="http://memory")
+        client = colour.formation(transport=transport, url="https://memory")
         with pytest.raises(Exception) as raised:  # noqa: PT011  the error is compared
             colour.collect(client.chat_stream, "Hi", user_id="ada")
         return [], str(raised.value).partition("[")[0]

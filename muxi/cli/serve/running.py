@@ -74,7 +74,7 @@ def _formation(script: ServeScript, arguments: argparse.Namespace) -> EmbeddedFo
     for entry in script.history:
         formation.write_history(**entry)
     if script.memories:
-        # Kept as anybody's memories are: by a call to the formation.
+        # Kept like all memories: by a call to the formation.
         key = arguments.client_key or "any"
         with FormationClient(url="http://memory", client_key=key, transport=MemoryTransport(formation)) as client:
             for memory in script.memories:

@@ -16,7 +16,15 @@ from muxi.redact import redact_text
 from muxi.streaming.call import StreamCall
 from muxi.transport import BytesBody, Request
 
-__all__ = ["BUCKETS", "CAPTURE_VARIABLE", "Reply", "input_messages", "is_agent_call", "request_attributes", "span_name"]
+__all__ = [
+    "BUCKETS",
+    "CAPTURE_VARIABLE",
+    "AgentReply",
+    "input_messages",
+    "is_agent_call",
+    "request_attributes",
+    "span_name",
+]
 
 AGENT_ID: Final = "gen_ai.agent.id"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
@@ -89,7 +97,7 @@ def input_messages(request: Request) -> str:
     return json.dumps([{"role": "user", "parts": parts}], ensure_ascii=False)
 
 
-class Reply:
+class AgentReply:
     """The answer of an agent, event by event or all at once.
 
     Args:

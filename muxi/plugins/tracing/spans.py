@@ -33,7 +33,7 @@ from muxi.streaming.call import StreamCall
 from muxi.transport import AnyResponse, BufferedResponse, Request
 from muxi.version import __version__
 
-__all__ = ["Guard", "Recorder", "TracedCall"]
+__all__ = ["Recorder", "RecordingGuard", "TracedCall"]
 
 logger: logging.Logger = logging.getLogger("muxi.plugins.tracing")
 
@@ -47,7 +47,7 @@ _SUPPRESS_PLAIN = "suppress_instrumentation"
 _CALL = 1
 
 
-class Guard:
+class RecordingGuard:
     """A context manager that keeps failures of the recording from the recorded call. The first one is logged."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Recorder:
         self.capture_content = capture_content
         self.propagate = propagate
         self.suppress_http = suppress_http
-        self.guard: Guard = Guard()
+        self.guard: RecordingGuard = RecordingGuard()
 
     def begin(self, context: Context) -> TracedCall | None:
         """Begin to record a call; None if the program suppresses it (``suppress_instrumentation()``)."""
@@ -120,7 +120,7 @@ class _Frames:
         return len(self._frames)
 
 
-class _Attempt:
+class _TracedRequest:
     """One request: its span, and the attributes of its metrics."""
 
     def __init__(self, span: Span, metrics: Metrics, active: Attributes, shared: Attributes, clock: Clock) -> None:
@@ -140,7 +140,7 @@ class _Attempt:
         if status >= 400:
             self.span.set_status(Status(StatusCode.ERROR))
 
-    def end(self, error: BaseException | None, guard: Guard) -> None:
+    def end(self, error: BaseException | None, guard: RecordingGuard) -> None:
         """End the span; an error counts if it is a failure of HTTP."""
         with guard:
             self._metrics.request_ended(self._active)
@@ -164,14 +164,14 @@ class TracedCall:
         self._recorder = recorder
         self._context = context
         self._frames = _Frames()
-        self._attempt: _Attempt | None = None
+        self._attempt: _TracedRequest | None = None
         self._sent = 0
         self._failure: BaseException | None = None
         self._events = 0
         call = context.call
         self._streaming = isinstance(call, StreamCall)
         self._agents = genai.is_agent_call(call)
-        self._reply = genai.Reply(keep_content=recorder.capture_content) if self._agents else None
+        self._reply = genai.AgentReply(keep_content=recorder.capture_content) if self._agents else None
         self._server: Attributes = {**names.server_of(context.url)}
         self._template = names.template_of(call.path, context.address)
         self._attributes = self._describe()
@@ -229,7 +229,7 @@ class TracedCall:
             attributes=attributes,
             start_time=_now(context.clock),
         )
-        self._attempt = _Attempt(span, recorder.metrics, active, shared, context.clock)
+        self._attempt = _TracedRequest(span, recorder.metrics, active, shared, context.clock)
         current = set_span_in_context(span)
         if recorder.propagate:
             with recorder.guard:
@@ -297,7 +297,7 @@ class TracedCall:
         self._end_attempt(error)
         self._frames.keep(0)
         with guard:
-            self.span.set_attributes(self._concluded(outcome, ending))
+            self.span.set_attributes(self._final_attributes(outcome, ending))
             if error is not None:
                 _mark(self.span, error)
         if self._agents:
@@ -309,7 +309,7 @@ class TracedCall:
         with guard:
             self.span.end(_now(context.clock))
 
-    def _concluded(self, outcome: Outcome, ending: str) -> Attributes:
+    def _final_attributes(self, outcome: Outcome, ending: str) -> Attributes:
         found: Attributes = {names.ATTEMPTS: self._context.attempt}
         if request_id := _request_id(outcome, self._context):
             found[names.REQUEST_ID] = request_id

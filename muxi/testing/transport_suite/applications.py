@@ -77,7 +77,7 @@ def asgi_application(handler: Handler) -> AsgiApplication:
                 "headers": [(name.lower().encode(), value.encode()) for name, value in _headers(reply)],
             }
         )
-        left = asyncio.ensure_future(_disconnected(receive))
+        left = asyncio.ensure_future(_await_disconnect(receive))
         try:
             if isinstance(reply.body, bytes):
                 await send({"type": "http.response.body", "body": reply.body})
@@ -115,7 +115,7 @@ async def _send_pieces(
                 cast("Callable[[], None]", close)()
 
 
-async def _disconnected(receive: Callable[[], Awaitable[AsgiMessage]]) -> None:
+async def _await_disconnect(receive: Callable[[], Awaitable[AsgiMessage]]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

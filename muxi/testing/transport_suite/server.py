@@ -23,7 +23,7 @@ class Peer:
     buffer: bytes = b""
     #: Set when this connection has ended, from whichever side.
     ended: threading.Event = field(default_factory=threading.Event)
-    #: Whether it ended because nothing happened for longer than anybody's patience.
+    #: Whether it ended because nothing happened for longer than every timeout.
     gave_up: bool = False
 
     def request(self) -> Received:
@@ -64,7 +64,7 @@ class Peer:
         self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     def reply(self, reply: Reply, method: str = "GET") -> None:
-        """What a handler answered: bytes with their length, anything else in chunks, piece by piece."""
+        """Send a handler's response: bytes with a Content-Length, anything else chunked, piece by piece."""
         bodiless = method == "HEAD" or reply.status in (204, 304)
         lines = [f"HTTP/1.1 {reply.status} {reply.reason or 'Reason'}"]
         lines += [f"{name}: {value}" for name, value in reply.headers]
@@ -164,7 +164,7 @@ class Server:
 
     @property
     def connections(self) -> int:
-        """How many connections were made."""
+        """The number of connections accepted so far."""
         return len(self.peers)
 
     def is_left(self) -> bool:

@@ -82,12 +82,12 @@ class Stage:
 
     def held(self, made: Callable[[], object]) -> Transport:
         """A transport under test, an async one behind the face of a sync one; it is closed in the end."""
-        transport = self._faced(made)
+        transport = self._build_transport(made)
         self._stack.callback(transport.close)
         self._stack.callback(self._open_gates)
         return transport
 
-    def _faced(self, made: Callable[[], object]) -> Transport:
+    def _build_transport(self, made: Callable[[], object]) -> Transport:
         transport = made()
         if not isinstance(transport, Transport):
             raise AssertionError(f"make_transport() returned {type(transport).__name__}, no muxi.transport.Transport")
@@ -101,7 +101,7 @@ class Stage:
         """Let an event loop notice what has happened to its connections."""
 
     def reading(self, transport: Transport, request: Request) -> Callable[[], bytes]:
-        """What sends a request and reads its answer, to be called by a check."""
+        """Return a function that sends a request and reads its response, to be called by a check."""
         return lambda: transport.send(request).read()
 
     # -- checks ------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class WireStage(Stage):
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     def made(self) -> object:
-        """What ``make_transport`` makes."""
+        """The transport made by ``make_transport``."""
         raise NotImplementedError
 
     # -- for scenarios -----------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class WireStage(Stage):
 class AsyncStage(Stage):
     """Puts the face of a sync transport before an async one; stands before the other stages."""
 
-    def _faced(self, made: Callable[[], object]) -> Transport:
+    def _build_transport(self, made: Callable[[], object]) -> Transport:
         transport = self.loop.call(made)
         if not isinstance(transport, AsyncTransport):
             raise AssertionError(

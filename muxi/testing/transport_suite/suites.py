@@ -6,7 +6,7 @@ from muxi.testing.transport_suite.handlers import Handler, Received, Reply
 from muxi.testing.transport_suite.scenarios.answers import Answers, WireAnswers
 from muxi.testing.transport_suite.scenarios.asynchronous import Asynchronous
 from muxi.testing.transport_suite.scenarios.bodies import Bodies, WireBodies
-from muxi.testing.transport_suite.scenarios.connections import Closing, WireConnections
+from muxi.testing.transport_suite.scenarios.connections import ClosingTransports, WireConnections
 from muxi.testing.transport_suite.scenarios.failures import WireFailures
 from muxi.testing.transport_suite.scenarios.requests import Requests, WireRequests
 from muxi.testing.transport_suite.scenarios.streaming import Streaming, WireStreaming
@@ -17,7 +17,7 @@ from muxi.transport import AsyncTransport, Transport
 __all__ = ["AsyncInProcessSuite", "AsyncTransportSuite", "InProcessSuite", "TransportSuite"]
 
 
-class _Anywhere(Requests, Bodies, Answers, Streaming, Times, Closing):
+class _Anywhere(Requests, Bodies, Answers, Streaming, Times, ClosingTransports):
     """The rules for every transport."""
 
 

@@ -29,13 +29,13 @@ __all__ = [
     "Agent",
     "Agents",
     "Approval",
-    "Artifact",
-    "Clarification",
     "Discontinuity",
     "Escalation",
     "Failure",
     "Later",
+    "NewArtifact",
     "Part",
+    "Question",
     "Reply",
     "Report",
     "Silence",
@@ -93,7 +93,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Artifact:
+class NewArtifact:
     """Make a file: it rides on the answer, and is kept among the user's artifacts.
 
     A file of a name that the user has already becomes its next version.
@@ -142,7 +142,7 @@ class Later:
 class Escalation:
     """Fail, and be tried again in the background: the answer says so and the request stays ``processing``.
 
-    The end comes by webhook (``state: "achieved"``), or is polled. Only when returned, not when yielded.
+    The end is sent by webhook (``state: "achieved"``), or is polled. Only when returned, not when yielded.
 
     Args:
         reply: what the second attempt says.
@@ -165,7 +165,7 @@ class Approval:
 
 
 @dataclass(frozen=True)
-class Clarification:
+class Question:
     """Ask back: the turn ends with ``status: "awaiting_clarification"``.
 
     Args:
@@ -230,13 +230,13 @@ class Discontinuity:
     after: int = 2
 
 
-Part: TypeAlias = "str | Pause | Artifact | Clarification | Widgets | Approval | Silence | Failure | Discontinuity"
+Part: TypeAlias = "str | Pause | NewArtifact | Question | Widgets | Approval | Silence | Failure | Discontinuity"
 Reply: TypeAlias = "Part | Later | Escalation | Iterable[Part]"
 Agent: TypeAlias = Callable[[Turn], Reply]
 #: Takes an error of an agent, for the report of the test.
 Report: TypeAlias = Callable[[Exception], object]
 
-_VALUES = (str, Pause, Artifact, Clarification, Widgets, Approval, Silence, Failure, Discontinuity)
+_VALUES = (str, Pause, NewArtifact, Question, Widgets, Approval, Silence, Failure, Discontinuity)
 
 
 def echo(turn: Turn) -> Reply:

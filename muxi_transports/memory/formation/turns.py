@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from muxi_transports.memory.formation.agents import (
     Approval,
-    Artifact,
-    Clarification,
     Discontinuity,
     Escalation,
     Failure,
     Later,
+    NewArtifact,
     Part,
+    Question,
     Reply,
     Report,
     Silence,
@@ -65,7 +65,7 @@ class TurnOutcome:
     kind: Literal["success", "error", "clarification", "approval", "silent", "cancelled"]
     content: str = ""
     widgets: tuple[Mapping[str, object], ...] = ()
-    artifacts: tuple[Artifact, ...] = ()
+    artifacts: tuple[NewArtifact, ...] = ()
     completed: TurnToken | None = None
 
 
@@ -78,7 +78,7 @@ class _Progress:
 
     text: str = ""
     widgets: list[Mapping[str, object]] = field(default_factory=list)
-    artifacts: list[Artifact] = field(default_factory=list)
+    artifacts: list[NewArtifact] = field(default_factory=list)
     discontinuity: bool = False
 
 
@@ -145,12 +145,12 @@ def _answer(
             return TurnOutcome("approval", part.plan)
         elif isinstance(part, Failure):
             return TurnOutcome("error", part.message)
-        elif isinstance(part, Clarification):
+        elif isinstance(part, Question):
             yield TurnToken("thinking", "I need to clarify something with the user...", _question(part))
             return TurnOutcome("clarification", part.question, _options(part, ids))
         elif isinstance(part, Widgets):
             progress.widgets.extend(part.widgets)
-        elif isinstance(part, Artifact):
+        elif isinstance(part, NewArtifact):
             yield from routing.to_the_plan()
             yield from _making(turn, part)
             progress.artifacts.append(part)
@@ -175,7 +175,7 @@ def _deltas(part: str | Discontinuity, progress: _Progress, pace: float) -> Iter
             yield Pause(pace)
 
 
-def artifact_data(artifact: Artifact, now: float) -> dict[str, object]:
+def artifact_data(artifact: NewArtifact, now: float) -> dict[str, object]:
     """An artifact as it rides on an answer."""
     kind = category(artifact.media_type)
     try:
@@ -195,7 +195,7 @@ def artifact_data(artifact: Artifact, now: float) -> dict[str, object]:
     }
 
 
-def _making(turn: Turn, artifact: Artifact) -> Iterator[TurnToken]:
+def _making(turn: Turn, artifact: NewArtifact) -> Iterator[TurnToken]:
     """The progress tokens of an agent that makes a file."""
     tool: dict[str, object] = {"tool_name": "generate_file"}
     agent: dict[str, object] = {"agent_name": turn.agent_id, "skip_rephrase": True}
@@ -214,7 +214,7 @@ def _making(turn: Turn, artifact: Artifact) -> Iterator[TurnToken]:
     yield TurnToken("progress", f"Created {name}", made)
 
 
-def _format(artifact: Artifact) -> str:
+def _format(artifact: NewArtifact) -> str:
     return artifact.filename.rpartition(".")[2].lower() if "." in artifact.filename else "bin"
 
 
@@ -289,11 +289,11 @@ def _decomposition(turn: Turn, part: Approval, ids: Ids) -> Iterator[TurnToken]:
     yield TurnToken("planning", "I've broken this down into 2 tasks to complete.", complete)
 
 
-def _question(part: Clarification) -> dict[str, object]:
+def _question(part: Question) -> dict[str, object]:
     return {"stage": "clarification_needed", "clarification_question": part.question, "skip_rephrase": True}
 
 
-def _options(part: Clarification, ids: Ids) -> tuple[Mapping[str, object], ...]:
+def _options(part: Question, ids: Ids) -> tuple[Mapping[str, object], ...]:
     if not part.options:
         return ()
     options = [{"value": option, "label": option} for option in part.options]

@@ -70,7 +70,7 @@ class _Webhook:
     secret: str | None
 
 
-class Origin(Protocol):
+class WebhookSender(Protocol):
     """The part of a formation that its webhooks use."""
 
     formation_id: str
@@ -98,7 +98,7 @@ class Webhooks:
         default_url: where the outcome goes of work that names no URL of its own; None for nowhere.
     """
 
-    def __init__(self, formation: Origin, default_url: str | None = None) -> None:
+    def __init__(self, formation: WebhookSender, default_url: str | None = None) -> None:
         self._formation = formation
         self._receiver: Receiver | Transport | None = None
         self._flying = 0

@@ -14,7 +14,7 @@ from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.output import Output
 from muxi_transports.memory.server.ports import PortsUsedUp
 from muxi_transports.memory.server.registry import Hosted, Release, Staging
-from muxi_transports.memory.server.steps import DeploymentSteps, Done, Step, StepFailed
+from muxi_transports.memory.server.steps import DeploymentSteps, Done, ProgressStep, StepFailed
 from muxi_transports.memory.world import Pause
 
 __all__ = ["deploy", "launch", "replace", "restart", "rollback", "start", "stop", "update"]
@@ -26,7 +26,7 @@ _STARTING = "Starting formation..."
 
 def deploy(server: ServerCore, formation_id: str, version: str, content: bytes) -> DeploymentSteps:
     """Run a bundle as a new formation."""
-    yield Step("extracting", "Extracting bundle...")
+    yield ProgressStep("extracting", "Extracting bundle...")
     bundle = _extract_bundle(content)
     return (yield from launch(server, formation_id, process.load_config(bundle.files), bundle, version=version))
 
@@ -59,7 +59,7 @@ def launch(
         port = _take_port(server)
         with server.ports.held(port):
             yield from process.resolve(server, config, process.RESOLVE_NEW)
-            yield Step("spawning", "Starting formation. It might take 1-2 minutes.")
+            yield ProgressStep("spawning", "Starting formation. It might take 1-2 minutes.")
             release = _make_release(server, formation_id, config, bundle, None)
             hosted = Hosted(release, server.clock.time(), Output(formation_id), from_draft=from_draft)
             server.begin(hosted, port)
@@ -85,7 +85,7 @@ def launch(
 
 def update(server: ServerCore, hosted: Hosted, version: str, content: bytes) -> DeploymentSteps:
     """Replace the running version by a bundle."""
-    yield Step("extracting", "Extracting bundle to staging...")
+    yield ProgressStep("extracting", "Extracting bundle to staging...")
     bundle = _extract_bundle(content)
     return (yield from replace(server, hosted, bundle, version=version))
 
@@ -105,22 +105,22 @@ def replace(server: ServerCore, hosted: Hosted, bundle: Bundle, *, version: str 
     staging = Staging(_take_staging_port(server, "staging deployment"), server.new_pid())
     hosted.staging = staging
     with server.ports.held(staging.port), _clearing_staging(server, hosted):
-        yield Step("validating", "Validating formation config...")
+        yield ProgressStep("validating", "Validating formation config...")
         config = process.load_config(bundle.files)
         _check_version(config, version)
         yield from process.resolve(server, config, process.RESOLVE_RUNNING)
         message = f"Starting staging version on port {staging.port}"
-        yield Step("spawning_staging", message, {"staging_port": staging.port})
+        yield ProgressStep("spawning_staging", message, {"staging_port": staging.port})
         _check_staging(server, hosted)
         problem = yield from process.await_health(server, hosted.id, lambda: staging.cancelled, subject="staging")
         if problem:
             message = f"New version failed health check: {problem}. Old version still running - "
             raise StepFailed(400, message + "zero downtime maintained.", "HealthCheckFailed", "health_check")
-    yield Step("swapping", "Switching traffic to new version...")
+    yield ProgressStep("swapping", "Switching traffic to new version...")
     old_port, old = hosted.port, hosted.release
     hosted.staging, hosted.updated = None, True
     release = _make_release(server, hosted.id, config, bundle, hosted)
-    yield Step("stopping_old", "Stopping old version...")
+    yield ProgressStep("stopping_old", "Stopping old version...")
     _swap(server, hosted, release, staging.port, staging.pid)
     data = {
         "deployment_type": "blue-green",
@@ -137,7 +137,7 @@ def replace(server: ServerCore, hosted: Hosted, bundle: Bundle, *, version: str 
 
 def rollback(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Go back to the version before."""
-    yield Step("validating", "Validating rollback request...")
+    yield ProgressStep("validating", "Validating rollback request...")
     hosted = _find_hosted(server, formation_id, "validating")
     old, release = hosted.release, hosted.previous
     if release is None:
@@ -146,7 +146,7 @@ def rollback(server: ServerCore, formation_id: str) -> DeploymentSteps:
     port = _take_staging_port(server, "rollback")
     with server.ports.held(port):
         yield from process.resolve(server, release.config, process.RESOLVE_PREVIOUS)
-        yield Step("spawning_previous", f"Starting previous version on staging port {port}...")
+        yield ProgressStep("spawning_previous", f"Starting previous version on staging port {port}...")
         generation = hosted.generation
         problem = yield from process.await_health(
             server, formation_id, lambda: hosted.generation != generation, subject="previous version"
@@ -154,8 +154,8 @@ def rollback(server: ServerCore, formation_id: str) -> DeploymentSteps:
         if problem:
             message = f"Previous version failed health check: {problem}. Current version still running."
             raise StepFailed(500, message, "HealthCheckFailed", "health_check")
-    yield Step("stopping_current", "Stopping current version...")
-    yield Step("swapping", "Swapping versions...")
+    yield ProgressStep("stopping_current", "Stopping current version...")
+    yield ProgressStep("swapping", "Swapping versions...")
     _swap(server, hosted, release, port, None)
     data = {
         "id": formation_id,
@@ -185,7 +185,7 @@ def start(server: ServerCore, formation_id: str) -> DeploymentSteps:
 def restart(server: ServerCore, formation_id: str) -> DeploymentSteps:
     """Stop a formation and start it anew, on another port."""
     hosted = _find_hosted(server, formation_id, "stopping")
-    yield Step("stopping", "Stopping current process...")
+    yield ProgressStep("stopping", "Stopping current process...")
     if server.imitates(ServerDefect.START_FAILS):
         # The status does not yet show that the process has ended.
         hosted.alive, hosted.stopped = False, True
@@ -216,15 +216,15 @@ def stop(server: ServerCore, hosted: Hosted) -> DeploymentSteps:
     return Done(data, data)
 
 
-def _start_process(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause, None, None]:
-    yield Step("validating", "Loading formation configuration...")
+def _start_process(server: ServerCore, hosted: Hosted) -> Generator[ProgressStep | Pause, None, None]:
+    yield ProgressStep("validating", "Loading formation configuration...")
     if server.imitates(ServerDefect.START_FAILS):
         tried = f"no formation config file found (tried: [{' '.join(CONFIG_FILES)}])"
         raise StepFailed(500, f"Failed to find formation config: {tried}", "ParseError", "validating")
     yield from process.resolve(server, hosted.release.config, process.RESOLVE_RUNNING)
     port = _take_port(server)
     with server.ports.held(port):
-        yield Step("spawning", _STARTING)
+        yield ProgressStep("spawning", _STARTING)
         server.begin(hosted, port)
         hosted.status = "starting"
         problem = yield from _await_healthy(server, hosted)
@@ -235,7 +235,7 @@ def _start_process(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause
     hosted.status = "running"
 
 
-def _await_healthy(server: ServerCore, hosted: Hosted) -> Generator[Step | Pause, None, str | None]:
+def _await_healthy(server: ServerCore, hosted: Hosted) -> Generator[ProgressStep | Pause, None, str | None]:
     """Wait for the process that has just begun; it may be ended, or its formation deleted, meanwhile."""
     generation = hosted.generation
     problem = yield from process.await_health(server, hosted.id, lambda: hosted.generation != generation)

@@ -11,7 +11,7 @@ from muxi_transports.memory.server.defects import ServerDefect
 from muxi_transports.memory.server.files import Files
 from muxi_transports.memory.server.registry import Hosted
 from muxi_transports.memory.server.runtimes import RuntimeRefusal, check_runtime, resolve_runtime
-from muxi_transports.memory.server.steps import Step, StepFailed
+from muxi_transports.memory.server.steps import ProgressStep, StepFailed
 from muxi_transports.memory.world import Pause
 
 __all__ = [
@@ -76,7 +76,7 @@ RESOLVE_NEW = Resolving("Resolving runtime version...", 400, "ResolveError", "Fa
 RESOLVE_PREVIOUS = Resolving("Resolving runtime version...", 500, "ResolveError", "Failed to resolve runtime: ")
 
 
-def resolve(server: ServerCore, config: Config, texts: Resolving) -> Generator[Step, None, None]:
+def resolve(server: ServerCore, config: Config, texts: Resolving) -> Generator[ProgressStep, None, None]:
     """Resolve the runtime version of a formation.
 
     Args:
@@ -87,7 +87,7 @@ def resolve(server: ServerCore, config: Config, texts: Resolving) -> Generator[S
     Raises:
         StepFailed: there is no such runtime.
     """
-    yield Step("resolving_runtime", texts.message.format(config.runtime))
+    yield ProgressStep("resolving_runtime", texts.message.format(config.runtime))
     if problem := check_runtime(config.runtime):
         raise StepFailed(400, problem, "InvalidRuntime", "resolving_runtime")
     try:
@@ -97,7 +97,7 @@ def resolve(server: ServerCore, config: Config, texts: Resolving) -> Generator[S
             raise StepFailed(500, refusal.message, "DownloadError", "downloading_sif") from refusal
         message = texts.prefix + refusal.message.partition(": ")[2]
         raise StepFailed(texts.status, message, texts.code, "resolving_runtime") from refusal
-    yield Step("resolving_runtime", f"Resolved runtime version: {version}", {"version": version})
+    yield ProgressStep("resolving_runtime", f"Resolved runtime version: {version}", {"version": version})
 
 
 def end(server: ServerCore, hosted: Hosted, status: str) -> None:
@@ -119,7 +119,7 @@ def stopping(server: ServerCore, hosted: Hosted) -> Generator[Pause, None, None]
 
 def await_health(
     server: ServerCore, formation_id: str, is_over: Callable[[], bool], *, subject: str = "formation"
-) -> Generator[Step | Pause, None, str | None]:
+) -> Generator[ProgressStep | Pause, None, str | None]:
     """Wait until what has been started is healthy.
 
     Args:
@@ -131,7 +131,7 @@ def await_health(
     Returns:
         What is wrong with it; None where it is healthy.
     """
-    yield Step("health_check", f"Waiting for {subject} health check...")
+    yield ProgressStep("health_check", f"Waiting for {subject} health check...")
     waited = 0.0
     trouble = server.starting(formation_id)
     for attempt in range(1, _ATTEMPTS + 1):
@@ -144,7 +144,7 @@ def await_health(
         if trouble and trouble.output is not None:
             return f"Formation crashed during startup:\n{trouble.output}"
         message = f"Health check attempt {attempt}/{_ATTEMPTS}..."
-        yield Step("health_check", message, {"attempt": attempt, "max_attempts": _ATTEMPTS})
+        yield ProgressStep("health_check", message, {"attempt": attempt, "max_attempts": _ATTEMPTS})
         if not trouble and waited >= server.startup_seconds:
             return None
     return f"health check failed after {_ATTEMPTS} attempts (timeout: {_ATTEMPTS}s)"

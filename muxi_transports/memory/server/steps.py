@@ -13,11 +13,11 @@ from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.work import Work
 from muxi_transports.memory.world import Answer, AnswerStream, Pause, start_stream
 
-__all__ = ["DeploymentSteps", "Done", "Step", "StepFailed", "answer_steps", "wants_steps"]
+__all__ = ["DeploymentSteps", "Done", "ProgressStep", "StepFailed", "answer_steps", "wants_steps"]
 
 
 @dataclass(frozen=True)
-class Step:
+class ProgressStep:
     """A step that begins (``event: progress``).
 
     Args:
@@ -63,7 +63,7 @@ class StepFailed(RpcError):
 
 
 #: The steps of a deployment, and its waits on the world's clock.
-DeploymentSteps: TypeAlias = Generator["Step | Pause", None, Done]
+DeploymentSteps: TypeAlias = Generator["ProgressStep | Pause", None, Done]
 
 
 def wants_steps(request: Request) -> bool:

@@ -46,7 +46,7 @@ def make_exception(error: Exception | type[Exception]) -> Exception:
         return TimeoutError("TIMEOUT", _text(error) or "no answer came in time (a stub)")
     if issubclass(kind, builtins.ConnectionError) and (isinstance(error, type) or not issubclass(kind, MuxiError)):
         if issubclass(kind, ConnectionRefusedError):
-            message = _text(error) or "nobody listens there (a stub)"
+            message = _text(error) or "no server listens there (a stub)"
             return ConnectionError("CONNECTION_REFUSED", message, connected=False)
         return ConnectionError("CONNECTION_LOST", _text(error) or "the connection broke (a stub)")
     if isinstance(error, type):

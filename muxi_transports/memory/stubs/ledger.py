@@ -72,7 +72,7 @@ class Ledger:
 
     def refusal(self, request: SentRequest) -> UnexpectedRequest:
         """Make and record the error for a request without a stub."""
-        lines = [f"nobody expected {request.line}: transports with strict=True answer by stubs alone"]
+        lines = [f"unexpected {request.line}: transports with strict=True answer by stubs alone"]
         if self.stubs:
             nearest = min(self.stubs, key=lambda stub: _distance(stub.expectation, request))
             reasons = list(nearest.expectation.misfits(request))

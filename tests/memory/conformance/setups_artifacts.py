@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from muxi_transports.memory import Artifact, EmbeddedFormation
+from muxi_transports.memory import EmbeddedFormation, NewArtifact
 from tests.memory.conformance.replay import Prepare, Setup, nothing, replying
 
 FIRST, SECOND = "8uz7Sgj0atuTslDRa2gdS", "5NstXwT8PkOJMNAomq0nA"
@@ -22,7 +22,7 @@ def made(formation: EmbeddedFormation) -> None:
 def making(answer: str, content: str = TEXT) -> Prepare:
     words = [word + " " for word in answer.split(" ")]
     words[-1] = words[-1].strip()
-    return replying(lambda turn: (Artifact("report.txt", content), *words))
+    return replying(lambda turn: (NewArtifact("report.txt", content), *words))
 
 
 ANSWERS: dict[str, Prepare | Setup] = {

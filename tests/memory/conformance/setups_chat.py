@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from muxi_transports.memory import (
     Approval,
-    Clarification,
     Defect,
     Discontinuity,
     EmbeddedFormation,
     Escalation,
     Later,
+    Question,
     Silence,
     Turn,
 )
 from tests.memory.conformance.replay import Prepare, Setup, ask, nothing, replying
 
-ask_back = replying(lambda turn: Clarification("Which region do you mean? Available: work or home", ("work", "home")))
+ask_back = replying(lambda turn: Question("Which region do you mean? Available: work or home", ("work", "home")))
 
 
 def heard(formation: EmbeddedFormation) -> None:
@@ -114,12 +114,12 @@ STREAMS: dict[str, Callable[[str], Prepare | Setup]] = {
     "chat_file_text_stream": lambda answer: replying(lambda turn: answer),
     "chat_stream_cr": lambda answer: replying(lambda turn: answer),
     "chat_stream_agent": lambda answer: replying(lambda turn: answer, "researcher"),
-    "chat_stream_clarify": lambda answer: replying(lambda turn: Clarification(answer)),
+    "chat_stream_clarify": lambda answer: replying(lambda turn: Question(answer)),
     "chat_stream_midfail": lambda answer: replying(lambda turn: Discontinuity(answer, after=3)),
     "chat_stream_plain": lambda answer: replying(lambda turn: answer),
     "chat_stream_uni": lambda answer: replying(lambda turn: answer),
     "idem_stream": lambda answer: replying(lambda turn: answer),
-    "ui_stream": lambda answer: replying(lambda turn: Clarification(answer, ("work", "home"))),
+    "ui_stream": lambda answer: replying(lambda turn: Question(answer, ("work", "home"))),
 }
 
 

@@ -16,14 +16,14 @@ from muxi.cli.serve.script.recipes import FACTS, PartsRecipe, Recipe, Template
 from muxi_transports.memory import (
     Agent,
     Approval,
-    Artifact,
-    Clarification,
     Discontinuity,
     Escalation,
     Failure,
     Later,
+    NewArtifact,
     Part,
     Pause,
+    Question,
     Replies,
     Reply,
     Silence,
@@ -148,14 +148,14 @@ class KindSchema(ScriptSchema):
         return Recipe(type(self).kind, data)
 
 
-def _spoken(text: str) -> Part:
+def _as_text_part(text: str) -> Part:
     return text
 
 
 class SpokenSchema(KindSchema):
     """``text: …``."""
 
-    kind: ClassVar[Any] = staticmethod(_spoken)
+    kind: ClassVar[Any] = staticmethod(_as_text_part)
     shorthand: ClassVar[str | None] = "text"
     text: Field[Any] = TemplateField()
 
@@ -189,7 +189,7 @@ class WidgetsSchema(KindSchema):
 class ArtifactSchema(KindSchema):
     """``artifact: {filename, content}``, or ``base64`` in place of ``content``."""
 
-    kind: ClassVar[Any] = Artifact
+    kind: ClassVar[Any] = NewArtifact
     filename: Field[Any] = Text(required=True)
     content: Field[Any] = TemplateField()
     base64: Field[Any] = Base64()
@@ -205,13 +205,13 @@ class ArtifactSchema(KindSchema):
     def make(self, data: dict[str, object], **_: object) -> Agent:
         """Make the agent that makes this file."""
         content = data.pop("base64", None)
-        return Recipe(Artifact, data if content is None else {**data, "content": content})
+        return Recipe(NewArtifact, data if content is None else {**data, "content": content})
 
 
 class ClarificationSchema(KindSchema):
     """``clarification: …`` or ``clarification: {question, options}``."""
 
-    kind: ClassVar[Any] = Clarification
+    kind: ClassVar[Any] = Question
     shorthand: ClassVar[str | None] = "question"
     question: Field[Any] = TemplateField(required=True)
     options: Field[Any] = Items(Text())

@@ -16,7 +16,7 @@ __all__ = ["Answers", "WireAnswers"]
 
 
 class Answers(Stage):
-    """What is handed to the caller of an answer, by whatever way it came."""
+    """The rules on responses that hold for every transport."""
 
     @rule(
         "Status, headers and body arrive as they were sent; names of headers compare without regard to case.",
@@ -141,7 +141,7 @@ class Answers(Stage):
 
 
 class WireAnswers(WireStage):
-    """How answers are read off the wire."""
+    """The rules on parsing responses."""
 
     @rule(
         "The reason phrase and the version of HTTP are handed on.",

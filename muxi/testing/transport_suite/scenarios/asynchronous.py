@@ -1,4 +1,4 @@
-"""What only async transports can do right or wrong."""
+"""The rules for async transports: cancellation and the event loop."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class Asynchronous(AsyncStage, WireStage):
         self.expect(self.loop.run(scenario()), b"ok", "the answer")
 
     @rule(
-        "A task that is cancelled while it waits for the head lets go of its connection.",
-        "Cancelled calls would pile up, and the server would work for nobody.",
+        "A task that is cancelled while it waits for the head releases its connection.",
+        "Cancelled calls would pile up, and the server would work in vain.",
     )
     def test_cancelling_before_the_head_frees_the_connection(self) -> None:
         self._is_cancelled(b"")
 
     @rule(
-        "A task that is cancelled while it reads the body lets go of its connection.",
+        "A task that is cancelled while it reads the body releases its connection.",
         "As above.",
     )
     def test_cancelling_in_the_body_frees_the_connection(self) -> None:

@@ -29,7 +29,7 @@ def _length_of(received: Received) -> Reply:
 
 
 class Bodies(Stage):
-    """What arrives of a request's body, by whatever way."""
+    """The rules on request bodies that hold for every transport."""
 
     @rule(
         "A body arrives whole, whatever its kind: bytes, a file, something iterable with or without a length, none.",
@@ -66,7 +66,7 @@ class Bodies(Stage):
     def test_a_large_body_arrives(self) -> None:
         link = self.connect(_length_of)
         content = bytes(range(256)) * (16 * 1024)
-        for body in (BytesBody(content), IterableBody(lambda: _sliced(content), len(content))):
+        for body in (BytesBody(content), IterableBody(lambda: _slice_body(content), len(content))):
             answer = link.transport.send(Request("POST", link.url + "/", body=body)).read()
             self.expect(answer, b"%d" % len(content), "the length that arrived")
             self.require(link.requests.pop().body == content, "other bytes arrived than were sent")
@@ -109,7 +109,7 @@ class Bodies(Stage):
 
 
 class WireBodies(WireStage):
-    """What stands on the wire for a request's body."""
+    """The rules on the framing of request bodies."""
 
     @rule(
         "A body of known length goes with Content-Length, one of unknown length in chunks, and never both; a request "
@@ -208,7 +208,7 @@ class WireBodies(WireStage):
         server = self.serve(script)
         # Where a server closes with bytes unread, other systems than Linux may drop the answer that has arrived.
         for path in ("/patient", "/abrupt") if sys.platform == "linux" else ("/patient",):
-            for body in (BytesBody(b"x" * 4 * MIB), IterableBody(lambda: _sliced(b"x" * 4 * MIB), 4 * MIB)):
+            for body in (BytesBody(b"x" * 4 * MIB), IterableBody(lambda: _slice_body(b"x" * 4 * MIB), 4 * MIB)):
                 response = self.transport.send(Request("POST", server.url + path, body=body))
                 self.expect(
                     (response.status, response.read()), (413, b"too large"), f"the answer of {path[1:]} servers"
@@ -246,6 +246,6 @@ def measured() -> _Peak:
     return _Peak()
 
 
-def _sliced(content: bytes) -> Iterator[bytes]:
+def _slice_body(content: bytes) -> Iterator[bytes]:
     for at in range(0, len(content), PIECE):
         yield content[at : at + PIECE]

@@ -12,11 +12,11 @@ from muxi.testing.transport_suite.scenarios.material import CHUNKED, CLOSE_DELIM
 from muxi.testing.transport_suite.server import Peer
 from muxi.testing.transport_suite.stage import Stage, WireStage
 
-__all__ = ["Closing", "WireConnections"]
+__all__ = ["ClosingTransports", "WireConnections"]
 
 
-class Closing(Stage):
-    """What close() of a transport means, by whatever way."""
+class ClosingTransports(Stage):
+    """The rules on close() that hold for every transport."""
 
     @rule(
         "A closed transport may be used again, and may be closed again.",
@@ -31,7 +31,7 @@ class Closing(Stage):
 
 
 class WireConnections(WireStage):
-    """What becomes of connections."""
+    """The rules on connections: reuse, release, close."""
 
     @rule(
         "A connection serves again once its answer has been read.",
@@ -102,7 +102,7 @@ class WireConnections(WireStage):
                 self.require(server.is_left(), f"the connection is still open after close() (read: {read})")
 
     @rule(
-        "Closing an answer from another thread or task frees it at once, also while somebody waits for its next bytes; "
+        "Closing an answer from another thread or task frees it at once, also while another waits for its next bytes; "
         "the reading ends silently.",
         "Who reads a silent stream could not be stopped.",
     )

@@ -1,4 +1,4 @@
-"""How connections fail, and what is known then."""
+"""The rules on failed connections and on their errors."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class WireFailures(WireStage):
     @rule(
         "Where no connection was made there is a ConnectionError whose `connected` is false (CONNECTION_REFUSED, "
         "DNS_ERROR), and its message names host and port.",
-        "Such a call may be repeated always, since nobody can have acted on it.",
+        "Such a call may be repeated always, since no server can have acted on it.",
     )
     def test_no_connection_is_told_as_such(self) -> None:
         where = f"127.0.0.1:{unused_port()}"
         call = self.reading(self.transport, get(f"http://{where}/"))
-        error = self.loses(call, "a port where nobody listens", "CONNECTION_REFUSED", connected=False)
+        error = self.loses(call, "a port without a listener", "CONNECTION_REFUSED", connected=False)
         self.require(where in error.message, f"the message does not say where: {error.message}")
-        call = self.reading(self.transport, get("http://nobody.invalid:8000/"))
+        call = self.reading(self.transport, get("http://unknown.invalid:8000/"))
         error = self.loses(call, "a name that does not exist", "DNS_ERROR", connected=False)
-        self.require("nobody.invalid:8000" in error.message, f"the message does not say where: {error.message}")
+        self.require("unknown.invalid:8000" in error.message, f"the message does not say where: {error.message}")
 
     @rule(
         "A connection that ends or is reset before the answer's head is complete is a ConnectionError "
@@ -65,12 +65,12 @@ class WireFailures(WireStage):
             "a line of SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
             "a body that is not gzip": CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n" + chunk(b"no") + b"0\r\n\r\n",
         }.items():
-            self.loses(self._answered(sent), what, "INVALID_RESPONSE", connected=True)
+            self.loses(self._answer_script(sent), what, "INVALID_RESPONSE", connected=True)
         for what, sent in {
             "a chunk without a size": CHUNKED + b"zz\r\n",
             "a chunk without a line break": CHUNKED + b"5\r\nfirstXX\r\n",
         }.items():
-            self.loses(self._answered(sent), what, "INVALID_RESPONSE", "CONNECTION_LOST", connected=True)
+            self.loses(self._answer_script(sent), what, "INVALID_RESPONSE", "CONNECTION_LOST", connected=True)
 
     @rule(
         "A body that ends before its end is a ConnectionError (CONNECTION_LOST), never a short body; what had arrived "
@@ -168,7 +168,7 @@ class WireFailures(WireStage):
     def test_errors_can_be_pickled_and_keep_secrets(self) -> None:
         where = f"127.0.0.1:{unused_port()}"
         call = self.reading(self.transport, get(f"http://me:hunter2@{where}/", {"X-Muxi-Client-Key": "fmc_hunter2"}))
-        error = self.loses(call, "a port where nobody listens", connected=False)
+        error = self.loses(call, "a port without a listener", connected=False)
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
         self.require(
             isinstance(copy, ConnectionError)
@@ -192,7 +192,7 @@ class WireFailures(WireStage):
             self.loses(self.reading(self.transport, get(server.url + "/")), "garbage", connected=True)
         self.require(server.is_left(), "a connection is still open after its answer failed")
 
-    def _answered(self, sent: bytes) -> Callable[[], bytes]:
+    def _answer_script(self, sent: bytes) -> Callable[[], bytes]:
         def script(peer: Peer) -> None:
             peer.request()
             peer.send(sent)

@@ -1,4 +1,4 @@
-"""What several scenarios send."""
+"""Requests and bodies that several scenarios share."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def _fine(received: Received) -> Reply:
 
 
 class Requests(Stage):
-    """What arrives of a request's head, by whatever way."""
+    """The rules on request heads that hold for every transport."""
 
     @rule(
         "A transport has one colour, and clients of the other colour refuse it.",
@@ -71,7 +71,7 @@ class Requests(Stage):
 
     @rule(
         "No header is added but Host, Connection, User-Agent, Accept-Encoding and the framing of the body.",
-        "Whatever else is added has been signed by nobody, or says something that the caller has not said.",
+        "Whatever else is added is not signed, or says something that the caller has not said.",
     )
     def test_no_header_is_invented(self) -> None:
         link = self.connect(_fine)
@@ -121,7 +121,7 @@ class Requests(Stage):
 
 
 class WireRequests(WireStage):
-    """What stands on the wire for a request's head."""
+    """The rules on the wire format of request heads."""
 
     @rule(
         "The request target is sent exactly as it stands in the URL: nothing is decoded, encoded or tidied up.",

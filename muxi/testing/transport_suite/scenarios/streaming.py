@@ -65,7 +65,7 @@ class Streaming(Stage):
 
     @rule(
         "Closing an answer ends the making of it, and reading on ends silently; it may be closed again.",
-        "A chat that nobody reads must not go on: it costs.",
+        "A chat without a reader must not go on: it costs.",
     )
     def test_closing_early_ends_the_answer(self) -> None:
         ended = threading.Event()
@@ -135,7 +135,7 @@ class Streaming(Stage):
 
 
 class WireStreaming(WireStage):
-    """How streams are read off the wire."""
+    """The rules on parsing streamed responses."""
 
     @rule(
         "What has arrived is handed on in every framing, in the middle of a chunk too.",

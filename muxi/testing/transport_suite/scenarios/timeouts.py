@@ -1,4 +1,4 @@
-"""How long things may take."""
+"""The rules on timeouts."""
 
 from __future__ import annotations
 

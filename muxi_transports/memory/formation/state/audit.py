@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from muxi.clock import Clock
 from muxi_transports.memory.formation.times import iso
 
-__all__ = ["RESOURCE_TYPES", "Audit", "AuditEntry"]
+__all__ = ["RESOURCE_TYPES", "Audit", "RecordedAction"]
 
 #: The filters of the list of entries (the wire).
 RESOURCE_TYPES = ("agent", "secret", "mcp_server", "scheduler_job", "logging_destination", "async", "memory")
 
 
 @dataclass(frozen=True)
-class AuditEntry:
+class RecordedAction:
     """One change.
 
     Args:
@@ -60,7 +60,7 @@ class Audit:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: list[AuditEntry] = []
+        self._entries: list[RecordedAction] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -76,8 +76,8 @@ class Audit:
         status_code: int = 200,
         data: Mapping[str, object] | None = None,
     ) -> None:
-        """Write down a change that was made just now (see :class:`AuditEntry`)."""
-        entry = AuditEntry(
+        """Write down a change that was made just now (see :class:`RecordedAction`)."""
+        entry = RecordedAction(
             self._clock.time(), request_id, action, resource_type, resource_id, message, status_code, dict(data or {})
         )
         self._entries.append(entry)
@@ -88,7 +88,7 @@ class Audit:
         action: str | None = None,
         resource_type: str | None = None,
         since: float | None = None,
-    ) -> list[AuditEntry]:
+    ) -> list[RecordedAction]:
         """The latest entries that fit."""
         fitting = [
             entry

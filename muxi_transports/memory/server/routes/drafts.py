@@ -16,7 +16,14 @@ from muxi_transports.memory.server.process import load_config, lose_draft
 from muxi_transports.memory.server.registry import Hosted
 from muxi_transports.memory.server.router import ServerRoute, ServerVisit
 from muxi_transports.memory.server.routes.deployments import deploying, reserve, updating
-from muxi_transports.memory.server.steps import DeploymentSteps, Done, Step, StepFailed, answer_steps, wants_steps
+from muxi_transports.memory.server.steps import (
+    DeploymentSteps,
+    Done,
+    ProgressStep,
+    StepFailed,
+    answer_steps,
+    wants_steps,
+)
 from muxi_transports.memory.server.workspace import DraftError, Workspace, clean_path, draft_answer, path_in_draft
 from muxi_transports.memory.world import Answer, Pause
 
@@ -196,7 +203,7 @@ def _deploy(visit: ServerVisit) -> Answer | Generator[Pause, None, Answer]:
 
 
 def _launch_draft(visit: ServerVisit, config: Config | StepFailed, bundle: Bundle) -> DeploymentSteps:
-    yield Step("validating", "Deploying new formation from draft...")
+    yield ProgressStep("validating", "Deploying new formation from draft...")
     if isinstance(config, StepFailed):
         raise config
     return (
@@ -205,7 +212,7 @@ def _launch_draft(visit: ServerVisit, config: Config | StepFailed, bundle: Bundl
 
 
 def _replace_by_draft(visit: ServerVisit, live: Hosted, bundle: Bundle) -> DeploymentSteps:
-    yield Step("validating", "Updating formation from draft...")
+    yield ProgressStep("validating", "Updating formation from draft...")
     if live.from_draft and visit.server.imitates(ServerDefect.SECOND_DRAFT_DEPLOY_IS_NO_CHANGE):
         bundle = Bundle(live.release.digest, bundle.files)
     try:
