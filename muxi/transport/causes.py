@@ -169,8 +169,8 @@ def _redact_error(error: MuxiError, forms: tuple[str, ...]) -> None:
         if (masked := _mask(value, forms, _MAX_DEPTH * 8)) is not value:
             state[name] = masked
     args = tuple(_mask(value, forms, _MAX_DEPTH) for value in error.args)
-    if args != error.args:
-        error.args = args
+    # Also where they are the same: errors of the SDK derive them from their attributes, and repr() shows those given.
+    error.args = args
 
 
 def _mask(value: Any, forms: tuple[str, ...], depth: int) -> Any:

@@ -1,4 +1,4 @@
-"""Names and docstrings use the terms of the field: one name for each class, and no docstring that begins as a question."""
+"""Names and docstrings use the terms of the field: one name for each class, no docstring that begins as a question."""
 
 from __future__ import annotations
 
