@@ -7,7 +7,8 @@ from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress
 
 if TYPE_CHECKING:
     from muxi.bundles.packing import pack
-    from muxi.bundles.planning import BundlePlan, LeftOut, PlannedFile, plan
+    from muxi.bundles.planning import plan
+    from muxi.bundles.report import BundlePlan, LeftOut, PlannedFile
     from muxi.bundles.rules import IGNORED
     from muxi.bundles.source import prepare
 
@@ -28,9 +29,9 @@ __all__ = [
 #: Modules of names that are loaded at their first use: a client that deploys nothing needs no archives.
 _HOMES = {
     "IGNORED": "muxi.bundles.rules",
-    "BundlePlan": "muxi.bundles.planning",
-    "LeftOut": "muxi.bundles.planning",
-    "PlannedFile": "muxi.bundles.planning",
+    "BundlePlan": "muxi.bundles.report",
+    "LeftOut": "muxi.bundles.report",
+    "PlannedFile": "muxi.bundles.report",
     "pack": "muxi.bundles.packing",
     "plan": "muxi.bundles.planning",
     "prepare": "muxi.bundles.source",

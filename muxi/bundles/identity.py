@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import IO, Any, BinaryIO, NamedTuple, TypeAlias
 
-from muxi.bundles.planning import BundlePlan
 from muxi.bundles.refusal import refused
+from muxi.bundles.report import BundlePlan
 from muxi.transport import Body
 
 __all__ = ["BundleSource", "Identity", "Prepared", "Progress", "check_id"]

@@ -11,8 +11,9 @@ from typing import IO, BinaryIO
 
 from muxi.bundles.contents import FORMATION_FILES, Contents, decoded
 from muxi.bundles.fields import read_fields
-from muxi.bundles.planning import BundlePlan, PlannedFile, plan
+from muxi.bundles.planning import plan
 from muxi.bundles.refusal import refused
+from muxi.bundles.report import BundlePlan, PlannedFile
 from muxi.bundles.rules import SECRET_FILES
 from muxi.errors import ValidationError
 
