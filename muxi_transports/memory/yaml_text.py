@@ -30,7 +30,10 @@ def load_yaml(text: str, *, only_texts: bool = False) -> object:
     """
     import yaml
 
-    loader = (yaml.BaseLoader if only_texts else yaml.SafeLoader)(text)
+    try:
+        loader = (yaml.BaseLoader if only_texts else yaml.SafeLoader)(text)
+    except yaml.YAMLError as error:  # a character that YAML does not allow
+        raise BadYaml(str(error)) from error
     compose = loader.compose_node
     depth = 0
 

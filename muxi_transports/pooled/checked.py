@@ -65,7 +65,7 @@ class CheckedAnswer(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Release the socket."""
         if not self.closed:
             self._file.close()
         super().close()

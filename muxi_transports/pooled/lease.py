@@ -19,7 +19,7 @@ class _Turn(enum.Enum):
     IDLE = enum.auto()
     #: The thread that reads; another one may only wake it.
     READING = enum.auto()
-    #: Nobody any more.
+    #: No reader is admitted any more.
     ENDED = enum.auto()
 
 

@@ -297,7 +297,7 @@ def _pieces(content: bytes, arrived: _Node | None, at: float) -> tuple[Chunk, ..
         chunks.append(Chunk(pair[0].number(), content[:size]))
         content = content[size:]
     if content and chunks:
-        # Somebody has made the body longer.
+        # The body has been made longer by hand.
         chunks[-1] = Chunk(chunks[-1].at, chunks[-1].content + content)
     return tuple(chunks)
 

@@ -27,7 +27,7 @@ _HARMLESS = re.compile(r"(?:^|[-_])(?:ids?|names?|types?|counts?|kind|service|st
 # Where the value of a secret is in a field of no telling name.
 _SECRETS_ROUTE = re.compile(r"/secrets(?:/[^/]*)?$")
 # No name has a question mark in it: else each one would be looked through to the end of the text.
-_PARAMETER = re.compile(r"(?<=[?&])([^=?&\s\"'<>#]+)=([^&\s\"'<>#]+)")
+_PARAMETER = re.compile(r"(?<=[?&])([^=&?\s\"'<>#]+)=([^&\s\"'<>#]+)")
 _BEARER = re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/\-]{8,}=*")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # Headers whose value begins with the name of a scheme (RFC 9110, section 11.4).

@@ -1,4 +1,4 @@
-"""Names and docstrings use the terms of the field: one name for each class, no docstring that begins as a question."""
+"""Names and docstrings use the terms of the field: one name for each class; no docstring begins as a question."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ SHARED = {"Meta": "the options of a marshmallow schema, as marshmallow names its
 QUESTIONS = {"What", "Whether", "How", "Where", "Who", "Which", "That"}
 RIDDLES = re.compile(
     r"\b(somebody|anybody|nobody|is told|are told|has no sense|makes no sense|lets? go|in earnest|comes by|the hour|"
-    r"a word on)\b"
+    r"a word on)\b",
+    re.IGNORECASE,
 )
 
 

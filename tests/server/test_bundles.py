@@ -168,7 +168,7 @@ REFUSED: list[tuple[dict[str, str | bytes], str, str]] = [
     ({"bot/formation.afs": "id: my-bot\nversion: {a: 1}\ndescription: x"}, "version", "give version="),
     ({"bot/formation.afs": "- a\n"}, "id", "bot/formation.afs cannot be read: it is not a mapping"),
     ({"bot/formation.afs": "id: my-bot\na: 'x"}, "id", "it is not YAML: line 2, column 6"),
-    ({"bot/formation.afs": "id: my-bot\na: " + "[" * 20_000}, "id", "nested more than 100 levels deep"),
+    ({"bot/formation.afs": "id: my-bot\na: " + "[" * 20_000}, "id", "nested more than 200 levels deep"),
     ({"bot/formation.afs": AFS + "key: ${{ secrets.OPENAI }}\n"}, "secrets", "uses secrets (OPENAI), and secrets.enc"),
     (
         {"bot/formation.afs": AFS + "# ${{ secrets.A }} ${{ secrets.B }} ${{ secrets.A }}", "bot/secrets.enc": "x"},

@@ -110,7 +110,7 @@ class Answers(Stage):
 
     @rule(
         "A compressed body arrives unpacked.",
-        "Nobody above a transport knows of compression.",
+        "The layers above a transport know of no compression.",
     )
     def test_compressed_bodies_are_unpacked(self) -> None:
         content = b"muxi " * 20_000
