@@ -53,7 +53,8 @@ def replayed(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def replay(recorded: Recorded) -> list[str]:
         meaning = meant(recorded)
-        playback = Playback(BufferedResponse(recorded.status, recorded.answer_headers, recorded.answer))
+        answered = BufferedResponse(recorded.status, recorded.answer_headers, recorded.answer)
+        playback = Playback(*_answers_before(recorded, meaning), answered)
         client = colour.formation(
             playback,
             max_retries=0,
@@ -71,9 +72,27 @@ def replayed(colour: Colour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             outcome = error
         if not playback.requests:
             return list(_refused(recorded, outcome))
-        return [*_sent(recorded, meaning, playback.requests[0]), *_understood(recorded, meaning, outcome)]
+        return [*_sent(recorded, meaning, playback.requests[-1]), *_understood(recorded, meaning, outcome)]
 
     return replay
+
+
+def _answers_before(recorded: Recorded, meaning: Meant) -> Iterator[BufferedResponse]:
+    """Answers to what a method sends before the recorded request: a job is looked up for its owner."""
+    if meaning.method == "update_scheduler_job" and "message" not in meaning.arguments:
+        owner = {"id": meaning.arguments["job_id"], "user_id": recorded.headers.get("x-muxi-user-id") or "0"}
+        content = json.dumps({"success": True, "data": {**JOB, **owner}}).encode()
+        yield BufferedResponse(200, [("Content-Type", "application/json")], content)
+
+
+#: A job as the runtime lists it, without id and owner.
+JOB = {
+    **{"title": "T", "original_prompt": "p", "execution_prompt": "p", "status": "ACTIVE", "job_metadata": {}},
+    **{"is_recurring": True, "cron_expression": "0 9 * * *", "scheduled_for": None, "exclusion_rules": []},
+    **{"created_at": "2026-11-22T15:42:30", "updated_at": "2026-11-22T15:42:30", "last_run_at": None},
+    **{"last_run_status": None, "last_run_failure_message": None, "total_runs": 0, "total_failures": 0},
+    "consecutive_failures": 0,
+}
 
 
 def test_what_is_sent_and_made_of_the_answer(wire: Path, replayed: Any) -> None:
