@@ -87,11 +87,23 @@ def _answers_before(recorded: Recorded, meaning: Meant) -> Iterator[BufferedResp
 
 #: A job as the runtime lists it, without id and owner.
 JOB = {
-    **{"title": "T", "original_prompt": "p", "execution_prompt": "p", "status": "ACTIVE", "job_metadata": {}},
-    **{"is_recurring": True, "cron_expression": "0 9 * * *", "scheduled_for": None, "exclusion_rules": []},
-    **{"created_at": "2026-11-22T15:42:30", "updated_at": "2026-11-22T15:42:30", "last_run_at": None},
-    **{"last_run_status": None, "last_run_failure_message": None, "total_runs": 0, "total_failures": 0},
+    "title": "T",
+    "original_prompt": "p",
+    "execution_prompt": "p",
+    "is_recurring": True,
+    "cron_expression": "0 9 * * *",
+    "scheduled_for": None,
+    "exclusion_rules": [],
+    "status": "ACTIVE",
+    "created_at": "2026-11-22T15:42:30",
+    "updated_at": "2026-11-22T15:42:30",
+    "last_run_at": None,
+    "last_run_status": None,
+    "last_run_failure_message": None,
+    "total_runs": 0,
+    "total_failures": 0,
     "consecutive_failures": 0,
+    "job_metadata": {},
 }
 
 
