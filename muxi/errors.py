@@ -118,7 +118,8 @@ class MuxiError(Exception):
         return given
 
     @args.setter
-    def args(self, value: tuple[Any, ...]) -> None:
+    # A property in place of the attribute, so that arguments and attributes say the same.
+    def args(self, value: tuple[Any, ...]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         _ARGS.__set__(self, value)
 
     def _arguments(self) -> tuple[Any, ...]:
@@ -276,7 +277,7 @@ class ServerError(MuxiError):
     """The platform failed (HTTP 5xx, or an ``error`` event in a stream that is not a chat)."""
 
 
-class ConfigurationError(MuxiError, ValueError):
+class ConfigurationError(MuxiError, ValueError):  # pyright: ignore[reportIncompatibleVariableOverride]  # args
     """A setting is missing, contradictory or invalid; the message names the argument and the variable."""
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
@@ -286,7 +287,7 @@ class ConfigurationError(MuxiError, ValueError):
         return (self.message,)
 
 
-class MissingExtraError(ConfigurationError, ImportError):
+class MissingExtraError(ConfigurationError, ImportError):  # pyright: ignore[reportIncompatibleVariableOverride]  # args
     """A package of an extra is not installed; the message names the extra.
 
     It is an ``ImportError`` too, which tools that look at all names of all modules (freezegun, pkgutil) pass over.
@@ -310,7 +311,7 @@ class PluginError(MuxiError):
         return self.message, self.plugin, self.hook
 
 
-class ConnectionError(MuxiError, builtins.ConnectionError):
+class ConnectionError(MuxiError, builtins.ConnectionError):  # pyright: ignore[reportIncompatibleVariableOverride]  # args
     """There is no answer because the connection failed; also a built-in ``ConnectionError``.
 
     ``connected`` is false where no connection was made, so that nothing can have been received. ``permanent`` is true
@@ -336,7 +337,7 @@ class ConnectionError(MuxiError, builtins.ConnectionError):
         return (*super()._arguments(), self.connected, self.permanent)
 
 
-class TimeoutError(MuxiError, builtins.TimeoutError):
+class TimeoutError(MuxiError, builtins.TimeoutError):  # pyright: ignore[reportIncompatibleVariableOverride]  # args
     """A time limit passed; also a built-in ``TimeoutError``.
 
     ``bound`` names the limit (``connect``, ``read``, ``timeout``, ``deadline``, ``idle_timeout``,

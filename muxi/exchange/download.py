@@ -127,6 +127,7 @@ def resolve_target(into: str | os.PathLike[str]) -> str:
     path = os.fspath(into)
     if not path:
         raise _refuse_path("takes the name of a file")
+    target = path
     try:
         target = os.path.realpath(path)
         kind = os.stat(target).st_mode

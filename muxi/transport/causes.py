@@ -102,7 +102,8 @@ def _clean_behind(error: BaseException, forms: tuple[str, ...], levels: int) -> 
         error.__context__ = _clean(context, forms, levels - 1) if levels > 0 else None
     error.__suppress_context__ = suppressed
     if isinstance(error, BaseExceptionGroup_) and not isinstance(error, MuxiError):
-        for inner in error.exceptions:
+        inner_errors: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+        for inner in inner_errors:
             _clean_behind(inner, forms, levels - 1)
 
 

@@ -84,7 +84,7 @@ class Stepped(ABC, Generic[T]):
 
     # Not in __init__, which a subclass need not call.
     def __new__(cls: type[S], *args: object, **options: object) -> S:
-        self = super().__new__(cls)
+        self = object.__new__(cls)
         self._open = _OpenWork()
         return self
 

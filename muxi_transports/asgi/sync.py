@@ -42,7 +42,10 @@ class SyncAsgiTransport(Transport):
         ConfigurationError: ``app`` cannot be called, or there is no such ``lifespan``.
     """
 
-    private: bool = True
+    @property
+    def private(self) -> bool:
+        """True: requests stay in this process."""
+        return True
 
     def __init__(
         self,

@@ -46,7 +46,10 @@ class AsgiTransport(AsyncTransport):
         ConfigurationError: ``app`` cannot be called, or there is no such ``lifespan``.
     """
 
-    private: bool = True
+    @property
+    def private(self) -> bool:
+        """True: requests stay in this process."""
+        return True
 
     def __init__(
         self,

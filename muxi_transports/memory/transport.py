@@ -52,7 +52,10 @@ class WorldTransport(Stubbing, Stepped[T]):
         ConfigurationError: a world and a clock that is not the world's were given.
     """
 
-    private: bool = True
+    @property
+    def private(self) -> bool:
+        """True: requests stay in this process."""
+        return True
 
     def __init__(self, world: World | None = None, *, clock: Clock | None = None, strict: bool = False) -> None:
         #: The world with what is stubbed over it; give it to another transport to share it.

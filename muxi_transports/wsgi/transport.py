@@ -42,7 +42,10 @@ class WsgiTransport(Transport):
         ConfigurationError: ``app`` cannot be called.
     """
 
-    private: bool = True
+    @property
+    def private(self) -> bool:
+        """True: requests stay in this process."""
+        return True
 
     def __init__(
         self,
