@@ -396,6 +396,7 @@ def test_an_answer_closed_early_takes_its_connection_along(serve: ServerFactory,
     assert server.connections == 2
 
 
+@pytest.mark.filterwarnings("ignore:TLS certificates are not verified")
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")  # urllib3 says so where verify=False is said
 @pytest.mark.parametrize("framing", [CHUNKED + chunk(b"first"), CLOSE_DELIMITED + b"first"], ids=["chunked", "close"])
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])

@@ -31,6 +31,7 @@ def test_a_certificate_by_an_unknown_authority_is_refused(
     assert "certificate verify failed" in error.message
 
 
+@pytest.mark.filterwarnings("ignore:TLS certificates are not verified")
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_an_authority_can_be_trusted_by_argument_or_environment(
     serve: ServerFactory,
