@@ -57,6 +57,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     ),
     "muxi.schemas.__init__": ("\\.\\d+(?=\\.|$)",),
     "muxi.schemas.answer": ("```(?:json)?(.*)```",),
+    "muxi.streaming.chat": ("[\ud800-\udfff]",),
     "muxi.streaming.feeds": ('\\n|"|\\\\.',),
     "muxi.testing.taped": ("[^\\w.-]+",),
     "muxi.transport.headers": (
@@ -72,7 +73,6 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
         "\\r\\n\\r\\n|\\n\\n|\\r\\r",
         "(?:^|[\\r\\n])[^:\\r\\n]",
     ),
-    "muxi_transports.http.application": ("[!#$%&'*+\\-.^_`|~0-9A-Za-z]+",),
     "muxi_transports.http.attempt": (
         "Tunnel connection failed: 407|SOCKS5 authentication (?:failed|methods were)|No username/password supplied|No acceptable authentication methods|Username and password authentication failure",
     ),
@@ -83,6 +83,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi_transports.http.wire": (
         "[^\\x21-\\x7e]",
         "[a-zA-Z][a-zA-Z0-9+.\\-]*://[^/?#]*",
+        "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+",
         "[\\r\\n\\0]+[ \\t]*",
     ),
     "muxi_transports.http1.framing": (
@@ -90,10 +91,10 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
         "([0-9a-fA-F]{1,16})[ \\t]*(?:;[\\t\\x20-\\x7e\\x80-\\xff]*)?",
     ),
     "muxi_transports.http1.head": (
-        "HTTP/(1\\.[0-9]) ([0-9]{3})(?: ([\\t\\x20-\\x7e\\x80-\\xff]*))?\\r?\\n",
-        "^([!#$%&'*+\\-.^_`|~0-9A-Za-z]+):([^\\0\\r\\n]*)\\r?\\n",
-        "\\r?\\n[ \\t]+",
         "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+",
+        "HTTP/(1\\.[0-9]) ([0-9]{3})(?: ([\\t\\x20-\\x7e\\x80-\\xff]*))?\\r?\\n",
+        "f'^({_TOKEN.pattern}):([^\\\\0\\\\r\\\\n]*)\\\\r?\\\\n'",
+        "\\r?\\n[ \\t]+",
     ),
     "muxi_transports.http1.request": (
         "[!#$%&'*+\\-.^_`|~0-9A-Za-z]*",
@@ -144,10 +145,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi_transports.memory.server.workspace": ("^/+",),
     "muxi_transports.memory.stubs.matching": ("\\{[A-Za-z_]\\w*\\}",),
     "muxi_transports.recorded.literals": ('"(?:[^"\\\\]|\\\\.)*"|[{}\\[\\],:]|[^\\s{}\\[\\],:"]+',),
-    "muxi_transports.recorded.matching": (
-        "req_[A-Za-z0-9_-]{8,}",
-        "pattern",
-    ),
+    "muxi_transports.recorded.matching": ("req_[A-Za-z0-9_-]{8,}",),
     "muxi_transports.recorded.reading": ("_pattern",),
     "muxi_transports.recorded.scrub": (
         "(?:^|[-_])(?:ids?|names?|types?|counts?|kind|service|status|provider|at)$",
@@ -158,7 +156,8 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     ),
     "muxi_transports.recorded.writing": (
         "\\S[^\\r\\t\\x85\\u2028\\u2029]*\\n[^\\r\\t\\x85\\u2028\\u2029]*\\Z",
-        "[\n\r\x85\u2028\u2029]",
+        "[\n\r\u0085\u2028\u2029]",
+        "f'(?m)^([ -]*)(base64: ){self._word}(\\\\d+)$'",
     ),
     "muxi_transports.routing.rule": (
         "(?:(?P<methods>[A-Za-z]+(?:,[A-Za-z]+)*)[ ]+)?(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?P<host>\\[[0-9A-Fa-f:.]+\\]|[^\\s/:@\\[\\]?#]*)(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^\\s?#]*)?",
