@@ -37,7 +37,7 @@ class AnswerReader:
         #: The head, once it is complete; interim answers are skipped.
         self.head: Head | None = None
         #: Whether the answer is complete.
-        self.ended = False
+        self.ended: bool = False
         #: The error that the next call raises; there is nothing to wait for then.
         self.fault: AnswerError | None = None
 

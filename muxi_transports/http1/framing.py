@@ -47,8 +47,8 @@ class LengthBody:
 
     def __init__(self, length: int) -> None:
         self._left = length
-        self.ended = not length
-        self.surplus = False
+        self.ended: bool = not length
+        self.surplus: bool = False
         self.fault: MalformedAnswer | None = None
 
     def decode(self, data: bytes) -> bytes:
@@ -75,8 +75,8 @@ class UnboundedBody:
     __slots__ = ("ended", "fault", "surplus")
 
     def __init__(self) -> None:
-        self.ended = False
-        self.surplus = False
+        self.ended: bool = False
+        self.surplus: bool = False
         self.fault: MalformedAnswer | None = None
 
     def decode(self, data: bytes) -> bytes:
@@ -102,8 +102,8 @@ class ChunkedBody:
         self._trailers: Block | None = None
         #: The bytes of extensions that may still come.
         self._credit = rules.MAX_EXTENSIONS
-        self.ended = False
-        self.surplus = False
+        self.ended: bool = False
+        self.surplus: bool = False
         self.fault: MalformedAnswer | None = None
 
     def decode(self, data: bytes) -> bytes:

@@ -63,7 +63,7 @@ class Block:
         #: Where the line begins that is not complete.
         self._line = 0
         #: The bytes that have arrived, and once it is complete the whole block.
-        self.content = bytearray(beginning)
+        self.content: bytearray = bytearray(beginning)
 
     def add(self, data: bytes) -> int:
         """Add bytes, and return how many of them do not belong to the block; -1 while it is not complete.

@@ -29,8 +29,8 @@ class Order:
         headers = headers_on(request, route)
         if route.proxy_authorization is not None:
             headers.setdefault("Proxy-Authorization", route.proxy_authorization)
-        self.method = request.method
-        self.attempt = Attempt(request, route.where, route.proxy, route.trust)
+        self.method: str = request.method
+        self.attempt: Attempt = Attempt(request, route.where, route.proxy, route.trust)
         self.head: bytes = request_head(request.method, route.prefix + target, route.host_header, headers)
 
 
