@@ -7,7 +7,7 @@ import zlib
 from muxi.transport import Headers, Request
 from muxi_transports.http.attempt import Attempt
 
-__all__ = ["MAX_CODINGS", "MAX_STEP", "Codings", "Content"]
+__all__ = ["KNOWN_CODINGS", "MAX_CODINGS", "MAX_STEP", "Codings", "Content"]
 
 #: The most content codings that an answer may have; urllib3 has the same limit.
 MAX_CODINGS = 5
@@ -15,7 +15,8 @@ MAX_CODINGS = 5
 MAX_STEP = 256 * 1024
 
 _GZIP = 16 + zlib.MAX_WBITS
-_KNOWN = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+#: Codings that can be undone here, in lower case.
+KNOWN_CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 # The most compressed members, one behind the other, that may bring no content at all.
 _MAX_EMPTY_MEMBERS = 1000
 
@@ -87,7 +88,7 @@ class Codings:
             raise attempt.failed(
                 f"it has {len(undone)} content codings, of at most {MAX_CODINGS}", code="INVALID_RESPONSE"
             )
-        known = _KNOWN.issuperset(encodings)
+        known = KNOWN_CODINGS.issuperset(encodings)
         self._decoders = [_Decoder(gzip=name != "deflate") for name in reversed(undone if known else [])]
         self._plain = b""
 

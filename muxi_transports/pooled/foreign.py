@@ -11,6 +11,7 @@ from urllib3.response import BaseHTTPResponse
 
 from muxi.transport import Headers
 from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.content import KNOWN_CODINGS
 from muxi_transports.http.wire import PIECE, received_headers
 from muxi_transports.pooled.full import FullLease, socket_of
 from muxi_transports.pooled.response import EndableResponse, undo_codings
@@ -54,6 +55,9 @@ class FullResponse(EndableResponse):
             if self._socket is not None:
                 _bound_reads(raw, attempt)
             self._read_content = _foreign_reader(raw)
+            if isinstance(raw, BaseHTTPResponse) and _can_undo(found):
+                # urllib3 takes a packed body that breaks off for a whole one.
+                self._read_content = undo_codings(_reader_of(raw), found, attempt)
         super().__init__(status, found, reason, version, lease)
 
     def _read(self) -> bytes:
@@ -82,6 +86,12 @@ def _check(status: object, headers: Headers, attempt: Attempt) -> None:
     for length in lengths:
         if not (length.isascii() and length.isdigit() and len(length) < 19):
             raise attempt.failed("its Content-Length is none", code="INVALID_RESPONSE")
+
+
+def _can_undo(headers: Headers) -> bool:
+    """Return whether all codings of an answer can be undone here; a session may ask for others (br, zstd)."""
+    codings = {coding.strip().lower() for coding in (headers.get("content-encoding") or "").split(",")}
+    return codings <= KNOWN_CODINGS
 
 
 def _reader_of(raw: BaseHTTPResponse) -> Callable[[], bytes]:

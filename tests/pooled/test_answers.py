@@ -34,6 +34,15 @@ def saying(answer: bytes) -> Any:
     return script
 
 
+@pytest.mark.parametrize("cut", [1, 8, 30], ids=["length", "trailer", "content"])
+def test_a_packed_body_that_breaks_off_is_no_whole_one(lane: Transport, serve: ServerFactory, cut: int) -> None:
+    """On a session and an adapter of the user's too, whose library does not notice it."""
+    whole = gzip.compress(b"".join(b"%d," % number for number in range(200)))
+    packed = whole[:-cut]
+    head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    assert isinstance(failure(lane, get(serve(saying(head + packed)).url)), ConnectionError)
+
+
 # -- the rules of HTTP/1.1, on both lanes ----------------------------------------------------------------------
 
 
