@@ -113,7 +113,14 @@ def whole_stream(count: int, content: str) -> bytes:
 
 SMALL = whole_stream(SMALL_EVENTS, "word ")
 BIG = whole_stream(LARGE_EVENTS, "word " * 2_000)
-RECORD = {"id": "m", "content": "x" * 1000, "created_at": "2026-11-22T15:42:30", "metadata": {}}
+RECORD = {
+    "id": "m",
+    "content": "x" * 1000,
+    "created_at": "2026-11-22T15:42:30.945568",
+    "metadata": {"type": "preference", "timestamp": 1795362150.9442844},
+    "scope": "user",
+    "scope_id": "14",
+}
 LARGE_ANSWER = answer(envelope("memory_list", {"memories": [RECORD] * 1000, "count": 1000}))
 
 
