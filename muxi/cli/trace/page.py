@@ -32,7 +32,7 @@ def _style() -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files(__package__).joinpath("page", name).read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath("page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
@@ -58,7 +58,7 @@ def security_policy(*, live: bool) -> str:
 
 
 def build_page(
-    name: str, description: Mapping[str, Any], selection: Iterable[KeptCall], *, live: bool = False
+    name: str, description: Mapping[str, Any], selection: Iterable[KeptCall], *, sequence: int | None = None
 ) -> Iterator[str]:
     """Yield the page in parts.
 
@@ -66,8 +66,10 @@ def build_page(
         name: name of the trace, for the title.
         description: totals and numbers of lines (:meth:`muxi.tracefile.summary.TraceSummary.describe`).
         selection: the calls of the list.
-        live: whether the page is to follow the trace by server-sent events.
+        sequence: number of the update from which on the page follows the trace by server-sent events; None for a page
+            that does not.
     """
+    live = sequence is not None
     kept = list(selection)
     title = html.escape(name)
     yield (
@@ -78,7 +80,7 @@ def build_page(
         f"<title>{title}: trace</title>\n<style>{_style()}</style>\n</head>\n<body>\n"
     )
     yield _read("page.html").replace('<span id="name"></span>', f'<span id="name" title="{title}">{title}</span>')
-    head = {**description, "columns": COLUMNS, "live": live}
+    head = {**description, "columns": COLUMNS, "live": live, "sequence": sequence}
     yield f'<script type="application/json" id="trace-head">{escape_json(json.dumps(head))}</script>\n'
     yield '<script type="application/json" id="trace-rows">['
     for index, call in enumerate(kept):

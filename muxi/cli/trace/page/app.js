@@ -55,7 +55,7 @@ function start() {
     const all = state.totals.all;
     const lines = state.lines;
     find("summary").textContent = [
-      `${formatCount(all.calls)} calls`, `${formatCount(all.failed)} failed`, `${formatCount(all.retries)} retries`,
+      `${formatCount(all.failed)} failed`, `${formatCount(all.retries)} retries`,
       formatBytes(lines.bytes),
     ].join(" · ");
     const notes = [];
@@ -111,6 +111,7 @@ function start() {
     }
     find("view-calls").hidden = name !== "calls";
     find("totals").hidden = name !== "totals";
+    panel.hidden = name !== "calls" || !list.chosen;
     refresh();
   }
 
@@ -178,6 +179,10 @@ function start() {
       find(`tab-${other}`).focus();
     });
   }
+  find("more").addEventListener("click", () => {
+    const open = form.classList.toggle("open");
+    find("more").setAttribute("aria-expanded", String(open));
+  });
   find("show-help").addEventListener("click", () => find("help").showModal());
 
   fillChoices();
@@ -188,7 +193,7 @@ function start() {
     list.follows = true;
     find("live").hidden = false;
     let last = 0;
-    follow((update) => {
+    follow(head.sequence, (update) => {
       calls.put(update.rows, update.details);
       Object.assign(state, { totals: update.totals, lines: update.lines });
       describeTrace();

@@ -43,7 +43,7 @@ function formatTime(unix) {
 
 function formatDate(unix) {
   const date = new Date(unix * 1000);
-  return Number.isNaN(date.getTime()) ? "–" : date.toISOString().replace("T", " ").replace("Z", " UTC");
+  return Number.isNaN(date.getTime()) ? "–" : date.toISOString().replace("T", " ");
 }
 
 function formatBytes(bytes) {

@@ -116,12 +116,13 @@ class CallList {
     const span = this.fromStart
       ? view.reduce((most, call) => Math.max(most, call.seconds), 0)
       : view.reduce((most, call) => Math.max(most, call.start + call.seconds - start), 0);
+    const pixels = this.ruler.clientWidth;
     for (const [index, row] of this.rows) {
       const call = this.shown[index];
       const from = this.fromStart ? 0 : start - call.start;
-      drawBar(row.lastChild.firstChild, call, this.calls.details(call), from, from + span);
+      drawBar(row.lastChild.firstChild, call, this.calls.details(call), from, from + span, pixels);
     }
-    this.ruler.replaceChildren(axis(span));
+    this.ruler.replaceChildren(axis(span, pixels));
   }
 
   mark() {

@@ -1,8 +1,8 @@
 // Live mode: calls that have changed come by server-sent events from the command that shows the page.
 
-/** Follow the trace; `receive` gets rows, details, totals and numbers of lines. */
-function follow(receive, report) {
-  const source = new EventSource("events");
+/** Follow the trace from a sequence number on; `receive` gets rows, details, totals and numbers of lines. */
+function follow(sequence, receive, report) {
+  const source = new EventSource(`events?since=${sequence}`);
   source.addEventListener("calls", (event) => {
     report("live");
     receive(JSON.parse(event.data));

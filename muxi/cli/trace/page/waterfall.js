@@ -1,7 +1,7 @@
 // The course of a call as segments on a line of time, and their drawing.
 
-/** Marks of events that are drawn for a call; of more, evenly chosen ones. */
-const MOST_TICKS = 80;
+/** Pixels between two marks of events; of more events, evenly chosen ones are drawn. */
+const TICK_DISTANCE = 5;
 
 /** Return the segments of a call: requests, answers, waits, in seconds since its start. */
 function segmentsOf(call, details) {
@@ -12,7 +12,10 @@ function segmentsOf(call, details) {
     const head = attempt.head ? Math.min(Math.max(attempt.head.at, attempt.at), end) : end;
     const bad = Boolean(attempt.failed) || (!next && call.outcome === "failed");
     segments.push({ kind: bad ? "request bad" : "request", from: attempt.at, to: head });
-    if (end > head) segments.push({ kind: bad ? "answer bad" : "answer", from: head, to: end });
+    // Of an answer that was read at once, the moment of its decoding is not shown.
+    if (end - head > (call.events ? 0 : 0.03 * call.seconds)) {
+      segments.push({ kind: bad ? "answer bad" : "answer", from: head, to: end });
+    } else segments[segments.length - 1].to = end;
     if (attempt.wait) {
       segments.push({ kind: "wait", from: attempt.wait.at, to: attempt.wait.at + attempt.wait.delay });
     }
@@ -21,13 +24,14 @@ function segmentsOf(call, details) {
   return segments;
 }
 
-function ticksOf(details) {
-  const step = Math.max(1, Math.ceil(details.events.length / MOST_TICKS));
+/** Return the times of the events that are drawn on a number of pixels. */
+function ticksOf(details, pixels) {
+  const step = Math.max(1, Math.ceil(details.events.length / Math.max(2, pixels / TICK_DISTANCE)));
   return details.events.filter((_, index) => index % step === 0).map((event) => event[0]);
 }
 
 /** Draw a call into an SVG element whose width stands for the time from `from` to `to`, in seconds since its start. */
-function drawBar(svg, call, details, from, to) {
+function drawBar(svg, call, details, from, to, pixels) {
   const scale = 100 / Math.max(to - from, 1e-6);
   const place = (seconds) => Math.min(Math.max((seconds - from) * scale, -1), 101);
   const shapes = segmentsOf(call, details).map((segment) => {
@@ -37,15 +41,15 @@ function drawBar(svg, call, details, from, to) {
       y: segment.kind === "wait" ? "42%" : "22%", height: segment.kind === "wait" ? "16%" : "56%", rx: 2,
     });
   });
-  for (const at of ticksOf(details)) {
+  for (const at of ticksOf(details, (call.streamed * scale * pixels) / 100)) {
     shapes.push(s("rect", { class: "tick", x: `${place(at)}%`, y: "22%", width: 1, height: "56%" }));
   }
   svg.replaceChildren(...shapes);
 }
 
-/** Return round numbers that divide a span into some four parts. */
-function gridOf(span) {
-  const rough = Math.max(span, 1e-6) / 4;
+/** Return round numbers that divide a span into at most so many parts. */
+function gridOf(span, parts) {
+  const rough = Math.max(span, 1e-6) / Math.max(1, parts);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const marks = [];
@@ -53,17 +57,22 @@ function gridOf(span) {
   return marks;
 }
 
-function axis(span) {
-  const labels = gridOf(span).map((mark) => {
-    const label = h("span", {}, mark === 0 ? "0" : formatSeconds(mark));
-    label.style.left = `${(mark / Math.max(span, 1e-6)) * 100}%`;
+/** Pixels that a label of the axis needs. */
+const LABEL_WIDTH = 84;
+
+function axis(span, pixels) {
+  const labels = gridOf(span, Math.floor(pixels / LABEL_WIDTH)).map((mark) => {
+    const share = mark / Math.max(span, 1e-6);
+    const before = (1 - share) * pixels < LABEL_WIDTH * 0.7 && mark > 0;
+    const label = h("span", { class: before ? "before" : null }, mark === 0 ? "0" : formatSeconds(mark));
+    label.style.left = `${share * 100}%`;
     return label;
   });
   return h("div", { class: "axis", "aria-hidden": "true" }, ...labels);
 }
 
 /** Return a large waterfall of one call: a line for each attempt, each wait, and the stream. */
-function largeWaterfall(call, details) {
+function largeWaterfall(call, details, pixels) {
   const span = Math.max(call.seconds, 1e-6);
   const line = (name, took, segments, ticks = []) => {
     const svg = s("svg", { class: "bar", "aria-hidden": "true" });
@@ -84,7 +93,7 @@ function largeWaterfall(call, details) {
     const own = parts.filter((part) => part.kind !== "wait" && part.from >= attempt.at
       && (!details.attempts[index + 1] || part.from < details.attempts[index + 1].at));
     const end = own.length ? own[own.length - 1].to : attempt.at;
-    const status = attempt.head ? ` ${attempt.head.status ?? ""}` : "";
+    const status = attempt.head ? ` · ${attempt.head.status ?? ""}` : "";
     const label = attempt.redirect ? `Redirect ${attempt.redirect}${status}` : `Attempt ${attempt.n ?? index + 1}${status}`;
     lines.push(line(label, formatSeconds(end - attempt.at), own));
     if (attempt.wait) {
@@ -94,7 +103,7 @@ function largeWaterfall(call, details) {
   });
   if (call.events) {
     const part = { kind: "answer", from: call.first ?? 0, to: (call.first ?? 0) + call.streamed };
-    lines.push(line(`${formatCount(call.events)} events`, formatSeconds(call.streamed), [part], ticksOf(details)));
+    lines.push(line(`${formatCount(call.events)} events`, formatSeconds(call.streamed), [part], ticksOf(details, (pixels * call.streamed) / span)));
   }
-  return h("div", { class: "large" }, h("ol", { "aria-label": "Course of the call" }, ...lines), axis(span));
+  return h("div", { class: "large" }, h("ol", { "aria-label": "Course of the call" }, ...lines), axis(span, pixels));
 }
