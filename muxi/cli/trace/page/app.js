@@ -34,7 +34,7 @@ function start() {
     const part = isFiltered() ? `${formatCount(shown.length)} of ${formatCount(all)} calls` : `${formatCount(all)} calls`;
     find("count").textContent = part;
     find("empty").hidden = shown.length > 0;
-    find("reset").hidden = !isFiltered();
+    find("clear").hidden = !isFiltered();
     if (!find("totals").hidden) drawTotals(shown);
   }
 

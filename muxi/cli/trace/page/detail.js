@@ -61,7 +61,7 @@ function copyButton(call) {
 /** Fill the panel with the details of a call. */
 function drawDetail(panel, call, details, close) {
   const end = details.end;
-  const failure = call.outcome === "failed" && !details.attempts.some((attempt) => attempt.failed)
+  const failure = call.outcome === "failed" && !details.attempts[details.attempts.length - 1]?.failed
     ? h("p", { class: "failure" }, h("b", {}, `${end.error ?? "Error"} ${end.code ?? ""}`), ` ${end.message ?? ""}`) : null;
   const open = new Set([...panel.querySelectorAll("details[open]")].map((part) => part.firstChild.textContent));
   panel.replaceChildren(
