@@ -66,7 +66,8 @@ class CallList {
   }
 
   draw() {
-    const height = this.rowHeight;
+    // All sizes are read before anything is changed, so that a frame is laid out once.
+    const [height, pixels] = [this.rowHeight, this.ruler.clientWidth];
     const space = this.grid.clientHeight - this.headHeight;
     const first = Math.max(0, Math.floor(this.grid.scrollTop / height));
     const last = Math.min(this.shown.length, Math.ceil((this.grid.scrollTop + space) / height));
@@ -87,7 +88,7 @@ class CallList {
     }
     this.body.append(...added);
     this.mark();
-    this.drawBars(first, last);
+    this.drawBars(first, last, pixels);
   }
 
   makeRow(call, index, height) {
@@ -109,14 +110,13 @@ class CallList {
   }
 
   /** Draw the bars of all rows on one scale: the time that the rows in view cover, or the longest of them. */
-  drawBars(first, last) {
+  drawBars(first, last, pixels) {
     const view = this.shown.slice(first, last);
     if (!view.length) return this.ruler.replaceChildren();
     const start = view.reduce((least, call) => Math.min(least, call.start), Infinity);
     const span = this.fromStart
       ? view.reduce((most, call) => Math.max(most, call.seconds), 0)
       : view.reduce((most, call) => Math.max(most, call.start + call.seconds - start), 0);
-    const pixels = this.ruler.clientWidth;
     for (const [index, row] of this.rows) {
       const call = this.shown[index];
       const from = this.fromStart ? 0 : start - call.start;
