@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,41 @@ from muxi import MuxiError
 from muxi.cli.trace.show import write_page
 from muxi.plugins import BearerAuth, Trace
 from tests.secrets.conftest import Side
-from tests.secrets.marks import KEYS, VALUES, leaks
-from tests.secrets.test_scenarios import FAILURES
+from tests.secrets.marks import KEYS, VALUES, leaks, spellings
 from tests.transports.raw_server import Peer
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+#: Answers that repeat the key, KEY, in every spelling: status, content type, body.
+ANSWERS: dict[str, tuple[str, str, str]] = {
+    "401": ("401 Unauthorized", "application/json", '{"success": false, "error": {"code": "NO", "message": KEY}}'),
+    "422": ("422 Unprocessable", "application/json", '{"success": false, "error": {"code": KEY, "data": {"a": KEY}}}'),
+    "500": ("500 No", "application/json", '{"success": false, "error": {"code": "NO", "message": KEY, "data": [KEY]}}'),
+    "page": ("502 Bad Gateway", "text/html", "<p>KEY</p>"),
+    "text": ("400 Bad", "text/plain", "KEY"),
+    "flat": ("400 Bad", "application/json", '{"error": "Bad", "message": KEY}'),
+    "success": ("200 OK", "application/json", '{"success": true, "data": {"memories": [{"content": KEY, KEY: 1}]}}'),
+    "no JSON": ("200 OK", "application/json", "{KEY"),
+    "list": ("200 OK", "application/json", "[KEY]"),
+    "bytes": ("200 OK", "application/octet-stream", "KEY"),
+}
+
+
+def repeats(name: str, secret: str) -> Callable[[Peer], None]:
+    """Return the script of a server that repeats a secret."""
+    status, content_type, template = ANSWERS[name]
+    text = " | ".join(spellings(secret))
+    body = template.replace("KEY", json.dumps(text) if content_type.endswith("json") else text)
+
+    def serve(peer: Peer) -> None:
+        peer.request()
+        peer.answer(body.encode(), status, f"Content-Type: {content_type}")
+
+    return serve
+
+
+def memories(client: Any) -> Any:
+    return client.get_memories("ada")
 
 
 @pytest.fixture(params=["requests", "aiohttp"])
@@ -50,33 +81,34 @@ def _call(side: Side, kind: str, settings: dict[str, Any], work: Any, path: Path
     assert path.read_text("utf-8").count('"event":"finished"') == 1
 
 
-@pytest.mark.parametrize("scenario", FAILURES)
-def test_a_trace_hides_a_key_however_a_call_fails(side: Side, serve: Any, tmp_path: Path, scenario: str) -> None:
-    script, work = FAILURES[scenario]
-    key, path = KEYS["quotes"], tmp_path / "trace.jsonl"
-    _call(side, "formation", {"url": serve(script(key)).url, "client_key": key}, work, path)
+@pytest.mark.parametrize("shape", ["platform", "quotes", "backslashes"])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_trace_hides_a_key_however_it_is_repeated(
+    side: Side, serve: Any, tmp_path: Path, answer: str, shape: str
+) -> None:
+    key, path = KEYS[shape], tmp_path / "trace.jsonl"
+    _call(side, "formation", {"url": serve(repeats(answer, key)).url, "client_key": key}, memories, path)
     assert leaks(key, iter(_shown(path))) == []
 
 
 @pytest.mark.parametrize("shape", KEYS)
 @pytest.mark.parametrize("where", ["admin key", "bearer", "header"])
 def test_a_trace_hides_every_kind_of_key(side: Side, serve: Any, tmp_path: Path, where: str, shape: str) -> None:
-    script, work = FAILURES["401 that repeats the key"]
     key, path = KEYS[shape], tmp_path / "trace.jsonl"
-    settings: dict[str, Any] = {"url": serve(script(key)).url}
+    settings: dict[str, Any] = {"url": serve(repeats("401", key)).url}
     settings |= {
         "admin key": {"admin_key": key},
         "bearer": {"client_key": "other", "plugins": [BearerAuth(key, header="X-Mesh", scheme="")]},
         "header": {"client_key": "other", "headers": {"X-Api-Key": key}},
     }[where]
-    _call(side, "formation", settings, work, path)
+    _call(side, "formation", settings, memories, path)
     assert leaks(key, iter(_shown(path))) == []
 
 
 @pytest.mark.parametrize("shape", VALUES)
 def test_a_trace_hides_a_secret_that_is_stored(side: Side, serve: Any, tmp_path: Path, shape: str) -> None:
     value, path = VALUES[shape], tmp_path / "trace.jsonl"
-    url = serve(FAILURES["422 that repeats the key"][0](value)).url
+    url = serve(repeats("422", value)).url
     _call(side, "formation", {"url": url, "admin_key": "k"}, lambda client: client.create_secret("NAME", value), path)
     assert leaks(value, iter(_shown(path))) == []
 
