@@ -63,10 +63,7 @@ def check_installation() -> Iterator[Check]:
         what, _, remedy = conflict.partition(" Run: ")
         yield Check("distribution", "failed", what, f"run: {remedy}")
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 10):
-        yield Check("python", "failed", version, "use Python 3.10 or later")
-    else:
-        yield Check("python", "ok", f"{version} at {sys.executable}")
+    yield Check("python", "ok", f"{version} at {sys.executable}")
     for extra, module in missing_extras():
         yield Check(
             "extras", "warning", f"[{extra}] lacks {module}", f"if you need it: pip install 'muxi-client[{extra}]'"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -86,9 +86,11 @@ def _available(known: set[str]) -> list[dict[str, Any]]:
         except MissingExtraError as error:
             rows.append(_row(f"muxi.plugins.{exported}", error.message, []))
             continue
-        name = vars(found).get("name") if isinstance(found, type) else None
-        if isinstance(name, str) and name not in known:
-            rows.append(_row(name, f"available: muxi.plugins.{exported}", _hooks_of(found)))
+        hooks = _hooks_of(found) if isinstance(found, type) else []
+        given = getattr(found, "name", None)
+        name = given if isinstance(given, str) else f"muxi.plugins.{exported}"
+        if hooks and name not in known:
+            rows.append(_row(name, f"available: muxi.plugins.{exported}", hooks))
             known.add(name)
     return rows
 
@@ -163,15 +165,8 @@ def distribution_of(point: EntryPoint) -> str:
 
 def missing_extras() -> list[tuple[str, str]]:
     """Return the extras whose libraries are missing, each with the first that is missing."""
-    found: list[tuple[str, str]] = []
-    for extra, modules in _EXTRAS.items():
-        for module in modules:
-            try:
-                import_module(module)
-            except ImportError:
-                found.append((extra, module))
-                break
-    return found
+    missing = {extra: [name for name in modules if find_spec(name) is None] for extra, modules in _EXTRAS.items()}
+    return [(extra, modules[0]) for extra, modules in missing.items() if modules]
 
 
 #: The modules of each extra that users install.

@@ -181,7 +181,7 @@ _WORDS: dict[type, str] = {
 
 
 def _kinds(annotation: Any) -> set[type]:
-    """Return the kinds of values that an annotation allows: ``str``, ``bool``, ``int``, ``float``, ``dict``, ``list``."""
+    """Return the kinds of values that an annotation allows: scalars, ``dict`` and ``list``."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         return {kind for one in typing.get_args(annotation) for kind in _kinds(one)}

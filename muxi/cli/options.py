@@ -1,7 +1,8 @@
 """Options that several commands have, and the clients and the output that they lead to.
 
 A command that talks to a formation or a server is decorated with :func:`target_options`, and gets a
-:class:`CommandTarget`; one that prints a result with :func:`output_options`, and gets an :class:`~muxi.cli.output.OutputFormat`::
+:class:`CommandTarget`; one that prints a result with :func:`output_options`, and gets an
+:class:`~muxi.cli.output.OutputFormat`::
 
     @click.command("agents")
     @target_options()
