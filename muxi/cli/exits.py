@@ -14,7 +14,7 @@ from muxi.errors import (
     ValidationError,
 )
 
-__all__ = ["Exit", "Failure", "exit_of"]
+__all__ = ["CommandFailure", "Exit", "Failure", "exit_of"]
 
 
 class Exit(IntEnum):
@@ -31,7 +31,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Failure(Exception):
+class CommandFailure(Exception):
     """The end of a command with one line on stderr.
 
     Args:
@@ -47,7 +47,7 @@ class Failure(Exception):
 
 def exit_of(error: BaseException) -> Exit:
     """Return the exit code for an error."""
-    if isinstance(error, Failure):
+    if isinstance(error, CommandFailure):
         return error.code
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
@@ -63,3 +63,7 @@ def exit_of(error: BaseException) -> Exit:
         return Exit.MISUSED
     assert isinstance(error, MuxiError | OSError | UnicodeError), error  # noqa: S101  what app.run() catches
     return Exit.FAILED
+
+
+#: The shorter name of :class:`CommandFailure`.
+Failure = CommandFailure

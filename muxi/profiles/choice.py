@@ -10,7 +10,7 @@ from typing import NamedTuple
 from muxi.profiles.folder import FormationFolder, find_formation_folder
 from muxi.profiles.store import ProfileStore, SavedFormation, ServerProfile
 
-__all__ = ["Choice", "ChosenSettings", "Setting", "choose", "fingerprint"]
+__all__ = ["ChosenSettings", "GivenSettings", "Setting", "choose", "fingerprint"]
 
 #: Settings whose value is never shown.
 SECRET = frozenset({"client_key", "admin_key", "secret_key"})
@@ -37,7 +37,7 @@ class Setting(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Choice:
+class GivenSettings:
     """The settings that the caller gave."""
 
     profile: str | None = None
@@ -85,7 +85,7 @@ class ChosenSettings(Mapping[str, Setting]):
 
 
 def choose(
-    choice: Choice, store: ProfileStore | None = None, environment: Mapping[str, str] | None = None
+    choice: GivenSettings, store: ProfileStore | None = None, environment: Mapping[str, str] | None = None
 ) -> ChosenSettings:
     """Find all settings.
 
@@ -105,7 +105,7 @@ def choose(
 
 
 class _Search:
-    def __init__(self, choice: Choice, store: ProfileStore, environment: Mapping[str, str] | None) -> None:
+    def __init__(self, choice: GivenSettings, store: ProfileStore, environment: Mapping[str, str] | None) -> None:
         self._choice = choice
         self._store = store
         self._environment = os.environ if environment is None else environment

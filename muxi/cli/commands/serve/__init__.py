@@ -16,6 +16,12 @@ def _check_key(context: click.Context, parameter: click.Parameter, value: str | 
     return value
 
 
+def _check_pace(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not 0 <= value < 3600:  # which NaN is not either
+        raise click.BadParameter(f"seconds are a number that is not negative, and below 3600, not {value}")
+    return value
+
+
 @click.command(
     "serve",
     epilog="The file of --script is described at docs/serve.md.",
@@ -33,12 +39,14 @@ def _check_key(context: click.Context, parameter: click.Parameter, value: str | 
 @click.option("--secret-key", metavar="KEY", callback=_check_key, help="With --key-id: its secret.")
 @click.option(
     "--pace",
-    type=click.FloatRange(0, 3600, max_open=True),
+    type=float,
+    callback=_check_pace,
     default=0.02,
     show_default=True,
     metavar="SECONDS",
     help="Seconds between two deltas of a stream.",
 )
+@click.option("--reload", is_flag=True, help="With --script: start anew whenever the file changes.")
 def command(
     host: str,
     port: int,
@@ -50,6 +58,7 @@ def command(
     key_id: str | None,
     secret_key: str | None,
     pace: float,
+    reload: bool,
 ) -> None:
     """Run a formation without models as a development server.
 
@@ -60,6 +69,8 @@ def command(
         raise click.UsageError("--key-id and --secret-key go together")
     if key_id and not server:
         raise click.UsageError("--key-id is for the management API; give --server too")
+    if reload and not script:
+        raise click.UsageError("--reload looks at the file of --script; give one")
     from muxi.cli.commands.serve.running import run
 
-    run(ServeOptions(host, port, uds, script, server, client_key, admin_key, key_id, secret_key, pace))
+    run(ServeOptions(host, port, uds, script, server, client_key, admin_key, key_id, secret_key, pace, reload))
