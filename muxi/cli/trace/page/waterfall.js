@@ -52,7 +52,7 @@ function drawBar(svg, call, details, from, to, pixels) {
 
 /** Return round numbers that divide a span into at most so many parts. */
 function gridOf(span, parts) {
-  const rough = Math.max(span, 1e-6) / Math.max(1, parts);
+  const rough = Math.max(span, 1e-6) / parts;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const marks = [];
@@ -64,7 +64,7 @@ function gridOf(span, parts) {
 const LABEL_WIDTH = 84;
 
 function axis(span, pixels) {
-  const labels = gridOf(span, Math.floor(pixels / LABEL_WIDTH)).map((mark) => {
+  const labels = gridOf(span, Math.max(2, Math.floor(pixels / LABEL_WIDTH))).map((mark) => {
     const share = mark / Math.max(span, 1e-6);
     const before = (1 - share) * pixels < LABEL_WIDTH * 0.7 && mark > 0;
     const label = h("span", { class: before ? "before" : null }, mark === 0 ? "0" : formatSeconds(mark));
