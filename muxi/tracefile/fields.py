@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 __all__ = ["number_of", "pairs_of", "text_of", "whole_of"]
@@ -25,9 +24,10 @@ def text_of(value: object, longest: int = LONGEST_TEXT) -> str | None:
 
 def number_of(value: object) -> float | None:
     """Return a finite number; None if it is not one."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if abs(value) < 1e15 and not math.isnan(value) else None
+    # type() rather than isinstance(): bool is no number here.
+    if type(value) is float or type(value) is int:
+        return value if -1e15 < value < 1e15 else None
+    return None
 
 
 def whole_of(value: object) -> int | None:

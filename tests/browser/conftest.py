@@ -86,6 +86,10 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         else:
             route.continue_()
 
+    def dismiss(dialog: Any) -> None:
+        problems.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
     def open_page(width: int = 1280, height: int = 760, **settings: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **settings)
         contexts.append(context)
@@ -94,7 +98,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: problems.append(f"an error in a script: {error}"))
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("dialog", lambda dialog: (problems.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", dismiss)
         return page
 
     yield open_page

@@ -36,11 +36,12 @@ def show(tmp_path: Path) -> Show:
 def rows(page: Page) -> list[str]:
     """The operations of the rows in the document, in order, once the next frame is drawn."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.eval_on_selector_all(
+    found: list[str] = page.eval_on_selector_all(
         "#rows .row",
         "found => found.sort((a, b) => a.dataset.index - b.dataset.index)"
         ".map(row => row.querySelector('.operation b').textContent)",
     )
+    return found
 
 
 def count(page: Page) -> str:

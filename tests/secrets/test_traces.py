@@ -96,11 +96,12 @@ def test_a_trace_hides_a_key_however_it_is_repeated(
 def test_a_trace_hides_every_kind_of_key(side: Side, serve: Any, tmp_path: Path, where: str, shape: str) -> None:
     key, path = KEYS[shape], tmp_path / "trace.jsonl"
     settings: dict[str, Any] = {"url": serve(repeats("401", key)).url}
-    settings |= {
+    keys: dict[str, dict[str, Any]] = {
         "admin key": {"admin_key": key},
         "bearer": {"client_key": "other", "plugins": [BearerAuth(key, header="X-Mesh", scheme="")]},
         "header": {"client_key": "other", "headers": {"X-Api-Key": key}},
-    }[where]
+    }
+    settings |= keys[where]
     _call(side, "formation", settings, memories, path)
     assert leaks(key, iter(_shown(path))) == []
 

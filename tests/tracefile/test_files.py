@@ -175,7 +175,8 @@ def test_a_last_line_that_is_cut_is_counted_apart_and_a_whole_one_read(path: Pat
 def test_the_records_are_the_same_however_the_file_is_cut_into_chunks(data: st.DataObject) -> None:
     whole = b"".join((_line("c1", text="é\u2028"), b"rubbish\n", b"\n", _line("c2"), _line("c3")[:-1]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
-    parser, records = LineParser(), []
+    parser = LineParser()
+    records: list[dict[str, Any]] = []
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         records += parser.feed(whole[start:end])
     records += parser.finish()

@@ -10,7 +10,7 @@ from collections import deque
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from muxi.cli.trace.page import build_page, security_policy
@@ -115,25 +115,28 @@ class LiveTrace:
 class _LiveHandler(BaseHTTPRequestHandler):
     """Answers the page's requests: the page itself, and its updates."""
 
-    server: _LiveHttpServer
     protocol_version = "HTTP/1.1"
+
+    @property
+    def _live(self) -> _LiveHttpServer:
+        return cast(_LiveHttpServer, self.server)
 
     def do_GET(self) -> None:
         """Answer a request."""
         url = urlsplit(self.path)
-        if self.headers.get("Host") not in self.server.hosts:
+        if self.headers.get("Host") not in self._live.hosts:
             # A page of another site whose name was made to lead here.
             self._refuse(HTTPStatus.FORBIDDEN)
-        elif url.path == f"/{self.server.token}/":
+        elif url.path == f"/{self._live.token}/":
             self._send_page()
-        elif url.path == f"/{self.server.token}/events":
+        elif url.path == f"/{self._live.token}/events":
             since = self.headers.get("Last-Event-ID") or (parse_qs(url.query).get("since") or ["0"])[0]
             self._send_events(int(since) if since.isascii() and since.isdigit() and len(since) < 16 else 0)
         else:
             self._refuse(HTTPStatus.NOT_FOUND)
 
     def _send_page(self) -> None:
-        content = self.server.trace.page().encode()
+        content = self._live.trace.page().encode()
         self._begin(HTTPStatus.OK, "text/html; charset=utf-8")
         self.send_header("Content-Security-Policy", f"{security_policy(live=True)}; frame-ancestors 'none'")
         self.send_header("Content-Length", str(len(content)))
@@ -145,7 +148,7 @@ class _LiveHandler(BaseHTTPRequestHandler):
         self._begin(HTTPStatus.OK, "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        trace = self.server.trace
+        trace = self._live.trace
         try:
             self.wfile.write(b"retry: 1000\n\n")
             while not trace.ended:

@@ -32,7 +32,7 @@ def _style() -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files(__package__).joinpath("page").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("muxi.cli.trace").joinpath("page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
