@@ -309,6 +309,19 @@ def test_lines_that_could_not_be_read_are_counted(page: Page, show: Show, tmp_pa
     assert page.inner_text("#notes") == "Lines that could not be read: 2 no lines of a trace, 1 cut off."
 
 
+def test_calls_with_long_pauses_between_them_are_drawn_from_their_starts(page: Page, show: Show) -> None:
+    def starts() -> set[str | None]:
+        rows(page)
+        return {bar.get_attribute("x") for bar in page.locator("#rows .bar .request").all()}
+
+    show(page, [line for number in range(5) for line in Lines(f"c{number}", 3600.0 * number).add("x", 1).lines])
+    assert starts() == {"0%"}
+    show(page, [line for number in range(5) for line in Lines(f"c{number}", 1.0 * number).add("x", 1).lines])
+    assert len(starts()) == 5
+    page.check("#align")
+    assert starts() == {"0%"}
+
+
 def test_an_empty_trace_has_a_page(page: Page, show: Show) -> None:
     show(page, [])
     assert count(page) == "0 calls"

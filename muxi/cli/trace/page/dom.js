@@ -25,6 +25,7 @@ const find = (id) => document.getElementById(id);
 
 function formatSeconds(seconds) {
   if (seconds === null || seconds === undefined) return "–";
+  if (seconds >= 3600) return `${formatCount(Math.floor(seconds / 3600))} h ${Math.round((seconds % 3600) / 60)} min`;
   if (seconds >= 99.95) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
   if (seconds >= 0.9995) return `${seconds.toFixed(seconds >= 9.995 ? 1 : 2)} s`;
   const milliseconds = seconds * 1000;

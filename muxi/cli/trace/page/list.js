@@ -3,6 +3,9 @@
 /** Rows that are drawn above and below the view. */
 const OVERSCAN = 6;
 
+/** Share of the time in view below which the longest call is too short to be drawn at its time. */
+const SPARSE = 0.03;
+
 class CallList {
   /** `grid` is focusable and scrolls; `show(call, focus)` is called for the call that is chosen. */
   constructor(grid, body, ruler, calls, show) {
@@ -114,12 +117,14 @@ class CallList {
     const view = this.shown.slice(first, last);
     if (!view.length) return this.ruler.replaceChildren();
     const start = view.reduce((least, call) => Math.min(least, call.start), Infinity);
-    const span = this.fromStart
-      ? view.reduce((most, call) => Math.max(most, call.seconds), 0)
-      : view.reduce((most, call) => Math.max(most, call.start + call.seconds - start), 0);
+    const longest = view.reduce((most, call) => Math.max(most, call.seconds), 0);
+    const covered = view.reduce((most, call) => Math.max(most, call.start + call.seconds - start), 0);
+    // Calls with long pauses between them would be specks on a common line of time.
+    const aligned = this.fromStart || longest < SPARSE * covered;
+    const span = aligned ? longest : covered;
     for (const [index, row] of this.rows) {
       const call = this.shown[index];
-      const from = this.fromStart ? 0 : start - call.start;
+      const from = aligned ? 0 : start - call.start;
       drawBar(row.lastChild.firstChild, call, this.calls.details(call), from, from + span, pixels);
     }
     this.ruler.replaceChildren(axis(span, pixels));
