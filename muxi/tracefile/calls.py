@@ -76,7 +76,7 @@ class CallTrace:
 
     @property
     def failed(self) -> bool:
-        """Whether the call ended with an error."""
+        """True if the call ended with an error."""
         return self.outcome == "failed"
 
     @property

@@ -12,7 +12,7 @@ __all__ = ["OperationTotals", "Quantiles", "TotalsTable"]
 #: Ratio of the bounds of a class of values. A quantile is off by at most its square root: one percent.
 _RATIO = 1.02
 
-#: Smallest value that is told from zero, in seconds.
+#: Smallest value that differs from zero, in seconds.
 _SMALLEST = 1e-6
 
 #: Operations that have totals of their own; calls of further ones are counted together.

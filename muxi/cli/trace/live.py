@@ -101,7 +101,7 @@ class LiveTrace:
 
     @property
     def ended(self) -> bool:
-        """Whether :meth:`end` has been called."""
+        """True once :meth:`end` has been called."""
         return self._ended
 
     def end(self) -> None:

@@ -14,7 +14,7 @@ from muxi.errors import ConfigurationError, MuxiError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
 from muxi.plugins.trace.reasons import why_not_repeated, why_repeated
-from muxi.plugins.trace.records import TracedCall, describe_answer, describe_call, describe_end, describe_request
+from muxi.plugins.trace.records import TraceState, describe_answer, describe_call, describe_end, describe_request
 from muxi.redact import redact_forms, redact_text
 from muxi.tracefile import MAX_LINE, VERSION
 from muxi.tracefile.writing import TraceWriter
@@ -89,7 +89,7 @@ class Trace:
 
     @hookimpl(tryfirst=True)
     def muxi_call_started(self, call: Call[object], context: Context) -> None:
-        traced = TracedCall(TraceWriter(self.path, max_bytes=self._max_bytes, backups=self._backups))
+        traced = TraceState(TraceWriter(self.path, max_bytes=self._max_bytes, backups=self._backups))
         context.state[self.name] = traced
         traced.add_secrets(context)
         self._write(traced, context, "started", describe_call(call, context))
@@ -161,11 +161,11 @@ class Trace:
             record["why"] = why_not_repeated(context, error, last=traced.failure, asked=traced.asked)
         self._write(traced, context, "finished", record)
 
-    def _find(self, context: Context) -> TracedCall | None:
+    def _find(self, context: Context) -> TraceState | None:
         """Return the state of a call; None if its start was not seen, because another plugin failed to start it."""
         return context.state.get(self.name)
 
-    def _write(self, traced: TracedCall, context: Context, event: str, record: dict[str, Any]) -> None:
+    def _write(self, traced: TraceState, context: Context, event: str, record: dict[str, Any]) -> None:
         """Write a line. A failure is logged, once until lines can be written again."""
         common = {
             "v": VERSION,

@@ -19,7 +19,7 @@ from muxi.streaming.call import StreamCall
 from muxi.tracefile.writing import TraceWriter
 from muxi.transport import AsyncResponse, BufferedResponse, BytesBody, Headers, Request, Response
 
-__all__ = ["TracedCall", "describe_answer", "describe_call", "describe_end", "describe_request"]
+__all__ = ["TraceState", "describe_answer", "describe_call", "describe_end", "describe_request"]
 
 #: Longest value of a header, and of a name that a peer has chosen, in characters.
 _LONGEST_VALUE = 2000
@@ -33,7 +33,7 @@ def _new_id() -> str:
 
 
 @dataclass
-class TracedCall:
+class TraceState:
     """The state of a call that is being traced."""
 
     writer: TraceWriter
