@@ -196,6 +196,11 @@ class FormationConfig(ClientConfig, _FormationAccess):
     #: Whether closing a chat early also sends a cancel; None does so behind a server's proxy only.
     cancel_on_close: bool | None = field(default=None, kw_only=True)
 
+    @property
+    def addressed(self) -> bool:
+        """True if the configuration has an address, complete or not."""
+        return any((self.url, self.base_url, self.server_url, self.formation_id))
+
     def resolved(self) -> FormationConfig:
         """Return a copy with all settings resolved: this one's, the environment's, or the default.
 
@@ -206,7 +211,7 @@ class FormationConfig(ClientConfig, _FormationAccess):
         if self.mode not in ("live", "draft"):
             raise ConfigurationError(f"mode= is 'live' or 'draft', got {self.mode!r}")
         found = replace(self)
-        if not any((self.url, self.base_url, self.server_url, self.formation_id)):
+        if not self.addressed:
             found.url = _environment("MUXI_FORMATION_URL")
             if not found.url:
                 found.server_url = _environment("MUXI_SERVER_URL")
@@ -267,6 +272,11 @@ class ServerConfig(ClientConfig, _ServerAccess):
     #: Path prefix of ``url`` that a proxy removes before the server sees the request, such as ``/muxi``. The signature
     #: covers the path without it.
     unsigned_prefix: str = field(default="", kw_only=True)
+
+    @property
+    def addressed(self) -> bool:
+        """True if the configuration has the server's URL."""
+        return bool(self.url)
 
     def resolved(self) -> ServerConfig:
         """As :meth:`FormationConfig.resolved`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.defaults import fill_in
 from muxi.client.keywords import takes_fields_of
 from muxi.config import CallOptions, FormationConfig, settings_of
 from muxi.operations.agents import AgentOperations
@@ -67,7 +68,7 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
     from muxi.plugins.auth import KeyAuth
     from muxi.plugins.builtin import builtin_plugins
 
-    config = settings_of(FormationConfig, cfg, settings).resolved()
+    config = fill_in(settings_of(FormationConfig, cfg, settings).resolved())
     cancel = config.cancel_on_close
     options = CallOptions.of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
     auth = KeyAuth(config.client_key, config.admin_key, asynchronous=client._asynchronous)

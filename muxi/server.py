@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.defaults import fill_in
 from muxi.client.keywords import ADDRESSING, takes_fields_of
 from muxi.config import CallOptions, ClientConfig, FormationConfig, Options, ServerConfig, settings_of
 from muxi.formation import AsyncFormationClient, FormationClient
@@ -31,7 +32,7 @@ def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettin
     from muxi.plugins.builtin import builtin_plugins
     from muxi.plugins.signature import SignatureAuth
 
-    config = settings_of(ServerConfig, cfg, settings).resolved()
+    config = fill_in(settings_of(ServerConfig, cfg, settings).resolved())
     auth = SignatureAuth(
         config.key_id,
         config.secret_key,

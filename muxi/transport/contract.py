@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timezone
 from urllib.parse import unquote, urlsplit
@@ -286,6 +286,14 @@ class Transport(ABC):
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
+
     @abstractmethod
     def send(self, request: Request) -> Response:
         """Send and return as soon as the head of the answer is there. Redirects are not followed.
@@ -309,6 +317,14 @@ class AsyncTransport(ABC):
     def private(self) -> bool:
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
 
     @abstractmethod
     async def send(self, request: Request) -> AsyncResponse:
