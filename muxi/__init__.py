@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         TurnFailed,
         ValidationError,
     )
-    from muxi.formation import AsyncFormationClient, FormationClient
+    from muxi.formation import AsyncConversation, AsyncFormationClient, Conversation, FormationClient
     from muxi.hookspecs import hookimpl
     from muxi.registry import register_transport
     from muxi.result import Meta, RawResponse, meta
@@ -52,6 +52,7 @@ __path__ = extend_path(__path__, __name__)
 
 __all__ = [
     "STOP",
+    "AsyncConversation",
     "AsyncEventStream",
     "AsyncFormationClient",
     "AsyncServerClient",
@@ -63,6 +64,7 @@ __all__ = [
     "ConflictError",
     "ConnectionError",
     "Context",
+    "Conversation",
     "EventStream",
     "FormationClient",
     "FormationConfig",
@@ -126,7 +128,7 @@ _HOMES = {
         "TurnFailed",
         "ValidationError",
     ),
-    "muxi.formation": ("AsyncFormationClient", "FormationClient"),
+    "muxi.formation": ("AsyncConversation", "AsyncFormationClient", "Conversation", "FormationClient"),
     "muxi.hookspecs": ("hookimpl",),
     "muxi.registry": ("register_transport",),
     "muxi.result": ("Meta", "RawResponse", "meta"),

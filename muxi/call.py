@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from muxi.errors import ValidationError
 from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data
 
-__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "send"]
+__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "invalid_parameter", "send"]
 
 T = TypeVar("T")
 C = TypeVar("C", bound="Call[Any]")
@@ -176,15 +176,19 @@ class Call(Generic[T]):
             ValidationError: a parameter is empty or would lead to another route, or is not valid text.
         """
         path = self.path
-        if self.params:
-            path = path.format_map({name: _encode_segment(name, value, proxied) for name, value in self.params.items()})
+        if self.params or "{" in path:
+            segments = {name: _encode_segment(name, value, proxied) for name, value in self.params.items()}
+            try:
+                path = path.format_map(segments)
+            except (LookupError, ValueError, AttributeError):
+                raise invalid_parameter("path", f"{path!r} has names in braces that params= has no value for") from None
         if self.query:
             pairs = [(name, _format_scalar(value)) for name, value in self.query.items() if value is not None]
             if pairs:
                 try:
                     return f"{path}?{urlencode(pairs)}"
                 except UnicodeEncodeError as error:
-                    raise _invalid_parameter("query", f"is not valid text: {error}") from error
+                    raise invalid_parameter("query", f"is not valid text: {error}") from error
         return path
 
     def payload(self, body: Any) -> bytes:
@@ -249,13 +253,13 @@ def send(call: Call[T]) -> Generator[Call[T], Any, T]:
 def _encode_segment(name: str, value: object, proxied: bool) -> str:
     """Return a parameter as one path segment; refuse ``..`` and others that lead to another route."""
     if not isinstance(value, str) or not value.strip():
-        raise _invalid_parameter(name, f"takes a text that is not empty, got {value!r}")
+        raise invalid_parameter(name, f"takes a text that is not empty, got {value!r}")
     if value in (".", ".."):
-        raise _invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
+        raise invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
     if "/" in value:
-        raise _invalid_parameter(name, f"cannot contain '/': the platform has no such id ({value!r})")
+        raise invalid_parameter(name, f"cannot contain '/': the platform has no such id ({value!r})")
     if proxied and not set(value).isdisjoint("?#%"):
-        raise _invalid_parameter(
+        raise invalid_parameter(
             name,
             f"cannot contain '?', '#' or '%' behind a server's proxy, which cuts the path there ({value!r}); "
             "address the formation directly with url=",
@@ -263,7 +267,7 @@ def _encode_segment(name: str, value: object, proxied: bool) -> str:
     try:
         return quote(value, safe="")
     except UnicodeEncodeError as error:
-        raise _invalid_parameter(name, f"is not valid text: {error}") from error
+        raise invalid_parameter(name, f"is not valid text: {error}") from error
 
 
 def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterator[str]:
@@ -279,7 +283,8 @@ def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterato
             yield from _secrets_in(item, secret, depth - 1)
 
 
-def _invalid_parameter(field: str, problem: str) -> ValidationError:
+def invalid_parameter(field: str, problem: str) -> ValidationError:
+    """Return the error of an argument, for a call that is not made."""
     return ValidationError(
         "INVALID_PARAMETER",
         f"{field} {problem}",

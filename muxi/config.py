@@ -33,6 +33,9 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 #: The longest time limit, in seconds (23 days); sockets take no longer one.
 MAX_SECONDS = 2_000_000.0
 
+#: Characters that stay in the path of a URL, of RFC 3986 and what is percent-encoded already.
+_PATH = "/%:@!$&'()*+,;=~"
+
 S = TypeVar("S", bound="Options")
 
 
@@ -400,11 +403,32 @@ def _checked_url(argument: str, url: str) -> str:
         raise ConfigurationError(f"{argument} has a query or a fragment, and paths are appended to it")
     if not url.isprintable() or " " in url:
         raise ConfigurationError(f"{argument}={url!r} has white space or control characters in it")
+    if not url.isascii():
+        url = _as_ascii(argument, url)
     if not _has_host(url):
         raise ConfigurationError(
             f"{argument}={url!r} is not an http or https URL with a host, and not a socket (unix:///run/muxi.sock)"
         )
     return url.rstrip("/")
+
+
+def _as_ascii(argument: str, url: str) -> str:
+    """Return a URL as the wire has it: the host by IDNA 2008 (UTS 46, as browsers do), the path percent-encoded.
+
+    Raises:
+        ConfigurationError: the host has no such form.
+    """
+    import idna  # installed with requests, which does the same
+
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, colon, port = ("", "", authority) if authority.startswith("[") else authority.partition(":")
+    try:
+        port.encode("ascii")
+        host = idna.encode(host, uts46=True).decode() if not host.isascii() else host
+        return f"{scheme}{separator}{host}{colon}{port}{slash}{quote(path, safe=_PATH)}"
+    except (idna.IDNAError, UnicodeError) as error:
+        raise ConfigurationError(f"{argument}={url!r} has a host that is no name on the internet: {error}") from None
 
 
 def _socket_url(argument: str, url: str) -> str:

@@ -13,6 +13,7 @@ from muxi.formation import AsyncFormationClient, FormationClient
 from muxi.operations.deployments import DeploymentsOperations
 from muxi.operations.drafts import DraftsOperations
 from muxi.operations.formations import FormationsOperations
+from muxi.operations.raw import ServerRequestOperations
 from muxi.operations.server import ServerStatusOperations
 from muxi.transport.causes import seal
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 
 
-class ServerOperations(ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations):
+class ServerOperations(
+    ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations, ServerRequestOperations
+):
     """All operations of a server."""
 
 

@@ -265,7 +265,13 @@ class _AsyncBase(BaseClient):
     def _claim_loop(self) -> None:
         import asyncio
 
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(
+                "an async client needs a running asyncio loop, and there is none. Below trio use the sync client in a "
+                "thread: await anyio.to_thread.run_sync(formation.health); outside of coroutines use asyncio.run()"
+            ) from None
         owner: object = self._core.__dict__.setdefault("loop", loop)
         if owner is not loop:
             raise ConfigurationError(

@@ -8,7 +8,7 @@ make the call as a value: ``FormationClient.get_memories.call(user_id="u")``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from inspect import formatannotation
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
@@ -20,7 +20,7 @@ from muxi.streaming.call import StreamCall
 from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport.causes import clear_frames
 
-__all__ = ["AnyEndpoint", "Endpoint", "install", "operation", "pages", "procedure", "reads_files", "stream"]
+__all__ = ["AnyEndpoint", "Endpoint", "hints", "install", "operation", "pages", "procedure", "reads_files", "stream"]
 
 #: The names in the annotations of results, for callers who evaluate them.
 _RESULT_NAMES = {
@@ -113,6 +113,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
 
     def _make_function(self, colour: str) -> Callable[..., Any]:
         describe, caller = self._describe_call if self._is_call else self._describe, self._caller
+        raise_problem = self._raise_problem
 
         # The arguments are dropped before the call is sent: these frames still run when an error passes through them,
         # and tools that record the locals of a traceback would find a secret among the arguments.
@@ -121,7 +122,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
             try:
                 described = describe(client, *args, **kwargs)
             except BaseException as error:
-                clear_frames(error)
+                raise_problem(error, kwargs)
                 raise
             finally:
                 del args, kwargs
@@ -138,7 +139,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 else:
                     described = describe(client, *args, **kwargs)
             except BaseException as error:
-                clear_frames(error)
+                raise_problem(error, kwargs)
                 raise
             finally:
                 del args, kwargs
@@ -146,11 +147,37 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
 
         return coroutine if colour in self._coroutines else method
 
+    def _raise_problem(self, error: BaseException, given: Mapping[str, object]) -> None:
+        """Raise the error of arguments that do not fit the method; clear the frames of any other error."""
+        describe = self._describe
+        message = str(error)
+        if not isinstance(error, TypeError) or not message.startswith(f"{describe.__qualname__}() "):
+            clear_frames(error)
+            return
+        # The class that has the method is an internal one.
+        message = message.replace(f"{describe.__qualname__}()", f"{describe.__name__}()", 1)
+        if "Did you mean" not in message:  # as Python 3.13 has it
+            from difflib import get_close_matches  # only for a mistake
+
+            code = describe.__code__
+            known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            for name in given:
+                if f"'{name}'" in message and name not in known and (near := get_close_matches(name, known, 1)):
+                    message += f". Did you mean {near[0]!r}?"
+                    break
+        if hint := getattr(describe, "hint", ""):
+            message += f". {hint}"
+        raise TypeError(message) from None
+
     def _describe_call(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
         return self._describe(client, *args, **kwargs).named(self._describe.__name__)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
-        return self._describe_call(None, *args, **kwargs)
+        try:
+            return self._describe_call(None, *args, **kwargs)
+        except TypeError as error:
+            self._raise_problem(error, kwargs)
+            raise
 
     def _copy_face(self, function: Callable[..., Any], result: str) -> None:
         """Copy name, docstring and signature of the description, with the result that the method returns.
@@ -184,6 +211,16 @@ def reads_files(describe: Callable[P, T]) -> Callable[P, T]:
     """Mark a description that reads files: on an async client a thread runs it, so that the loop goes on."""
     describe.reads_files = True  # type: ignore[attr-defined]  # an attribute of functions of our own
     return describe
+
+
+def hints(text: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Have the error of arguments that do not fit a method end with a text: the call to write instead."""
+
+    def mark(describe: Callable[P, T]) -> Callable[P, T]:
+        describe.hint = text  # type: ignore[attr-defined]  # an attribute of functions of our own
+        return describe
+
+    return mark
 
 
 #: An endpoint of any kind.
