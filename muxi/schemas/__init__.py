@@ -132,7 +132,7 @@ class SchemaRegistry:
             self._report_spelling(call, call.accepts)
 
     def _report_spelling(self, call: Call[Any], schema: str) -> None:
-        """Log, once each, the fields of a body that nobody knows and that look like a misspelt one. They are sent."""
+        """Log, once each, the unknown fields of a body that look like misspelt ones. They are sent."""
         from muxi.schemas.spelling import misspelt_fields  # only for a body with an unknown field
 
         for field, near in misspelt_fields(schema, call.body):
