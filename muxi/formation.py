@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
 from muxi.client.keywords import takes_fields_of
 from muxi.config import CallOptions, FormationConfig, settings_of
+from muxi.lazy import names_of
 from muxi.operations.agents import AgentOperations
 from muxi.operations.artifacts import ArtifactOperations
 from muxi.operations.audit import AuditOperations
@@ -28,12 +29,14 @@ from muxi.operations.triggers import TriggerOperations
 from muxi.operations.tuning import TuningOperations
 from muxi.operations.users import UserOperations
 from muxi.transport.causes import seal
-from muxi.widgets import parse_ui_widgets
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from muxi.client.arguments import FormationSettings
+    from muxi.widgets import parse_ui_widgets
+else:
+    __getattr__, __dir__ = names_of(__name__, {"muxi.widgets": ("parse_ui_widgets",)})
 
 __all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig", "parse_ui_widgets"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
+from muxi.records import Record
 from muxi.transport import AsyncTransport, Transport
 from muxi.transport.contract import refuse_wrong_colour
 
@@ -36,8 +36,7 @@ SyncFactory = Callable[[], Transport]
 AsyncFactory = Callable[[], AsyncTransport]
 
 
-@dataclass(frozen=True)
-class TransportPair:
+class TransportPair(Record, frozen=True):
     """The factories of a named transport, one per colour; None if it has no such colour."""
 
     sync: SyncFactory | None = None
