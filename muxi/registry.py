@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
+from muxi.installed import announced
 from muxi.records import Record
 from muxi.transport import AsyncTransport, Transport
 from muxi.transport.contract import refuse_wrong_colour
@@ -161,9 +162,7 @@ class TransportRegistry:
 @lru_cache(maxsize=1)
 def _entry_points() -> dict[str, EntryPoint]:
     """Return the transports that installed distributions announce."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return {point.name: point for point in announced(ENTRY_POINT_GROUP)}
 
 
 def _load_transport(point: EntryPoint) -> TransportPair:
