@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from muxi.clock import Clock, ManualClock, SystemClock
     from muxi.config import FormationConfig, ServerConfig
     from muxi.context import STOP, Context, Outcome
+    from muxi.conversation import AsyncConversation, Conversation
     from muxi.errors import (
         AuthenticationError,
         AuthorizationError,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         TurnFailed,
         ValidationError,
     )
-    from muxi.formation import AsyncConversation, AsyncFormationClient, Conversation, FormationClient
+    from muxi.formation import AsyncFormationClient, FormationClient
     from muxi.hookspecs import hookimpl
     from muxi.registry import register_transport
     from muxi.result import Meta, RawResponse, meta
@@ -128,7 +129,8 @@ _HOMES = {
         "TurnFailed",
         "ValidationError",
     ),
-    "muxi.formation": ("AsyncConversation", "AsyncFormationClient", "Conversation", "FormationClient"),
+    "muxi.conversation": ("AsyncConversation", "Conversation"),
+    "muxi.formation": ("AsyncFormationClient", "FormationClient"),
     "muxi.hookspecs": ("hookimpl",),
     "muxi.registry": ("register_transport",),
     "muxi.result": ("Meta", "RawResponse", "meta"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from muxi.records import Record
 
 __all__ = ["Loads", "Model", "PendingTurn", "pending"]
 
@@ -27,8 +28,7 @@ class Model(Protocol[T_co]):
         ...
 
 
-@dataclass(frozen=True)
-class PendingTurn:
+class PendingTurn(Record, frozen=True):
     """Work in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
 
     #: The id to wait for, to look at and to cancel.

@@ -7,17 +7,21 @@ arguments of the constructors and of ``with_options()`` (at run time from the fi
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, SupportsIndex, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.lazy import LazyModule
+from muxi.records import Record, field, fields, replace
 from muxi.redact import REDACTED, redact_text
 from muxi.transport import AsyncTransport, Headers, Transport
+
+if TYPE_CHECKING:
+    import logging
+else:
+    logging = LazyModule("logging")
 
 __all__ = ["Address", "CallOptions", "ClientConfig", "FormationConfig", "Options", "Secret", "ServerConfig"]
 
@@ -39,8 +43,7 @@ _PATH = "/%:@!$&'()*+,;=~"
 S = TypeVar("S", bound="Options")
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Record, frozen=True):
     """The address that a client sends its calls to."""
 
     #: Prefix of every path, without a slash at its end.
@@ -49,8 +52,7 @@ class Address:
     proxied: bool = False
 
 
-@dataclass
-class Options:
+class Options(Record):
     """Settings that may differ from call to call: the constructors take them, and ``with_options()`` replaces them."""
 
     #: How often a call is sent again at the most, where it may be at all.
@@ -94,7 +96,7 @@ class Options:
         Raises:
             ConfigurationError: an option is unknown or invalid.
         """
-        if unknown := changes.keys() - self.__dataclass_fields__.keys():
+        if unknown := changes.keys() - {item.name for item in fields(self)}:
             raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}")
         if "headers" in changes:
             _check_headers(changes["headers"])
@@ -104,7 +106,6 @@ class Options:
         return found
 
 
-@dataclass
 class CallOptions(Options):
     """The options of one call, as plugins see them in ``context.options``."""
 
@@ -130,7 +131,6 @@ class CallOptions(Options):
         return _describe(self)
 
 
-@dataclass
 class ClientConfig(Options):
     """Settings of a client of either kind.
 
@@ -168,8 +168,7 @@ class ClientConfig(Options):
         return self.debug or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
 
 
-@dataclass
-class _FormationAccess:
+class _FormationAccess(Record):
     """The address of a formation and its keys; a base of its own, so that these fields come first."""
 
     #: The formation's id on a server; goes with ``server_url``.
@@ -186,7 +185,6 @@ class _FormationAccess:
     client_key: Secret | None = field(default=None, repr=False)
 
 
-@dataclass
 class FormationConfig(ClientConfig, _FormationAccess):
     """All settings of a formation client; the same names as its constructor takes.
 
@@ -249,6 +247,8 @@ class FormationConfig(ClientConfig, _FormationAccess):
         if self.formation_id.strip() in ("", ".", "..") or not set(self.formation_id).isdisjoint("/?#%"):
             raise ConfigurationError(f"formation_id={self.formation_id!r} cannot be an id: it would lead elsewhere")
         prefix = "draft" if self.mode == "draft" else "api"
+        from urllib.parse import quote
+
         server = _checked_url("server_url", self.server_url)
         return Address(f"{server}/{prefix}/{quote(self.formation_id, safe='')}/v1", proxied=True)
 
@@ -256,8 +256,7 @@ class FormationConfig(ClientConfig, _FormationAccess):
         return _describe(self)
 
 
-@dataclass
-class _ServerAccess:
+class _ServerAccess(Record):
     """The address of a server and its key pair; a base of its own, so that these fields come first."""
 
     #: The server.
@@ -268,7 +267,6 @@ class _ServerAccess:
     secret_key: Secret | None = field(default=None, repr=False)
 
 
-@dataclass
 class ServerConfig(ClientConfig, _ServerAccess):
     """All settings of a server client; the same names as its constructor takes."""
 
@@ -321,7 +319,7 @@ def settings_of(kind: type[K], cfg: K | None, settings: Mapping[str, Any]) -> K:
     """
     if cfg is not None and not isinstance(cfg, kind):
         raise ConfigurationError(f"cfg= takes a {kind.__name__}, got {type(cfg).__name__}")
-    known = list(kind.__dataclass_fields__)
+    known = [item.name for item in fields(kind)]
     for name in settings:
         if name not in known:
             from difflib import get_close_matches  # only for a mistake
@@ -418,6 +416,8 @@ def _as_ascii(argument: str, url: str) -> str:
     Raises:
         ConfigurationError: the host has no such form.
     """
+    from urllib.parse import quote
+
     import idna  # installed with requests, which does the same
 
     scheme, separator, rest = url.partition("://")
@@ -437,6 +437,8 @@ def _socket_url(argument: str, url: str) -> str:
     ``unix:///run/muxi.sock``, ``unix:/run/muxi.sock`` and ``unix:muxi.sock`` (below the working directory) are
     taken too; a path prefix follows after a colon, as nginx has it: ``unix:/run/muxi.sock:/prefix``.
     """
+    from urllib.parse import quote, unquote
+
     scheme, _, rest = url.partition(":")
     if "?" in url or "#" in url or not url.isprintable():
         raise ConfigurationError(f"{argument}={url!r} has characters in it that the address of a socket cannot have")
@@ -459,6 +461,8 @@ def _socket_url(argument: str, url: str) -> str:
 
 
 def _has_host(url: str) -> bool:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
+from muxi.installed import announced
+from muxi.records import Record, field
 from muxi.transport import AsyncTransport, Transport
 from muxi.transport.contract import refuse_wrong_colour
 
@@ -36,8 +37,7 @@ SyncFactory = Callable[[], Transport]
 AsyncFactory = Callable[[], AsyncTransport]
 
 
-@dataclass(frozen=True)
-class TransportPair:
+class TransportPair(Record, frozen=True):
     """The factories of a named transport, one per colour; None if it has no such colour."""
 
     sync: SyncFactory | None = None
@@ -174,9 +174,7 @@ class TransportRegistry:
 @lru_cache(maxsize=1)
 def _entry_points() -> dict[str, EntryPoint]:
     """Return the transports that installed distributions announce."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return {point.name: point for point in announced(ENTRY_POINT_GROUP)}
 
 
 def _load_transport(point: EntryPoint) -> TransportPair:

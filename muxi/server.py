@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
@@ -15,6 +14,7 @@ from muxi.operations.drafts import DraftsOperations
 from muxi.operations.formations import FormationsOperations
 from muxi.operations.raw import ServerRequestOperations
 from muxi.operations.server import ServerStatusOperations
+from muxi.records import fields
 from muxi.transport.causes import seal
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from muxi.config import FormationConfig, ServerConfig
+from muxi.records import replace
 from muxi.registry import chosen_transport, transport_defaults
 
 __all__ = ["fill_in"]

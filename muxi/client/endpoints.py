@@ -9,27 +9,23 @@ make the call as a value: ``FormationClient.get_memories.call(user_id="u")``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from inspect import formatannotation
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from muxi.call import Call, Pages, Procedure
 from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
+from muxi.lazy import AnnotationNames
 from muxi.result import RawResponse
-from muxi.streaming.call import StreamCall
-from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport.causes import clear_frames
+
+if TYPE_CHECKING:
+    from muxi.call import Call, Pages, Procedure
+    from muxi.streaming.call import StreamCall
+    from muxi.streaming.streams import AsyncEventStream, EventStream  # noqa: F401  named in texts below
 
 __all__ = ["AnyEndpoint", "Endpoint", "hints", "install", "operation", "pages", "procedure", "reads_files", "stream"]
 
-#: The names in the annotations of results, for callers who evaluate them.
-_RESULT_NAMES = {
-    "AsyncEventStream": AsyncEventStream,
-    "AsyncIterator": AsyncIterator,
-    "EventStream": EventStream,
-    "Iterator": Iterator,
-    "RawResponse": RawResponse,
-}
+#: The modules with the names in the annotations of arguments and results, for callers who evaluate them.
+_HOMES = ("muxi.types", "muxi", "collections.abc", "muxi.exchange.download")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -186,7 +182,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
         texts until they are asked for. Evaluated for every endpoint they would cost an import 10 ms.
         """
         describe = self._describe
-        names = describe.__globals__ if result == "{0}" else {**describe.__globals__, **_RESULT_NAMES}
+        names = AnnotationNames(describe.__globals__, _HOMES)
         face = FunctionType(describe.__code__, names, describe.__name__, describe.__defaults__, describe.__closure__)
         face.__kwdefaults__ = describe.__kwdefaults__
         face.__annotations__ = {**describe.__annotations__, "return": result.format(self._described_type())}
@@ -203,7 +199,12 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
     def _described_type(self) -> str:
         """``MemoryPage`` of ``Call[MemoryPage]``."""
         annotation: object = self._describe.__annotations__.get("return", "")
-        text = annotation if isinstance(annotation, str) else formatannotation(annotation)
+        if isinstance(annotation, str):
+            text = annotation
+        else:
+            from inspect import formatannotation
+
+            text = formatannotation(annotation)
         return text.partition("[")[2].removesuffix("]") or "Any"
 
 
@@ -270,10 +271,10 @@ class stream(
     Endpoint[
         P,
         StreamFunction[P, E],
-        EventStream[E],
-        AsyncEventStream[E],
-        RawResponse[EventStream[E]],
-        Coroutine[Any, Any, RawResponse[AsyncEventStream[E]]],
+        "EventStream[E]",
+        "AsyncEventStream[E]",
+        RawResponse["EventStream[E]"],
+        Coroutine[Any, Any, RawResponse["AsyncEventStream[E]"]],
     ],
     Generic[P, E],
 ):

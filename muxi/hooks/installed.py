@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from muxi import hookspecs
 from muxi.errors import PluginError
+from muxi.installed import announced
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -54,9 +55,7 @@ def _warn_of_unknown(disabled: str) -> None:
 @lru_cache(maxsize=1)
 def entry_points() -> tuple[EntryPoint, ...]:
     """Return the installed entry points, looked up once per process."""
-    from importlib import metadata
-
-    return tuple(metadata.entry_points(group=hookspecs.PROJECT))
+    return announced(hookspecs.PROJECT)
 
 
 def _load_plugin(point: EntryPoint) -> object:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.answers import pending
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ValidationError
-from muxi.schemas.files import encoded_files
 from muxi.streaming.call import StreamCall
-from muxi.types import AudioChatRequest, ChatEvent, ChatRequest, ChatResult, FileInput
+
+if TYPE_CHECKING:
+    from muxi.types import AudioChatRequest, ChatEvent, ChatRequest, ChatResult, FileInput
 
 __all__ = ["ChatOperations", "text_of"]
 
@@ -231,6 +232,8 @@ def _with_files(body: Mapping[str, Any], files: Sequence[FileInput] | None) -> M
     """Return the body with all files read and encoded."""
     if files is None and not isinstance(body.get("files"), list | tuple):
         return body  # what is no list is refused with all the other wrong fields of the payload
+    from muxi.schemas.files import encoded_files
+
     given = [some for some in (body.get("files"), files) if some is not None]
     return {**body, "files": [file for some in given for file in encoded_files(some)]} if given else body
 

@@ -9,23 +9,22 @@ from muxi.answers import Loads, Model
 from muxi.call import Procedure, send
 from muxi.client.endpoints import procedure
 from muxi.operations.chat import ChatOperations, text_of
-from muxi.schemas.loading import loader_of
-from muxi.types import ChatRequest, FileInput
 
 if TYPE_CHECKING:
     from marshmallow import Schema
 
     from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
     from muxi.result import RawResponse
+    from muxi.types import ChatRequest, FileInput
 
 __all__ = ["ParsedChatOperations"]
 
 T = TypeVar("T")
 
-Payload: TypeAlias = ChatRequest | Mapping[str, Any] | str
-Files: TypeAlias = Sequence[FileInput] | None
-
 if TYPE_CHECKING:
+    Payload: TypeAlias = ChatRequest | Mapping[str, Any] | str
+    Files: TypeAlias = Sequence[FileInput] | None
+
     # Type checkers find the result by the schema: a model's own type; of marshmallow, whose load() has no types, Any;
     # and what any other load() returns.
 
@@ -146,6 +145,8 @@ class ParsedChatOperations:
             TurnFailed: the formation answered that the turn failed.
             MuxiError: any other failure.
         """
+        from muxi.schemas.loading import loader_of
+
         load = loader_of(schema)  # before the turn, which takes its time and its tokens
         answer = yield from send(ChatOperations.chat.call(payload, user_id=user_id, files=files))
         text = text_of(answer)

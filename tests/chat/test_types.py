@@ -54,8 +54,8 @@ def sync(client: FormationClient) -> None:
 
 
 async def asynchronous(client: AsyncFormationClient) -> None:
-    assert_type(await client.chat_parsed("Tea?", RecipeSchema()), Recipe)
-    assert_type(await client.chat_parsed("Tea?", RecipeSchema), Recipe)
+    assert_type(await client.chat_parsed("Tea?", RecipeLoader()), Recipe)
+    assert_type(await client.chat_parsed("Tea?", RecipeModel), RecipeModel)
     assert_type(await client.audio_chat(files=["a.wav"]), ChatResult)
     assert_type(await client.wait_for_request("r", "ada"), RequestStatus)
 

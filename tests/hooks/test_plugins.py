@@ -11,6 +11,7 @@ import pluggy
 import pytest
 
 from muxi import STOP, ConfigurationError, Context, Outcome, PluginError, hookimpl
+from muxi import installed as installed_distributions
 from muxi.hooks import Await, Hooks
 from muxi.hooks import installed as installed_plugins
 from muxi.transport import Request
@@ -261,6 +262,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     monkeypatch.syspath_prepend(str(tmp_path))
     installed_plugins.entry_points.cache_clear()
     monkeypatch.setattr(installed_plugins, "entry_points", installed_plugins.entry_points.__wrapped__)
+    monkeypatch.setattr(installed_distributions, "look", installed_distributions.look.__wrapped__)
 
     def installed(name: str, source: str, attribute: str = "") -> None:
         (tmp_path / f"muxi_{name}_plugin.py").write_text(source)
