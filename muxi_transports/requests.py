@@ -11,8 +11,8 @@ from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
 from muxi_transports.http.wire import parse_origin, split_url
 from muxi_transports.pooled.failures import translated
-from muxi_transports.pooled.full import FullLease
-from muxi_transports.pooled.order import headers_on
+from muxi_transports.pooled.full import FullLease, carrying
+from muxi_transports.pooled.order import headers_on, refuse_unsendable
 from muxi_transports.pooled.response import EndableResponse
 from muxi_transports.pooled.routes import Route
 from muxi_transports.pooled.transport import PooledTransport
@@ -156,22 +156,27 @@ class RequestsTransport(PooledTransport):
     def _send_full(self, request: Request, base: str, target: str) -> EndableResponse:
         if self._session is None:
             return super()._send_full(request, base, target)
-        return self._send_by_session(self._session, request, base)
+        return self._send_by_session(self._session, request, base, target)
 
-    def _send_by_session(self, session: requests.Session, request: Request, base: str) -> EndableResponse:
+    def _send_by_session(self, session: requests.Session, request: Request, base: str, target: str) -> EndableResponse:
         from muxi_transports.http.attempt import Attempt
         from muxi_transports.pooled.sessions import send_by_session, sent
 
-        attempt = Attempt(request, parse_origin(base).where, trust="those of the session")
+        origin = parse_origin(base)
+        refuse_unsendable(request, origin.host_header, target)
+        attempt = Attempt(request, origin.where, trust="those of the session")
         attempt.await_head()  # as far as one can know from outside
-        lease = FullLease(attempt, self._state.live)
+        lease = FullLease(attempt, self._state.live, target, request.method, foreign=True)
+        token = carrying.set(lease)
         try:
             return translated(
-                lambda: sent(lambda: send_by_session(session, request, lease), lease), attempt, foreign=True
+                lambda: sent(lambda: send_by_session(session, request, origin, lease), lease), attempt, foreign=True
             )
         except BaseException:
             lease.close()
             raise
+        finally:
+            carrying.reset(token)
 
     def _receive(self, request: Request, route: Route, lease: FullLease) -> EndableResponse:
         from muxi_transports.pooled.sessions import OwnSession, as_bytes, sent
@@ -190,6 +195,7 @@ class RequestsTransport(PooledTransport):
             "cert": self._settings.certificate(),
             "proxies": {} if way.proxy is None else {way.origin.scheme: way.proxy.url},
         }
+        lease.foreign = True
         lease.attempt.await_head()  # as far as one can know from outside
         return translated(
             lambda: sent(lambda: session.send(request, lease, as_bytes(headers), **options), lease),

@@ -16,7 +16,7 @@ from muxi.redact import redact_text
 from muxi.transport import Body, Request, Timeouts
 from muxi_transports.http.tls import advice_for
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "invalid_request", "reason_of", "text_of"]
 
 # How proxies refuse a client that they do not know, in the words of http.client, aiohttp (as put here), PySocks and
 # python-socks.
@@ -49,6 +49,7 @@ class Attempt:
         "deadline",
         "ended_by",
         "headless",
+        "observed",
         "proxy",
         "queued",
         "timeouts",
@@ -69,6 +70,8 @@ class Attempt:
         self.connected: bool = False
         #: Whether the request is out and the head of its answer is not there yet.
         self.headless: bool = False
+        #: Whether :attr:`connected` is known, also where the connection is not one of the transport's.
+        self.observed: bool = False
         self._connect_deadline: float | None = None
         self._head_deadline: float | None = None
         self._content_deadline: float | None = None
@@ -114,6 +117,10 @@ class Attempt:
         """Note that a connection is made from here on: ``timeouts.connect`` bounds all of it."""
         if self.timeouts.connect is not None:
             self._connect_deadline = time.monotonic() + self.timeouts.connect
+
+    def observe(self) -> None:
+        """Note that the transport sees each phase of a connection that is not its own."""
+        self.observed, self.headless = True, False
 
     def await_content(self) -> None:
         """Note that the reader waits for content from here on: ``timeouts.stall`` bounds it."""
@@ -270,9 +277,9 @@ class Attempt:
             if _any(found, ssl.SSLError) and not _any(found, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 return self._no_trust(found, reason)
             return self.failed(reason, code="INVALID_RESPONSE" if invalid else None)
-        if any(_PROXY_WANTS_USER.search(str(e)) for e in found):
+        if any(_PROXY_WANTS_USER.search(text_of(e)) for e in found):
             return self.refused_by_proxy(reason)
-        if any("Tunnel connection failed" in str(e) for e in found):
+        if any("Tunnel connection failed" in text_of(e) for e in found):
             return self.failed(reason, code="PROXY_ERROR")
         if _any(found, ssl.SSLError, ssl.CertificateError):
             return self._no_trust(found, reason)
@@ -339,7 +346,15 @@ def reason_of(found: Sequence[BaseException]) -> str:
         return "it ended before the answer did"
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
         return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(text_of(error).split()) or type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an exception; empty where its class, which may be anybody's, cannot make one."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def invalid_request(error: BaseException) -> ConfigurationError:

@@ -274,6 +274,7 @@ class Pool(HTTPConnectionPool):
         try:
             if connection.sock is None:
                 self._connect(connection, attempt, is_tunnelled=is_tunnelled)
+                lease.check_open()
         except BaseException:
             lease.close()
             raise

@@ -178,7 +178,7 @@ class PooledTransport(Transport):
         origin = self._state.origins.get(base) or self._find_origin(base)
         route = origin.route
         order = _prepare(request, route, target)  # refuses what the direct lane refuses
-        lease = FullLease(order.attempt, self._state.live, route.prefix + target)
+        lease = FullLease(order.attempt, self._state.live, route.prefix + target, request.method)
         token = carrying.set(lease)
         try:
             return translated(lambda: self._receive(request, route, lease), lease.attempt)
