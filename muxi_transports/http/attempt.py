@@ -350,7 +350,7 @@ def reason_of(found: Sequence[BaseException]) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """The text of an exception; empty where its class, which may be anybody's, cannot make one."""
+    """The text of an exception; empty where the class of a library or a tool cannot make one."""
     try:
         return str(error)
     except Exception:

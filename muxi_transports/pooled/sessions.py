@@ -15,11 +15,11 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from muxi.errors import MuxiError
 from muxi.transport import BytesBody, Request
+from muxi.transport.causes import copy_cause
 from muxi_transports.http.attempt import Attempt, invalid_request
 from muxi_transports.http.unix import SCHEME
 from muxi_transports.http.wire import Origin, sendable_headers, split_url
 from muxi_transports.pooled.borrowed import hold_pools
-from muxi_transports.pooled.failures import failure_of
 from muxi_transports.pooled.foreign import FullResponse
 from muxi_transports.pooled.full import FullLease, carrying
 from muxi_transports.pooled.tools import is_genuine
@@ -214,7 +214,8 @@ def received_by_requests(received: requests.Response, lease: FullLease) -> FullR
         raise
     except Exception as error:
         lease.attempt.connected = True
-        failure = failure_of(error, lease.attempt, body=True)
+        failure = lease.attempt.failed_by([error], invalid=True)
+        failure.__cause__ = copy_cause([error])
     raise failure
 
 
