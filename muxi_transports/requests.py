@@ -148,6 +148,10 @@ class RequestsTransport(PooledTransport):
             return "an adapter is mounted for this URL"
         return reason
 
+    def _is_forwarded(self, route: Route, response: EndableResponse) -> bool:
+        # A session has proxies of its own.
+        return response.attempt.proxy is not None if self._session is not None else route.is_forwarded
+
     def _prefix_of(self, url: str) -> str | None:
         """The beginning of a URL that an adapter of the user's is mounted for."""
         lowered = url.lower()

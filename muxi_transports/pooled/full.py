@@ -28,7 +28,7 @@ from muxi_transports.http.polling import wait_for
 from muxi_transports.pooled.checked import CheckedAnswer, CheckedSocket
 from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, connect_unix
-from muxi_transports.pooled.routes import PoolClasses
+from muxi_transports.pooled.routes import PoolClasses, socks_missing
 from muxi_transports.pooled.sending import read_early
 from muxi_transports.pooled.tools import is_genuine
 from muxi_transports.pooled.wire import bound, shut_down
@@ -253,6 +253,8 @@ def take_up(conn: Any, lease: FullLease) -> bool:
     if not isinstance(conn, HTTPConnection):
         return False
     lease.attempt.observe()
+    if lease.attempt.proxy is None:
+        _name_proxy(conn, lease.attempt)
     conn.lease = lease  # type: ignore[attr-defined]  # read where the connection goes back to its pool
     conn.response_class = partial(_answer_on, conn, lease)  # type: ignore[assignment]  # it is called as a class is
     if not _is_known(type(conn)._new_conn):
@@ -261,11 +263,26 @@ def take_up(conn: Any, lease: FullLease) -> bool:
     if isinstance(conn, UnixConnection):
         connect = connect_unix
     elif hasattr(conn, "_socks_options"):
-        from muxi_transports.pooled.socks import connect_by_socks
-
-        connect = connect_by_socks
+        connect = _find_socks()
     conn._new_conn = partial(_connect_socket, lease, connect, conn)  # type: ignore[method-assign]
     return True
+
+
+def _find_socks() -> Callable[[Any, float | None], socket.socket]:
+    try:
+        from muxi_transports.pooled.socks import connect_by_socks
+    except ImportError as error:
+        raise socks_missing("the proxy of the session") from error
+    return connect_by_socks
+
+
+def _name_proxy(conn: HTTPConnection, attempt: Attempt) -> None:
+    """Tell the attempt which proxy a session goes through."""
+    options: Any = getattr(conn, "_socks_options", None)
+    if options is not None:
+        attempt.proxy = f"{options['proxy_host']}:{options['proxy_port']}"
+    elif conn.proxy is not None:
+        attempt.proxy = f"{conn.proxy.host}:{conn.proxy.port}"
 
 
 def put_down(conn: Any) -> FullLease | None:

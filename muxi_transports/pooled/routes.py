@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 from muxi_transports.http.attempt import invalid_request
 from muxi_transports.http.proxies import Proxy
 from muxi_transports.http.settings import HttpSettings, Way
 
-__all__ = ["PoolClasses", "Route", "open_pool", "route_of"]
+__all__ = ["PoolClasses", "Route", "open_pool", "route_of", "socks_missing"]
 
 
 class Route(NamedTuple):
@@ -98,6 +98,15 @@ def open_pool(way: Way, settings: HttpSettings, classes: PoolClasses) -> HTTPCon
     raise failure
 
 
+def socks_missing(proxy: str) -> MissingExtraError:
+    """The error for a SOCKS proxy without PySocks.
+
+    Args:
+        proxy: the beginning of the sentence.
+    """
+    return MissingExtraError(f"{proxy} is a SOCKS proxy, which needs PySocks: pip install 'muxi-client[socks]'")
+
+
 def _manager(
     proxy: Proxy | None, options: dict[str, Any], context: ssl.SSLContext | None, classes: PoolClasses
 ) -> urllib3.PoolManager:
@@ -107,9 +116,7 @@ def _manager(
             pools = classes.socks()
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as error:
-            raise ConfigurationError(
-                f"the proxy {proxy.where} is a SOCKS proxy, which needs PySocks: pip install 'muxi-client[socks]'"
-            ) from error
+            raise socks_missing(f"the proxy {proxy.where}") from error
         manager = SOCKSProxyManager(proxy.address, proxy.user, proxy.password, 1, **options)
         manager.pool_classes_by_scheme = pools
         return manager

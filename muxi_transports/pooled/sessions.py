@@ -22,6 +22,7 @@ from muxi_transports.http.wire import Origin, sendable_headers, split_url
 from muxi_transports.pooled.borrowed import hold_pools
 from muxi_transports.pooled.foreign import FullResponse
 from muxi_transports.pooled.full import FullLease, carrying
+from muxi_transports.pooled.routes import socks_missing
 from muxi_transports.pooled.tools import is_genuine
 
 __all__ = ["OwnSession", "as_bytes", "send_by_session", "sent"]
@@ -29,7 +30,6 @@ __all__ = ["OwnSession", "as_bytes", "send_by_session", "sent"]
 # What requests' own exceptions say of a URL or a header that cannot be sent.
 _INVALID = (
     requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidHeader,
 )
@@ -187,15 +187,33 @@ def send_by_session(session: requests.Session, request: Request, origin: Origin,
     )
 
 
+class _MissingFileError(Exception):
+    """A file with certificates that an adapter does not find."""
+
+
+def _send_checked(send: Callable[[], requests.Response]) -> requests.Response:
+    try:
+        return send()
+    except OSError as error:
+        # An adapter raises it before it connects; the path is in the text alone.
+        if type(error) is not OSError or "invalid path: " not in str(error):
+            raise
+        text = str(error)
+    raise _MissingFileError(text)
+
+
 def sent(send: Callable[[], requests.Response], lease: FullLease) -> FullResponse:
     """Send by requests; its complaints about a URL or a header become ours.
 
     Raises:
         ConfigurationError: the URL or a header cannot be sent.
     """
+    failure: MuxiError
     try:
-        received = send()
-    except _INVALID as error:
+        received = _send_checked(send)
+    except requests.exceptions.InvalidSchema as error:
+        failure = socks_missing("the proxy of the session") if "SOCKS" in str(error) else invalid_request(error)
+    except (*_INVALID, _MissingFileError) as error:
         failure = invalid_request(error)
     else:
         return received_by_requests(received, lease)

@@ -211,10 +211,14 @@ class PooledTransport(Transport):
         route = self._find_route(base)
         if status in _REDIRECTS and route.socket is not None and "location" in response.headers:
             response.headers["Location"] = rebased(response.headers["location"], base, target)
-        elif status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
+        elif status == _PROXY_AUTHENTICATION_REQUIRED and self._is_forwarded(route, response):
             response.close()
             raise response.attempt.refused_by_proxy(f"{status} {response.reason}".rstrip())
         return response
+
+    def _is_forwarded(self, route: Route, response: EndableResponse) -> bool:
+        """Return whether an answer may be that of a forwarding proxy."""
+        return route.is_forwarded
 
     def _find_route(self, base: str) -> Route:
         origin = self._state.origins.get(base) or self._find_origin(base)

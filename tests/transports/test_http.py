@@ -19,6 +19,19 @@ from tests.transports.conftest import ServerFactory, TransportFactory
 from tests.transports.raw_server import PATIENCE, Peer
 from tests.transports.scripts import CHUNKED, CLOSE_DELIMITED, chunk, failure, get, ok, pieces
 
+
+@pytest.fixture
+def make_transport(make_on_every_lane: TransportFactory) -> TransportFactory:
+    """Every lane, those over connections of the user's included."""
+    return make_on_every_lane
+
+
+@pytest.fixture
+def own_transport(make_on_own_lane: TransportFactory) -> Transport:
+    """The lanes over connections of the transport's own: sessions keep cookies, and more that is theirs."""
+    return make_on_own_lane()
+
+
 # -- what is sent and received ---------------------------------------------------------------------------------
 
 
@@ -99,7 +112,7 @@ def test_a_user_in_the_url_becomes_basic_authentication(serve: ServerFactory, tr
 
 
 def test_netrc_is_never_read(
-    serve: ServerFactory, transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: ServerFactory, own_transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
@@ -107,12 +120,12 @@ def test_netrc_is_never_read(
     monkeypatch.setenv("NETRC", str(netrc))
     server = serve(ok)
 
-    transport.send(get(server.url)).read()
+    own_transport.send(get(server.url)).read()
 
     assert server.requests[0].values("authorization") == []
 
 
-def test_cookies_are_not_kept(serve: ServerFactory, transport: Transport) -> None:
+def test_cookies_are_not_kept(serve: ServerFactory, own_transport: Transport) -> None:
     def script(peer: Peer) -> None:
         while True:
             peer.request()
@@ -120,7 +133,7 @@ def test_cookies_are_not_kept(serve: ServerFactory, transport: Transport) -> Non
 
     server = serve(script)
     for _ in range(2):
-        transport.send(get(server.url)).read()
+        own_transport.send(get(server.url)).read()
 
     assert server.requests[1].values("cookie") == []
 
@@ -454,7 +467,7 @@ def test_closing_the_transport_ends_what_is_at_work_and_it_works_again(
     assert transport.send(get(server.url)).read() == b"ok"
 
 
-def test_idle_connections_are_closed_with_the_transport(serve: ServerFactory, transport: Transport) -> None:
+def test_idle_connections_are_closed_with_the_transport(serve: ServerFactory, own_transport: Transport) -> None:
     ended = threading.Event()
 
     def script(peer: Peer) -> None:
@@ -463,8 +476,8 @@ def test_idle_connections_are_closed_with_the_transport(serve: ServerFactory, tr
         peer.wait_for_end()
         ended.set()
 
-    transport.send(get(serve(script).url)).read()
-    transport.close()
+    own_transport.send(get(serve(script).url)).read()
+    own_transport.close()
 
     assert ended.wait(PATIENCE)
 

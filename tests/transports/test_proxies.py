@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from muxi import FormationClient
-from muxi.errors import ConfigurationError, ConnectionError
+from muxi.errors import ConfigurationError, ConnectionError, MissingExtraError
 from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import BytesBody, Request, Timeouts
 from muxi_transports.urllib3 import Urllib3Transport
@@ -63,11 +63,11 @@ def test_https_goes_through_a_tunnel(
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("given", ["", "ada:wrong-secret@"], ids=["no user", "wrong password"])
 def test_a_proxy_that_knows_nobody_is_named_and_its_password_is_not(
-    serve: ServerFactory, make_transport: TransportFactory, scheme: str, given: str
+    serve: ServerFactory, make_on_every_lane: TransportFactory, scheme: str, given: str
 ) -> None:
     script = HttpProxy(USER)
     proxy = serve(script)
-    transport = make_transport(proxies={"all": proxy.url.replace("://", f"://{given}")})
+    transport = make_on_every_lane(proxies={"all": proxy.url.replace("://", f"://{given}")})
 
     error = failure(transport, get(f"{scheme}://formation.invalid/"))
 
@@ -232,9 +232,13 @@ def test_socks5_without_h_looks_names_up_here(serve: ServerFactory, make_transpo
 
 
 @pytest.mark.parametrize("given", ["", "ada:wrong-secret@"], ids=["no user", "wrong password"])
-def test_a_socks_proxy_that_knows_nobody(serve: ServerFactory, make_transport: TransportFactory, given: str) -> None:
+def test_a_socks_proxy_that_knows_nobody(
+    serve: ServerFactory, make_on_every_lane: TransportFactory, given: str
+) -> None:
+    serve: ServerFactory, make_on_every_lane: TransportFactory, given: str
+) -> None:
     port = serve(SocksProxy(USER)).port
-    transport = make_transport(proxies={"all": f"socks5h://{given}127.0.0.1:{port}"})
+    transport = make_on_every_lane(proxies={"all": f"socks5h://{given}127.0.0.1:{port}"})
 
     error = failure(transport, get("http://formation.invalid/"))
 
@@ -244,10 +248,10 @@ def test_a_socks_proxy_that_knows_nobody(serve: ServerFactory, make_transport: T
 
 
 def test_a_socks_proxy_that_cannot_connect_and_one_that_is_not_there(
-    serve: ServerFactory, make_transport: TransportFactory
+    serve: ServerFactory, make_on_every_lane: TransportFactory
 ) -> None:
     for port in (serve(SocksProxy()).port, unused_port()):
-        transport = make_transport(proxies={"all": f"socks5h://127.0.0.1:{port}"})
+        transport = make_on_every_lane(proxies={"all": f"socks5h://127.0.0.1:{port}"})
         error = failure(transport, get(f"http://127.0.0.1:{unused_port()}/"))
         assert isinstance(error, ConnectionError)
         assert (error.code, error.connected) == ("PROXY_ERROR", False)
@@ -268,7 +272,7 @@ def test_bounds_hold_through_socks(serve: ServerFactory, make_transport: Transpo
 
 
 def test_socks_without_its_package_says_what_to_install(
-    make_transport: TransportFactory, monkeypatch: pytest.MonkeyPatch
+    make_on_every_lane: TransportFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (
         "socks",
@@ -281,8 +285,8 @@ def test_socks_without_its_package_says_what_to_install(
     for name in ("socks", "aiohttp_socks"):
         monkeypatch.setitem(sys.modules, name, None)
 
-    with pytest.raises(ConfigurationError, match=r"pip install 'muxi-client\[socks\]'"):
-        make_transport(proxies={"all": "socks5h://127.0.0.1:1"}).send(get("http://formation.invalid/"))
+    with pytest.raises(MissingExtraError, match=r"pip install 'muxi-client\[socks\]'"):
+        make_on_every_lane(proxies={"all": "socks5h://127.0.0.1:1"}).send(get("http://formation.invalid/"))
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------
