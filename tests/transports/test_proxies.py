@@ -235,8 +235,6 @@ def test_socks5_without_h_looks_names_up_here(serve: ServerFactory, make_transpo
 def test_a_socks_proxy_that_knows_nobody(
     serve: ServerFactory, make_on_every_lane: TransportFactory, given: str
 ) -> None:
-    serve: ServerFactory, make_on_every_lane: TransportFactory, given: str
-) -> None:
     port = serve(SocksProxy(USER)).port
     transport = make_on_every_lane(proxies={"all": f"socks5h://{given}127.0.0.1:{port}"})
 
