@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from muxi.errors import MissingExtraError
+from muxi.errors import MissingExtraError, MuxiError
 from muxi_transports.http.attempt import invalid_request
 from muxi_transports.http.proxies import Proxy
 from muxi_transports.http.settings import HttpSettings, Way
@@ -93,6 +93,8 @@ def open_pool(way: Way, settings: HttpSettings, classes: PoolClasses) -> HTTPCon
         return manager.connection_from_host(
             origin.host, origin.port, origin.scheme, pool_kwargs={"ssl_context": context} if context else None
         )
+    except MuxiError:
+        raise
     except ValueError as error:
         failure = invalid_request(error)
     raise failure

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
+import requests.adapters
 import trustme
 
 from muxi import FormationClient
@@ -270,7 +272,7 @@ def test_bounds_hold_through_socks(serve: ServerFactory, make_transport: Transpo
 
 
 def test_socks_without_its_package_says_what_to_install(
-    make_on_every_lane: TransportFactory, monkeypatch: pytest.MonkeyPatch
+    make_transport: TransportFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (
         "socks",
@@ -284,7 +286,7 @@ def test_socks_without_its_package_says_what_to_install(
         monkeypatch.setitem(sys.modules, name, None)
 
     with pytest.raises(MissingExtraError, match=r"pip install 'muxi-client\[socks\]'"):
-        make_on_every_lane(proxies={"all": "socks5h://127.0.0.1:1"}).send(get("http://formation.invalid/"))
+        make_transport(proxies={"all": "socks5h://127.0.0.1:1"}).send(get("http://formation.invalid/"))
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------
@@ -304,3 +306,14 @@ def test_socks_without_its_package_says_what_to_install(
 def test_proxies_that_are_none(make_transport: TransportFactory, proxies: object, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         make_transport(proxies=proxies).send(get("http://formation.invalid/"))
+
+
+def test_a_session_whose_requests_has_no_socks_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*args: object, **options: object) -> None:
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")  # as requests has it
+
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", missing)
+    with requests.Session() as session:
+        session.proxies = {"http": "socks5h://127.0.0.1:1"}
+        with pytest.raises(MissingExtraError, match=r"pip install 'muxi-client\[socks\]'"):
+            RequestsTransport(session=session).send(get("http://formation.invalid/"))
