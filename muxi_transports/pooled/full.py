@@ -31,7 +31,7 @@ from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, 
 from muxi_transports.pooled.routes import PoolClasses, socks_missing
 from muxi_transports.pooled.sending import read_early
 from muxi_transports.pooled.tools import is_genuine
-from muxi_transports.pooled.wire import bound, shut_down
+from muxi_transports.pooled.wire import bound, interrupt, shut_down
 
 __all__ = [
     "BoundPool",
@@ -47,6 +47,9 @@ __all__ = [
 
 #: How much of a body is written at a time, in bytes: as much as any socket takes that can be written to.
 _WRITE = 16 * 1024
+
+#: Makes the socket of a connection, within seconds, for an attempt.
+_Connect = Callable[[Any, "float | None", Attempt], socket.socket]
 
 #: The claim of the request that this context is sending.
 carrying: ContextVar[FullLease] = ContextVar("carrying")
@@ -116,6 +119,7 @@ class FullLease(ConnectionLease):
         return self.early is None and (self.checked is None or self.checked.reusable)
 
     def _wake(self) -> None:
+        interrupt(self.attempt)
         sock = getattr(self.connection, "sock", None) or socket_of(self.raw)
         if sock is None and self.checked is not None:
             sock = self.checked.socket
@@ -259,7 +263,7 @@ def take_up(conn: Any, lease: FullLease) -> bool:
     conn.response_class = partial(_answer_on, conn, lease)  # type: ignore[assignment]  # it is called as a class is
     if not _is_known(type(conn)._new_conn):
         return True  # a class of the user's, which connects in its own way
-    connect: Callable[[Any, float | None], socket.socket] = connect_tcp
+    connect: _Connect = connect_tcp
     if isinstance(conn, UnixConnection):
         connect = connect_unix
     elif hasattr(conn, "_socks_options"):
@@ -268,7 +272,7 @@ def take_up(conn: Any, lease: FullLease) -> bool:
     return True
 
 
-def _find_socks() -> Callable[[Any, float | None], socket.socket]:
+def _find_socks() -> _Connect:
     try:
         from muxi_transports.pooled.socks import connect_by_socks
     except ImportError as error:
@@ -302,11 +306,9 @@ def _is_known(new_conn: Any) -> bool:
     return is_genuine(new_conn, "urllib3.connection") or is_genuine(new_conn, "urllib3.contrib.socks")
 
 
-def _connect_socket(
-    lease: FullLease, connect: Callable[[Any, float | None], socket.socket], conn: Any
-) -> socket.socket:
+def _connect_socket(lease: FullLease, connect: _Connect, conn: Any) -> socket.socket:
     """A new socket, whose making is bounded as a whole."""
-    sock = connect(conn, lease.attempt.time_to_connect)
+    sock = connect(conn, lease.attempt.time_to_connect, lease.attempt)
     try:
         lease.check_open()
     except OSError:

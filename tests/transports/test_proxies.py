@@ -15,6 +15,7 @@ from muxi import FormationClient
 from muxi.errors import ConfigurationError, ConnectionError, MissingExtraError
 from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import BytesBody, Request, Timeouts
+from muxi_transports.requests import RequestsTransport
 from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.conftest import ServerFactory, TransportFactory
 from tests.transports.proxies import HttpProxy, SocksProxy
