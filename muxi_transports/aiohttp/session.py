@@ -106,6 +106,8 @@ class _UnixConnector(aiohttp.UnixConnector):
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
+        if not hasattr(self, "_factory"):
+            return await super()._create_connection(req, traces, timeout)
         sock = _PatientSocket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
         loop = asyncio.get_running_loop()

@@ -146,7 +146,8 @@ def test_a_removal_that_finds_nothing_after_a_lost_attempt_is_done(
 ) -> None:
     server = serve(first_then(ROWS[row][0], failure(404, "NOT_FOUND", "Memory not found")))
 
-    assert client_of(lane, server.url).delete_memory("ada", "m") == {}
+    done: object = client_of(lane, server.url).delete_memory("ada", "m")
+    assert done == {}
     assert [request.method for request in server.requests] == ["DELETE", "DELETE"]
 
 
@@ -173,7 +174,7 @@ def test_a_stream_is_not_begun_again_once_its_first_event_is_here(
         with client.chat_stream("hi") as stream:
             yield from stream
 
-    got = []
+    got: list[object] = []
     with pytest.raises((StreamInterrupted, ConnectionError, TimeoutError)):
         got.extend(read())
     assert len(server.requests) == 1

@@ -513,3 +513,48 @@ def test_nothing_is_sent_twice_when_a_kept_connection_dies(
     assert isinstance(error, ConnectionError)
     assert (error.code, error.connected) == ("CONNECTION_LOST", True)
     assert len(server.requests) == 2
+
+
+def test_a_kept_connection_on_which_something_has_arrived_is_not_used(
+    serve: ServerFactory, transport: Transport
+) -> None:
+    """Else each request would get the answer to the one before."""
+    sent = threading.Event()
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            number = len(peer.server.requests)
+            peer.answer(b"%d" % number)
+            if number == 1:
+                time.sleep(0.05)  # behind the answer, not with it
+                peer.answer(b"unasked")
+                sent.set()
+
+    server = serve(script)
+    assert transport.send(get(server.url)).read() == b"1"
+    assert sent.wait(PATIENCE)
+    assert [transport.send(get(server.url)).read() for _ in range(3)] == [b"2", b"3", b"4"]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("lengths", [b"Content-Length: 2\r\nContent-Length: 2", b"Content-Length: 2, 2"])
+def test_a_length_that_is_stated_twice_is_one(serve: ServerFactory, transport: Transport, lengths: bytes) -> None:
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\n\r\nok")
+
+    server = serve(script)
+    assert [transport.send(get(server.url)).read() for _ in range(2)] == [b"ok", b"ok"]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("status", [b"000", b"099", b"101"])
+def test_a_status_that_is_none_is_refused(serve: ServerFactory, transport: Transport, status: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 " + status + b" None\r\nContent-Length: 0\r\n\r\n")
+        peer.wait_for_end()
+
+    assert failure(transport, get(serve(script).url)).code == "INVALID_RESPONSE"
