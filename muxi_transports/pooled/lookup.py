@@ -157,7 +157,7 @@ def look_up(
 
 
 def _is_address(host: str) -> bool:
-    """Return whether a host is an address, for which nobody is asked."""
+    """Return whether a host is an address, which needs no lookup."""
     if host[:1].isdigit() or ":" in host:
         for family in (socket.AF_INET, socket.AF_INET6):
             try:
