@@ -13,7 +13,6 @@ import requests
 import requests.adapters
 import requests.utils
 import urllib3.util
-from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 from muxi_transports.http.wire import split_url
@@ -65,7 +64,7 @@ class _BorrowedPool(BoundPool):
     __slots__ = ("_lender",)
 
     def _put_conn(self, conn: Any) -> None:
-        lease = put_down(conn) if isinstance(conn, HTTPConnection) else None
+        lease = put_down(conn)
         if lease is not None:
             # Digest authentication and caches send more than one request for an answer.
             usable = lease.set_aside() if lease.raw is None else lease.returned()

@@ -291,6 +291,8 @@ def _name_proxy(conn: HTTPConnection, attempt: Attempt) -> None:
 
 def put_down(conn: Any) -> FullLease | None:
     """Undo :func:`take_up`; return the claim that the connection was bound to."""
+    if not isinstance(conn, HTTPConnection):
+        return None
     kept = vars(conn)
     kept.pop("response_class", None)
     kept.pop("_new_conn", None)

@@ -7,10 +7,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from muxi.forks import renew_after_fork
 from muxi_transports.http.attempt import Attempt, NameLookupTimeout
 
 __all__ = ["Address", "look_up"]
@@ -26,8 +25,6 @@ class _Question(NamedTuple):
     port: int
     family: int
     flags: int
-    #: The process: the threads of a parent are not in its child after a fork.
-    pid: int
 
     def ask(self) -> Sequence[Address]:
         # By its name in the module: tools replace it there.
@@ -53,12 +50,12 @@ class _Lookup:
 
 
 class _Resolver:
-    """The lookups of this process. One runs for a name at a time, and all that want the name wait for it."""
+    """The lookups of a process. One runs for a name at a time, and all that want the name wait for it."""
 
     def __init__(self) -> None:
+        self.pid: int = os.getpid()
         self._lock = threading.Lock()
         self._running: dict[_Question, _Lookup] = {}
-        renew_after_fork(self, "_lock")
 
     def begin(self, question: _Question, waiter: threading.Event) -> _Lookup:
         """A running lookup, or a new one.
@@ -74,9 +71,9 @@ class _Resolver:
             lookup = self._running[question] = _Lookup(question)
             lookup.waiters.append(waiter)
         # In the context of the caller, which tools keep their state in.
-        run: Callable[..., None] = contextvars.copy_context().run
+        context = contextvars.copy_context()
         try:
-            threading.Thread(target=run, args=(self._run, lookup), name="muxi-lookup", daemon=True).start()
+            threading.Thread(target=context.run, args=(self._run, lookup), name="muxi-lookup", daemon=True).start()
         except BaseException as error:
             lookup.error = error.with_traceback(None)
             self._end(lookup)
@@ -108,6 +105,14 @@ class _Resolver:
 _resolver = _Resolver()
 
 
+def _find_resolver() -> _Resolver:
+    """The resolver of this process: neither locks nor threads of a parent serve its child after a fork."""
+    global _resolver
+    if _resolver.pid != os.getpid():
+        _resolver = _Resolver()
+    return _resolver
+
+
 def look_up(
     host: str, port: int, deadline: float | None, attempt: Attempt | None = None, *, family: int = 0, flags: int = 0
 ) -> Sequence[Address]:
@@ -129,12 +134,12 @@ def look_up(
         NameLookupTimeout: the deadline has passed.
         OSError: the name is unknown, or the attempt was ended.
     """
-    question = _Question(host, port, family, flags, os.getpid())
+    question = _Question(host, port, family, flags)
     if deadline is None or _is_address(host):
         return question.ask()
-    waiter = threading.Event()
+    waiter, resolver = threading.Event(), _find_resolver()
     try:
-        lookup = _resolver.begin(question, waiter)
+        lookup = resolver.begin(question, waiter)
     except RuntimeError:
         return question.ask()
     if attempt is not None:
@@ -146,7 +151,7 @@ def look_up(
     finally:
         if attempt is not None:
             attempt.waiter = None
-        _resolver.leave(lookup, waiter)
+        resolver.leave(lookup, waiter)
     if lookup.error is not None:
         raise lookup.error
     if lookup.has_ended:
