@@ -86,6 +86,7 @@ class RequestsTransport(PooledTransport):
         direct: bool = True,
     ) -> None:
         if session is not None:
+            _check_session(session)
             _refuse_beside_session(
                 {
                     "adapters=": adapters is not None,
@@ -206,6 +207,12 @@ class RequestsTransport(PooledTransport):
             lease.attempt,
             foreign=True,
         )
+
+
+def _check_session(session: object) -> None:
+    if isinstance(session, type) or not callable(getattr(session, "request", None)):
+        named = session.__name__ if isinstance(session, type) else type(session).__name__
+        raise ConfigurationError(f"session= takes a session such as requests.Session() makes, got {named}")
 
 
 def _refuse_beside_session(given: Mapping[str, bool]) -> None:

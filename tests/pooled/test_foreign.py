@@ -11,7 +11,7 @@ import pytest
 import requests
 import requests.adapters
 
-from muxi.errors import ConnectionError
+from muxi.errors import ConfigurationError, ConnectionError
 from muxi.transport import Request
 from muxi_transports.requests import RequestsTransport
 from tests.pooled.conftest import ServerFactory
@@ -138,6 +138,12 @@ def test_a_session_that_answers_with_no_response_is_refused(answer: Any) -> None
             return answer
 
     assert failure(RequestsTransport(session=Odd()), get(URL)).code == "INVALID_RESPONSE"
+
+
+@pytest.mark.parametrize("session", ["text", 5, object(), requests.Session], ids=repr)
+def test_what_is_no_session_is_refused_when_the_transport_is_made(session: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"session= takes a session such as requests\.Session\(\) makes"):
+        RequestsTransport(session=session)
 
 
 @pytest.mark.parametrize("reason", [b"Fine", None, 5], ids=repr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from http.client import responses
 
@@ -9,7 +10,6 @@ import pytest
 
 from muxi import ConnectionError, FormationClient, MuxiError, StreamInterrupted, TimeoutError, meta
 from muxi.clock import ManualClock
-from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import BufferedResponse, Request, Response, Transport
 from tests.answers import answer, chat_answer, chat_events, failure, flat, plain
 from tests.pooled.conftest import ServerFactory
@@ -133,9 +133,12 @@ class _Listening(Transport):
 def test_a_call_that_was_not_connected_is_always_made_again(serve: ServerFactory, lane: Transport, call: str) -> None:
     good = chat_answer() if call == "keyed" else answer({"memories": [], "id": "m"})
     server = serve(first_then(answering(good), good))
-    transport = _Listening(lane, f"http://127.0.0.1:{unused_port()}", server.url)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # taken, so that no other program listens there
+        transport = _Listening(lane, f"http://127.0.0.1:{deaf.getsockname()[1]}", server.url)
+        result = CALLS[call](client_of(transport, server.url))
 
-    assert meta(CALLS[call](client_of(transport, server.url))).attempts == 2
+    assert meta(result).attempts == 2
     assert transport.seen == [("CONNECTION_REFUSED", False)]
     assert len(server.requests) == 1
 
