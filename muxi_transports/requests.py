@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
@@ -136,9 +137,15 @@ class RequestsTransport(PooledTransport):
             adapter.close()
 
     def _start_in_child(self) -> None:
-        adapters = [*self._mounted.values(), *(self._session.adapters.values() if self._session is not None else ())]
+        adapters: list[object] = [*self._mounted.values()]
+        if self._session is not None:
+            from muxi_transports.pooled.sessions import adapters_of
+
+            adapters += adapters_of(self._session)
         for adapter in adapters:
-            adapter.close()  # closes this process's copies; the parent's connections live on
+            close: object = getattr(adapter, "close", None)
+            if callable(close):
+                close()  # closes this process's copies; the parent's connections live on
         super()._start_in_child()
 
     def _reason_against_direct(self, url: str) -> str | None:
@@ -210,8 +217,9 @@ class RequestsTransport(PooledTransport):
 
 
 def _check_session(session: object) -> None:
-    if isinstance(session, type) or not callable(getattr(session, "request", None)):
-        named = session.__name__ if isinstance(session, type) else type(session).__name__
+    is_no_object = isinstance(session, type | ModuleType)
+    if is_no_object or not callable(getattr(session, "request", None)):
+        named = getattr(session, "__name__", "") if is_no_object else type(session).__name__
         raise ConfigurationError(f"session= takes a session such as requests.Session() makes, got {named}")
 
 

@@ -25,7 +25,7 @@ from muxi_transports.pooled.full import FullLease, carrying
 from muxi_transports.pooled.routes import socks_missing
 from muxi_transports.pooled.tools import is_genuine
 
-__all__ = ["OwnSession", "as_bytes", "send_by_session", "sent"]
+__all__ = ["OwnSession", "adapters_of", "as_bytes", "send_by_session", "sent"]
 
 # What requests' own exceptions say of a URL or a header that cannot be sent.
 _INVALID = (
@@ -172,8 +172,7 @@ def send_by_session(session: requests.Session, request: Request, origin: Origin,
         origin: of its URL.
         lease: the claim of the request.
     """
-    adapters: Mapping[str, object] = getattr(session, "adapters", {})
-    for adapter in list(adapters.values()):
+    for adapter in adapters_of(session):
         hold_pools(adapter)
     return session.request(
         request.method,
@@ -245,6 +244,12 @@ def _response_of(received: requests.Response, lease: FullLease) -> FullResponse:
     if not hasattr(headers, "items"):
         headers = received.headers
     return FullResponse(lease, received.status_code, received.reason or "", headers, content)
+
+
+def adapters_of(session: object) -> list[object]:
+    """The adapters of a session; none of what only looks like one."""
+    adapters = getattr(session, "adapters", None)
+    return list(adapters.values()) if isinstance(adapters, Mapping) else []
 
 
 def _without_userinfo(url: str) -> str:

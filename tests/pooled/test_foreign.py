@@ -140,7 +140,7 @@ def test_a_session_that_answers_with_no_response_is_refused(answer: Any) -> None
     assert failure(RequestsTransport(session=Odd()), get(URL)).code == "INVALID_RESPONSE"
 
 
-@pytest.mark.parametrize("session", ["text", 5, object(), requests.Session], ids=repr)
+@pytest.mark.parametrize("session", ["text", 5, object(), requests.Session, requests], ids=repr)
 def test_what_is_no_session_is_refused_when_the_transport_is_made(session: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"session= takes a session such as requests\.Session\(\) makes"):
         RequestsTransport(session=session)
