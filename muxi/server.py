@@ -59,7 +59,7 @@ def with_profile(profile: str | None, settings: ProfileSettings) -> ServerSettin
     """Return the settings of a client with the address and key pair of a profile; keys that are given win."""
     from muxi.profiles import GivenSettings, choose
 
-    found = choose(GivenSettings(profile)).server()
+    found = choose(GivenSettings(profile, for_formation=False)).server()
     return cast("ServerSettings", {**found, **settings})
 
 

@@ -206,7 +206,7 @@ def test_an_output_in_ascii_is_one_line() -> None:
     [
         (muxi.MuxiError("X", "failed"), 1),
         (muxi.ConfigurationError("no such thing"), 2),
-        (muxi.ValidationError("VALIDATION_FAILED", "not sent"), 2),
+        (muxi.ValidationError("INVALID_PAYLOAD", "not sent", details={"validation_errors": []}), 2),
         (muxi.ValidationError("INVALID", "sent and refused", 422), 1),
         (muxi.AuthenticationError("UNAUTHORIZED", "no", 401), 3),
         (muxi.AuthorizationError("FORBIDDEN", "no", 403), 3),

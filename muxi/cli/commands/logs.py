@@ -76,12 +76,13 @@ def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: An
             def opened() -> Any:
                 return server.stream_formation_logs(formation_id, stream=output)
 
+            event: Any
             for event in followed(opened):
                 if event["type"] == "log":
                     answer(str(event.get("line", "")))
 
 
-def _print_events(target: CommandTarget, filters: dict[str, str], as_json: bool) -> None:
+def _print_events(target: CommandTarget, filters: dict[str, Any], as_json: bool) -> None:
     with target.formation_client() as formation:
 
         def opened() -> Any:
