@@ -74,7 +74,12 @@ def test_events_are_lines_of_json(terminal: Terminal) -> None:
 
 def test_agent_session_files_and_user_travel(terminal: Terminal, formation: EmbeddedFormation) -> None:
     turns: list[Turn] = []
-    formation.agent("expert", lambda turn: turns.append(turn) or "read")
+
+    def read(turn: Turn) -> str:
+        turns.append(turn)
+        return "read"
+
+    formation.agent("expert", read)
     Path("note.txt").write_text("content")
     done = terminal("ask", "see", "--file", "note.txt", "--agent", "expert", "-u", "ada", "-s", "sess_1")
     assert (done.code, done.out) == (0, "read\n")

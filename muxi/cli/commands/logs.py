@@ -76,7 +76,6 @@ def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: An
             def opened() -> Any:
                 return server.stream_formation_logs(formation_id, stream=output)
 
-            event: Any
             for event in followed(opened):
                 if event["type"] == "log":
                     answer(str(event.get("line", "")))
