@@ -78,7 +78,7 @@ class BaseClient:
         Args:
             changes: ``timeout``, ``connect_timeout``, ``deadline``, ``idle_timeout`` and ``stall_timeout`` in
                 seconds, ``max_retries``, ``headers`` (added to those there are), ``idempotency_key``,
-                ``cancel_on_close``, ``validate_responses``.
+                ``cancel_on_close``, ``validate_responses``, ``max_answer_bytes``.
 
         Raises:
             ConfigurationError: an option is unknown or invalid.
