@@ -67,8 +67,8 @@ class Options:
     stall_timeout: float | Literal["default"] | None = field(default="default", kw_only=True)
     #: Headers sent with every request.
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    #: The largest answer that is read into memory, in bytes after decompression; None is no bound. Not for downloads and
-    #: streams.
+    #: The largest answer that is read into memory, in bytes after decompression; None is no bound. Not for downloads
+    #: and streams.
     max_answer_bytes: int | None = field(default=MAX_ANSWER_BYTES, kw_only=True)
     #: What becomes of an answer that does not fit its schema: ``"warn"`` returns it and logs it once, ``"strict"``
     #: raises, ``"off"`` skips the check.

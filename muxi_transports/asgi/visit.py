@@ -103,6 +103,7 @@ class Visit:
         except BaseException as caught:  # the reader raises it
             error = caught
         finally:
+            del app, scope  # this frame is in the traceback of the error, and the scope has keys in it
             self._end(error)
             # A thread may still be reading, and closes the body at its end.
             with suppress(ValueError):

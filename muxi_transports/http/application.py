@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import NamedTuple
 
 from muxi.redact import redact_text
@@ -84,6 +85,7 @@ def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> Bas
         return attempt.body_error  # the application failed because its request did
     if as_it_is:
         return error
+    clear_application_frames(error)
     failed = attempt.failed(f"it raised {_describe_error(error)}")
     failed.__cause__ = error
     return failed
@@ -92,7 +94,24 @@ def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> Bas
 def log_late(error: BaseException) -> None:
     """Report an exception that came when the answer was complete or its reader had left."""
     logger.error("the application raised %s when its answer had ended", redact_text(_describe_error(error)))
+    clear_application_frames(error)
     logger.debug("where it did", exc_info=error)
+
+
+def clear_application_frames(error: BaseException) -> None:
+    """Clear the locals of all frames of an exception of the application: they hold the request, and so its keys.
+
+    Files and lines stay. Frames that still run are left as they are.
+    """
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        behind = todo.pop()
+        if behind is None or id(behind) in seen:
+            continue
+        seen.add(id(behind))
+        todo += [behind.__cause__, behind.__context__]
+        traceback.clear_frames(behind.__traceback__)
 
 
 def _describe_error(error: BaseException) -> str:

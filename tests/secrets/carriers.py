@@ -1,4 +1,4 @@
-"""Every way in which a client's requests are carried: over a network, within the process, and by transports around others."""
+"""Every way in which requests are carried: over a network, within the process, and by transports around others."""
 
 from __future__ import annotations
 
