@@ -21,6 +21,7 @@ from muxi.transport import (
     Timeouts,
     Transport,
 )
+from muxi.transport.causes import redact_error
 from muxi.transport.plaintext import warn_of_key
 from muxi_transports.failover.addresses import Addresses, FailoverAddress
 from muxi_transports.failover.health import was_not_connected
@@ -96,6 +97,7 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: FailoverPo
                 response = yield from Forward(transport, moved)
             except MuxiError as error:
                 settled = True
+                redact_error(error, keys_in(moved.headers.items()))  # its message is logged, and kept as the reason
                 addresses.raised(index, error)
                 if not was_not_connected(error):
                     error.details.setdefault("address", address.url)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from muxi.redact import redact_text
 from muxi.transport import BytesBody, Request
+from muxi.transport.causes import clean_cause
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.wire import Origin, check_method, parse_origin, split_url
 
@@ -91,11 +92,19 @@ def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> Bas
     return failed
 
 
-def log_late(error: BaseException) -> None:
-    """Report an exception that came when the answer was complete or its reader had left."""
-    logger.error("the application raised %s when its answer had ended", redact_text(_describe_error(error)))
+def log_late(error: BaseException, secrets: tuple[str, ...] = ()) -> None:
+    """Report an exception that came when the answer was complete or its reader had left.
+
+    Args:
+        error: the exception.
+        secrets: keys of the request, which the application knows.
+    """
+    logger.error("the application raised %s when its answer had ended", redact_text(_describe_error(error), secrets))
     clear_application_frames(error)
-    logger.debug("where it did", exc_info=error)
+    where = error.__traceback__
+    while where is not None and str(where.tb_frame.f_globals.get("__name__")).startswith("muxi_transports."):
+        where = where.tb_next  # this package's own frames still run, and hold the error
+    logger.debug("where it did", exc_info=clean_cause(error, secrets).with_traceback(where))
 
 
 def clear_application_frames(error: BaseException) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Generator, Sequence
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError, ValidationError
-from muxi.redact import redact_text
+from muxi.redact import keys_in, redact_text
 from muxi.transport import Body, Request, Timeouts
 from muxi_transports.http.tls import advice_for
 
@@ -42,6 +42,7 @@ class Attempt:
         "_connect_deadline",
         "_content_deadline",
         "_head_deadline",
+        "_headers",
         "_within",
         "body",
         "body_error",
@@ -60,6 +61,7 @@ class Attempt:
         self.where: str = where
         self.body: Body | None = request.body
         self.timeouts: Timeouts = request.timeouts
+        self._headers = request.headers
         total = self.timeouts.total
         #: Deadline of the attempt on ``time.monotonic()``, or None.
         self.deadline: float | None = None if total is None else time.monotonic() + total
@@ -80,6 +82,11 @@ class Attempt:
         self.body_error: BaseException | None = None
         #: ``caller`` or ``transport``: whose close() ended the answer early.
         self.ended_by: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys in the headers of the request, for texts that must not show them."""
+        return keys_in(self._headers.items())
 
     def next_wait(self) -> float | None:
         """Return the timeout of the next read or write, in seconds; None is without bound.

@@ -131,7 +131,7 @@ class ThreadSource(Source):
                 self._error = error
             self._changed.notify_all()
         if late and error is not None and not isinstance(error, _Left) and self._attempt.body_error is None:
-            log_late(error)
+            log_late(error, self._attempt.secrets)
 
 
 class HereSource(Source):
@@ -191,7 +191,7 @@ class HereSource(Source):
         except Exception as error:
             if self._as_it_is:
                 raise
-            log_late(error)
+            log_late(error, self._attempt.secrets)
 
 
 class _Left(ConnectionError):

@@ -37,17 +37,18 @@ def _harmless() -> Faults:
     return faults
 
 
-def _foreign(**rest: Any) -> Transport:
+def _over_session(proxies: dict[str, str] | None = None) -> Transport:
     session = requests.Session()
     session.trust_env = False
-    return RequestsTransport(session=session, **rest)
+    session.proxies.update(proxies or {})
+    return RequestsTransport(session=session)
 
 
 #: Transports over a network, by name.
 WIRE: dict[str, Callable[..., Transport | AsyncTransport]] = {
     "requests": RequestsTransport,
     "requests, full": lambda **rest: RequestsTransport(direct=False, **rest),
-    "requests, own session": _foreign,
+    "requests, own session": _over_session,
     "urllib3": Urllib3Transport,
     "urllib3, full": lambda **rest: Urllib3Transport(direct=False, **rest),
     "aiohttp": AiohttpTransport,

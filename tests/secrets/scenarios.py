@@ -94,9 +94,7 @@ FAILURES: dict[str, Scenario] = {
     "503 that repeats the key": said("503 Busy", envelope),
     "the key as a code": said("400 Bad", lambda text: envelope("no", text)),
     "the key as a field's name": said("400 Bad", lambda text: json.dumps({"error": {"code": "A", text: 1}}).encode()),
-    "a page that repeats the key": said(
-        "502 Bad", lambda text: f"<p>{text}".encode(), content_type="text/html"
-    ),
+    "a page that repeats the key": said("502 Bad", lambda text: f"<p>{text}".encode(), content_type="text/html"),
     "a flat error": said("400 Bad", lambda text: json.dumps({"error": "Bad", "message": text}).encode()),
     "success that is a failure": said("200 OK", lambda text: envelope(text)),
     "an answer that is no JSON": said("200 OK", lambda text: text.encode()),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from muxi import MuxiError
 from muxi.plugins import AuditTrail, BearerAuth
 from tests.secrets.conftest import Side
 from tests.secrets.marks import KEYS, VALUES, leaks, surfaces_of, surfaces_of_records
@@ -17,7 +18,7 @@ from tests.secrets.scenarios import FAILURES, Work, memories, raw
 def failure_of(side: Side, kind: str, settings: dict[str, Any], work: Work, **transport: Any) -> BaseException:
     try:
         found = side.run(kind, settings, work, **transport)
-    except Exception as error:
+    except MuxiError as error:
         return error
     raise AssertionError(f"the call did not fail: {found!r}")
 
@@ -70,7 +71,7 @@ def test_every_kind_of_key_of_every_shape_stays_hidden(
     shown = [*surfaces_of(error), *surfaces_of_records(records)]
     if where == "secret key":
         # It is never sent, so that no server can repeat it.
-        shown = [(name, text) for name, text in shown if name not in ("pickle", "pickle of text")]
+        shown = [(name, text) for name, text in shown if name not in ("pickle", "old pickle")]
         shown = [(name, text) for name, text in shown if " | " not in text]
     assert leaks(key, iter(shown)) == []
 
@@ -83,12 +84,17 @@ def test_a_secret_given_to_a_method_stays_hidden(side: Side, serve: Any, records
 
     def work(client: Any) -> Any:
         if method == "create_credential":
-            return client.create_credential("github", {"deep": [{"value": value}]}, user_id="ada")
+            return client.create_credential("ada", {"service": "github", "credential": {"deep": [{"value": value}]}})
         return getattr(client, method)("NAME", value)
 
     error = failure_of(side, "formation", {"url": url, "admin_key": "other", "client_key": "o", "max_retries": 0}, work)
     assert leaks(value, surfaces_of(error)) == []
     assert leaks(value, surfaces_of_records(records)) == []
+
+
+def endless(value: dict[str, Any]) -> dict[str, Any]:
+    value["self"] = value
+    return value
 
 
 BAD_INPUT: dict[str, Work] = {
@@ -97,12 +103,14 @@ BAD_INPUT: dict[str, Work] = {
     "a value that is no text": lambda client: client.create_secret("NAME", [VALUES["platform"]]),
     "a value with half a pair": lambda client: client.create_secret("NAME", VALUES["platform"] + "\ud800"),
     "a body that JSON has no form for": lambda client: client.create_credential(
-        "github", {"token": VALUES["platform"], "set": {1}}, user_id="ada"
+        "ada", {"service": "github", "credential": {"token": VALUES["platform"], "set": {1}}}
     ),
     "a user that is no text": lambda client: client.create_credential(
-        "github", {"token": VALUES["platform"]}, user_id="a\udc80"
+        "a\udc80", {"service": "github", "credential": {"token": VALUES["platform"]}}
     ),
-    "an argument that is not there": lambda client: client.create_secret("NAME", VALUES["platform"], colour="red"),
+    "a body that contains itself": lambda client: client.create_credential(
+        "ada", {"service": "github", "credential": endless({"token": VALUES["platform"]})}
+    ),
 }
 
 
@@ -134,7 +142,7 @@ def test_a_proxys_password_stays_hidden(side: Side, serve: Any, records: Any, an
     settings = {"url": "http://formation.example", "client_key": "other", "max_retries": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of the key in the clear, once for the host
-        error = failure_of(side, "formation", settings, memories, proxy=url)
+        error = failure_of(side, "formation", settings, memories, proxies={"all": url})
     assert leaks(password, surfaces_of(error)) == []
     assert leaks(password, surfaces_of_records(records)) == []
 
@@ -163,3 +171,11 @@ def test_a_vault_that_raises_shows_no_key(side: Side) -> None:
 
     error = failure_of(side, "formation", {"url": "http://127.0.0.1:9", "client_key": ask, "max_retries": 0}, memories)
     assert leaks(KEYS["platform"], surfaces_of(error)) == []
+
+
+def test_an_argument_that_a_method_does_not_have_shows_no_other(side: Side) -> None:
+    settings = {"url": "http://127.0.0.1:9", "admin_key": KEYS["platform"]}
+    with pytest.raises(TypeError, match="colour") as caught:
+        side.run("formation", settings, lambda client: client.create_secret("N", VALUES["quotes"], colour="red"))
+    for secret in (KEYS["platform"], VALUES["quotes"]):
+        assert leaks(secret, surfaces_of(caught.value)) == []
