@@ -11,6 +11,7 @@ An exception of an HTTP library carries the request that failed, and with it key
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
@@ -39,27 +40,11 @@ _MAX_TEXT = 500
 _MAX_CAUSES = 6
 _MAX_DEPTH = 4
 
-#: Roots of the modules whose frames are cleared: the SDK, and what it calls on its way to the network.
-_CLEARED = frozenset(
-    {
-        *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
-        *(
-            "http",
-            "ssl",
-            "socket",
-            "asyncio",
-            "json",
-            "urllib",
-            "dataclasses",
-            "marshmallow",
-            "codecs",
-            "encodings",
-            "concurrent",
-            "contextlib",
-        ),
-        *("socks", "aiohttp_socks", "python_socks"),
-    }
-)
+#: Roots of the modules whose frames are cleared: the SDK, what it calls on its way to the network, Python's library.
+_CLEARED = sys.stdlib_module_names | {
+    *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
+    *("marshmallow", "socks", "aiohttp_socks", "python_socks", "idna", "yaml", "pathspec"),
+}
 
 
 # -- causes ------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def failure_of(side: Side, kind: str, settings: dict[str, Any], work: Work, **tr
     raise AssertionError(f"the call did not fail: {found!r}")
 
 
-@pytest.mark.parametrize("shape", ["platform", "quotes"])
+@pytest.mark.parametrize("shape", KEYS)
 @pytest.mark.parametrize("scenario", FAILURES)
 def test_a_key_stays_hidden_however_a_call_fails(
     side: Side, serve: Any, records: Any, tmp_path: Path, scenario: str, shape: str
