@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -347,9 +347,10 @@ class AsyncClient(_AsyncBase, AsyncCaller):
     async def _run(self, call: Call[T]) -> T:
         return (await self._exchange(call)).data
 
-    def _open(self, call: StreamCall[E]) -> AsyncEventStream[E]:
+    def _open(self, call: StreamCall[E] | Callable[[], Awaitable[StreamCall[E]]]) -> AsyncEventStream[E]:
         async def open_stream() -> AsyncOpened[E]:
-            return (await self._open_stream(call))[0]
+            described = call if isinstance(call, StreamCall) else await call()
+            return (await self._open_stream(described))[0]
 
         return AsyncEventStream(open_stream)
 

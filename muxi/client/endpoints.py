@@ -9,10 +9,12 @@ make the call as a value: ``FormationClient.get_memories.call(user_id="u")``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from inspect import formatannotation
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
+from muxi.bundles.stopping import run_in_thread
 from muxi.call import Call, Pages, Procedure
 from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
 from muxi.result import RawResponse
@@ -127,14 +129,16 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 del args, kwargs
             return getattr(client, caller)(described)
 
+        def later(client: Any, /, *args: Any, **kwargs: Any) -> Any:
+            made = partial(describe, client, *args, **kwargs)
+            return getattr(client, caller)(lambda: run_in_thread(made))
+
         in_thread = getattr(self._describe, "reads_files", False)
 
         async def coroutine(client: Any, /, *args: Any, **kwargs: Any) -> Any:
             try:
                 if in_thread:
-                    from asyncio import to_thread
-
-                    described = await to_thread(describe, client, *args, **kwargs)
+                    described = await run_in_thread(partial(describe, client, *args, **kwargs))
                 else:
                     described = describe(client, *args, **kwargs)
             except BaseException as error:
@@ -144,6 +148,8 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 del args, kwargs
             return await getattr(client, caller)(described)
 
+        if in_thread and colour == "async" and colour not in self._coroutines:
+            return later  # a stream, which is described when it is opened
         return coroutine if colour in self._coroutines else method
 
     def _describe_call(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
