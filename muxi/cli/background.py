@@ -10,8 +10,6 @@ from typing import Any
 
 __all__ = ["events_of"]
 
-_END = object()
-
 #: Seconds after which a wait begins anew: on Windows one without a bound cannot be interrupted.
 _WAIT = 0.2 if os.name == "nt" else None
 
@@ -37,7 +35,7 @@ class _Events(Iterator[Any]):
         try:
             for event in stream:
                 self._arrived.put(event)
-            self._arrived.put(_END)
+            self._arrived.put(StopIteration())
         except BaseException as error:
             # Raised again where the events are taken.
             self._arrived.put(error)
@@ -48,9 +46,7 @@ class _Events(Iterator[Any]):
                 event = self._arrived.get(timeout=_WAIT)
             except queue.Empty:
                 continue
-            if event is not _END and not isinstance(event, BaseException):
-                return event
-            self._arrived.put(event)  # the end stays the end
-            if event is _END:
-                raise StopIteration
-            raise event
+            if isinstance(event, BaseException):
+                self._arrived.put(event)  # the end stays the end
+                raise event
+            return event

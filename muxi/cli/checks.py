@@ -6,13 +6,15 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from muxi.cli.options import CommandTarget
+    from muxi.profiles import ChosenSettings
+    from muxi.result import RawResponse
 
 __all__ = ["Check", "run_checks"]
 
@@ -40,6 +42,8 @@ class Check(NamedTuple):
 
 def run_checks(target: CommandTarget) -> Iterator[Check]:
     """Yield the outcome of each check, in order; what cannot be checked without an earlier one is left out."""
+    from muxi.errors import MuxiError
+
     yield from check_installation()
     settings = yield from _check_settings(target)
     if settings is None:
@@ -48,7 +52,11 @@ def run_checks(target: CommandTarget) -> Iterator[Check]:
     for name, address in addresses.items():
         if address:
             yield from check_network("server" if name == "server_url" else "formation", address)
-    yield from _check_platform(target, settings)
+    try:
+        yield from _check_platform(target, settings)
+    except MuxiError as error:
+        # A client cannot be made.
+        yield Check("client", "failed", error.message, "see the failed checks above")
 
 
 def check_installation() -> Iterator[Check]:
@@ -103,7 +111,7 @@ def _check_transports(rows: list[dict[str, Any]]) -> Iterator[Check]:
             yield Check("transports", "failed" if fatal else "warning", f"{row['name']}: {row['state']}", "see above")
 
 
-def _check_settings(target: CommandTarget) -> Iterator[Any]:
+def _check_settings(target: CommandTarget) -> Generator[Check, None, ChosenSettings | None]:
     from muxi.errors import ConfigurationError
 
     try:
@@ -193,7 +201,7 @@ def _bundle() -> str | None:
     return certifi.where()
 
 
-def _check_platform(target: CommandTarget, settings: Any) -> Iterator[Check]:
+def _check_platform(target: CommandTarget, settings: ChosenSettings) -> Iterator[Check]:
     options: dict[str, Any] = {"timeout": TIMEOUT, "connect_timeout": TIMEOUT, "max_retries": 0}
     if settings.value("server_url"):
         with target.server_client(**options) as server:
@@ -212,7 +220,7 @@ def _check_platform(target: CommandTarget, settings: Any) -> Iterator[Check]:
                 yield from _check_key("admin_key", settings["admin_key"].shown, formation.get_status)
 
 
-def _ask(what: str, health: Any) -> Any:
+def _ask(what: str, health: Callable[[], RawResponse[Any]]) -> Generator[Check, None, RawResponse[Any] | None]:
     from muxi.errors import MuxiError
 
     try:
@@ -225,7 +233,7 @@ def _ask(what: str, health: Any) -> Any:
     return answer
 
 
-def _check_skew(answer: Any) -> Iterator[Check]:
+def _check_skew(answer: RawResponse[Any]) -> Iterator[Check]:
     date = answer.headers.get("Date")
     if not date:
         return

@@ -59,10 +59,15 @@ def exit_of(error: BaseException) -> Exit:
         return Exit.FAILED
     if isinstance(error, ConfigurationError):
         return Exit.MISUSED
-    if isinstance(error, ValidationError) and not error.status_code:
+    if isinstance(error, ValidationError) and _is_own(error):
         return Exit.MISUSED
     assert isinstance(error, MuxiError | OSError | UnicodeError), error  # noqa: S101  what app.run() catches
     return Exit.FAILED
+
+
+def _is_own(error: ValidationError) -> bool:
+    """Return whether the payload was refused here, before it was sent."""
+    return not error.status_code and "validation_errors" in error.details and not error.code.startswith("ANSWER_")
 
 
 #: The shorter name of :class:`CommandFailure`.

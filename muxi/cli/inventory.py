@@ -20,14 +20,12 @@ def find_plugins() -> list[dict[str, Any]]:
     Each has ``order`` (None where it is not on every client), ``name``, ``distribution``, ``state`` (``on``,
     ``available``, or the reason why it is missing) and ``hooks``.
     """
-    from muxi.hooks.registration import implementations_of, plugins_of, registered
+    from muxi.hooks.registration import SPECS, implementations_of, plugins_of, registered
 
     installed, failed = _installed_plugins()
-    pairs = plugins_of(_builtin(), [], [])
+    pairs = plugins_of(_builtin(), [], [name for name, _, _ in failed])
     manager = registered(pairs, asynchronous=True)
     hooks: dict[str, list[str]] = {name: [] for name, _ in pairs}
-    from muxi.hooks.registration import SPECS
-
     for hook in SPECS:
         for implementation in implementations_of(manager, hook):
             hooks[implementation.plugin].append(hook)

@@ -52,6 +52,8 @@ class CommandTarget:
     url: str | None = None
     user: str | None = None
     draft: bool = False
+    #: False where only a server is needed.
+    for_formation: bool = True
 
     @cached_property
     def settings(self) -> ChosenSettings:
@@ -62,7 +64,7 @@ class CommandTarget:
         """
         from muxi.profiles import GivenSettings, choose
 
-        return choose(GivenSettings(self.profile, self.formation, self.url, self.user))
+        return choose(GivenSettings(self.profile, self.formation, self.url, self.user, self.for_formation))
 
     def formation_client(self, **options: Any) -> FormationClient:
         """Return a client of the formation.
@@ -143,7 +145,7 @@ def target_options(*, formation: bool = True, user: bool = True) -> Callable[[F]
     names = ["profile", *(["formation", "url", "draft"] if formation else []), *(["user"] if user else [])]
 
     def pack(found: dict[str, Any]) -> CommandTarget:
-        return CommandTarget(**found)
+        return CommandTarget(**found, for_formation=formation)
 
     return _packed("target", names, options, pack)
 

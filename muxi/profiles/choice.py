@@ -44,6 +44,8 @@ class GivenSettings:
     formation_id: str | None = None
     url: str | None = None
     user_id: str | None = None
+    #: False where only a server is needed: the profile of a saved formation then counts for nothing.
+    for_formation: bool = True
 
 
 class ChosenSettings(Mapping[str, Setting]):
@@ -117,7 +119,7 @@ class _Search:
         if url is not None:
             yield url
             yield from filter(None, (self._variable("client_key"), self._variable("admin_key")))
-        formation = None if url is not None else self._formation()
+        formation = self._formation() if url is None and choice.for_formation else None
         saved = self._store.formations().get(formation.value) if formation else None
         if formation is not None:
             yield formation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -50,6 +50,11 @@ class AsgiTransport(AsyncTransport):
     def private(self) -> bool:
         """True: requests stay in this process."""
         return True
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """An address, for clients that are given none: all lead to the application."""
+        return {"url": "http://application"}
 
     def __init__(
         self,
@@ -189,17 +194,20 @@ class AsgiResponse(AsyncResponse):
         attempt = self._attempt
         while not self._finished and not self._is_ended():
             try:
-                taken = await self._visit.take()
-                if self._is_ended():
-                    break
-                if taken is None:
-                    self._finished = True
-                    self._dropped.detach()
-                    if attempt.body_error is not None:
-                        raise attempt.body_error
-                    self._content.finish()
-                    break
-                piece = self._content.feed(taken)
+                piece = self._content.take()
+                if not piece:
+                    taken = await self._visit.take()
+                    if self._is_ended():
+                        break
+                    if taken is None:
+                        self._finished = True
+                        self._dropped.detach()
+                        if attempt.body_error is not None:
+                            raise attempt.body_error
+                        self._content.finish()
+                        break
+                    self._content.add(taken)
+                    piece = self._content.take()
             except BaseException:
                 self.end("failure")
                 raise

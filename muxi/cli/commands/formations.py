@@ -30,7 +30,7 @@ _INTERVAL = 2.0
 def command(context: click.Context) -> None:
     """List, start, stop and delete the formations of a server. Without a command they are listed."""
     if context.invoked_subcommand is None:
-        _list(CommandTarget(), OutputFormat())
+        _list(CommandTarget(for_formation=False), OutputFormat())
 
 
 def _watched(context: click.Context, look: Callable[[], None], watch: bool, interval: float = _INTERVAL) -> None:

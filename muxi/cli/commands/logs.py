@@ -69,7 +69,8 @@ def command(
 def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: Any, follow: bool) -> None:
     with target.server_client() as server:
         kept = server.get_formation_logs(formation_id, limit=tail, stream=output)
-        for line in (kept["logs"].get(output) or [])[-tail:]:
+        lines: Any = kept["logs"].get(output) or []
+        for line in lines[-tail:]:
             answer(line)
         if follow:
 
@@ -81,7 +82,7 @@ def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: An
                     answer(str(event.get("line", "")))
 
 
-def _print_events(target: CommandTarget, filters: dict[str, str], as_json: bool) -> None:
+def _print_events(target: CommandTarget, filters: dict[str, Any], as_json: bool) -> None:
     with target.formation_client() as formation:
 
         def opened() -> Any:
