@@ -14,7 +14,14 @@ from muxi.errors import ConfigurationError, MuxiError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
 from muxi.plugins.trace.reasons import why_not_repeated, why_repeated
-from muxi.plugins.trace.records import TraceState, describe_answer, describe_call, describe_end, describe_request
+from muxi.plugins.trace.records import (
+    TraceState,
+    describe_answer,
+    describe_call,
+    describe_end,
+    describe_request,
+    remembered_forms,
+)
 from muxi.redact import redact_forms, redact_text
 from muxi.tracefile import MAX_LINE, VERSION
 from muxi.tracefile.writing import TraceWriter
@@ -78,6 +85,7 @@ class Trace:
         self._max_bytes = max_bytes
         self._backups = int(backups)
         self._failing = False
+        self._forms_of = remembered_forms()
 
     @property
     def path(self) -> str:
@@ -91,7 +99,7 @@ class Trace:
     def muxi_call_started(self, call: Call[object], context: Context) -> None:
         traced = TraceState(TraceWriter(self.path, max_bytes=self._max_bytes, backups=self._backups))
         context.state[self.name] = traced
-        traced.add_secrets(context)
+        traced.add_secrets(context, self._forms_of)
         self._write(traced, context, "started", describe_call(call, context))
 
     # Before a plugin that answers; the request is as it will be sent, but for headers of tracing.
@@ -99,7 +107,7 @@ class Trace:
     def muxi_intercept(self, request: Request, context: Context) -> BufferedResponse | None:
         traced = self._find(context)
         if traced is not None:
-            traced.add_secrets(context)
+            traced.add_secrets(context, self._forms_of)
             redirect = traced.count_request(context.attempt)
             record = describe_request(request, context, self._body_limit)
             self._write(traced, context, "attempt", {"attempt": context.attempt, "redirect": redirect, **record})
@@ -119,7 +127,7 @@ class Trace:
     def muxi_attempt_failed(self, error: MuxiError, context: Context) -> None:
         traced = self._find(context)
         if traced is not None:
-            traced.add_secrets(context)
+            traced.add_secrets(context, self._forms_of)
             traced.failure, traced.asked = error, False
             record = {
                 "attempt": context.attempt,

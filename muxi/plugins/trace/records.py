@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from muxi.streaming.call import StreamCall
 from muxi.tracefile.writing import TraceWriter
 from muxi.transport import AsyncResponse, BufferedResponse, BytesBody, Headers, Request, Response
 
-__all__ = ["TraceState", "describe_answer", "describe_call", "describe_end", "describe_request"]
+__all__ = ["TraceState", "describe_answer", "describe_call", "describe_end", "describe_request", "remembered_forms"]
 
 #: Longest value of a header, and of a name that a peer has chosen, in characters.
 _LONGEST_VALUE = 2000
@@ -50,12 +50,12 @@ class TraceState:
     #: Whether plugins were asked if it is to be repeated.
     asked: bool = False
 
-    def add_secrets(self, context: Context) -> None:
-        """Have the secrets of the current request masked from now on."""
+    def add_secrets(self, context: Context, forms_of: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+        """Have the secrets of the current request masked from now on, in the forms that a function makes of them."""
         known = len(self.secrets)
         self.secrets.update(dict.fromkeys(context.secrets))
         if len(self.secrets) > known:
-            self.forms = secret_forms(self.secrets)
+            self.forms = forms_of(tuple(self.secrets))
             self.texts.clear()
 
     def count_request(self, attempt: int) -> int:
@@ -88,6 +88,23 @@ class TraceState:
         if kind not in self.texts:
             kind = kind if len(self.texts) < _MAX_KINDS else ""
         return self.texts.setdefault(kind, TextRedactor(self.forms))
+
+
+def remembered_forms() -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """Return :func:`muxi.redact.secret_forms` with its last result remembered: calls of a client share their keys.
+
+    A function, whose ``repr`` and attributes show nothing of what it remembers.
+    """
+    last: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    def forms_of(secrets: tuple[str, ...]) -> tuple[str, ...]:
+        nonlocal last
+        known = last
+        if known[0] != secrets:
+            known = last = (secrets, secret_forms(secrets))
+        return known[1]
+
+    return forms_of
 
 
 def describe_call(call: Call[Any], context: Context) -> dict[str, Any]:
