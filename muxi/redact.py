@@ -21,6 +21,7 @@ __all__ = [
     "redact_data",
     "redact_text",
     "secret_forms",
+    "show_value",
 ]
 
 #: Replacement of a secret.
@@ -196,3 +197,16 @@ def _redact_data(value: object, forms: tuple[str, ...], depth: int) -> object:
 
 def _holds_secret(name: object, value: object) -> bool:
     return bool(value) and isinstance(value, str | list | dict) and is_secret_field(str(name))
+
+
+#: Characters of an argument that an error shows.
+_SHOWN = 200
+
+
+def show_value(value: object) -> str:
+    """Return the ``repr`` of an argument for an error, shortened; of one that has none, its type."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

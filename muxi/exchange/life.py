@@ -111,6 +111,8 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
         check_user(call)
         if isinstance(call, StreamCall):
             check_events(call)
+        if call.limits:
+            check_limits(call.limits, call.query)
         url = address.base_url + call.target(proxied=address.proxied)
         context = Context(
             call=call,
@@ -123,8 +125,6 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             asynchronous=settings.hooks.asynchronous,
             private=settings.private,
         )
-        if call.limits:
-            check_limits(call.limits, call.query)
         settings.schemas.check_request(call)
         if call.into is not None:
             check_target(call.into)

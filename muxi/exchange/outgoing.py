@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from muxi.call import Call, Limit
+from muxi.call import Call, Limit, check_text
 from muxi.context import MOMENT, Context
 from muxi.errors import ConfigurationError, TimeoutError, ValidationError
 from muxi.streaming.call import StreamCall
@@ -109,10 +109,9 @@ def check_user(call: Call[Any]) -> None:
         return
     if not isinstance(user, str):
         raise _bad_user("INVALID_PARAMETER", f"user_id takes a text, got {type(user).__name__}")
-    try:
-        user.encode()
-    except UnicodeEncodeError as error:
-        raise _bad_user("INVALID_PARAMETER", f"user_id is not valid text: {error}") from error
+    check_text("user_id", user)
+    if not set(user).isdisjoint("\r\n\0"):
+        raise _bad_user("INVALID_HEADER", "user_id has a line break or a NUL in it")
 
 
 def _bad_user(code: str, problem: str) -> ValidationError:

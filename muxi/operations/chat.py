@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from muxi.answers import Loads, pending
-from muxi.call import Call, Key, Procedure, send
+from muxi.call import Call, Key, Procedure, invalid_parameter, send
 from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ValidationError
 from muxi.schemas.files import encoded_files
@@ -188,14 +188,14 @@ class ChatOperations:
             TurnFailed: the formation answered that the turn failed.
             MuxiError: any other failure.
         """
-        loads = schema() if isinstance(schema, type) else schema
-        if not callable(getattr(loads, "load", None)):
-            # Before the turn, which takes its time and its tokens.
-            raise ValidationError(
-                "INVALID_PARAMETER",
-                f"schema takes a marshmallow schema, or something else with a load(), got {type(loads).__name__}",
-                details={"validation_errors": [{"field": "schema", "msg": "has no load()"}]},
-            )
+        # Before the turn, which takes its time and its tokens.
+        if not callable(getattr(schema, "load", None)):
+            got = schema.__name__ if isinstance(schema, type) else type(schema).__name__
+            raise invalid_parameter("schema", f"takes a marshmallow schema, or something else with a load(), got {got}")
+        try:
+            loads = schema() if isinstance(schema, type) else schema
+        except TypeError as error:
+            raise invalid_parameter("schema", f"cannot be made without arguments, give an instance: {error}") from None
         answer = yield from send(ChatOperations.chat.call(payload, user_id=user_id, files=files))
         if turn := pending(answer):
             raise ValidationError(
@@ -225,13 +225,13 @@ def _body(payload: Mapping[str, Any] | str, files: Sequence[FileInput] | None) -
         return _with_files({"message": payload}, files)
     if isinstance(payload, Mapping):
         return _with_files(payload, files)
-    raise _bad_payload(f"a chat takes a message or a mapping with one, got {type(payload).__name__}")
+    raise _bad_payload(f"payload takes a message or a mapping with one, got {type(payload).__name__}")
 
 
 def _audio(payload: Mapping[str, Any] | None, files: Sequence[FileInput] | None) -> Mapping[str, Any]:
     if payload is None or isinstance(payload, Mapping):
         return _with_files(payload or {}, files)
-    raise _bad_payload(f"an audio chat takes a mapping, and audio files with files=, got {type(payload).__name__}")
+    raise _bad_payload(f"payload takes a mapping, and files= takes audio files, got {type(payload).__name__}")
 
 
 def _with_files(body: Mapping[str, Any], files: Sequence[FileInput] | None) -> Mapping[str, Any]:
