@@ -122,7 +122,7 @@ def described_with(
     Raises:
         ValidationError: they do not; ``details["validation_errors"]`` has each.
     """
-    described: object = None
+    described: Any = None
     try:
         described = describe(client, *args, **kwargs)
     except MuxiError:

@@ -142,7 +142,7 @@ def mistakes(kind: str, name: str, colour: Colour) -> Iterator[str]:
     client = make(play, max_retries=0)
     for parameter in found:
         for what, value in STRANGE.items():
-            play.steps, play.requests = [died()], []
+            play.steps[:], play.requests = [died()], []
             arguments = {**valid(name, found), parameter.name: value}
             try:
                 colour.run(_begin, getattr(client, name), arguments)
