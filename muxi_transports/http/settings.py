@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 from muxi.redact import show_value
 from muxi_transports.http.proxies import Proxy, check_proxies, parse_proxy, proxy_for
 from muxi_transports.http.tls import Cert, Verify, check_trust, tls_context, trusted
@@ -92,6 +93,7 @@ class HttpSettings:
         self._trust_env = trust_env
         self._tcp_keep_alive = tcp_keep_alive
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._context: tuple[ssl.SSLContext, str] | None = None
 
     def way_to(self, base: str) -> Way:

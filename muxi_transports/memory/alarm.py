@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 
 from muxi.clock import Clock, ManualClock, SystemClock
+from muxi.forks import renew_after_fork
 
 __all__ = ["Alarm"]
 
@@ -27,6 +28,7 @@ class Alarm:
         self._callback = weakref.WeakMethod(callback, lambda _: self.set(None))
         # The world may be forgotten at any point, in the middle of a call to set() as well.
         self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
         self._cancel: Callable[[], object] = _nothing
 
     def set(self, seconds: float | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.forks import renew_after_fork
 from muxi.transport import Request, Response, Transport
 from muxi_transports.http.application import WHERE, begin, describe_request
 from muxi_transports.http.attempt import Attempt
@@ -62,6 +63,7 @@ class WsgiTransport(Transport):
         self._same_thread = same_thread
         self._raise_app_exceptions = raise_app_exceptions
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._headless: set[Source] = set()
         self._open: weakref.WeakSet[WsgiResponse] = weakref.WeakSet()
 

@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,16 @@ class Watch:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Locks that are made from here on report to the watch."""
+    gc.collect()  # what other tests have left is not this one's
     watch = Watch()
-    original = threading.Lock
-    monkeypatch.setattr(threading, "Lock", lambda: _Watched(original(), watch))
+    for kind in ("Lock", "RLock"):  # a Condition and an Event make theirs of these
+        original = getattr(threading, kind)
+        monkeypatch.setattr(threading, kind, partial(_watched, original, watch))
     return watch
+
+
+def _watched(original: Callable[[], Any], watch: Watch) -> _Watched:
+    return _Watched(original(), watch)
 
 
 class _Watched:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 from muxi.redact import redact_data, redact_text, show_value
 from muxi.transport import BufferedResponse
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, buffered_answer
@@ -137,6 +138,7 @@ class Stub:
         self._remove = remove
         self._end = end
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     @property
     def called(self) -> bool:
