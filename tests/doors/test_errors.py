@@ -376,15 +376,21 @@ def test_errors_of_users_own_survive_too() -> None:
 
 
 def fails() -> None:
-    error = StreamInterrupted("CUT", "text", partial={"content": "Hel"})
-    raise error
+    try:
+        raise ConnectionResetError("the peer has gone")
+    except ConnectionResetError as cause:
+        raise StreamInterrupted("CUT", "text", 200, request_id="req_1", partial={"content": "Hel"}) from cause
 
 
 @pytest.mark.slow
 def test_errors_come_back_from_worker_processes() -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, pytest.raises(StreamInterrupted) as caught:
         pool.submit(fails).result(timeout=60)
-    assert caught.value.text == "Hel"
+    error = caught.value
+    assert (error.text, error.code, error.message) == ("Hel", "CUT", "text")
+    assert (error.status_code, error.request_id) == (200, "req_1")
+    # The pool puts the worker's traceback in the place of the cause; the cause stands in it.
+    assert "the peer has gone" in str(error.__cause__)
 
 
 @pytest.mark.parametrize("half", ["\ud800", "x\udcfe"])
