@@ -20,7 +20,7 @@ app.conf.update(
 
 ERRORS: dict[str, MuxiError] = {
     "not found": NotFoundError("NOT_FOUND", "there is none", 404, request_id="req_1"),
-    "rate limit": RateLimitError("RATE_LIMITED", "too many", 429, retry_after=7.5, request_id="req_2"),
+    "rate limit": RateLimitError("too many", 429, 7.5, request_id="req_2"),
     "timeout": TimeoutError("STALL_TIMEOUT", "no event came", bound="stall_timeout"),
     "turn": TurnFailed("AGENT_BUSY", "the agent is busy", 200, request_id="req_3"),
     "key": AuthenticationError("UNAUTHORIZED", "wrong key", 401, {"hint": "renew it"}, request_id="req_4"),
