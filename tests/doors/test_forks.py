@@ -51,7 +51,7 @@ def locks_made_in(source: str) -> Iterator[str]:
             owned.add(node.value)
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             yield ast.unparse(target).removeprefix("self.")
-    yield from (f"{ast.unparse(node)} in line {node.lineno}" for node in ast.walk(tree) if is_lock(node, owned))
+    yield from (ast.unparse(node) for node in ast.walk(tree) if is_lock(node, owned))
 
 
 def is_lock(node: ast.AST | None, owned: Container[ast.AST] = ()) -> bool:

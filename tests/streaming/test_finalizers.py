@@ -279,7 +279,12 @@ def test_a_dropped_world_stops_its_alarm_without_a_lock(watch: Watch, clock: Cal
     alarm.set(3600)
     stopped = threading.Event()
     cancel = alarm._cancel
-    alarm._cancel = lambda: (cancel(), stopped.set())
+
+    def cancel_and_tell() -> None:
+        cancel()
+        stopped.set()
+
+    alarm._cancel = cancel_and_tell
     drop(watch, worlds.pop())
     assert stopped.wait(20)
 
