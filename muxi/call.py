@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from enum import Enum
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-from urllib.parse import quote, urlencode
 
 from muxi.errors import ValidationError
+from muxi.records import Record, field, fields
 from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data, show_value
 
 __all__ = [
@@ -79,8 +77,7 @@ _LONGEST_NUMBER = 4000
 _MAX_DEPTH = 20
 
 
-@dataclass(frozen=True, repr=False)
-class Call(Generic[T]):
+class Call(Record, Generic[T], frozen=True):
     """A call, which can be compared, pickled, stored, and run by ``client.send(call)``.
 
     ``T`` is what comes back. Calls are made by operations (``FormationClient.get_memories.call(user_id="u")``)
@@ -194,11 +191,17 @@ class Call(Generic[T]):
             ValidationError: a parameter is empty or would lead to another route, or is not valid text.
         """
         path = self.path
-        if self.params:
-            path = path.format_map({name: _encode_segment(name, value, proxied) for name, value in self.params.items()})
+        if self.params or "{" in path:
+            segments = {name: _encode_segment(name, value, proxied) for name, value in self.params.items()}
+            try:
+                path = path.format_map(segments)
+            except (LookupError, ValueError, AttributeError):
+                raise invalid_parameter("path", f"{path!r} has names in braces that params= has no value for") from None
         if self.query:
             pairs = [(name, _format_scalar(name, value)) for name, value in self.query.items() if value is not None]
             if pairs:
+                from urllib.parse import urlencode
+
                 return f"{path}?{urlencode(pairs)}"
         return path
 
@@ -208,6 +211,8 @@ class Call(Generic[T]):
         Raises:
             ValidationError: it cannot be encoded as JSON.
         """
+        import json
+
         try:
             return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         except RecursionError:
@@ -230,21 +235,19 @@ class Call(Generic[T]):
         """Return the call with the name of its operation, unless it has one."""
         if self.operation:
             return self
-        # dataclasses.replace() does the same and takes ten times as long, on every call.
+        # replace() does the same and takes ten times as long, on every call.
         named = object.__new__(type(self))
         named.__dict__.update(self.__dict__, operation=operation)
         return named
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(Record, frozen=True):
     """A step of a procedure: wait for a number of seconds. Its outcome is the seconds since the procedure began."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
-class Item(Generic[T]):
+class Item(Record, Generic[T], frozen=True):
     """A step of an iteration over pages: one item for the caller."""
 
     value: T
@@ -274,6 +277,8 @@ def _encode_segment(name: str, value: object, proxied: bool) -> str:
             f"cannot contain '?', '#' or '%' behind a server's proxy, which cuts the path there ({value!r}); "
             "address the formation directly with url=",
         )
+    from urllib.parse import quote
+
     try:
         return quote(value, safe="")
     except UnicodeEncodeError as error:
