@@ -87,7 +87,12 @@ def keep_secret(header: str) -> None:
 
 def keys_in(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Return the values of secret headers, with and without the scheme before them."""
-    found = (part for name, value in headers if is_secret_header(name) for part in (value, value.split(" ", 1)[-1]))
+    found = (
+        part
+        for name, value in headers
+        if isinstance(name, str) and isinstance(value, str) and is_secret_header(name)
+        for part in (value, value.split(" ", 1)[-1])
+    )
     return tuple(dict.fromkeys(part for part in found if len(part) >= SHORTEST_SECRET))
 
 

@@ -36,6 +36,7 @@ from muxi.exchange.incoming import (
 from muxi.exchange.outgoing import (
     attempt_timeout,
     body_of,
+    check_by_hand,
     check_events,
     check_limits,
     check_user,
@@ -109,6 +110,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
     address, options, clock = settings.address, settings.options, settings.clock
     try:
         check_user(call)
+        check_by_hand(call)
         if isinstance(call, StreamCall):
             check_events(call)
         if call.limits:

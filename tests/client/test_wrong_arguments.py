@@ -64,7 +64,22 @@ ON_THE_WIRE: Mapping[str, tuple[str, ...]] = {
 }
 #: Arguments whose fields are named in their place, such as ``message`` of a chat.
 OF_FIELDS = frozenset(
-    {"payload", "files", "batch", "items", "messages", "identifiers", "channels", "metadata", "filters", "data"}
+    {
+        "payload",
+        "files",
+        "batch",
+        "items",
+        "messages",
+        "identifiers",
+        "channels",
+        "metadata",
+        "filters",
+        "data",
+        "params",
+        "query",
+        "headers",
+        "body",
+    }
 )
 
 #: Annotations, and the types of what may be sent.
@@ -122,6 +137,8 @@ def valid(name: str, found: list[inspect.Parameter]) -> dict[str, Any]:
         arguments["user_id"] = "ada"
     if name == "add_memory":
         arguments["content"] = "c"
+    if name == "request":
+        arguments.update(method="POST", path="/x")
     if name == "create_credential":
         arguments["payload"] = {"service": "s", "credential": {"token": "t"}}
     if name == "wait_for_memory_job":
