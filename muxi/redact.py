@@ -86,13 +86,10 @@ def keep_secret(header: str) -> None:
 
 
 def keys_in(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the values of secret headers, with and without the scheme before them."""
-    found = (
-        part
-        for name, value in headers
-        if isinstance(name, str) and isinstance(value, str) and is_secret_header(name)
-        for part in (value, value.split(" ", 1)[-1])
-    )
+    """Return the values of secret headers, with and without the scheme before them; what is no text has none."""
+    given: Iterable[tuple[object, object]] = headers
+    texts = [(name, value) for name, value in given if isinstance(name, str) and isinstance(value, str)]
+    found = (part for name, value in texts if is_secret_header(name) for part in (value, value.split(" ", 1)[-1]))
     return tuple(dict.fromkeys(part for part in found if len(part) >= SHORTEST_SECRET))
 
 
