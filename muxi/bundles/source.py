@@ -167,7 +167,7 @@ def _prepare_path(
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         if isinstance(error, OSError):
             raise refused("bundle_path", f"{path} cannot be read: {error.strerror or error}") from None
-        if type(error) is ValueError:
+        if type(error) is ValueError or isinstance(error, UnicodeEncodeError):
             raise refused("bundle_path", f"{path!r} is not a path: {error}") from None
         raise
 

@@ -84,6 +84,19 @@ class Request(Record):
 _LONGEST_WAIT = 1e9
 
 
+def parse_date(value: str) -> float | None:
+    """Return a date of a header (RFC 9110, section 5.6.7) in seconds since the Unix epoch; None for anything else."""
+    from datetime import timezone
+    from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+
+    try:
+        at = parsedate_to_datetime(value)
+        # A date without a zone is in GMT, and not in the machine's local time.
+        return (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
 class ResponseHead:
     """Status, headers and HTTP version of an answer, of either colour.
 
@@ -126,16 +139,8 @@ class ResponseHead:
             return None
         if value.isascii() and value.replace(".", "", 1).isdigit():
             return min(float(value), _LONGEST_WAIT)  # int() refuses thousands of digits, float() gives infinity
-        from datetime import timezone
-        from email.utils import parsedate_to_datetime  # slow to load and rarely needed
-
-        try:
-            at = parsedate_to_datetime(value)
-            # A date without a zone is in GMT (RFC 9110, section 5.6.7), and not the machine's local time.
-            seconds = (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp() - now
-        except (ValueError, OverflowError, TypeError, IndexError):
-            return None
-        return max(0.0, seconds)
+        at = parse_date(value)
+        return None if at is None else max(0.0, at - now)
 
     def _check_size(self, size: int, limit: int) -> None:
         """Refuse content of more bytes than a limit.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.redact import show_value
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.asgi.lifespan import Lifespan
 from muxi_transports.asgi.visit import App, AsgiHead, Visit, http_scope
@@ -68,7 +69,7 @@ class AsgiTransport(AsyncTransport):
         if not callable(app):
             raise ConfigurationError(f"app takes an ASGI application, which can be called; got {type(app).__name__}")
         if lifespan not in ("auto", "on", "off"):
-            raise ConfigurationError(f"lifespan takes 'auto', 'on' or 'off'; got {lifespan!r}")
+            raise ConfigurationError(f"lifespan takes 'auto', 'on' or 'off'; got {show_value(lifespan)}")
         self.clock: Clock | None = clock
         self._app = app
         self._mode = lifespan
