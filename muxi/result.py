@@ -62,6 +62,24 @@ class Result(dict[str, Any]):
         except KeyError:
             return default
 
+    def _repr_markdown_(self) -> str | None:
+        """Return the text of a chat's answer for a notebook; None for other results, which are tables."""
+        message = super().get("message")
+        text = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(text, str):
+            return None
+        from muxi.rendering import render_markdown  # here, because only notebooks need it
+
+        return render_markdown(text)
+
+    def _repr_html_(self) -> str | None:
+        """Return a table for a notebook; None for a chat's answer, which is Markdown."""
+        if self._repr_markdown_() is not None:
+            return None
+        from muxi.rendering import render_html  # as above
+
+        return render_html(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (dict(self), self.meta)
 

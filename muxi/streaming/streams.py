@@ -157,6 +157,37 @@ class EventStream(_Stream[E]):
             pass
         return self._opened.progress.result()
 
+    def show(self: EventStream[ChatEvent]) -> ChatMessage:
+        """Show the answer of a chat as it is made, as Markdown in a notebook, and return the final message.
+
+        Elsewhere it is printed. An interrupt closes the stream. In a notebook a stream that is the last value of a
+        cell shows itself.
+
+        Raises:
+            TurnFailed: as :meth:`text`; what had arrived stays on the screen.
+            StreamInterrupted: likewise.
+        """
+        from muxi.rendering import find_screen  # here, because most programs show nothing
+
+        screen = find_screen()
+        with self:
+            try:
+                for piece in self.text():
+                    screen.add(piece)
+            finally:
+                screen.end()
+            return self.result()
+
+    def _ipython_display_(self: EventStream[Any]) -> None:
+        """Show a chat that is the last value of a cell; of other streams, and of one that has ended, show the repr."""
+        from muxi.streaming.call import StreamCall
+
+        call = self._opened.context.call
+        if self.closed or not isinstance(call, StreamCall) or call.events != "chat":
+            print(repr(self))
+        else:
+            self.show()
+
     def close(self) -> None:
         """End the stream and free its connection at once. From another thread too: the reader's loop ends.
 
@@ -295,6 +326,19 @@ class AsyncEventStream(_Stream[E]):
         if self._opened is None:
             raise _not_open()
         return self._opened.progress.result()
+
+    async def show(self: AsyncEventStream[ChatEvent]) -> ChatMessage:
+        """As :meth:`EventStream.show`: ``message = await formation.chat_stream("Hello!").show()``."""
+        from muxi.rendering import find_screen  # as above
+
+        screen = find_screen()
+        async with self:
+            try:
+                async for piece in self.text():
+                    screen.add(piece)
+            finally:
+                screen.end()
+            return await self.result()
 
     async def close(self) -> None:
         """End the stream and free its connection at once; a task that reads it comes to the end of its loop."""

@@ -49,6 +49,8 @@ ENVIRONMENTS = {
     "xray": ("aws-xray-sdk >=2.14",),
     "gevent": ("gevent >=24.10",),
     "celery": ("celery >=5.4",),
+    "notebook": ("ipykernel >=6.29", "jupyter-client >=8"),
+    "pyinstaller": ("pyinstaller >=6.10",),
 }
 
 

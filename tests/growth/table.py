@@ -55,6 +55,12 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
         "api[-_]?key|^auth$|authorization|cookie|credential|passw|passphrase|private[-_]?key|secret|signature|token",
         "%[0-9A-F]{2}",
     ),
+    "muxi.rendering": (
+        "&(?=#?\\w{1,32};)",
+        "(\\]\\(|\\]:)(\\s*)((?:javascript|vbscript|data)\\\\?:)",
+        " {0,3}(```+|~~~+)(.*)",
+        "`+",
+    ),
     "muxi.schemas.__init__": ("\\.\\d+(?=\\.|$)",),
     "muxi.schemas.answer": ("```(?:json)?(.*)```",),
     "muxi.streaming.chat": ("[\ud800-\udfff]",),
