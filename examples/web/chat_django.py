@@ -34,7 +34,6 @@ def user_of(request: HttpRequest) -> str:
     return "ada"
 
 
-@require_POST
 async def chat(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     body = json.loads(request.body)
     payload = {name: body[name] for name in ("message", "session_id") if body.get(name)}
@@ -64,13 +63,11 @@ def event(name: str, **data: str | None) -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-@require_GET
-@ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(Path(__file__).with_name("chat.html").read_bytes())
 
 
-urlpatterns = [path("", page), path("chat", chat)]
+urlpatterns = [path("", require_GET(ensure_csrf_cookie(page))), path("chat", require_POST(chat))]
 
 if not settings.configured:
     settings.configure(

@@ -180,10 +180,7 @@ class EventStream(_Stream[E]):
 
     def _ipython_display_(self: EventStream[Any]) -> None:
         """Show a chat that is the last value of a cell; of other streams, and of one that has ended, show the repr."""
-        from muxi.streaming.call import StreamCall
-
-        call = self._opened.context.call
-        if self.closed or not isinstance(call, StreamCall) or call.events != "chat":
+        if self.closed or getattr(self._opened.context.call, "events", "") != "chat":
             print(repr(self))
         else:
             self.show()
