@@ -56,7 +56,8 @@ def test_a_frozen_program_finds_what_is_imported_by_name(tmp_path: Path, wheel: 
         [str(tmp_path / "dist" / "program" / "program"), formation],
         capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path, env=environment(),
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stderr == ""
+    assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "memory You said: sync", "NotFoundError",
         "requests You said: sync", "NotFoundError",
