@@ -22,7 +22,7 @@ def main() -> None:
             print(transport, client.ask("sync", user_id="ada"))
             client.add_memory("Prefers Python", user_id="ada")
             try:
-                client.delete_memory("none", user_id="ada")
+                client.delete_memory("ada", "none")
             except MuxiError as error:
                 print(type(error).__name__)
     print("aiohttp", asyncio.run(ask(url)))
