@@ -68,8 +68,8 @@ def command(
 
 def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: Any, follow: bool) -> None:
     with target.server_client() as server:
-        kept = server.get_formation_logs(formation_id, limit=tail, stream=output)
-        for line in (kept["logs"].get(output) or [])[-tail:]:
+        kept: Any = server.get_formation_logs(formation_id, limit=tail, stream=output)["logs"]
+        for line in (kept.get(output) or [])[-tail:]:
             answer(line)
         if follow:
 
