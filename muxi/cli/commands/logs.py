@@ -81,8 +81,9 @@ def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: An
 
 
 def _print_log_line(event: Any) -> None:
-    # The first event only says that the stream is open.
-    if event["type"] == "log":
+    if event["type"] == "connected":
+        say("New lines follow, until Ctrl-C.", dim=True)
+    elif event["type"] == "log":
         answer(str(event.get("line", "")))
 
 
