@@ -1,4 +1,4 @@
-"""Ctrl-C at a terminal: it cancels the turn of a question and the update of a formation, and ends what follows."""
+"""Commands at a terminal: Ctrl-C cancels a turn and an update, and ends what follows; keys are not echoed."""
 
 from __future__ import annotations
 
@@ -95,3 +95,42 @@ def test_a_question_is_cancelled_on_the_formation_too(home: Path) -> None:
         assert screen.end() == 130
         with FormationClient(url=served.url, client_key="fmc_cli_key_0001") as client:
             assert client.get_request_status(turns[0].request_id, "ada")["status"] == "cancelled"
+
+
+def test_a_secret_is_asked_for_without_an_echo(served: Served, environment: dict[str, str], home: Path) -> None:
+    screen = Screen(["profiles", "add", "local"], environment)
+    screen.wait_for("Server URL")
+    screen.type(served.url)
+    screen.wait_for("Key id")
+    screen.type("muxi_pk_cli")
+    screen.wait_for("Secret key")
+    screen.type("muxi_sk_cli_secret")
+    screen.wait_for("The profile local is saved")
+    assert screen.end() == 0
+    assert b"muxi_sk_cli" not in screen.raw
+    assert "muxi_sk_cli_secret" in (home / ".muxi/cli/profiles.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_formations_are_watched_until_ctrl_c(server: EmbeddedServer, environment: dict[str, str]) -> None:
+    server.add(EmbeddedFormation("first"))
+    screen = Screen(["formations", "list", "--watch"], environment)
+    screen.wait_for("first")
+    server.add(EmbeddedFormation("second"))
+    screen.wait_for("second")
+    screen.interrupt()
+    assert screen.end() == 130
+
+
+@pytest.mark.slow
+def test_the_events_of_a_formation_are_followed(home: Path) -> None:
+    formation = EmbeddedFormation("bot", client_key="fmc_cli_key_0001", admin_key="fma_cli_key_0001")
+    with serve(formation) as served:
+        environment = terminal_environment(home, MUXI_FORMATION_URL=served.url, MUXI_ADMIN_KEY="fma_cli_key_0001")
+        screen = Screen(["logs", "--level", "info"], environment, (40, 120))
+        screen.wait_for("New events follow")
+        with FormationClient(url=served.url, client_key="fmc_cli_key_0001") as client:
+            client.chat("Hello", user_id="ada")
+        screen.wait_for(" INFO ")
+        screen.interrupt()
+        assert screen.end() == 130

@@ -91,7 +91,9 @@ def _print_events(target: CommandTarget, filters: dict[str, Any], as_json: bool)
     with target.formation_client() as formation:
 
         def opened() -> Any:
-            return formation.stream_logs(**filters)
+            stream = formation.stream_logs(**filters)
+            say("New events follow, until Ctrl-C.", dim=True)
+            return stream
 
         for event in followed(opened):
             if as_json:
