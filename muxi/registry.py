@@ -138,6 +138,8 @@ class TransportRegistry:
         made, owned = choice, False
         if isinstance(choice, str):
             made, owned = self.factory(choice, asynchronous=asynchronous)(), True
+        elif isinstance(choice, type) and not issubclass(choice, Transport | AsyncTransport):
+            raise ConfigurationError(f"transport= takes a transport or a function that returns one, got {choice!r}")
         elif callable(choice) and not isinstance(choice, Transport | AsyncTransport):
             made, owned = choice(), True
         for function in _interposed:

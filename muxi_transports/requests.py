@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
+from muxi.redact import show_value
 from muxi.transport import Request
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
@@ -244,7 +245,9 @@ def _check_adapters(
 
     for prefix, adapter in adapters.items():
         if "://" not in prefix:
-            raise ConfigurationError(f"adapters= takes the beginning of URLs such as 'https://', got {prefix!r}")
+            raise ConfigurationError(
+                f"adapters= takes the beginning of URLs such as 'https://', got {show_value(prefix)}"
+            )
         given: object = adapter
         if not isinstance(given, BaseAdapter):
             raise ConfigurationError(f"adapters[{prefix!r}] takes an adapter of requests, got {type(given).__name__}")

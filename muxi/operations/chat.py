@@ -219,13 +219,13 @@ def _body(payload: Mapping[str, Any] | str, files: Sequence[FileInput] | None) -
         return _with_files({"message": payload}, files)
     if isinstance(payload, Mapping):
         return _with_files(payload, files)
-    raise _bad_payload(f"a chat takes a message or a mapping with one, got {type(payload).__name__}")
+    raise _bad_payload(f"payload takes a message or a mapping with one, got {type(payload).__name__}")
 
 
 def _audio(payload: Mapping[str, Any] | None, files: Sequence[FileInput] | None) -> Mapping[str, Any]:
     if payload is None or isinstance(payload, Mapping):
         return _with_files(payload or {}, files)
-    raise _bad_payload(f"an audio chat takes a mapping, and audio files with files=, got {type(payload).__name__}")
+    raise _bad_payload(f"payload takes a mapping, and files= takes audio files, got {type(payload).__name__}")
 
 
 def _with_files(body: Mapping[str, Any], files: Sequence[FileInput] | None) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from muxi.call import Call, Key, Repeat, Scalar, invalid_parameter
 from muxi.client.endpoints import operation
+from muxi.redact import show_value
 
 __all__ = ["FormationRequestOperations", "ServerRequestOperations"]
 
@@ -144,9 +145,9 @@ def _checked(method: object, path: object) -> tuple[str, str]:
         ValidationError: either cannot be sent.
     """
     if not isinstance(method, str) or method.upper() not in _METHODS:
-        raise invalid_parameter("method", f"is one of {', '.join(_METHODS)}, got {method!r}")
+        raise invalid_parameter("method", f"is one of {', '.join(_METHODS)}, got {show_value(method)}")
     if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
-        raise invalid_parameter("path", f"begins with one '/', got {path!r}")
+        raise invalid_parameter("path", f"begins with one '/', got {show_value(path)}")
     if not {"?", "#"}.isdisjoint(path):
         raise invalid_parameter("path", f"has no query and no fragment; give query= ({path!r})")
     if not path.isascii() or not path.isprintable() or " " in path:
@@ -171,5 +172,5 @@ def _safety(method: str, repeat: Safety | None) -> Repeat:
 
 def _member(argument: str, kind: Callable[[object], M], value: object, allowed: tuple[str, ...]) -> M:
     if value not in allowed:
-        raise invalid_parameter(argument, f"is one of {', '.join(allowed)}, got {value!r}")
+        raise invalid_parameter(argument, f"is one of {', '.join(allowed)}, got {show_value(value)}")
     return kind(value)
