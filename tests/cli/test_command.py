@@ -190,7 +190,17 @@ def test_a_misspelt_name_gets_the_nearest(
 def test_help_loads_no_command_and_no_client() -> None:
     loaded = "import sys; from muxi.cli import main; main(['--help']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
-    heavy = {"muxi.formation", "muxi.config", "muxi.hooks", "muxi_transports", "rich", "yaml", "requests", "asyncio"}
+    heavy = {
+        "muxi.formation",
+        "muxi.config",
+        "muxi.hooks",
+        "muxi_transports",
+        "rich",
+        "yaml",
+        "requests",
+        "asyncio",
+        "importlib.metadata",
+    }
     commands = {f"muxi.cli.commands.{name}" for name, _, _ in COMMANDS}
     assert not (heavy | commands) & set(done.stdout.split())
 

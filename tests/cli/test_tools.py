@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -189,7 +190,7 @@ def test_webhooks_are_received_printed_and_sent_on(connected: Served) -> None:
         to = f"http://127.0.0.1:{receiver.server_port}/hooks"
         arguments = ["-m", "muxi.cli", "webhooks", "listen", "--port", "0", "--forward-to", to]
         with subprocess.Popen(
-            [shutil.which("python") or "python", *arguments], stdout=-1, stderr=-1, text=True, env={**os.environ}
+            [sys.executable, *arguments], stdout=-1, stderr=-1, text=True, env={**os.environ}
         ) as running:
             assert running.stderr is not None
             assert running.stdout is not None
