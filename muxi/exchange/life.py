@@ -328,8 +328,10 @@ def _check_stream(response: AnyResponse, within: float, limit: int | None) -> Ex
     """Refuse an answer that is not an event stream; read as one, it would seem empty."""
     if response.content_type == "text/event-stream":
         return
-    buffered = isinstance(response, BufferedResponse)
-    content = response.content if buffered else (yield ReadResponse(response, within, limit))
+    if isinstance(response, BufferedResponse):
+        content = response.content
+    else:
+        content = yield ReadResponse(response, within, limit)
     error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), content)
     if error.from_platform:
         raise error

@@ -97,7 +97,7 @@ def _run_tests(target: Target) -> int:
         for test in _tests_of([name.removesuffix(".py").replace("/", ".") for name in target.tests]):
             test()
         return 0
-    options = ["-q", "-x", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+    options = ["-q", "-x", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "--assert=plain", "--tb=no"]
     return int(pytest.main([*options, *target.tests]))
 
 
