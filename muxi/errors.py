@@ -7,7 +7,6 @@ has it flat (``{"error", "message", "code"}``); both are read here and nowhere e
 from __future__ import annotations
 
 import builtins
-import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -382,6 +381,9 @@ class StreamInterrupted(MuxiError):
         super().__init__(code, message, status_code, details, request_id)
         self.partial: Mapping[str, Any] = dict(partial or {})
 
+    def _arguments(self) -> tuple[Any, ...]:
+        return super()._arguments()  # what this class has beside its base is given by name only
+
     @property
     def text(self) -> str:
         """The text that had arrived."""
@@ -495,6 +497,8 @@ def _code_of_phrase(phrase: str) -> str:
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
+    import json
+
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):

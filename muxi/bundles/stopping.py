@@ -20,7 +20,7 @@ def check_stopped() -> None:
     """End the work of this thread if its caller has been cancelled.
 
     Raises:
-        MuxiError: ``CANCELLED``; nobody waits for it.
+        MuxiError: ``CANCELLED``; no caller waits for it.
     """
     stopped = _stopped.get()
     if stopped is not None and stopped.is_set():

@@ -36,6 +36,7 @@ from muxi.exchange.incoming import (
 from muxi.exchange.outgoing import (
     attempt_timeout,
     body_of,
+    check_by_hand,
     check_events,
     check_limits,
     check_user,
@@ -109,8 +110,11 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
     address, options, clock = settings.address, settings.options, settings.clock
     try:
         check_user(call)
+        check_by_hand(call)
         if isinstance(call, StreamCall):
             check_events(call)
+        if call.limits:
+            check_limits(call.limits, call.query)
         url = address.base_url + call.target(proxied=address.proxied)
         context = Context(
             call=call,
@@ -123,8 +127,6 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             asynchronous=settings.hooks.asynchronous,
             private=settings.private,
         )
-        if call.limits:
-            check_limits(call.limits, call.query)
         settings.schemas.check_request(call)
         if call.into is not None:
             check_target(call.into)

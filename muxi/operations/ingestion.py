@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from muxi.call import Call, Key, Procedure
+from muxi.call import Call, Key, Procedure, invalid_parameter
 from muxi.client.endpoints import operation, procedure
 from muxi.clock import Clock, SystemClock
 from muxi.operations.fields import given, plain
 from muxi.operations.waiting import WAIT_TIMEOUT, wait_for_job
-from muxi.types import (
-    DistilledBatch,
-    DistilledMemories,
-    DistilledStatus,
-    IngestedBatch,
-    IngestedMemory,
-    IngestionStatus,
-)
+
+if TYPE_CHECKING:
+    from muxi.types import (
+        DistilledBatch,
+        DistilledMemories,
+        DistilledStatus,
+        IngestedBatch,
+        IngestedMemory,
+        IngestionStatus,
+    )
 
 __all__ = ["IngestionOperations"]
 
@@ -190,7 +192,7 @@ class IngestionOperations:
             NotFoundError: the sender has been revoked.
         """
         body = plain(batch)
-        call = Call[DistilledMemories](
+        call: Call[DistilledMemories] = Call(
             "POST", "/memories/distilled", body=body, key=Key.EITHER, accepts="DistilledBatch"
         )
         content = call.payload(body)
@@ -199,7 +201,11 @@ class IngestionOperations:
             clock: Clock = getattr(self, "clock", None) or SystemClock()
             timestamp = int(clock.time())
         at = str(timestamp)
-        signature = sign(b"muxi-distillery-v1\n%b\n%b\n%b" % (at.encode(), distillery_id.encode(), content))
+        signature: object = sign(b"muxi-distillery-v1\n%b\n%b\n%b" % (at.encode(), distillery_id.encode(), content))
+        if not isinstance(signature, bytes | bytearray | memoryview):
+            raise invalid_parameter(
+                "sign", f"takes a function that returns bytes, and it returned {type(signature).__name__}"
+            )
         return Call.post(
             call.path,
             body=body,

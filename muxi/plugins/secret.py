@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from muxi.clock import Clock, SystemClock
@@ -13,6 +12,8 @@ from muxi.config import Secret
 from muxi.context import Context
 from muxi.errors import ConfigurationError
 from muxi.forks import renew_after_fork
+from muxi.records import Record, field
+from muxi.redact import show_value
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,8 +27,7 @@ R = TypeVar("R", bound="str | Awaitable[str]")
 _REFUSED = "refused"
 
 
-@dataclass
-class _Use:
+class _Use(Record):
     """The state of one call's key that a function returned."""
 
     key: str = field(default="", repr=False)
@@ -177,7 +177,7 @@ class CachedKey(Generic[R]):
             raise ConfigurationError(f"function= takes a function that returns the key, got {type(function).__name__}")
         given: object = seconds
         if isinstance(given, bool) or not isinstance(given, int | float) or not seconds > 0:
-            raise ConfigurationError(f"seconds= takes a number above 0, got {seconds!r}")
+            raise ConfigurationError(f"seconds= takes a number above 0, got {show_value(seconds)}")
         self._function = function
         self._seconds = seconds
         self._clock = clock or SystemClock()

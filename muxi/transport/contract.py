@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import timezone
-from urllib.parse import unquote, urlsplit
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, ServerError, TimeoutError
+from muxi.records import Record, field
 from muxi.redact import redact_text
 from muxi.transport.bodies import Body
 from muxi.transport.headers import Headers
@@ -36,8 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(Record, frozen=True):
     """The bounds of one attempt, in seconds; None is no bound.
 
     ``connect`` bounds making a connection, over all addresses, proxies and handshakes; ``read`` the wait for the next
@@ -53,8 +50,7 @@ class Timeouts:
     stall: float | None = None
 
 
-@dataclass
-class Request:
+class Request(Record):
     """One attempt to send something. Plugins may change it until it is sent.
 
     Args:
@@ -76,6 +72,8 @@ class Request:
     @property
     def path(self) -> str:
         """The path of the URL, percent-decoded, without the query: what the server's HMAC signs."""
+        from urllib.parse import unquote, urlsplit
+
         return unquote(urlsplit(self.url).path)
 
     def __repr__(self) -> str:
@@ -84,6 +82,19 @@ class Request:
 
 #: The longest wait that ``Retry-After`` can ask for, in seconds (some 30 years): infinity is no number to wait for.
 _LONGEST_WAIT = 1e9
+
+
+def parse_date(value: str) -> float | None:
+    """Return a date of a header (RFC 9110, section 5.6.7) in seconds since the Unix epoch; None for anything else."""
+    from datetime import timezone
+    from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+
+    try:
+        at = parsedate_to_datetime(value)
+        # A date without a zone is in GMT, and not in the machine's local time.
+        return (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
 
 
 class ResponseHead:
@@ -128,15 +139,8 @@ class ResponseHead:
             return None
         if value.isascii() and value.replace(".", "", 1).isdigit():
             return min(float(value), _LONGEST_WAIT)  # int() refuses thousands of digits, float() gives infinity
-        from email.utils import parsedate_to_datetime  # slow to load and rarely needed
-
-        try:
-            at = parsedate_to_datetime(value)
-            # A date without a zone is in GMT (RFC 9110, section 5.6.7), and not the machine's local time.
-            seconds = (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp() - now
-        except (ValueError, OverflowError, TypeError, IndexError):
-            return None
-        return max(0.0, seconds)
+        at = parse_date(value)
+        return None if at is None else max(0.0, at - now)
 
     def _check_size(self, size: int, limit: int) -> None:
         """Refuse content of more bytes than a limit.
@@ -326,6 +330,14 @@ class Transport(ABC):
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
+
     @abstractmethod
     def send(self, request: Request) -> Response:
         """Send and return as soon as the head of the answer is there. Redirects are not followed.
@@ -349,6 +361,14 @@ class AsyncTransport(ABC):
     def private(self) -> bool:
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
 
     @abstractmethod
     async def send(self, request: Request) -> AsyncResponse:

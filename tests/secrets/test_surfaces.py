@@ -20,7 +20,7 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from muxi import MuxiError, hookimpl
-from muxi.cli.command import run as run_command
+from muxi.cli import main as run_command
 from muxi.plugins import AuditTrail, JsonFormatter, Prometheus
 from muxi.testing.transport_suite import Received, Reply
 from tests.plugins.tracing.telemetry import Telemetry
