@@ -79,13 +79,17 @@ def test_keys_signatures_and_passwords_of_urls_are_masked_by_their_shape(text: s
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "COOKIE", "X-Muxi-Admin-Key", "x-api-key", "X-Apikey", "My-Token", "X-Passwd", "X-Auth"]
+    "name",
+    [
+        *("Authorization", "COOKIE", "X-Muxi-Admin-Key", "x-api-key", "X-Apikey", "My-Token", "X-Passwd", "X-Auth"),
+        *("X-Cookies", "X-Credential", "X-Secret", "Set-Cookie", "X-Signature-Ed"),
+    ],
 )
 def test_a_header_is_secret_by_its_name(name: str) -> None:
     assert is_secret_header(name)
 
 
-@pytest.mark.parametrize("name", ["Content-Type", "X-Muxi-User-ID", "Accept", "Key", "X-Key-Name"])
+@pytest.mark.parametrize("name", ["Content-Type", "X-Muxi-User-ID", "Accept", "Key", "X-Key-Name", "X-South"])
 def test_any_other_header_is_not(name: str) -> None:
     assert not is_secret_header(name)
 
