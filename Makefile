@@ -10,21 +10,29 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-slow lint types floors docs bench arguments soak fuzz mutants matrix audit release clean
+.PHONY: help demo test check check-slow browser screenshots lint types floors docs bench arguments soak fuzz mutants matrix audit release clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.for-demo  ## talk to a formation that runs on this machine, without keys and models
 	@$(BIN)/muxi-client demo
 
-test: $(VENV)/.for-dev  ## run the tests, except the slow ones
-	$(BIN)/python -m pytest $(TEST_FLAGS) -m 'not slow'
+test: $(VENV)/.for-dev  ## run the tests, except the slow ones and those in a browser
+	$(BIN)/python -m pytest $(TEST_FLAGS) -m 'not slow and not browser'
 
 check: lint types floors test  ## run every check; the tests come last
 
 check-slow: $(VENV)/.for-dev  ## run the slow tests: beside the tools of others, packages, type checkers
 	$(BIN)/python -m pytest $(TEST_FLAGS) -m slow
+
+browser: $(VENV)/.for-dev  ## run the tests in a headless Chromium, which is installed where it may be
+	@.ci/install-chromium
+	$(BIN)/python -m pytest -m browser tests/browser
+
+screenshots: $(VENV)/.for-dev  ## make the pictures of the documentation anew, in the same browser
+	@.ci/install-chromium
+	MUXI_SCREENSHOTS=1 $(BIN)/python -m pytest -m browser -k pictures tests/browser
 
 lint: $(VENV)/.for-dev
 	$(BIN)/ruff check

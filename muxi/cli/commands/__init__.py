@@ -42,6 +42,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("cassette", _DEVELOP, "list, show and scrub recorded exchanges"),
     ("demo", _DEVELOP, "stream a chat, keep a memory, read a session, and see an error"),
     ("serve", _DEVELOP, "run a formation without models as a development server"),
+    ("trace", _DEVELOP, "run a program and show what its calls did, in a browser"),
     ("webhooks", _DEVELOP, "receive, sign and verify webhooks"),
 )
 
