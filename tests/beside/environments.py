@@ -48,6 +48,8 @@ ENVIRONMENTS = {
     "newrelic": ("newrelic >=10",),
     "xray": ("aws-xray-sdk >=2.14",),
     "gevent": ("gevent >=24.10",),
+    "dask": ("distributed >=2024.8",),
+    "ray": ("ray >=2.40",),
 }
 
 
