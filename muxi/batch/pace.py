@@ -9,8 +9,8 @@ __all__ = ["Pace"]
 #: Seconds of the rate that may be sent at once, so that a late wake-up costs no throughput.
 _BURST_SECONDS = 0.1
 
-#: Part of a retry that a successful call returns to the budget.
-_REFUND = 0.1
+#: Successful calls that return one retry to the budget.
+_REFUND = 10
 
 
 class Pace:
@@ -29,13 +29,14 @@ class Pace:
         burst = 1 if rate is None else max(1, math.floor(rate * _BURST_SECONDS))
         self._ahead = (burst - 1) * self._interval
         self._tail = -math.inf
-        self._capacity = math.inf if retry_budget is None else float(retry_budget)
+        #: In tenths of a retry, so that successes add up without rounding.
+        self._capacity = math.inf if retry_budget is None else retry_budget * _REFUND
         self._budget = self._capacity
 
     @property
     def retried(self) -> bool:
         """Whether calls that start now may be retried."""
-        return self._budget >= 1
+        return self._budget >= _REFUND
 
     def delay(self, now: float) -> float:
         """Return the seconds until the next call may start; 0 if it may at once."""
@@ -50,4 +51,4 @@ class Pace:
         retries = max(0, attempts - 1)
         for _ in range(retries if self._interval else 0):
             self.start(now)
-        self._budget = min(self._capacity, max(0.0, self._budget - retries) + (_REFUND if ok else 0.0))
+        self._budget = min(self._capacity, max(0, self._budget - retries * _REFUND) + ok)
