@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from muxi.batch.course import Course
 from muxi.batch.errors import BatchError, ExecutorBroken, JournalError, OutcomeUnknown
+from muxi.batch.interrupts import holding_interrupts
 from muxi.batch.pools import Workers
 from muxi.batch.settings import BatchSettings
 from muxi.batch.values import BatchProgress, BatchResult, Job, Reply
@@ -157,6 +158,11 @@ class Engine(Generic[T]):
             if job is not None:
                 course.pace.start(monotonic())
                 jobs.append(job)
+        if jobs:
+            with holding_interrupts():
+                self._send(course, jobs)
+
+    def _send(self, course: Course[T], jobs: list[Job]) -> None:
         course.begin(jobs)
         for job in jobs:
             try:
@@ -194,7 +200,8 @@ class Engine(Generic[T]):
             futures.append(self._finished.get(timeout=delay or None))
             while True:  # all that are there are written to the disk together
                 futures.append(self._finished.get_nowait())
-        self._settle(course, futures)
+        with holding_interrupts():
+            self._settle(course, futures)
 
     def _settle(self, course: Course[T], futures: Iterable[Future[Any]]) -> None:
         """Turn finished futures into results, and hand jobs of lost workers to others."""
@@ -234,11 +241,13 @@ class Engine(Generic[T]):
         """
         failure: JournalError | None = None
         try:
-            self._cancel(course)
+            with holding_interrupts():
+                self._cancel(course)
             while self._in_flight:
                 finished, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
                 try:
-                    self._settle_last(course, finished)
+                    with holding_interrupts():
+                        self._settle_last(course, finished)
                 except JournalError as error:
                     # What follows cannot be written either; the first error has all results.
                     failure = failure or JournalError(error.code, error.message)
