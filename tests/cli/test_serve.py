@@ -15,8 +15,8 @@ import pytest
 
 from muxi import FormationClient, ServerClient
 from muxi.cli import main
-from muxi.cli.serve.browsers import OpenToBrowsers
-from muxi.cli.serve.requests import LoggedWorld
+from muxi.cli.commands.serve.browsers import OpenToBrowsers
+from muxi.cli.commands.serve.requests import LoggedWorld
 from muxi.errors import AuthenticationError, TurnFailed
 from muxi.transport import Headers, Request
 from muxi_transports.memory import EmbeddedFormation, MemoryTransport

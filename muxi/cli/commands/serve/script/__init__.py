@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from muxi.cli.serve.script.document import ScriptError
-from muxi.cli.serve.script.reading import ServeScript, read_script
+from muxi.cli.commands.serve.script.document import ScriptError
+from muxi.cli.commands.serve.script.reading import ServeScript, read_script
 
 __all__ = ["ScriptError", "ServeScript", "read_script"]

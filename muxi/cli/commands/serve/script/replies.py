@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from muxi.cli.serve.script.document import MappingNode, ScalarNode, SequenceNode
-from muxi.cli.serve.script.fields import Data, Flag, Items, Number, ScriptSchema, Text
-from muxi.cli.serve.script.recipes import FACTS, PartsRecipe, Recipe, Template
+from muxi.cli.commands.serve.script.document import MappingNode, ScalarNode, SequenceNode
+from muxi.cli.commands.serve.script.fields import Data, Flag, Items, Number, ScriptSchema, Text
+from muxi.cli.commands.serve.script.recipes import FACTS, PartsRecipe, Recipe, Template
 from muxi_transports.memory import (
     Agent,
     Approval,

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 
+from muxi.cli.commands.serve.options import ServeOptions
 from muxi_transports.memory import EmbeddedFormation, Served
 
 __all__ = ["greeting"]
 
 
-def greeting(served: Served, formation: EmbeddedFormation, arguments: argparse.Namespace) -> str:
+def greeting(served: Served, formation: EmbeddedFormation, options: ServeOptions) -> str:
     """The text, without the keys: those that were given stand there as variables of the shell."""
-    client_key = "$MUXI_CLIENT_KEY" if arguments.client_key else "any"
+    client_key = "$MUXI_CLIENT_KEY" if options.client_key else "any"
     where = f"the Unix socket {served.path}" if served.path else served.url
     lines = [f"Serving the formation {formation.formation_id!r} at {where}, until Ctrl-C."]
-    if arguments.server:
+    if options.server:
         lines.append(f"Its server is there too, with the formation behind /api/{formation.formation_id}.")
     if not served.path and not _is_loopback(served.host):
         lines.append(f"Other machines can reach it: it listens on {served.host}.")
-    lines += ["", *_curl(served, client_key), "", *_python(served, formation, arguments), ""]
+    lines += ["", *_curl(served, client_key), "", *_python(served, formation, options), ""]
     return "\n".join(lines)
 
 
@@ -33,12 +33,12 @@ def _curl(served: Served, client_key: str) -> list[str]:
     ]
 
 
-def _python(served: Served, formation: EmbeddedFormation, arguments: argparse.Namespace) -> list[str]:
+def _python(served: Served, formation: EmbeddedFormation, options: ServeOptions) -> list[str]:
     # A setting that is not given is read from the environment.
-    key = "" if arguments.client_key else ', client_key="any"'
+    key = "" if options.client_key else ', client_key="any"'
     lines = [f'  formation = muxi.FormationClient(url="{served.url}"{key})']
-    if arguments.server:
-        keys = "" if arguments.key_id else ', key_id="any", secret_key="any"'
+    if options.server:
+        keys = "" if options.key_id else ', key_id="any", secret_key="any"'
         lines.append(f'  server = muxi.ServerClient(url="{served.url}"{keys})')
         lines.append(f'  behind = server.formation("{formation.formation_id}"{key})')
     return lines

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
 from muxi.errors import MuxiError, NotFoundError, ServerError
 from muxi.formation import FormationClient
 from muxi_transports.memory import EmbeddedFormation, Turn, serve
 
-__all__ = ["demonstrate"]
+__all__ = ["command", "demonstrate"]
 
 #: The user of the demonstration.
 USER = "muxi-client-demo"
@@ -26,6 +28,17 @@ reaches you as server-sent events over HTTP, word by word as I say it, and
 the same code will talk to your formation when you have one."""
 
 
+@click.command("demo")
+def command() -> None:
+    """Stream a chat, keep a memory, read a session, and see an error.
+
+    The formation runs inside this command, over HTTP on a loopback port, without keys and models. Set
+    MUXI_FORMATION_URL (or MUXI_SERVER_URL and MUXI_FORMATION_ID) and MUXI_CLIENT_KEY to have it talk to a formation of
+    yours.
+    """
+    demonstrate()
+
+
 def demonstrate() -> None:
     """Talk to a formation: the one that the environment names, or one that is started here.
 
@@ -38,7 +51,7 @@ def demonstrate() -> None:
         if session_id:
             _messages(formation, session_id)
         _error(formation)
-    print("\nThe code of this is muxi/cli/demo.py; the README takes it from here.")
+    print("\nThe code of this is muxi/cli/commands/demo.py; the README takes it from here.")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
-from muxi.cli.serve.script.document import MappingNode, ScalarNode, SequenceNode, describe, plain_data
+from muxi.cli.commands.serve.script.document import MappingNode, ScalarNode, SequenceNode, describe, plain_data
 
 if TYPE_CHECKING:
     from marshmallow.fields import Field

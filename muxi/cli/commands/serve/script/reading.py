@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from muxi.cli.serve.script.document import MappingNode, Problems, ScriptError, TreeNode, parse_tree
-from muxi.cli.serve.script.fields import Data, Day, Items, Named, ScriptSchema, Text
-from muxi.cli.serve.script.replies import AgentFields, AgentSchema, replies_of
+from muxi.cli.commands.serve.script.document import MappingNode, Problems, ScriptError, TreeNode, parse_tree
+from muxi.cli.commands.serve.script.fields import Data, Day, Items, Named, ScriptSchema, Text
+from muxi.cli.commands.serve.script.replies import AgentFields, AgentSchema, replies_of
 from muxi.errors import ConfigurationError
 from muxi_transports.memory import EmbeddedFormation, Replies
 
