@@ -21,7 +21,7 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, **options: Any) -> None:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]  # it is installed where it is used
 
         self._remote: Any = ray.remote(**{"max_retries": 0, "num_cpus": 1, **options})
 
@@ -32,7 +32,7 @@ class RayExecutor(Executor):
 
 def main(url: str, *questions: str) -> None:
     """Ask each question on a worker of the cluster."""
-    import ray
+    import ray  # pyright: ignore[reportMissingImports]  # likewise
 
     ray.init()
     calls = [FormationClient.chat.call(question, user_id="example") for question in questions]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from muxi.batch.course import Course
 from muxi.batch.errors import JournalError
-from muxi.batch.settings import BatchSettings
+from muxi.batch.settings import BatchSettings, is_repeatable
 from muxi.batch.values import BatchProgress, BatchResult, Job, Reply
 from muxi.batch.work import perform_async
 from muxi.call import Call, Repeat
@@ -53,8 +53,10 @@ class AsyncBatch(AsyncIterator[BatchResult[T]], Generic[T]):
         """End the batch: send nothing more, wait for what is in flight, and write it into the journal."""
         self._engine.closing = True
         await self._results.aclose()
+        await self._engine.abandon()
 
     async def __aenter__(self) -> Self:
+        self._engine.start()
         return self
 
     async def __aexit__(
@@ -77,6 +79,8 @@ class AsyncEngine(Generic[T]):
         self.settings: BatchSettings = settings
         self.closing = False
         self.cancelled = False
+        #: Whether the first result has been asked for.
+        self.iterated = False
         self.course: Course[T] | None = None
         self._calls = calls
         self._source: Iterator[Call[T]] | AsyncIterator[Call[T]]
@@ -95,10 +99,12 @@ class AsyncEngine(Generic[T]):
             JournalError: the journal cannot be used; nothing has been sent.
             ConfigurationError: the recipe of the client is of no use.
         """
+        if self.course is not None:
+            return self.course
         calls = self._calls
         course: Course[T] = self.settings.course(calls)
         try:
-            if isinstance(calls, Sequence):
+            if not isinstance(calls, AsyncIterable) and is_repeatable(calls):
                 course.check_ahead(calls)
             self._source = aiter(calls) if isinstance(calls, AsyncIterable) else iter(calls)
             self._client = self.settings.recipe.make_async()
@@ -108,6 +114,11 @@ class AsyncEngine(Generic[T]):
             raise
         self.course = course
         return course
+
+    async def abandon(self) -> None:
+        """Close what was opened for results that were never asked for."""
+        if self.course is not None and not self.iterated:
+            await self.finish(self.course, cancel=True)
 
     async def advance(self, course: Course[T]) -> bool:
         """Send calls and collect outcomes until a result is ready; False at the end.
@@ -258,6 +269,7 @@ async def _next_of(source: AsyncIterator[Call[T]]) -> Call[T]:
 async def iterate_async(engine: AsyncEngine[T]) -> AsyncGenerator[BatchResult[T], None]:
     """Yield the results of a batch, and end it, whatever happens."""
     course = engine.start()
+    engine.iterated = True
     try:
         while await engine.advance(course):
             yield course.ready.popleft()

@@ -19,7 +19,7 @@ from muxi.batch.values import BatchProgress, BatchResult, Job, Reply
 from muxi.batch.work import why_not_a_call
 from muxi.call import Call, Repeat
 from muxi.errors import ConfigurationError, MuxiError, ValidationError
-from muxi.exchange.repeat import is_gone, repeat_of
+from muxi.exchange.repeat import is_gone, may_repeat, repeat_of, was_refused
 from muxi.result import Meta, Result
 
 __all__ = ["Course"]
@@ -186,25 +186,45 @@ class Course(Generic[T]):
         results: list[BatchResult[T]] = []
         lines: list[bytes] = []
         now = time.monotonic()
+        again = self._again & {position for position, _ in outcomes}
         for position, given in outcomes:
             call, digest = self._open.pop(position)
             reply = self._gone(position, call, given)
             results.append(self._result(position, call, reply))
             self.pace.end(reply.attempts, ok=reply.error is None, now=now)
-            self._again.discard(position)
-            if self.journal is None or _is_lost(reply, call):
-                continue
-            if position not in self.journal.begun:
-                lines.append(begun_line(position, digest))
-            self.journal.begun.pop(position, None)
-            lines.append(done_line(position, digest, reply))
+            if self.journal is not None:
+                lines += self._lines_of(position, call, digest, reply, again=position in again)
         if self.journal is not None and lines:
             try:
                 self.journal.write(lines, sync=True)
             except JournalError as error:
                 error.results = tuple(results)
                 raise
+        self._again -= again
         self._yield(results)
+
+    def _lines_of(self, position: int, call: Call[T], digest: str, reply: Reply, *, again: bool) -> list[bytes]:
+        """Return what the journal is to hold of an outcome.
+
+        A failure after which the call may be sent again, by the same rules as for a retry, is not the end of it: the
+        next run sends it again.
+        """
+        begun = self._journal.begun
+        error = reply.error
+        if error is not None and position in begun:
+            if was_refused(error) and not again:
+                del begun[position]
+                return [unsent_line(position)]
+            if was_refused(error) or _may_repeat(call, error):
+                return []
+        lines = [] if position in begun else [begun_line(position, digest)]
+        begun.pop(position, None)
+        return [*lines, done_line(position, digest, reply)]
+
+    @property
+    def _journal(self) -> JournalFile:
+        assert self.journal is not None  # noqa: S101  asked only where there is one
+        return self.journal
 
     def refuse(self, position: int, error: MuxiError) -> None:
         """Make an error the result of a call that no worker has had, so that another run sends it.
@@ -308,7 +328,8 @@ def _identify(call: Call[Any]) -> tuple[str, MuxiError | None]:
         return _NO_DIGEST, error
 
 
-def _is_lost(reply: Reply, call: Call[Any]) -> bool:
-    """Return whether another run should send the call again: its worker was lost, and it may be repeated."""
-    error: MuxiError | None = reply.error
-    return isinstance(error, OutcomeUnknown) and error.code == "WORKER_LOST" and repeat_of(call) is not Repeat.NEVER
+def _may_repeat(call: Call[Any], error: MuxiError) -> bool:
+    """Return whether another run may send a call again: keyed ones have the same key then."""
+    if isinstance(error, OutcomeUnknown):
+        return error.code == "WORKER_LOST" and repeat_of(call) is not Repeat.NEVER
+    return may_repeat(repeat_of(call), error, keyed=True)

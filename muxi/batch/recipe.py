@@ -111,7 +111,7 @@ class ClientRecipe:
 
 
 #: What a batch makes its clients of.
-ClientSource = FormationConfig | ServerConfig | ClientRecipe | Callable[[], Client] | Callable[[], AsyncClient]
+ClientSource = FormationConfig | ServerConfig | ClientRecipe | Callable[[], Client | AsyncClient]
 
 
 def _name_of(function: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -15,7 +15,7 @@ from muxi.batch.course import Course
 from muxi.batch.errors import BatchError, ExecutorBroken, JournalError, OutcomeUnknown
 from muxi.batch.interrupts import holding_interrupts
 from muxi.batch.pools import Workers
-from muxi.batch.settings import BatchSettings
+from muxi.batch.settings import BatchSettings, is_repeatable
 from muxi.batch.values import BatchProgress, BatchResult, Job, Reply
 from muxi.call import Call
 from muxi.errors import MuxiError, plain_cause
@@ -35,9 +35,9 @@ _MOST_LOSSES = 2
 class Batch(Iterator[BatchResult[T]], Generic[T]):
     """A running batch: an iterator over its results, and a context manager that ends it.
 
-    It starts with the first result that is asked for. Leaving a ``with`` block, :meth:`close`, an error and Ctrl-C end
-    it cleanly: no further call is sent, those in flight are waited for and written into the journal, clients and
-    workers are closed. Ctrl-C once more does not wait.
+    It starts with the ``with`` block, or with the first result that is asked for. Leaving the block, :meth:`close`, an
+    error and Ctrl-C end it cleanly: no further call is sent, those in flight are waited for and written into the
+    journal, clients and workers are closed. Ctrl-C once more does not wait.
     """
 
     def __init__(self, calls: Iterable[Call[T]], settings: BatchSettings) -> None:
@@ -61,8 +61,10 @@ class Batch(Iterator[BatchResult[T]], Generic[T]):
         """End the batch: send nothing more, wait for what is in flight, and write it into the journal."""
         self._engine.closing = True
         self._results.close()
+        self._engine.abandon()
 
     def __enter__(self) -> Self:
+        self._engine.start()
         return self
 
     def __exit__(
@@ -83,6 +85,8 @@ class Engine(Generic[T]):
         self.settings: BatchSettings = settings
         #: Whether the user has asked for the end; a batch that was only dropped does not wait.
         self.closing = False
+        #: Whether the first result has been asked for.
+        self.iterated = False
         self.course: Course[T] | None = None
         self._calls = calls
         self._exhausted = False
@@ -104,10 +108,12 @@ class Engine(Generic[T]):
             JournalError: the journal cannot be used; nothing has been sent.
             ConfigurationError: the recipe of the client is of no use.
         """
+        if self.course is not None:
+            return self.course
         settings, calls = self.settings, self._calls
         course: Course[T] = settings.course(calls)
         try:
-            if isinstance(calls, Sequence):
+            if is_repeatable(calls):
                 course.check_ahead(calls)
             self._source = iter(calls)
             self._workers = Workers(settings.executor, settings.recipe, course.id, settings.concurrency)
@@ -117,6 +123,11 @@ class Engine(Generic[T]):
             raise
         self.course = course
         return course
+
+    def abandon(self) -> None:
+        """Close what was opened for results that were never asked for."""
+        if self.course is not None and not self.iterated:
+            self._close(self.course, wait=True)
 
     def advance(self, course: Course[T]) -> bool:
         """Send calls and collect outcomes until a result is ready; False at the end.
@@ -303,6 +314,7 @@ class Engine(Generic[T]):
 def iterate(engine: Engine[T]) -> Generator[BatchResult[T], None, None]:
     """Yield the results of a batch, and end it, whatever happens."""
     course = engine.start()
+    engine.iterated = True
     try:
         while engine.advance(course):
             yield course.ready.popleft()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from muxi.batch.recipe import ClientRecipe
 from muxi.batch.values import BatchProgress
 from muxi.errors import ConfigurationError
 
-__all__ = ["BatchSettings"]
+__all__ = ["BatchSettings", "is_repeatable"]
 
 T = TypeVar("T")
 
@@ -90,6 +90,11 @@ class BatchSettings:
             on_progress=self.progress,
             runs_once=runs_once,
         )
+
+
+def is_repeatable(calls: Iterable[Any]) -> bool:
+    """Return whether an input can be read a second time, so that it is compared with a journal before it is sent."""
+    return isinstance(calls, Sized) and not isinstance(calls, Iterator)
 
 
 def _check_count(name: str, value: object, least: int, most: int) -> None:

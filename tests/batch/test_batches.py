@@ -51,12 +51,17 @@ def test_results_and_errors_stand_side_by_side(caller: Caller) -> None:
 
 
 def test_the_input_is_not_drained_ahead(caller: Caller, formation: Formation) -> None:
-    drawn = itertools.count()
-    endless = (FormationClient.chat.call(f"m {next(drawn)}", user_id="ada") for _ in itertools.count())
-    results = caller.results(endless, caller.recipe(formation), concurrency=5)
+    drawn: list[int] = []
+
+    def endless() -> Iterator[Call[Any]]:
+        for number in itertools.count():
+            drawn.append(number)
+            yield FormationClient.chat.call(f"message {number}", user_id="ada")
+
+    results = caller.results(endless(), caller.recipe(formation), concurrency=5)
     for taken in range(1, 40):
         next(results)
-        assert next(iter([drawn.__reduce__()[1][0]])) <= taken + 5
+        assert len(drawn) <= taken + 5
     results.close()  # type: ignore[attr-defined]  # it is a generator
 
 
@@ -65,7 +70,12 @@ def test_one_slow_call_does_not_hold_up_all_others_in_the_order_of_the_input(for
     waiting = Formation(lambda message: _hold(gate, message == "message 0"))
     caller = Caller("sync")
     results = caller.results(chats(20), caller.recipe(waiting), concurrency=4, ordered=True)
-    opener = threading.Thread(target=lambda: (_wait_for(lambda: sum(waiting.work.values()) >= 7), gate.set()))
+
+    def open_gate() -> None:
+        _wait_for(lambda: sum(waiting.work.values()) >= 7)
+        gate.set()
+
+    opener = threading.Thread(target=open_gate)
     opener.start()
     assert next(results).position == 0
     opener.join()

@@ -134,7 +134,14 @@ def test_any_json_is_a_record_or_an_error_of_ours(value: Any) -> None:
             assert isinstance(parse(json.dumps(record).encode(), 1), Header | Begun | Done | Unsent)
 
 
-ERROR = {"type": "MuxiError", "args": ["C", "m"], "call": None, "retry_after": None, "details": {}, "partial": {}}
+ERROR: dict[str, Any] = {
+    "type": "MuxiError",
+    "args": ["C", "m"],
+    "call": None,
+    "retry_after": None,
+    "details": {},
+    "partial": {},
+}
 
 
 @given(st.sampled_from(list(ERROR)), JSON)
@@ -171,7 +178,7 @@ def test_every_error_of_the_sdk_comes_back(name: str) -> None:
         return
     texts = {"PluginError": ("m", "plugin", "hook"), "RateLimitError": ("m",), "ListTruncated": ("m",)}
     one = ("m",) if issubclass(kind, errors.ConfigurationError) else texts.get(name, ("CODE", "m"))
-    error = kind(*one)
+    error: MuxiError = getattr(errors, name)(*one)
     error.details["field"] = 1
     error.call, error.attempts = "chat (POST /chat)", 3
     found = parse(done_line(0, ID, Reply(error=error, attempts=3)), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -59,7 +60,7 @@ def test_a_result_comes_back_whole(caller: Caller, formation: Formation, path: P
 
 
 def test_an_error_comes_back_whole(caller: Caller, path: Path) -> None:
-    formation = Formation(lambda message: failure(429, "SLOW", "Too fast.", **{"Retry-After": "900"}))
+    formation = Formation(lambda message: failure(500, "BROKEN", "No.", **{"Retry-After": "900"}))
     first = caller.collect(chats(1), caller.recipe(formation), journal=path)[0].error
     second = caller.collect(chats(1), caller.recipe(formation), journal=path)[0].error
     assert first is not None
@@ -67,6 +68,46 @@ def test_an_error_comes_back_whole(caller: Caller, path: Path) -> None:
     assert str(second) == str(first)
     assert (second.retry_after, second.attempts, second.call) == (900, 1, first.call)
     assert formation.requests == 1
+
+
+def test_a_failure_after_which_the_call_may_be_repeated_is_repeated_by_the_next_run(caller: Caller, path: Path) -> None:
+    formation = Formation()
+    calls = [*chats(4), unsafe(0), unsafe(1)]
+    answers = {
+        "message 0": failure(401, "UNAUTHORIZED"),
+        "message 1": failure(503, "STARTING", **{"Retry-After": "900"}),
+        "message 2": failure(502, "BAD_GATEWAY"),
+        "message 3": failure(400, "WRONG"),
+        "notify 0": failure(502, "BAD_GATEWAY"),
+        "notify 1": failure(401, "UNAUTHORIZED"),
+    }
+    formation.refuse = answers.get
+    recipe = caller.recipe(formation, max_retries=0)
+    first = caller.collect(calls, recipe, journal=path, ordered=True)
+    assert not any(result.ok for result in first)
+    keys = dict(formation.keys)
+    formation.refuse = lambda message: None
+    second = caller.collect(calls, recipe, journal=path, ordered=True)
+    # An answer of the platform is final, and a call that may have run and must not run twice.
+    assert [result.ok for result in second] == [True, True, True, False, False, True]
+    assert [result.replayed for result in second] == [not result.ok for result in second]
+    assert keys.keys() <= formation.keys.keys()
+
+
+def test_a_batch_is_opened_by_its_block(caller: Caller, formation: Formation, path: Path) -> None:
+    if caller.colour == "sync":
+        with batch.run(chats(1), caller.recipe(formation), journal=path):
+            assert path.exists()
+    else:
+        asyncio.run(_enter(batch.run_async(chats(1), caller.recipe(formation), journal=path)))
+        assert path.exists()
+    assert formation.requests == 0
+    assert len(caller.collect(chats(1), caller.recipe(formation), journal=path)) == 1
+
+
+async def _enter(running: batch.AsyncBatch[Any]) -> None:
+    async with running:
+        pass
 
 
 def test_a_keyed_call_in_flight_is_sent_again_with_the_key_of_its_place(

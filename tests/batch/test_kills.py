@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.answers import BufferedResponse
+from muxi.transport import BufferedResponse
 from tests.batch.support import Formation, serving
 
 PROGRAM = Path(__file__).parent / "programs" / "run_until_killed.py"
