@@ -29,10 +29,12 @@ def run_in(environment: str, program: str, url: str, folder: Path) -> dict[str, 
             f"{environment} cannot be installed for this Python ({error})",
             "python -m tests.beside.environments installs it where it has a wheel, with a package index in reach",
         )
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    # Both write files into the home directory.
+    kept |= {"HOME": str(folder), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run(
         [str(python), str(PROGRAMS / program), url, str(folder)],
-        env={**kept, "MUXI_TRACING": "0", "MUXI_CLIENT_KEY": "fmc_reader1", "RAY_USAGE_STATS_ENABLED": "0"},
+        env={**kept, "MUXI_TRACING": "0", "MUXI_CLIENT_KEY": "fmc_reader1"},
         cwd=folder,
         capture_output=True,
         text=True,

@@ -26,6 +26,7 @@ _DEVELOP = "Develop and test"
 
 #: Name, section and summary of each command; ``name`` is in the module of that name here, as ``command``.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("batch", _TALK, "send a file of prompts, and write a file of answers"),
     ("audit", _DEVELOP, "check and read audit trails"),
     ("demo", _DEVELOP, "stream a chat, keep a memory, read a session, and see an error"),
     ("serve", _DEVELOP, "run a formation without models as a development server"),

@@ -15,6 +15,11 @@ from ray_executor import RayExecutor  # noqa: E402
 from muxi import FormationClient, FormationConfig, batch  # noqa: E402
 
 
+def pid():
+    """Return the id of a worker's process."""
+    return os.getpid()
+
+
 def main(url, folder):
     """Run the batch, and print what came of it."""
     ray.init(
@@ -23,7 +28,7 @@ def main(url, folder):
         log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": f"{ROOT}:{ROOT / 'examples'}"}},
     )
-    pids = ray.get([ray.remote(os.getpid).remote() for _ in range(6)])
+    pids = ray.get([ray.remote(pid).remote() for _ in range(6)])
     calls = [FormationClient.chat.call(f"message {number}", user_id="ada") for number in range(60)]
     results, lost = {}, 0
     settings = {
