@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
-from muxi.client.keywords import takes_fields_of
+from muxi.client.keywords import ADDRESSING, takes_fields_of
 from muxi.config import CallOptions, FormationConfig, settings_of
 from muxi.operations.agents import AgentOperations
 from muxi.operations.artifacts import ArtifactOperations
@@ -33,7 +33,7 @@ from muxi.widgets import parse_ui_widgets
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.client.arguments import FormationSettings
+    from muxi.client.arguments import FormationSettings, ProxiedSettings
 
 __all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig", "parse_ui_widgets"]
 
@@ -74,6 +74,18 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
     client._set_up(config, builtin_plugins(config, auth), options)
 
 
+def with_profile(profile: str | None, formation_id: str | None, settings: ProxiedSettings) -> FormationSettings:
+    """Return the settings of a client with the address and keys of a profile; keys that are given win."""
+    from muxi.profiles import Choice, choose
+
+    found = choose(Choice(profile, formation_id)).formation()
+    return cast("FormationSettings", {**found, **settings})
+
+
+SyncFormation = TypeVar("SyncFormation", bound="FormationClient")
+AsyncFormation = TypeVar("AsyncFormation", bound="AsyncFormationClient")
+
+
 class FormationClient(FormationOperations, Client):
     """Client of one formation.
 
@@ -102,6 +114,34 @@ class FormationClient(FormationOperations, Client):
         finally:
             del settings  # its keys would be in a frame of the error's traceback
 
+    @classmethod
+    @takes_fields_of(FormationConfig, without=ADDRESSING)
+    def from_profile(
+        cls: type[SyncFormation],
+        profile: str | None = None,
+        *,
+        formation_id: str | None = None,
+        **settings: Unpack[ProxiedSettings],
+    ) -> SyncFormation:
+        """Return a client of a formation that the platform's command knows, with its address and keys (``~/.muxi/cli``).
+
+        Args:
+            profile: name of the server's profile; by default ``MUXI_PROFILE``, that of the folder's ``.muxi``, that of
+                the saved formation, or the default profile.
+            formation_id: the formation; by default ``MUXI_FORMATION_ID``, that of the folder, or the only saved one.
+            settings: other fields of :class:`muxi.config.FormationConfig`; keys that are given win.
+
+        Raises:
+            ConfigurationError: there is no such profile, or no formation is chosen.
+        """
+        try:
+            return cls(**with_profile(profile, formation_id, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
+
     @property
     def with_raw_response(self) -> RawFormationClient:
         """The same methods, each returning a :class:`muxi.RawResponse`: data, status, headers, attempts, seconds."""
@@ -120,6 +160,24 @@ class AsyncFormationClient(FormationOperations, AsyncClient):
             raise
         finally:
             del settings  # its keys would be in a frame of the error's traceback
+
+    @classmethod
+    @takes_fields_of(FormationConfig, without=ADDRESSING)
+    def from_profile(
+        cls: type[AsyncFormation],
+        profile: str | None = None,
+        *,
+        formation_id: str | None = None,
+        **settings: Unpack[ProxiedSettings],
+    ) -> AsyncFormation:
+        """As :meth:`FormationClient.from_profile`."""
+        try:
+            return cls(**with_profile(profile, formation_id, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
 
     @property
     def with_raw_response(self) -> AsyncRawFormationClient:

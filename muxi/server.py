@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
 from muxi.client.keywords import ADDRESSING, takes_fields_of
@@ -18,7 +18,7 @@ from muxi.transport.causes import seal
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.client.arguments import FormationSettings, ProxiedSettings, ServerSettings
+    from muxi.client.arguments import FormationSettings, ProfileSettings, ProxiedSettings, ServerSettings
 
 __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 
@@ -55,6 +55,18 @@ def _proxied_settings(client: BaseClient, formation_id: str, settings: ProxiedSe
     return cast("FormationSettings", {**shared, **settings})
 
 
+def with_profile(profile: str | None, settings: ProfileSettings) -> ServerSettings:
+    """Return the settings of a client with the address and key pair of a profile; keys that are given win."""
+    from muxi.profiles import Choice, choose
+
+    found = choose(Choice(profile)).server()
+    return cast("ServerSettings", {**found, **settings})
+
+
+SyncServer = TypeVar("SyncServer", bound="ServerClient")
+AsyncServer = TypeVar("AsyncServer", bound="AsyncServerClient")
+
+
 class ServerClient(ServerOperations, Client):
     """Client that manages the formations of a server.
 
@@ -83,6 +95,26 @@ class ServerClient(ServerOperations, Client):
             raise
         finally:
             del settings  # its keys would be in a frame of the error's traceback
+
+    @classmethod
+    @takes_fields_of(ServerConfig, without=("url",))
+    def from_profile(cls: type[SyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]) -> SyncServer:
+        """Return a client of a server that the platform's command knows, with its key pair (``~/.muxi/cli``).
+
+        Args:
+            profile: its name; by default ``MUXI_PROFILE``, that of the folder's ``.muxi``, or the default profile.
+            settings: other fields of :class:`muxi.config.ServerConfig`; keys that are given win.
+
+        Raises:
+            ConfigurationError: there is no such profile.
+        """
+        try:
+            return cls(**with_profile(profile, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
 
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> FormationClient:
@@ -120,6 +152,18 @@ class AsyncServerClient(ServerOperations, AsyncClient):
             raise
         finally:
             del settings  # its keys would be in a frame of the error's traceback
+
+    @classmethod
+    @takes_fields_of(ServerConfig, without=("url",))
+    def from_profile(cls: type[AsyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]) -> AsyncServer:
+        """As :meth:`ServerClient.from_profile`."""
+        try:
+            return cls(**with_profile(profile, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
 
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> AsyncFormationClient:

@@ -16,6 +16,12 @@ def _check_key(context: click.Context, parameter: click.Parameter, value: str | 
     return value
 
 
+def _check_pace(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not 0 <= value < 3600:  # which NaN is not either
+        raise click.BadParameter(f"seconds are a number that is not negative, and below 3600, not {value}")
+    return value
+
+
 @click.command(
     "serve",
     epilog="The file of --script is described at docs/serve.md.",
@@ -33,7 +39,8 @@ def _check_key(context: click.Context, parameter: click.Parameter, value: str | 
 @click.option("--secret-key", metavar="KEY", callback=_check_key, help="With --key-id: its secret.")
 @click.option(
     "--pace",
-    type=click.FloatRange(0, 3600, max_open=True),
+    type=float,
+    callback=_check_pace,
     default=0.02,
     show_default=True,
     metavar="SECONDS",
