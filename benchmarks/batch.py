@@ -3,7 +3,8 @@
 ``python benchmarks/batch.py [threads asyncio processes dask memory]`` measures against a server that answers after
 50 ms, keeps the figures in ``docs/_generated/batch.json``, and makes of them what the page on batches shows: a table, a
 curve and a sheet for planning. A run of some kinds leaves the others' figures as they are; with ``--again`` the better
-of two rounds is kept, which on a machine with other work is the one that was disturbed less.
+of two rounds is kept, which on a machine with other work is the one that was disturbed less; with ``--installed`` the
+environment is taken as it is.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from environments import ROOT, our_python, variables
+from environments import ROOT, WORK, our_python, variables
 
 HERE = Path(__file__).resolve().parent
 GENERATED = ROOT / "docs" / "_generated"
@@ -68,10 +68,8 @@ def delayed_server() -> Iterator[str]:
             process.communicate()
 
 
-def measure(kinds: list[str]) -> Figures:
-    """Measure all sizes of some kinds."""
-    python = batch_python()
-    found: Figures = {}
+def measure(kinds: list[str], python: str) -> Iterator[tuple[str, int, dict[str, float]]]:
+    """Yield the figures of each size of some kinds."""
     with delayed_server() as port:
         for kind in kinds:
             for size in SIZES[kind]:
@@ -79,9 +77,7 @@ def measure(kinds: list[str]) -> Figures:
                 done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE, env=variables())
                 if done.returncode:
                     raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
-                found.setdefault(kind, {})[str(size)] = json.loads(done.stdout.splitlines()[-1])
-                print(kind, size, found[kind][str(size)], flush=True)
-    return found
+                yield kind, size, json.loads(done.stdout.splitlines()[-1])
 
 
 def in_flight(kind: str, size: int) -> int:
@@ -248,22 +244,21 @@ def better(kept: dict[str, float], found: dict[str, float]) -> dict[str, float]:
     return kept if kept.get("rate", 0.0) > found.get("rate", 0.0) else found
 
 
-def keep(found: Figures, *, again: bool = False) -> None:
-    """Write the figures, and what the page shows of them.
+def keep(kind: str, size: int, figures: dict[str, float], *, again: bool = False) -> None:
+    """Write the figures of one measurement, and what the page shows of all that there are.
 
     Args:
-        found: the figures of this run.
-        again: whether the better of this run and the kept ones counts.
+        kind: what was measured.
+        size: its size.
+        figures: what came of it.
+        again: whether the better of this round and the kept one counts.
     """
     GENERATED.mkdir(exist_ok=True)
     path = GENERATED / "batch.json"
-    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
-    if again:
-        found = {
-            kind: {size: better(kept.get(kind, {}).get(size, {}), figures) for size, figures in sizes.items()}
-            for kind, sizes in found.items()
-        }
-    results: Figures = {**kept, **found}
+    results: Figures = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    kept = results.setdefault(kind, {})
+    kept[str(size)] = better(kept.get(str(size), {}), figures) if again else figures
+    results[kind] = dict(sorted(kept.items(), key=lambda item: int(item[0])))
     told = {"conditions": conditions(), "latency": LATENCY, "results": results}
     path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     write(results, conditions())
@@ -283,10 +278,13 @@ def write(results: Figures, told: str) -> None:
 
 def main(arguments: list[str]) -> None:
     """Measure some kinds, or all."""
-    kinds = [argument for argument in arguments if argument != "--again"]
+    kinds = [argument for argument in arguments if not argument.startswith("--")]
     if unknown := set(kinds) - set(SIZES):
         raise SystemExit(f"no such kind: {', '.join(sorted(unknown))}; there are {', '.join(SIZES)}")
-    keep(measure(kinds or list(SIZES)), again="--again" in arguments)
+    python = str(WORK / "ours" / "bin" / "python") if "--installed" in arguments else batch_python()
+    for kind, size, figures in measure(kinds or list(SIZES), python):
+        print(kind, size, figures, flush=True)
+        keep(kind, size, figures, again="--again" in arguments)
     print((GENERATED / "batch.md").read_text(encoding="utf-8"))
 
 

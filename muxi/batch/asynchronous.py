@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from muxi.batch.course import Course
 from muxi.batch.errors import JournalError
 from muxi.batch.settings import BatchSettings, is_repeatable
-from muxi.batch.values import BatchProgress, BatchResult, Job, Reply
+from muxi.batch.values import BatchJob, BatchProgress, BatchResult, CallReply
 from muxi.batch.work import perform_async
 from muxi.call import Call, Repeat
 from muxi.client.base import AsyncClient
@@ -89,7 +89,7 @@ class AsyncEngine(Generic[T]):
         self._pull: asyncio.Task[Call[T]] | None = None
         self._exhausted = False
         self._failure: BaseException | None = None
-        self._in_flight: dict[asyncio.Task[Reply], Job] = {}
+        self._in_flight: dict[asyncio.Task[CallReply], BatchJob] = {}
         self._wake = asyncio.Event()
 
     def start(self) -> Course[T]:
@@ -193,13 +193,13 @@ class AsyncEngine(Generic[T]):
 
     async def _settle(self, course: Course[T]) -> None:
         """Turn finished tasks into results."""
-        outcomes: list[tuple[int, Reply]] = []
+        outcomes: list[tuple[int, CallReply]] = []
         for task in [task for task in self._in_flight if task.done()]:
             job = self._in_flight.pop(task)
             outcomes.append((job.position, task.result()))
         await self._write(course, outcomes)
 
-    async def _write(self, course: Course[T], outcomes: list[tuple[int, Reply]]) -> None:
+    async def _write(self, course: Course[T], outcomes: list[tuple[int, CallReply]]) -> None:
         """Write outcomes down without holding up the loop while the disk is waited for."""
         if not outcomes or course.journal is None:
             course.end(outcomes)

@@ -14,8 +14,8 @@ from muxi.batch.errors import BatchError, JournalError, JournalMismatch, Outcome
 from muxi.batch.identity import digest_of, with_identity
 from muxi.batch.journal import JournalFile
 from muxi.batch.pace import Pace
-from muxi.batch.records import Done, begun_line, done_line, unsent_line
-from muxi.batch.values import BatchProgress, BatchResult, Job, Reply
+from muxi.batch.records import DoneRecord, begun_line, done_line, unsent_line
+from muxi.batch.values import BatchJob, BatchProgress, BatchResult, CallReply
 from muxi.batch.work import why_not_a_call
 from muxi.call import Call, Repeat
 from muxi.errors import ConfigurationError, MuxiError, ValidationError
@@ -100,7 +100,7 @@ class Course(Generic[T]):
             self._check(position, _identify(call)[0] if why_not_a_call(call) is None else _NO_DIGEST)
         self._check_length(position + 1)
 
-    def draw(self, call: Call[T]) -> Job | None:
+    def draw(self, call: Call[T]) -> BatchJob | None:
         """Take the next call of the input, and return the job to send; None where its result is there already.
 
         Raises:
@@ -133,13 +133,13 @@ class Course(Generic[T]):
         self._open[position] = call, digest
         if problem is not None:
             problem.call = problem.call or getattr(call, "label", None)
-            self.end([(position, Reply(error=problem))])
+            self.end([(position, CallReply(error=problem))])
             return None
         if self.journal is not None and position in self.journal.begun:
             self._again.add(position)
-        return Job(position, with_identity(call, self.id, position), self.pace.retried)
+        return BatchJob(position, with_identity(call, self.id, position), self.pace.retried)
 
-    def begin(self, jobs: Sequence[Job]) -> None:
+    def begin(self, jobs: Sequence[BatchJob]) -> None:
         """Write down that jobs are handed to workers. Until that is on disk, none that must not run twice is sent.
 
         Raises:
@@ -160,7 +160,7 @@ class Course(Generic[T]):
         for job in new:
             self.journal.begun[job.position] = self._open[job.position][1]
 
-    def repeats(self, job: Job) -> bool:
+    def repeats(self, job: BatchJob) -> bool:
         """Return whether a job may be handed to a worker again after its worker was lost."""
         if repeat_of(job.call) is Repeat.NEVER:
             return False
@@ -177,7 +177,7 @@ class Course(Generic[T]):
 
     # -- outcomes ------------------------------------------------------------------------------------------------------
 
-    def end(self, outcomes: Sequence[tuple[int, Reply]]) -> None:
+    def end(self, outcomes: Sequence[tuple[int, CallReply]]) -> None:
         """Write down outcomes, and make them ready to be yielded.
 
         Raises:
@@ -203,7 +203,7 @@ class Course(Generic[T]):
         self._again -= again
         self._yield(results)
 
-    def _lines_of(self, position: int, call: Call[T], digest: str, reply: Reply, *, again: bool) -> list[bytes]:
+    def _lines_of(self, position: int, call: Call[T], digest: str, reply: CallReply, *, again: bool) -> list[bytes]:
         """Return what the journal is to hold of an outcome.
 
         A failure after which the call may be sent again, by the same rules as for a retry, is not the end of it: the
@@ -235,7 +235,7 @@ class Course(Generic[T]):
         call = self._open[position][0]
         self.take_back([position])
         error.call = error.call or call.label
-        self._yield([self._result(position, call, Reply(error=error))])
+        self._yield([self._result(position, call, CallReply(error=error))])
 
     def take_back(self, positions: Iterable[int]) -> None:
         """Write down that jobs were not handed to a worker after all.
@@ -257,14 +257,14 @@ class Course(Generic[T]):
         """Call the function for progress no more."""
         self._on_progress = None
 
-    def _gone(self, position: int, call: Call[T], reply: Reply) -> Reply:
+    def _gone(self, position: int, call: Call[T], reply: CallReply) -> CallReply:
         """Return an empty result for a repeated removal that found nothing: the first one did it."""
         if position in self._again and reply.error is not None and is_gone(repeat_of(call), reply.error):
             gone = Result({}, meta=Meta(status=404, attempts=reply.attempts))
-            return Reply(value=gone, attempts=reply.attempts, elapsed=reply.elapsed)
+            return CallReply(value=gone, attempts=reply.attempts, elapsed=reply.elapsed)
         return reply
 
-    def _result(self, position: int, call: Call[T], reply: Reply, *, replayed: bool = False) -> BatchResult[T]:
+    def _result(self, position: int, call: Call[T], reply: CallReply, *, replayed: bool = False) -> BatchResult[T]:
         return BatchResult(position, call, reply.value, reply.error, reply.attempts, reply.elapsed, replayed)
 
     def _yield(self, results: Iterable[BatchResult[T]]) -> None:
@@ -297,7 +297,7 @@ class Course(Generic[T]):
 
     # -- the input of an earlier run -----------------------------------------------------------------------------------
 
-    def _check(self, position: int, digest: str) -> Done | None:
+    def _check(self, position: int, digest: str) -> DoneRecord | None:
         """Compare a call with that of an earlier run, and return the outcome that it had there."""
         if self.journal is None:
             return None

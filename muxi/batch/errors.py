@@ -31,7 +31,7 @@ class ExecutorBroken(BatchError):
 class JournalError(BatchError):
     """The journal cannot be read, written or understood."""
 
-    #: Results that were there and could not be written. They are yielded by nobody else.
+    #: Results that were there and could not be written; they are not yielded.
     results: tuple[BatchResult[Any], ...] = ()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from muxi.batch.errors import JournalBusy, JournalError, JournalMismatch
 from muxi.batch.locking import lock
-from muxi.batch.records import MAX_LINE, Begun, Done, Header, Unsent, header_line, parse
+from muxi.batch.records import MAX_LINE, BegunRecord, DoneRecord, JournalHeader, UnsentRecord, header_line, parse
 from muxi.forks import renew_after_fork
 
 __all__ = ["Journal", "JournalFile"]
@@ -94,16 +94,16 @@ class JournalFile:
 
     def _read(self, client: str) -> str:
         """Read all lines, cut off a last one that is not whole, and return the id."""
-        header: Header | None = None
+        header: JournalHeader | None = None
         self._end = 0
         number = 0
         try:
             for line in self._lines():
                 number += 1
                 record = parse(line[:-1], number)
-                if (header is None) is not isinstance(record, Header):
+                if (header is None) is not isinstance(record, JournalHeader):
                     raise JournalError("JOURNAL_INVALID", f"line {number} is in the wrong place")
-                if isinstance(record, Header):
+                if isinstance(record, JournalHeader):
                     header = record
                 else:
                     self._index(record, len(line), number)
@@ -139,9 +139,9 @@ class JournalFile:
                 else:
                     return
 
-    def _begin(self, client: str) -> Header:
+    def _begin(self, client: str) -> JournalHeader:
         """Write the first line into an empty file."""
-        header = Header(uuid.uuid4().hex, client)
+        header = JournalHeader(uuid.uuid4().hex, client)
         os.ftruncate(self._descriptor, 0)
         self.write([header_line(header)], sync=True)
         with suppress(OSError):  # not every system can open folders
@@ -152,20 +152,20 @@ class JournalFile:
                 os.close(folder)
         return header
 
-    def _index(self, record: Header | Begun | Done | Unsent, length: int, number: int) -> None:
-        if isinstance(record, Begun):
+    def _index(self, record: JournalHeader | BegunRecord | DoneRecord | UnsentRecord, length: int, number: int) -> None:
+        if isinstance(record, BegunRecord):
             if record.position in self.done or record.position in self.begun:
                 raise JournalError("JOURNAL_INVALID", f"line {number} begins a call a second time")
             self.begun[record.position] = record.digest
             self.count = max(self.count, record.position + 1)
-        elif isinstance(record, Done):
+        elif isinstance(record, DoneRecord):
             if self.begun.pop(record.position, None) != record.digest:
                 raise JournalError("JOURNAL_INVALID", f"line {number} ends a call that was not begun")
             self.done[record.position] = self._end, length
-        elif isinstance(record, Unsent) and self.begun.pop(record.position, None) is None:
+        elif isinstance(record, UnsentRecord) and self.begun.pop(record.position, None) is None:
             raise JournalError("JOURNAL_INVALID", f"line {number} takes back a call that was not begun")
 
-    def look_up(self, position: int) -> Done | None:
+    def look_up(self, position: int) -> DoneRecord | None:
         """Return the outcome of a position from an earlier run, or None.
 
         Raises:
@@ -182,7 +182,7 @@ class JournalFile:
             except OSError as error:
                 raise self._error("JOURNAL_UNREADABLE", f"cannot be read: {error}") from error
         record = parse(line[:-1], position) if line.endswith(b"\n") else None
-        if not isinstance(record, Done) or record.position != position:
+        if not isinstance(record, DoneRecord) or record.position != position:
             raise self._error("JOURNAL_INVALID", "has been changed while it was in use")
         return record
 

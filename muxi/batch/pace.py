@@ -35,7 +35,7 @@ class Pace:
 
     @property
     def retried(self) -> bool:
-        """Whether calls that start now may be retried."""
+        """True while the budget allows retries of calls that start now."""
         return self._budget >= _REFUND
 
     def delay(self, now: float) -> float:

@@ -1,4 +1,4 @@
-"""Where jobs run: threads and processes of a batch's own, or an executor that the caller has made."""
+"""The workers of a batch: threads or processes of its own, or an executor that the caller has made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from muxi.batch.errors import ExecutorBroken
 from muxi.batch.recipe import ClientRecipe
-from muxi.batch.values import Job, Reply
+from muxi.batch.values import BatchJob, CallReply
 from muxi.batch.work import ClientStore, pack, perform, perform_packed, unpack
 from muxi.errors import ConfigurationError, plain_cause
 
@@ -75,10 +75,10 @@ class Workers:
 
     @property
     def own_processes(self) -> bool:
-        """Whether the workers are processes of the batch's own, which can be replaced."""
+        """True if the workers are processes of the batch's own, which can be replaced."""
         return self._own and self._store is None
 
-    def submit(self, job: Job) -> Future[Any]:
+    def submit(self, job: BatchJob) -> Future[Any]:
         """Hand a job to a worker.
 
         Raises:
@@ -99,7 +99,7 @@ class Workers:
                 "input has not been sent",
             ) from cause
 
-    def reply_of(self, future: Future[Any]) -> Reply:
+    def reply_of(self, future: Future[Any]) -> CallReply:
         """Return the reply of a finished job.
 
         Raises:

@@ -19,7 +19,7 @@ from typing import Any
 from muxi import errors as sdk_errors
 from muxi.batch import errors as batch_errors
 from muxi.batch.errors import BatchError, JournalError
-from muxi.batch.values import Reply
+from muxi.batch.values import CallReply
 from muxi.errors import MuxiError
 from muxi.redact import REDACTED, is_secret_field, redact_data, redact_text
 from muxi.result import Meta, Result
@@ -27,10 +27,10 @@ from muxi.result import Meta, Result
 __all__ = [
     "MAX_LINE",
     "MAX_POSITION",
-    "Begun",
-    "Done",
-    "Header",
-    "Unsent",
+    "BegunRecord",
+    "DoneRecord",
+    "JournalHeader",
+    "UnsentRecord",
     "begun_line",
     "done_line",
     "header_line",
@@ -61,7 +61,7 @@ _DIGEST = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
-class Header:
+class JournalHeader:
     """The first line: the id of the journal and the identity of its client."""
 
     id: str
@@ -69,7 +69,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Begun:
+class BegunRecord:
     """A call that was handed to a worker."""
 
     position: int
@@ -77,22 +77,22 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Done:
+class DoneRecord:
     """A call with its outcome."""
 
     position: int
     digest: str
-    reply: Reply
+    reply: CallReply
 
 
 @dataclass(frozen=True)
-class Unsent:
+class UnsentRecord:
     """A call that was handed out and taken back before a worker had it."""
 
     position: int
 
 
-def header_line(header: Header) -> bytes:
+def header_line(header: JournalHeader) -> bytes:
     """Return the first line of a journal."""
     return _line({"muxi-batch": _VERSION, "id": header.id, "client": header.client})
 
@@ -107,7 +107,7 @@ def unsent_line(position: int) -> bytes:
     return _line({"unsent": position})
 
 
-def done_line(position: int, digest: str, reply: Reply) -> bytes:
+def done_line(position: int, digest: str, reply: CallReply) -> bytes:
     """Return the line of an outcome; where a value cannot be stored, one that says so."""
     record: dict[str, Any] = {
         "done": position,
@@ -169,7 +169,7 @@ def _encode_error(error: MuxiError) -> dict[str, Any]:
     return record
 
 
-def parse(line: bytes, number: int) -> Header | Begun | Done | Unsent:
+def parse(line: bytes, number: int) -> JournalHeader | BegunRecord | DoneRecord | UnsentRecord:
     """Read one line of a journal.
 
     Args:
@@ -183,11 +183,11 @@ def parse(line: bytes, number: int) -> Header | Begun | Done | Unsent:
         record = json.loads(line)
         if isinstance(record, dict):
             if "done" in record:
-                return Done(_position(record["done"]), _digest(record["call"]), _decode_reply(record))
+                return DoneRecord(_position(record["done"]), _digest(record["call"]), _decode_reply(record))
             if "begun" in record:
-                return Begun(_position(record["begun"]), _digest(record["call"]))
+                return BegunRecord(_position(record["begun"]), _digest(record["call"]))
             if "unsent" in record:
-                return Unsent(_position(record["unsent"]))
+                return UnsentRecord(_position(record["unsent"]))
             if "muxi-batch" in record:
                 return _decode_header(record)
         problem = "it is no record"
@@ -196,26 +196,26 @@ def parse(line: bytes, number: int) -> Header | Begun | Done | Unsent:
     raise JournalError("JOURNAL_INVALID", f"line {number} is not of a batch's journal: {problem}")
 
 
-def _decode_header(record: Mapping[str, Any]) -> Header:
+def _decode_header(record: Mapping[str, Any]) -> JournalHeader:
     if record["muxi-batch"] != _VERSION or isinstance(record["muxi-batch"], bool):
         raise ValueError("it was written by another version of this SDK")
-    return Header(_digest(record["id"]), _text(record["client"]))
+    return JournalHeader(_digest(record["id"]), _text(record["client"]))
 
 
-def _decode_reply(record: Mapping[str, Any]) -> Reply:
+def _decode_reply(record: Mapping[str, Any]) -> CallReply:
     attempts, elapsed = record["attempts"], record["elapsed"]
     if isinstance(attempts, bool) or not isinstance(attempts, int) or not 0 <= attempts <= MAX_POSITION:
         raise ValueError("attempts is no count")
     if isinstance(elapsed, bool) or not isinstance(elapsed, int | float) or not 0 <= elapsed < 1e12:
         raise ValueError("elapsed is no number of seconds")
     if "error" in record:
-        return Reply(error=_decode_error(record["error"], attempts), attempts=attempts, elapsed=float(elapsed))
+        return CallReply(error=_decode_error(record["error"], attempts), attempts=attempts, elapsed=float(elapsed))
     value = record["value"]
     if "meta" in record:
         if not isinstance(value, dict):
             raise ValueError("only an object has a meta")
         value = Result(value, meta=_decode_meta(record["meta"]))
-    return Reply(value=value, attempts=attempts, elapsed=float(elapsed))
+    return CallReply(value=value, attempts=attempts, elapsed=float(elapsed))
 
 
 def _decode_meta(record: object) -> Meta:

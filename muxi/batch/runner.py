@@ -16,7 +16,7 @@ from muxi.batch.errors import BatchError, ExecutorBroken, JournalError, OutcomeU
 from muxi.batch.interrupts import holding_interrupts
 from muxi.batch.pools import Workers
 from muxi.batch.settings import BatchSettings, is_repeatable
-from muxi.batch.values import BatchProgress, BatchResult, Job, Reply
+from muxi.batch.values import BatchJob, BatchProgress, BatchResult, CallReply
 from muxi.call import Call
 from muxi.errors import MuxiError, plain_cause
 from muxi.forks import renew_after_fork
@@ -92,7 +92,7 @@ class Engine(Generic[T]):
         self._exhausted = False
         #: What ends the batch once everything in flight has ended.
         self._failure: BaseException | None = None
-        self._in_flight: dict[Future[Any], Job] = {}
+        self._in_flight: dict[Future[Any], BatchJob] = {}
         self._losses: dict[int, int] = {}
         self._finished: SimpleQueue[Future[Any]] = SimpleQueue()
         self._source: Iterator[Call[T]]
@@ -148,7 +148,7 @@ class Engine(Generic[T]):
 
     def _fill(self, course: Course[T]) -> None:
         """Draw and send as many calls as may be in flight."""
-        jobs: list[Job] = []
+        jobs: list[BatchJob] = []
         limit = self.settings.concurrency
         while (
             not self._exhausted
@@ -173,16 +173,16 @@ class Engine(Generic[T]):
             with holding_interrupts():
                 self._send(course, jobs)
 
-    def _send(self, course: Course[T], jobs: list[Job]) -> None:
+    def _send(self, course: Course[T], jobs: list[BatchJob]) -> None:
         course.begin(jobs)
         for job in jobs:
             try:
                 if not self._submit(course, job):
                     course.refuse(job.position, BatchError("NOT_SENT", f"{_NOT_SENT}: {self._failure}"))
             except BatchError as error:  # it does not pickle
-                course.end([(job.position, Reply(error=error))])
+                course.end([(job.position, CallReply(error=error))])
 
-    def _submit(self, course: Course[T], job: Job) -> bool:
+    def _submit(self, course: Course[T], job: BatchJob) -> bool:
         """Hand a job to a worker, and return whether that succeeded."""
         try:
             if isinstance(self._failure, ExecutorBroken):
@@ -216,8 +216,8 @@ class Engine(Generic[T]):
 
     def _settle(self, course: Course[T], futures: Iterable[Future[Any]]) -> None:
         """Turn finished futures into results, and hand jobs of lost workers to others."""
-        outcomes: list[tuple[int, Reply]] = []
-        lost: list[tuple[Job, BaseException]] = []
+        outcomes: list[tuple[int, CallReply]] = []
+        lost: list[tuple[BatchJob, BaseException]] = []
         for future in futures:
             job = self._in_flight[future]
             if future.cancelled():
@@ -229,16 +229,16 @@ class Engine(Generic[T]):
             elif isinstance(error, BrokenExecutor) and self._may_repeat(course, job):
                 lost.append((job, error))
             else:
-                outcomes.append((job.position, Reply(error=_lost(job, error), attempts=1)))
+                outcomes.append((job.position, CallReply(error=_lost(job, error), attempts=1)))
                 if isinstance(error, BrokenExecutor) and not self._workers.own_processes:
                     self._stop(_broken(str(plain_cause(error))))
             del self._in_flight[future]
         course.end(outcomes)
         for job, error in lost:
             if not self._submit(course, job):
-                course.end([(job.position, Reply(error=_lost(job, error), attempts=1))])
+                course.end([(job.position, CallReply(error=_lost(job, error), attempts=1))])
 
-    def _may_repeat(self, course: Course[T], job: Job) -> bool:
+    def _may_repeat(self, course: Course[T], job: BatchJob) -> bool:
         losses = self._losses[job.position] = self._losses.get(job.position, 0) + 1
         return self._workers.own_processes and losses <= _MOST_LOSSES and course.repeats(job)
 
@@ -296,7 +296,7 @@ class Engine(Generic[T]):
 
     def _settle_last(self, course: Course[T], futures: Iterable[Future[Any]]) -> None:
         """Write outcomes down; those of lost workers stay open, so that another run decides."""
-        outcomes: list[tuple[int, Reply]] = []
+        outcomes: list[tuple[int, CallReply]] = []
         for future in futures:
             job = self._in_flight.pop(future)
             if not future.cancelled() and future.exception() is None:
@@ -340,7 +340,7 @@ def iterate(engine: Engine[T]) -> Generator[BatchResult[T], None, None]:
 _NOT_SENT = "nothing has been sent, because the executor did not run this call"
 
 
-def _lost(job: Job, error: BaseException) -> MuxiError:
+def _lost(job: BatchJob, error: BaseException) -> MuxiError:
     cause = plain_cause(error)
     what = (
         "the worker that had this call was lost" if isinstance(error, BrokenExecutor) else "the executor has no answer"

@@ -26,7 +26,7 @@ _MOST_CONCURRENT = 100_000
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What :func:`muxi.batch.run` and :func:`muxi.batch.run_async` take beside the calls; see there.
+    """The arguments of :func:`muxi.batch.run` and :func:`muxi.batch.run_async` beside the calls; see there.
 
     Raises:
         ConfigurationError: a setting is invalid; the message names the argument.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from muxi.call import Call
     from muxi.errors import MuxiError
 
-__all__ = ["BatchProgress", "BatchResult", "Job", "Reply"]
+__all__ = ["BatchJob", "BatchProgress", "BatchResult", "CallReply"]
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class BatchResult(Generic[T]):
 
     @property
     def ok(self) -> bool:
-        """Whether the call succeeded."""
+        """True if the call succeeded."""
         return self.error is None
 
     def unwrap(self) -> T:
@@ -80,7 +80,7 @@ class BatchProgress:
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchJob:
     """One call on its way to a worker."""
 
     position: int
@@ -91,7 +91,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Reply:
+class CallReply:
     """The outcome of a job, as a worker returns it."""
 
     value: Any = None

@@ -11,7 +11,7 @@ from typing import Any
 
 from muxi.batch.errors import BatchError, OutcomeUnknown
 from muxi.batch.recipe import ClientRecipe
-from muxi.batch.values import Job, Reply
+from muxi.batch.values import BatchJob, CallReply
 from muxi.call import Call
 from muxi.client.base import AsyncClient, Client
 from muxi.errors import MuxiError, ValidationError, plain_cause
@@ -69,7 +69,7 @@ class ClientStore:
             client.close()
 
 
-def perform(store: ClientStore, job: Job) -> Reply:
+def perform(store: ClientStore, job: BatchJob) -> CallReply:
     """Run a job with the client of this thread. Whatever the call raises is in the reply."""
     started = time.perf_counter()
     try:
@@ -79,7 +79,7 @@ def perform(store: ClientStore, job: Job) -> Reply:
     return _success(value, started)
 
 
-async def perform_async(client: AsyncClient, job: Job) -> Reply:
+async def perform_async(client: AsyncClient, job: BatchJob) -> CallReply:
     """As :func:`perform`, with an async client."""
     started = time.perf_counter()
     try:
@@ -89,17 +89,17 @@ async def perform_async(client: AsyncClient, job: Job) -> Reply:
     return _success(value, started)
 
 
-def _success(value: Any, started: float) -> Reply:
+def _success(value: Any, started: float) -> CallReply:
     attempts = value.meta.attempts if isinstance(value, Result) else 1
-    return Reply(value=value, attempts=attempts, elapsed=time.perf_counter() - started)
+    return CallReply(value=value, attempts=attempts, elapsed=time.perf_counter() - started)
 
 
-def _failure(error: Exception, started: float) -> Reply:
+def _failure(error: Exception, started: float) -> CallReply:
     elapsed = time.perf_counter() - started
     typed = error if isinstance(error, MuxiError) else _typed(error)
     # The frames of the traceback would keep everything alive that they refer to, as long as the result is kept.
     typed.__traceback__ = None
-    return Reply(error=typed, attempts=typed.attempts, elapsed=elapsed)
+    return CallReply(error=typed, attempts=typed.attempts, elapsed=elapsed)
 
 
 def _typed(error: Exception) -> MuxiError:
@@ -126,7 +126,7 @@ def why_not_a_call(call: object) -> MuxiError | None:
 # executor may break, or drop the task, or run it again.
 
 
-def pack(token: str, recipe: bytes, job: Job) -> bytes:
+def pack(token: str, recipe: bytes, job: BatchJob) -> bytes:
     """Return a job as bytes for :func:`perform_packed`.
 
     Args:
@@ -159,12 +159,12 @@ def perform_packed(packed: bytes) -> bytes:
         lost: MuxiError = OutcomeUnknown(
             "ANSWER_LOST", f"the call has run, and its outcome cannot travel back to this process: {cause}"
         )
-        return pickle.dumps(Reply(error=lost, attempts=reply.attempts, elapsed=reply.elapsed))
+        return pickle.dumps(CallReply(error=lost, attempts=reply.attempts, elapsed=reply.elapsed))
 
 
-def unpack(packed: bytes) -> Reply:
+def unpack(packed: bytes) -> CallReply:
     """Return a packed reply as it was."""
-    reply: Reply = pickle.loads(packed)  # noqa: S301  from our own worker
+    reply: CallReply = pickle.loads(packed)  # noqa: S301  from our own worker
     return reply
 
 

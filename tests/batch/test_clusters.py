@@ -1,4 +1,4 @@
-"""Batches on clusters: Dask with several worker processes, Ray with the adapter of the examples."""
+"""Batches on clusters: Dask with several worker processes, Ray over the adapter in examples/ray_executor.py."""
 
 from __future__ import annotations
 

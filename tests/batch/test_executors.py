@@ -17,7 +17,7 @@ import pytest
 
 from muxi import ConfigurationError, FormationClient, FormationConfig, NotFoundError, batch, hookimpl
 from muxi.batch import BatchError, ExecutorBroken, OutcomeUnknown
-from muxi.batch.values import Job, Reply
+from muxi.batch.values import BatchJob, CallReply
 from muxi.batch.work import pack, perform_packed, unpack
 from muxi.call import Call
 from tests.answers import failure
@@ -178,11 +178,11 @@ def test_an_answer_that_cannot_travel_back_is_said_to_be_lost() -> None:
 
 
 def test_a_worker_without_the_recipes_module_says_so() -> None:
-    reply = unpack(perform_packed(pickle.dumps(("token", b"no pickle", pickle.dumps(Job(0, chats(1)[0]))))))
-    assert isinstance(reply, Reply)
+    reply = unpack(perform_packed(pickle.dumps(("token", b"no pickle", pickle.dumps(BatchJob(0, chats(1)[0]))))))
+    assert isinstance(reply, CallReply)
     assert reply.error is not None
     assert reply.error.code == "CALL_RAISED"
-    assert b"token" in pack("token", b"", Job(0, chats(1)[0]))
+    assert b"token" in pack("token", b"", BatchJob(0, chats(1)[0]))
 
 
 @pytest.mark.parametrize("executor", ["processes", Foreign()])

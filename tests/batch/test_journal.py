@@ -17,7 +17,7 @@ from muxi import ConfigurationError, FormationClient, batch, meta
 from muxi.batch import Journal, JournalBusy, JournalError, JournalMismatch, OutcomeUnknown
 from muxi.batch.identity import digest_of, key_of
 from muxi.batch.journal import JournalFile
-from muxi.batch.records import Header, begun_line, header_line
+from muxi.batch.records import JournalHeader, begun_line, header_line
 from muxi.call import Call, Repeat
 from tests.answers import failure
 from tests.batch.support import Caller, Formation, chats, text_of, unsafe
@@ -28,7 +28,7 @@ ID = "0123456789abcdef" * 2
 def killed(path: Path, *calls: Call[Any]) -> None:
     """Write the journal of a run that was killed while these calls were in flight."""
     lines = [begun_line(position, digest_of(call)) for position, call in enumerate(calls)]
-    path.write_bytes(header_line(Header(ID, "formation under test")) + b"".join(lines))
+    path.write_bytes(header_line(JournalHeader(ID, "formation under test")) + b"".join(lines))
 
 
 def test_what_is_done_is_not_done_again(caller: Caller, formation: Formation, path: Path) -> None:
@@ -259,9 +259,9 @@ def test_a_journal_holds_no_secret(caller: Caller, path: Path) -> None:
 
 def test_secret_fields_of_a_result_are_masked(path: Path) -> None:
     from muxi.batch.records import done_line
-    from muxi.batch.values import Reply
+    from muxi.batch.values import CallReply
 
-    line = done_line(0, ID, Reply(value={"list": [{"api_key": "topsecret"}], "total_tokens": 7, "text": "kept"}))
+    line = done_line(0, ID, CallReply(value={"list": [{"api_key": "topsecret"}], "total_tokens": 7, "text": "kept"}))
     assert json.loads(line)["value"] == {"list": [{"api_key": "[redacted]"}], "total_tokens": 7, "text": "kept"}
 
 
@@ -345,15 +345,15 @@ def test_a_full_disk_ends_the_batch_and_gives_the_results_that_could_not_be_writ
 
 
 def test_results_that_are_no_json_are_reported_by_the_next_run(path: Path) -> None:
-    from muxi.batch.records import Done, done_line, parse
-    from muxi.batch.values import Reply
+    from muxi.batch.records import DoneRecord, done_line, parse
+    from muxi.batch.values import CallReply
 
     nested: list[Any] = []
     for _ in range(500):
         nested = [nested]
     for value in ({1, 2}, object(), nested):
-        record = parse(done_line(0, ID, Reply(value=value)), 1)
-        assert isinstance(record, Done)
+        record = parse(done_line(0, ID, CallReply(value=value)), 1)
+        assert isinstance(record, DoneRecord)
         assert record.reply.error is not None
         assert record.reply.error.code == "NOT_STORED"
 

@@ -19,7 +19,7 @@ import pytest
 from muxi.batch import BatchProgress
 from muxi.cli.app import run
 from muxi.cli.commands.batch.files import LineFile
-from muxi.cli.commands.batch.prompts import Template
+from muxi.cli.commands.batch.prompts import PromptTemplate
 from muxi.cli.commands.batch.watching import describe
 from muxi.cli.exits import Failure
 from tests.answers import failure
@@ -204,11 +204,11 @@ def test_bytes_that_are_no_text_are_refused(url: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("text", ["{}", "{0}", "{a.__class__}", "{a[b]}", "{a!r}", "{a:>9}", "{", "}"])
 def test_a_template_has_names_only(text: str) -> None:
     with pytest.raises(Failure, match="--template"):
-        Template(text)
+        PromptTemplate(text)
 
 
 def test_a_template_takes_values_as_they_are() -> None:
-    assert Template("a {b}{c} {{d}}").fill({"b": "ü", "c": {"x": [1]}}) == 'a ü{"x": [1]} {d}'
+    assert PromptTemplate("a {b}{c} {{d}}").fill({"b": "ü", "c": {"x": [1]}}) == 'a ü{"x": [1]} {d}'
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def command(
     """
     from muxi.batch import run
     from muxi.cli.commands.batch.files import LineFile, answer_record, failure_record
-    from muxi.cli.commands.batch.prompts import Prompts, Template
+    from muxi.cli.commands.batch.prompts import Prompts, PromptTemplate
     from muxi.cli.commands.batch.watching import watching
     from muxi.errors import AuthenticationError, AuthorizationError
 
@@ -79,7 +79,7 @@ def command(
     journal = f"{to}.journal"
     failures = failures or _failures_beside(to)
     _check_paths(prompts, to, failures, journal, resume=resume)
-    calls = Prompts(prompts, None if template is None else Template(template), target.user_id)
+    calls = Prompts(prompts, None if template is None else PromptTemplate(template), target.user_id)
     total = len(calls)  # checks every record, before anything is sent
     refused = 0
     with _executor(executor, scheduler) as pool:

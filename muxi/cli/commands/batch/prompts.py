@@ -14,7 +14,7 @@ from muxi.cli.exits import Exit, Failure
 from muxi.formation import FormationClient
 from muxi.types import ChatResult
 
-__all__ = ["Prompt", "Prompts", "Template"]
+__all__ = ["Prompt", "PromptTemplate", "Prompts"]
 
 #: Longest line of an input, in characters.
 _MAX_LINE = 64 * 1024 * 1024
@@ -23,7 +23,7 @@ _MAX_LINE = 64 * 1024 * 1024
 _CHAT_FIELDS = ("agent_id", "session_id", "group_id", "mode")
 
 
-class Template:
+class PromptTemplate:
     """A text with the names of fields in braces, such as ``Summarise: {text}``; ``{{`` and ``}}`` are braces.
 
     Args:
@@ -68,7 +68,7 @@ class Prompts:
         user_id: the user of records that name none.
     """
 
-    def __init__(self, path: str, template: Template | None, user_id: str | None) -> None:
+    def __init__(self, path: str, template: PromptTemplate | None, user_id: str | None) -> None:
         self._path = path
         self._template = template
         self._user_id = user_id or ""
