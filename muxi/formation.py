@@ -76,9 +76,9 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
 
 def with_profile(profile: str | None, formation_id: str | None, settings: ProxiedSettings) -> FormationSettings:
     """Return the settings of a client with the address and keys of a profile; keys that are given win."""
-    from muxi.profiles import Choice, choose
+    from muxi.profiles import GivenSettings, choose
 
-    found = choose(Choice(profile, formation_id)).formation()
+    found = choose(GivenSettings(profile, formation_id)).formation()
     return cast("FormationSettings", {**found, **settings})
 
 
@@ -123,7 +123,7 @@ class FormationClient(FormationOperations, Client):
         formation_id: str | None = None,
         **settings: Unpack[ProxiedSettings],
     ) -> SyncFormation:
-        """Return a client of a formation that the platform's command knows, with its address and keys (``~/.muxi/cli``).
+        """Return a client of a formation with the address and keys that the platform's command keeps (``~/.muxi/cli``).
 
         Args:
             profile: name of the server's profile; by default ``MUXI_PROFILE``, that of the folder's ``.muxi``, that of

@@ -80,8 +80,8 @@ def muxi_register_commands(registry: CommandRegistry) -> None:
     """Add commands to ``muxi-client``.
 
     Called by the command line, on the plugins of installed distributions, where it lists its commands or is given one
-    that is not its own; never by a client. Every implementation is called; results are not looked at. One that raises is
-    reported on stderr, and the other commands are there all the same. Not awaited: it cannot be ``async``.
+    that is not its own; never by a client. Every implementation is called; results are not looked at. One that raises
+    is reported on stderr, and the other commands are there all the same. Not awaited: it cannot be ``async``.
 
     Args:
         registry: ``registry.add(name, "package.module:attribute", summary)`` adds a :class:`click.Command`, which is

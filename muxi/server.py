@@ -57,9 +57,9 @@ def _proxied_settings(client: BaseClient, formation_id: str, settings: ProxiedSe
 
 def with_profile(profile: str | None, settings: ProfileSettings) -> ServerSettings:
     """Return the settings of a client with the address and key pair of a profile; keys that are given win."""
-    from muxi.profiles import Choice, choose
+    from muxi.profiles import GivenSettings, choose
 
-    found = choose(Choice(profile)).server()
+    found = choose(GivenSettings(profile, for_formation=False)).server()
     return cast("ServerSettings", {**found, **settings})
 
 
@@ -98,7 +98,9 @@ class ServerClient(ServerOperations, Client):
 
     @classmethod
     @takes_fields_of(ServerConfig, without=("url",))
-    def from_profile(cls: type[SyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]) -> SyncServer:
+    def from_profile(
+        cls: type[SyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]
+    ) -> SyncServer:
         """Return a client of a server that the platform's command knows, with its key pair (``~/.muxi/cli``).
 
         Args:
@@ -155,7 +157,9 @@ class AsyncServerClient(ServerOperations, AsyncClient):
 
     @classmethod
     @takes_fields_of(ServerConfig, without=("url",))
-    def from_profile(cls: type[AsyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]) -> AsyncServer:
+    def from_profile(
+        cls: type[AsyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]
+    ) -> AsyncServer:
         """As :meth:`ServerClient.from_profile`."""
         try:
             return cls(**with_profile(profile, settings))

@@ -95,10 +95,10 @@ def _report_usage(error: click.ClickException) -> int:
 
 
 def _report(error: Exception) -> int:
-    from muxi.cli.exits import Failure, exit_of
+    from muxi.cli.exits import CommandFailure, exit_of
     from muxi.errors import MuxiError
 
-    if isinstance(error, Failure):
+    if isinstance(error, CommandFailure):
         message = error.message
     elif isinstance(error, MuxiError):
         message = str(error)

@@ -14,7 +14,7 @@ from muxi.errors import (
     ValidationError,
 )
 
-__all__ = ["Exit", "Failure", "exit_of"]
+__all__ = ["CommandFailure", "Exit", "Failure", "exit_of"]
 
 
 class Exit(IntEnum):
@@ -31,7 +31,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Failure(Exception):
+class CommandFailure(Exception):
     """The end of a command with one line on stderr.
 
     Args:
@@ -47,7 +47,7 @@ class Failure(Exception):
 
 def exit_of(error: BaseException) -> Exit:
     """Return the exit code for an error."""
-    if isinstance(error, Failure):
+    if isinstance(error, CommandFailure):
         return error.code
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
@@ -59,7 +59,16 @@ def exit_of(error: BaseException) -> Exit:
         return Exit.FAILED
     if isinstance(error, ConfigurationError):
         return Exit.MISUSED
-    if isinstance(error, ValidationError) and not error.status_code:
+    if isinstance(error, ValidationError) and _is_own(error):
         return Exit.MISUSED
     assert isinstance(error, MuxiError | OSError | UnicodeError), error  # noqa: S101  what app.run() catches
     return Exit.FAILED
+
+
+def _is_own(error: ValidationError) -> bool:
+    """Return whether the payload was refused here, before it was sent."""
+    return not error.status_code and "validation_errors" in error.details and not error.code.startswith("ANSWER_")
+
+
+#: The shorter name of :class:`CommandFailure`.
+Failure = CommandFailure

@@ -1,12 +1,13 @@
 """Options that several commands have, and the clients and the output that they lead to.
 
-A command that talks to a formation or a server is decorated with :func:`target_options`, and gets a :class:`Target`;
-one that prints a result with :func:`output_options`, and gets an :class:`~muxi.cli.output.Output`::
+A command that talks to a formation or a server is decorated with :func:`target_options`, and gets a
+:class:`CommandTarget`; one that prints a result with :func:`output_options`, and gets an
+:class:`~muxi.cli.output.OutputFormat`::
 
     @click.command("agents")
     @target_options()
     @output_options()
-    def command(target: Target, output: Output) -> None:
+    def command(target: CommandTarget, output: OutputFormat) -> None:
         with target.formation_client() as formation:
             show(formation.list_agents(), output)
 """
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from muxi.cli.output import FORMATS, Output
+from muxi.cli.output import FORMATS, OutputFormat
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from muxi.profiles import ChosenSettings
     from muxi.server import ServerClient
 
-__all__ = ["Target", "output_options", "target_options"]
+__all__ = ["CommandTarget", "Target", "output_options", "target_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Target:
+class CommandTarget:
     """The formation and the server that a command is for.
 
     Args:
@@ -51,6 +52,8 @@ class Target:
     url: str | None = None
     user: str | None = None
     draft: bool = False
+    #: False where only a server is needed.
+    for_formation: bool = True
 
     @cached_property
     def settings(self) -> ChosenSettings:
@@ -59,9 +62,9 @@ class Target:
         Raises:
             ConfigurationError: a profile does not exist, or a file cannot be read.
         """
-        from muxi.profiles import Choice, choose
+        from muxi.profiles import GivenSettings, choose
 
-        return choose(Choice(self.profile, self.formation, self.url, self.user))
+        return choose(GivenSettings(self.profile, self.formation, self.url, self.user, self.for_formation))
 
     def formation_client(self, **options: Any) -> FormationClient:
         """Return a client of the formation.
@@ -120,6 +123,9 @@ class Target:
         return self.settings.value("user_id")
 
 
+#: The shorter name of :class:`CommandTarget`.
+Target = CommandTarget
+
 _MISSING = {
     "formation": "which formation? Give --formation ID, or --url URL for one without a server (or set "
     "MUXI_FORMATION_ID or MUXI_FORMATION_URL), or run this in the folder of a formation",
@@ -136,12 +142,12 @@ def target_options(*, formation: bool = True, user: bool = True) -> Callable[[F]
     """
     options = [
         click.option(
-            "-p", "--profile", metavar="NAME", shell_complete=_complete_profiles, help="The server, by its profile."
+            "-p", "--profile", metavar="NAME", shell_complete=complete_profiles, help="The server, by its profile."
         )
     ]
     if formation:
         options += [
-            click.option("-F", "--formation", metavar="ID", shell_complete=_complete_formations, help="The formation."),
+            click.option("-F", "--formation", metavar="ID", shell_complete=complete_formations, help="The formation."),
             click.option("--url", metavar="URL", help="A formation by itself, without a server."),
             click.option("--draft", is_flag=True, help="The formation's draft."),
         ]
@@ -149,8 +155,8 @@ def target_options(*, formation: bool = True, user: bool = True) -> Callable[[F]
         options.append(click.option("-u", "--user", metavar="ID", help="The user."))
     names = ["profile", *(["formation", "url", "draft"] if formation else []), *(["user"] if user else [])]
 
-    def pack(found: dict[str, Any]) -> Target:
-        return Target(**found)
+    def pack(found: dict[str, Any]) -> CommandTarget:
+        return CommandTarget(**found, for_formation=formation)
 
     return _packed("target", names, options, pack)
 
@@ -169,8 +175,8 @@ def output_options(default: str = "table") -> Callable[[F], F]:
         click.option("--query", metavar="JMESPATH", help="Print a part of the result."),
     ]  # fmt: skip
 
-    def pack(found: dict[str, Any]) -> Output:
-        return Output(**found)
+    def pack(found: dict[str, Any]) -> OutputFormat:
+        return OutputFormat(**found)
 
     return _packed("output", ["format", "query"], options, pack)
 
@@ -195,13 +201,13 @@ def _packed(
     return decorate
 
 
-def _complete_profiles(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_profiles(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from muxi.profiles import ProfileStore
 
     return _completions(ProfileStore().profiles(), incomplete)
 
 
-def _complete_formations(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_formations(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from muxi.profiles import ProfileStore
 
     return _completions(ProfileStore().formations(), incomplete)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from muxi.cli.terminal import answer, is_terminal, printable
 
-__all__ = ["FORMATS", "Output", "print_json", "show"]
+__all__ = ["FORMATS", "OutputFormat", "print_json", "show"]
 
 #: The values of ``-o``.
 FORMATS = ("table", "json", "yaml", "name")
@@ -17,11 +17,11 @@ FORMATS = ("table", "json", "yaml", "name")
 #: Fields that name a thing, the first that it has.
 _NAMES = ("id", "name", "key", "filename", "session_id", "request_id", "job_id", "user_id")
 
-#: Columns of a table that nobody asked for by name.
+#: Columns of a table whose columns are not named.
 _MAX_COLUMNS = 8
 
 
-class Output(NamedTuple):
+class OutputFormat(NamedTuple):
     """The format of a result, and the part of it that is printed."""
 
     format: str = "table"
@@ -29,10 +29,10 @@ class Output(NamedTuple):
     query: str | None = None
 
 
-_AS_TABLE = Output()
+_AS_TABLE = OutputFormat()
 
 
-def show(value: object, output: Output = _AS_TABLE, columns: Sequence[str] = ()) -> None:
+def show(value: object, output: OutputFormat = _AS_TABLE, columns: Sequence[str] = ()) -> None:
     """Print a result.
 
     Args:
@@ -46,7 +46,7 @@ def show(value: object, output: Output = _AS_TABLE, columns: Sequence[str] = ())
     """
     data = plain(value)
     if output.query is not None:
-        data, columns = _search(output.query, data), ()
+        data, columns = search(output.query, data), ()
     if output.format == "json":
         print_json(data)
     elif output.format == "yaml":
@@ -107,7 +107,7 @@ def _name_of(row: Any) -> str:
     return _cell(row)
 
 
-def _search(query: str, data: Any) -> Any:
+def search(query: str, data: Any) -> Any:
     import click
 
     try:

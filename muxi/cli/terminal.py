@@ -8,32 +8,56 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-__all__ = ["answer", "discard_stdout", "is_terminal", "printable", "say"]
+__all__ = ["answer", "discard_stdout", "has_style", "is_terminal", "printable", "say"]
 
 #: Control characters, among them those that begin a sequence for the terminal; not tab and line feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def say(text: str = "", *, end: str = "\n") -> None:
-    """Print a note, progress or an error to stderr, if there is one."""
-    if sys.stderr is not None:
-        print(printable(text, sys.stderr), end=end, file=sys.stderr, flush=True)
+def say(text: str = "", *, end: str = "\n", dim: bool = False, again: bool = False) -> None:
+    """Print a note, progress or an error to stderr, if there is one.
+
+    Args:
+        text: the text; a terminal gets it without control characters.
+        end: what follows it.
+        dim: whether a terminal shows it dimly.
+        again: whether it takes the place of the line before, which had no end.
+    """
+    if sys.stderr is None:
+        return
+    shown = printable(text, sys.stderr)
+    if dim and has_style(sys.stderr):
+        shown = f"\x1b[2m{shown}\x1b[0m"
+    if again:
+        shown = f"\r{shown}"
+    print(shown, end=end, file=sys.stderr, flush=True)
 
 
-def answer(text: str, *, end: str = "\n") -> None:
+def answer(text: str, *, end: str = "\n", style: str = "") -> None:
     """Print a part of the answer to stdout, at once.
+
+    Args:
+        text: the text; a terminal gets it without control characters.
+        end: what follows it.
+        style: parameters of the sequence that sets a style (``31`` is red), for a terminal that shows styles.
 
     Raises:
         OSError: stdout cannot be written.
         UnicodeEncodeError: its encoding lacks a character.
     """
     if sys.stdout is not None:
-        print(printable(text, sys.stdout), end=end, flush=True)
+        shown = printable(text, sys.stdout)
+        print(f"\x1b[{style}m{shown}\x1b[0m" if style and has_style(sys.stdout) else shown, end=end, flush=True)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Return whether a person looks at a stream."""
     return stream is not None and not stream.closed and stream.isatty()
+
+
+def has_style(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal that shows styles, and no variable speaks against it."""
+    return is_terminal(stream) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def printable(text: str, stream: TextIO) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from muxi.profiles.choice import Choice, ChosenSettings, Setting, choose, fingerprint
+from muxi.profiles.choice import ChosenSettings, GivenSettings, Setting, choose, fingerprint
 from muxi.profiles.folder import FormationFolder, find_formation_folder
 from muxi.profiles.store import ProfileStore, SavedFormation, ServerProfile
 
 __all__ = [
-    "Choice",
     "ChosenSettings",
     "FormationFolder",
+    "GivenSettings",
     "ProfileStore",
     "SavedFormation",
     "ServerProfile",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from muxi.profiles.folder import FormationFolder, find_formation_folder
 from muxi.profiles.store import ProfileStore, SavedFormation, ServerProfile
 
-__all__ = ["Choice", "ChosenSettings", "Setting", "choose", "fingerprint"]
+__all__ = ["ChosenSettings", "GivenSettings", "Setting", "choose", "fingerprint"]
 
 #: Settings whose value is never shown.
 SECRET = frozenset({"client_key", "admin_key", "secret_key"})
@@ -37,13 +37,15 @@ class Setting(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Choice:
+class GivenSettings:
     """The settings that the caller gave."""
 
     profile: str | None = None
     formation_id: str | None = None
     url: str | None = None
     user_id: str | None = None
+    #: False where only a server is needed: the profile of a saved formation then counts for nothing.
+    for_formation: bool = True
 
 
 class ChosenSettings(Mapping[str, Setting]):
@@ -85,7 +87,7 @@ class ChosenSettings(Mapping[str, Setting]):
 
 
 def choose(
-    choice: Choice, store: ProfileStore | None = None, environment: Mapping[str, str] | None = None
+    choice: GivenSettings, store: ProfileStore | None = None, environment: Mapping[str, str] | None = None
 ) -> ChosenSettings:
     """Find all settings.
 
@@ -105,7 +107,7 @@ def choose(
 
 
 class _Search:
-    def __init__(self, choice: Choice, store: ProfileStore, environment: Mapping[str, str] | None) -> None:
+    def __init__(self, choice: GivenSettings, store: ProfileStore, environment: Mapping[str, str] | None) -> None:
         self._choice = choice
         self._store = store
         self._environment = os.environ if environment is None else environment
@@ -117,7 +119,7 @@ class _Search:
         if url is not None:
             yield url
             yield from filter(None, (self._variable("client_key"), self._variable("admin_key")))
-        formation = None if url is not None else self._formation()
+        formation = self._formation() if url is None and choice.for_formation else None
         saved = self._store.formations().get(formation.value) if formation else None
         if formation is not None:
             yield formation

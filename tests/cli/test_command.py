@@ -15,9 +15,10 @@ import pytest
 
 import muxi
 from muxi import cli, hookspecs
-from muxi.cli import app, main, plugged
+from muxi.cli import main, plugged
 from muxi.cli.commands import COMMANDS
 from muxi.cli.commands import demo as demonstration
+from muxi.cli.lazy import LazyGroup
 from muxi.client import environment
 from muxi.errors import MissingExtraError
 from muxi.version import __version__
@@ -195,7 +196,7 @@ def test_a_full_disk_is_one_line() -> None:
 
 
 def test_an_output_in_ascii_is_one_line() -> None:
-    code = "from muxi.cli import app; app.LazyGroup.invoke = lambda *_: print('caf\\xe9'); app.run(['demo'])"
+    code = "from muxi.cli import lazy, app; lazy.LazyGroup.invoke = lambda *_: print('caf\\xe9'); app.run(['demo'])"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stderr == "muxi-client: the output is ascii, and cannot have '\\xe9'; set PYTHONIOENCODING=utf-8\n"
@@ -206,7 +207,7 @@ def test_an_output_in_ascii_is_one_line() -> None:
     [
         (muxi.MuxiError("X", "failed"), 1),
         (muxi.ConfigurationError("no such thing"), 2),
-        (muxi.ValidationError("VALIDATION_FAILED", "not sent"), 2),
+        (muxi.ValidationError("INVALID_PAYLOAD", "not sent", details={"validation_errors": []}), 2),
         (muxi.ValidationError("INVALID", "sent and refused", 422), 1),
         (muxi.AuthenticationError("UNAUTHORIZED", "no", 401), 3),
         (muxi.AuthorizationError("FORBIDDEN", "no", 403), 3),
@@ -222,7 +223,7 @@ def test_each_kind_of_error_has_its_exit_code(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(app.LazyGroup, "invoke", fail)
+    monkeypatch.setattr(LazyGroup, "invoke", fail)
     assert main(["demo"]) == code
     assert capsys.readouterr().err.strip().startswith("muxi-client: ")
 

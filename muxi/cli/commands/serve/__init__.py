@@ -46,6 +46,7 @@ def _check_pace(context: click.Context, parameter: click.Parameter, value: float
     metavar="SECONDS",
     help="Seconds between two deltas of a stream.",
 )
+@click.option("--reload", is_flag=True, help="With --script: start anew whenever the file changes.")
 def command(
     host: str,
     port: int,
@@ -57,6 +58,7 @@ def command(
     key_id: str | None,
     secret_key: str | None,
     pace: float,
+    reload: bool,
 ) -> None:
     """Run a formation without models as a development server.
 
@@ -67,6 +69,8 @@ def command(
         raise click.UsageError("--key-id and --secret-key go together")
     if key_id and not server:
         raise click.UsageError("--key-id is for the management API; give --server too")
+    if reload and not script:
+        raise click.UsageError("--reload looks at the file of --script; give one")
     from muxi.cli.commands.serve.running import run
 
-    run(ServeOptions(host, port, uds, script, server, client_key, admin_key, key_id, secret_key, pace))
+    run(ServeOptions(host, port, uds, script, server, client_key, admin_key, key_id, secret_key, pace, reload))

@@ -9,7 +9,7 @@ __all__ = ["ServeOptions"]
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """Where to serve, what, and with which keys."""
+    """The address, the world and the keys of a development server."""
 
     host: str = "127.0.0.1"
     port: int = 8001
@@ -25,3 +25,5 @@ class ServeOptions:
     secret_key: str | None = field(default=None, repr=False)
     #: Seconds between two deltas of a stream.
     pace: float = 0.02
+    #: Whether the world is made anew when the script changes.
+    reload: bool = False

@@ -14,13 +14,18 @@ from muxi.cli.commands.serve.greeting import greeting
 from muxi.cli.commands.serve.options import ServeOptions
 from muxi.cli.commands.serve.requests import LoggedWorld
 from muxi.cli.commands.serve.script import ScriptError, ServeScript, read_script
-from muxi.cli.exits import Exit, Failure
-from muxi.cli.terminal import answer
+from muxi.cli.exits import CommandFailure, Exit
+from muxi.cli.terminal import answer, say
+from muxi.clock import Clock
 from muxi.formation import FormationClient
+from muxi.transport import Request
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, MemoryTransport, Sandbox, serve
-from muxi_transports.memory.world import World
+from muxi_transports.memory.world import Exchange, World
 
 __all__ = ["run"]
+
+#: Seconds between two looks at the file of a script.
+_LOOK = 0.3
 
 
 def run(options: ServeOptions) -> None:
@@ -28,26 +33,83 @@ def run(options: ServeOptions) -> None:
 
     Raises:
         ConfigurationError: what serving takes is not installed.
-        Failure: the script has mistakes, or the address cannot be had.
+        CommandFailure: the script has mistakes, or the address cannot be had.
     """
     try:
-        script = read_script(options.script) if options.script else ServeScript()
+        world = _ScriptedWorld(options)
     except ScriptError as error:
-        raise Failure(str(error), Exit.MISUSED) from error
-    formation = _formation(script, options)
-    server = _server(formation, options) if options.server else None
-    world: World = OpenToBrowsers(Sandbox(formation=formation, server=server)) if server else formation
+        raise CommandFailure(str(error), Exit.MISUSED) from error
     with _stop_signal() as stop:
         try:
             with serve(LoggedWorld(world), options.port, host=options.host, path=options.uds) as served:
-                if server is not None:
-                    server.port = served.port
-                answer(greeting(served, formation, options))
-                _wait(stop)
-                formation.end_feeds()
+                world.set_port(served.port)
+                answer(greeting(served, world.formation, options))
+                _wait(stop, world if options.reload else None)
+                world.formation.end_feeds()
         except OSError as error:
-            raise Failure(_bind_error(error, options), Exit.MISUSED) from error
+            raise CommandFailure(_bind_error(error, options), Exit.MISUSED) from error
     answer("\nStopped.")
+
+
+class _ScriptedWorld:
+    """The world of a script, which can be made anew.
+
+    Raises:
+        ScriptError: the script has mistakes.
+    """
+
+    def __init__(self, options: ServeOptions) -> None:
+        self._options = options
+        self._port = 0
+        self._seen = self._state()
+        self.formation, self._world = self._make()
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the world."""
+        return self._world.clock
+
+    def respond(self, request: Request) -> Exchange:
+        """Answer one request (:class:`~muxi_transports.memory.World`)."""
+        return self._world.respond(request)
+
+    def set_port(self, port: int) -> None:
+        """Set the port that the server shows in its answers."""
+        self._port = port
+        if isinstance(self._world, OpenToBrowsers) and self._server is not None:
+            self._server.port = port
+
+    def reload_if_changed(self) -> None:
+        """Make the world anew if the file of the script has changed; a mistake in it leaves the world as it is."""
+        state = self._state()
+        if state == self._seen:
+            return
+        self._seen = state
+        try:
+            formation, world = self._make()
+        except ScriptError as error:
+            say(f"muxi-client: {error}; the formation stays as it was")
+            return
+        before, self.formation, self._world = self.formation, formation, world
+        self.set_port(self._port)
+        before.end_feeds()
+        answer(f"The script has changed; the formation {formation.formation_id!r} has started anew.")
+
+    def _make(self) -> tuple[EmbeddedFormation, World]:
+        options = self._options
+        formation = _formation(read_script(options.script) if options.script else ServeScript(), options)
+        self._server = _server(formation, options) if options.server else None
+        if self._server is None:
+            return formation, formation
+        return formation, OpenToBrowsers(Sandbox(formation=formation, server=self._server))
+
+    def _state(self) -> tuple[int, int] | None:
+        """Return time and size of the script's file; None where there is none."""
+        try:
+            found = os.stat(self._options.script or "")
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
 
 def _formation(script: ServeScript, options: ServeOptions) -> EmbeddedFormation:
@@ -93,10 +155,11 @@ def _stop_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _wait(stop: threading.Event) -> None:
+def _wait(stop: threading.Event, world: _ScriptedWorld | None) -> None:
     # On Windows a wait without an end cannot be interrupted.
-    while not stop.wait(0.5 if os.name == "nt" else None):
-        pass
+    while not stop.wait(_LOOK if world or os.name == "nt" else None):
+        if world:
+            world.reload_if_changed()
 
 
 def _bind_error(error: OSError, options: ServeOptions) -> str:
