@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.defaults import fill_in
 from muxi.client.keywords import ADDRESSING, takes_fields_of
 from muxi.config import CallOptions, ClientConfig, FormationConfig, Options, ServerConfig, settings_of
 from muxi.formation import AsyncFormationClient, FormationClient
 from muxi.operations.deployments import DeploymentsOperations
 from muxi.operations.drafts import DraftsOperations
 from muxi.operations.formations import FormationsOperations
+from muxi.operations.raw import ServerRequestOperations
 from muxi.operations.server import ServerStatusOperations
+from muxi.records import fields
 from muxi.transport.causes import seal
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 
 
-class ServerOperations(ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations):
+class ServerOperations(
+    ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations, ServerRequestOperations
+):
     """All operations of a server."""
 
 
@@ -31,7 +35,7 @@ def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettin
     from muxi.plugins.builtin import builtin_plugins
     from muxi.plugins.signature import SignatureAuth
 
-    config = settings_of(ServerConfig, cfg, settings).resolved()
+    config = fill_in(settings_of(ServerConfig, cfg, settings).resolved())
     auth = SignatureAuth(
         config.key_id,
         config.secret_key,
