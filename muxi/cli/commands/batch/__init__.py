@@ -178,7 +178,7 @@ def _executor(name: str, scheduler: str | None) -> Iterator[Any]:
         yield name
         return
     try:
-        from distributed import Client
+        from distributed import Client  # pyright: ignore[reportMissingImports]  # no extra of ours
     except ModuleNotFoundError as error:
         from muxi.errors import MissingExtraError
 
