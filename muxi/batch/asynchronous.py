@@ -220,6 +220,8 @@ class AsyncEngine(Generic[T]):
             if self._pull is not None:
                 self._pull.cancel()
                 await asyncio.wait([self._pull])
+                if not self._pull.cancelled():
+                    self._pull.exception()  # of the input, which is not asked for any more calls
             while self._in_flight:
                 if cancel:
                     for task in self._in_flight:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import threading
@@ -121,6 +122,45 @@ def test_an_async_iterable_is_an_input_too(formation: Formation) -> None:
     caller = Caller("async")
     results = caller.collect(calls(), caller.recipe(formation), concurrency=3)
     assert sorted(result.position for result in results) == list(range(12))
+
+
+@pytest.mark.parametrize("ending", ["waits", "raises", "ends"])
+def test_an_async_iterable_is_left_early(formation: Formation, ending: str) -> None:
+    async def calls() -> AsyncIterator[Call[Any]]:
+        for call in chats(3):
+            yield call
+        if ending == "waits":
+            await asyncio.Event().wait()
+        if ending == "raises":
+            raise KeyError("row 4 is broken")
+
+    caller = Caller("async")
+    results = caller.collect(calls(), caller.recipe(formation), most=2, concurrency=8)
+    assert len(results) == 2
+    assert formation.under_way == 0
+
+
+def test_a_cancelled_task_cancels_what_is_in_flight(formation: Formation, path: Path) -> None:
+    caller = Caller("async")
+
+    async def iterate(begun: asyncio.Event) -> None:
+        async with batch.run_async(chats(100), caller.recipe(formation), concurrency=4, journal=path) as results:
+            async for _ in results:
+                begun.set()
+                await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        begun = asyncio.Event()
+        task = asyncio.ensure_future(iterate(begun))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    assert all("closed" in repr(client) for client in caller.made)
+    assert len(caller.collect(chats(100), caller.recipe(formation), journal=path)) == 100
+    assert set(formation.work.values()) == {1}
 
 
 def test_what_is_no_call_is_an_error_in_its_place(caller: Caller, formation: Formation) -> None:
