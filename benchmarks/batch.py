@@ -166,12 +166,15 @@ def memory(results: Figures) -> str:
     lines = []
     for size, found in results.get("memory", {}).items():
         lines.append(
-            f"{int(size):,} prompts with a journal of {found['journal']:.0f} MiB: resident memory grew by "
-            f"{found['first run: growth']:.1f} MiB between the first tenth and the end, in "
-            f"{found['first run: seconds']:.0f} s. Read again from the journal, which keeps an index of its lines in "
-            f"memory, it grew by {found['resumed: growth']:.1f} MiB, in {found['resumed: seconds']:.0f} s."
+            f"{int(size):,} prompts with a journal of {found['journal']:.0f} MiB, in a process with 16 threads whose "
+            f"answers come at once: resident memory {_growth(found['first run: growth'])} between the first tenth and "
+            f"the end. Read again from the journal, it {_growth(found['resumed: growth'])}."
         )
     return "\n\n".join(lines)
+
+
+def _growth(mebibytes: float) -> str:
+    return "did not grow" if mebibytes < 0.5 else f"grew by {mebibytes:.1f} MiB"
 
 
 COLOURS = {"threads": "#5b74b8", "asyncio": "#3f9a6b", "processes": "#c0564a", "dask": "#b8893b"}
@@ -235,7 +238,8 @@ def conditions() -> str:
     return (
         f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()} "
         f"with {os.cpu_count()} cores, which the server and the workers share; the server answers after "
-        f"{LATENCY * 1000:.0f} ms."
+        f"{LATENCY * 1000:.0f} ms. Best of the rounds; when the last one ended, {os.getloadavg()[0]:.0f} processes "
+        "wanted a core."
     )
 
 

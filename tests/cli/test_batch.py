@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -248,14 +249,14 @@ def test_progress_is_one_line() -> None:
 # -- as a process ------------------------------------------------------------------------------------------------------
 
 
-def start(folder: Path, url: str, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, url: str, *arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MUXI_")}
     return subprocess.Popen(
         [sys.executable, "-m", "muxi.cli", "batch", "prompts.jsonl", "--to", "answers.jsonl", "--url", url, *arguments],
         cwd=folder,
         env={**environment, "MUXI_CLIENT_KEY": "fmc_hushhush1", "PYTHONPATH": str(Path(__file__).parents[2])},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         # Whoever runs the tests in the background has the signal ignored, and would hand that down.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
@@ -273,6 +274,43 @@ class Counting(Formation):
     def _count(self, message: str) -> None:
         if self.requests >= self.at:
             self.reached.set()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals here")
+def test_a_terminal_sees_a_bar_and_a_pipe_does_not(tmp_path: Path) -> None:
+    (tmp_path / "prompts.jsonl").write_text("".join(f'"m {number}"\n' for number in range(12)))
+    ours, theirs = os.openpty()
+    shown: list[bytes] = []
+
+    def read() -> None:
+        with suppress(OSError):  # the terminal is gone
+            while piece := os.read(ours, 4096):
+                shown.append(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with serving(Formation(), delay=0.01) as url:
+        with start(tmp_path, url, "--concurrency", "2", stderr=theirs) as running:
+            os.close(theirs)
+            out, _ = running.communicate(timeout=60)
+        reader.join(10)
+        os.close(ours)
+        assert (running.returncode, out) == (0, "")
+        assert b"12/12" in b"".join(shown)
+        with start(tmp_path, url, "--resume") as running:
+            _, err = running.communicate(timeout=60)
+    assert "\x1b" not in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_processes_find_the_key_in_their_environment(tmp_path: Path) -> None:
+    (tmp_path / "prompts.jsonl").write_text('"one"\n"two"\n')
+    with serving(Formation()) as url:
+        with start(tmp_path, url, "--executor", "processes", "--concurrency", "2") as running:
+            _, err = running.communicate(timeout=120)
+        assert running.returncode == 0, err
+    assert (tmp_path / "answers.jsonl").read_text().count("\n") == 2
 
 
 def test_ctrl_c_ends_the_command_and_resuming_finishes_it(tmp_path: Path) -> None:
