@@ -40,6 +40,9 @@ MAX_SECONDS = 2_000_000.0
 #: Characters that stay in the path of a URL, of RFC 3986 and what is percent-encoded already.
 _PATH = "/%:@!$&'()*+,;=~"
 
+#: Default of ``max_answer_bytes``: 64 MiB.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
 S = TypeVar("S", bound="Options")
 
 
@@ -69,6 +72,9 @@ class Options(Record):
     stall_timeout: float | Literal["default"] | None = field(default="default", kw_only=True)
     #: Headers sent with every request.
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    #: The largest answer that is read into memory, in bytes after decompression; None is no bound. Not for downloads
+    #: and streams.
+    max_answer_bytes: int | None = field(default=MAX_ANSWER_BYTES, kw_only=True)
     #: What becomes of an answer that does not fit its schema: ``"warn"`` returns it and logs it once, ``"strict"``
     #: raises, ``"off"`` skips the check.
     validate_responses: Literal["warn", "strict", "off"] = field(default="warn", kw_only=True)
@@ -85,6 +91,11 @@ class Options(Record):
         for name in ("timeout", "connect_timeout", "deadline", "idle_timeout", "stall_timeout"):
             _check_seconds(name, getattr(self, name), optional=name not in ("timeout", "connect_timeout"))
         _check_headers(self.headers)
+        size: object = self.max_answer_bytes
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise ConfigurationError(
+                f"max_answer_bytes= takes a whole number of bytes from 1 up, got {size!r}; None is no bound"
+            )
         if self.validate_responses not in ("warn", "strict", "off"):
             raise ConfigurationError(
                 f"validate_responses= is 'warn', 'strict' or 'off', got {self.validate_responses!r}"

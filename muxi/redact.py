@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import overload
+from typing import TypeVar, overload
 
 __all__ = [
     "REDACTED",
     "SECRET_HEADERS",
+    "SecretDict",
     "is_secret_field",
     "is_secret_header",
     "keep_secret",
@@ -22,6 +23,8 @@ __all__ = [
     "redact_text",
     "secret_forms",
 ]
+
+V = TypeVar("V")
 
 #: Replacement of a secret.
 REDACTED = "[redacted]"
@@ -66,6 +69,13 @@ _URL_END = re.compile(r"[\s\"<>]")
 _PARAMETER = re.compile(
     r"([?&][\w.-]{0,64}(?:api[-_]?key|credential|passw|secret|signature|token)[\w.-]{0,64}=)[^&#\s\"']+", re.IGNORECASE
 )
+
+
+class SecretDict(dict[str, V]):
+    """A dict that holds secrets: ``repr()`` shows the number of its items alone."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items>"
 
 
 def is_secret_header(name: str) -> bool:

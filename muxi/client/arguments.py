@@ -32,6 +32,7 @@ class OptionChanges(TypedDict, total=False):
     idle_timeout: float | Literal["default"] | None
     stall_timeout: float | Literal["default"] | None
     headers: Mapping[str, str]
+    max_answer_bytes: int | None
     validate_responses: Literal["warn", "strict", "off"]
     idempotency_key: str | None
     cancel_on_close: bool
@@ -47,6 +48,7 @@ class ClientSettings(TypedDict, total=False):
     idle_timeout: float | Literal["default"] | None
     stall_timeout: float | Literal["default"] | None
     headers: Mapping[str, str]
+    max_answer_bytes: int | None
     validate_responses: Literal["warn", "strict", "off"]
     debug: bool
     logger: logging.Logger | None

@@ -9,6 +9,7 @@ make the call as a value: ``FormationClient.get_memories.call(user_id="u")``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -124,14 +125,28 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 del args, kwargs
             return getattr(client, caller)(described)
 
+        def later(client: Any, /, *args: Any, **kwargs: Any) -> Any:
+            made = partial(describe, client, *args, **kwargs)
+
+            async def describe_in_thread() -> Any:
+                from muxi.bundles.stopping import run_in_thread
+
+                try:
+                    return await run_in_thread(made)
+                except BaseException as error:
+                    raise_problem(error, made.keywords)
+                    raise
+
+            return getattr(client, caller)(describe_in_thread)
+
         in_thread = getattr(self._describe, "reads_files", False)
 
         async def coroutine(client: Any, /, *args: Any, **kwargs: Any) -> Any:
             try:
                 if in_thread:
-                    from asyncio import to_thread
+                    from muxi.bundles.stopping import run_in_thread
 
-                    described = await to_thread(describe, client, *args, **kwargs)
+                    described = await run_in_thread(partial(describe, client, *args, **kwargs))
                 else:
                     described = describe(client, *args, **kwargs)
             except BaseException as error:
@@ -141,6 +156,8 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 del args, kwargs
             return await getattr(client, caller)(described)
 
+        if in_thread and colour == "async" and colour not in self._coroutines:
+            return later  # a stream, which is described when it is opened
         return coroutine if colour in self._coroutines else method
 
     def _raise_problem(self, error: BaseException, given: Mapping[str, object]) -> None:
@@ -163,7 +180,12 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                     break
         if hint := getattr(describe, "hint", ""):
             message += f". {hint}"
-        raise TypeError(message) from None
+        problem = TypeError(message)
+        try:
+            raise problem from None
+        finally:
+            problem.__context__ = None  # its frames have the arguments
+            del error, given
 
     def _describe_call(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
         return self._describe(client, *args, **kwargs).named(self._describe.__name__)

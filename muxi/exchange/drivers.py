@@ -37,7 +37,7 @@ def perform(effect: Effect, transport: Callable[[], Transport], sleeper: Sleeper
     if isinstance(effect, SendRequest):
         return transport().send(effect.request)
     if isinstance(effect, ReadResponse):
-        return effect.response.read() if effect.within is None else effect.response.read(effect.within)
+        return effect.response.read(effect.within, limit=effect.limit)
     if isinstance(effect, SaveBody):
         return save(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
@@ -54,7 +54,7 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     if isinstance(effect, SendRequest):
         return await transport().send(effect.request)
     if isinstance(effect, ReadResponse):
-        return await (effect.response.read() if effect.within is None else effect.response.read(effect.within))
+        return await effect.response.read(effect.within, limit=effect.limit)
     if isinstance(effect, SaveBody):
         return await save_async(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):

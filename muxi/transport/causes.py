@@ -12,6 +12,7 @@ An exception of an HTTP library carries the request that failed, and with it key
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from muxi.transport.contract import Request
 
 __all__ = [
+    "clean_cause",
     "clean_causes",
     "clear_frames",
     "copy_cause",
@@ -43,27 +45,11 @@ _MAX_DEPTH = 4
 #: The modules of Python whose errors of the system hold a number and a text, and nothing of a request.
 _PYTHON = frozenset({"builtins", "socket", "ssl", "http.client"})
 
-#: Roots of the modules whose frames are cleared: the SDK, and what it calls on its way to the network.
-_CLEARED = frozenset(
-    {
-        *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
-        *(
-            "http",
-            "ssl",
-            "socket",
-            "asyncio",
-            "json",
-            "urllib",
-            "dataclasses",
-            "marshmallow",
-            "codecs",
-            "encodings",
-            "concurrent",
-            "contextlib",
-        ),
-        *("socks", "aiohttp_socks", "python_socks"),
-    }
-)
+#: Roots of the modules whose frames are cleared: the SDK, what it calls on its way to the network, Python's library.
+_CLEARED = sys.stdlib_module_names | {
+    *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
+    *("marshmallow", "socks", "aiohttp_socks", "python_socks", "idna", "yaml", "pathspec"),
+}
 
 
 # -- causes ------------------------------------------------------------------------------------------------------------
@@ -88,6 +74,16 @@ def copy_cause(causes: Sequence[BaseException]) -> Exception:
         if hasattr(error, name):
             setattr(copy, name, getattr(error, name))
     return copy
+
+
+def clean_cause(error: BaseException, secrets: tuple[str, ...] = ()) -> BaseException:
+    """Return an exception to put behind an error of the SDK, which carries no request and no secret.
+
+    Args:
+        error: an exception of any library.
+        secrets: values to mask, such as :func:`keys_in` the request's headers.
+    """
+    return _clean(error, secret_forms(secrets), _MAX_CAUSES)
 
 
 def clean_causes(error: BaseException, secrets: tuple[str, ...] = ()) -> None:

@@ -194,17 +194,20 @@ class AsgiResponse(AsyncResponse):
         attempt = self._attempt
         while not self._finished and not self._is_ended():
             try:
-                taken = await self._visit.take()
-                if self._is_ended():
-                    break
-                if taken is None:
-                    self._finished = True
-                    self._dropped.detach()
-                    if attempt.body_error is not None:
-                        raise attempt.body_error
-                    self._content.finish()
-                    break
-                piece = self._content.feed(taken)
+                piece = self._content.take()
+                if not piece:
+                    taken = await self._visit.take()
+                    if self._is_ended():
+                        break
+                    if taken is None:
+                        self._finished = True
+                        self._dropped.detach()
+                        if attempt.body_error is not None:
+                            raise attempt.body_error
+                        self._content.finish()
+                        break
+                    self._content.add(taken)
+                    piece = self._content.take()
             except BaseException:
                 self.end("failure")
                 raise

@@ -13,7 +13,7 @@ import time
 from collections.abc import Generator, Sequence
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError, ValidationError
-from muxi.redact import redact_text
+from muxi.redact import keys_in, redact_text
 from muxi.transport import Body, Request, Timeouts
 from muxi_transports.http.tls import advice_for
 
@@ -55,6 +55,7 @@ class Attempt:
         "_connect_deadline",
         "_content_deadline",
         "_head_deadline",
+        "_headers",
         "_within",
         "body",
         "body_error",
@@ -75,6 +76,7 @@ class Attempt:
         self.where: str = where
         self.body: Body | None = request.body
         self.timeouts: Timeouts = request.timeouts
+        self._headers = request.headers
         total = self.timeouts.total
         #: Deadline of the attempt on ``time.monotonic()``, or None.
         self.deadline: float | None = None if total is None else time.monotonic() + total
@@ -99,6 +101,11 @@ class Attempt:
         self.ended_by: str | None = None
         #: Ends the wait for a name's lookup.
         self.waiter: threading.Event | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys in the headers of the request, for texts that must not show them."""
+        return keys_in(self._headers.items())
 
     def next_wait(self) -> float | None:
         """Return the timeout of the next read or write, in seconds; None is without bound.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from muxi.errors import ConfigurationError
+from muxi.redact import SecretDict
 from muxi_transports.http.proxies import Proxy, check_proxies, parse_proxy, proxy_for
 from muxi_transports.http.tls import Cert, Verify, check_trust, tls_context, trusted
 from muxi_transports.http.wire import Origin, parse_origin, split_url
@@ -87,7 +88,7 @@ class HttpSettings:
         self.keep_alive: float | None = keep_alive
         self._verify = verify
         self._cert = cert
-        self._proxies = dict(proxies or {})
+        self._proxies = SecretDict(proxies or {})
         self._trust_env = trust_env
         self._tcp_keep_alive = tcp_keep_alive
         self._lock = threading.Lock()

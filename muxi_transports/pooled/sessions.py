@@ -206,6 +206,7 @@ def sent(send: Callable[[], requests.Response], lease: FullLease) -> FullRespons
 
     Raises:
         ConfigurationError: the URL or a header cannot be sent.
+        ConnectionError: the answer redirects to something that is not a URL.
     """
     failure: MuxiError
     try:
@@ -214,9 +215,26 @@ def sent(send: Callable[[], requests.Response], lease: FullLease) -> FullRespons
         failure = socks_missing("the proxy of the session") if "SOCKS" in str(error) else invalid_request(error)
     except (*_INVALID, _MissingFileError) as error:
         failure = invalid_request(error)
+    except ValueError as error:
+        if not _is_about_redirect(error):
+            raise
+        # A session looks at where an answer redirects to, also if it does not follow.
+        lease.attempt.connected = True
+        failure = lease.attempt.failed("it redirects to something that is not a URL", code="INVALID_RESPONSE")
     else:
         return received_by_requests(received, lease)
     raise failure
+
+
+def _is_about_redirect(error: ValueError) -> bool:
+    """Tell whether requests raised an error while it took a ``Location`` apart."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_name in ("resolve_redirects", "get_redirect_target") and "requests" in code.co_filename:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def received_by_requests(received: requests.Response, lease: FullLease) -> FullResponse:

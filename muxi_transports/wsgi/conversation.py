@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-__all__ = ["Complete", "WsgiConversation", "NotWsgi", "WsgiHead", "WsgiItem"]
+__all__ = ["Complete", "NotWsgi", "WsgiConversation", "WsgiHead", "WsgiItem"]
 
 
 class WsgiHead(NamedTuple):

@@ -161,16 +161,20 @@ class WsgiResponse(Response):
         attempt = self._attempt
         while not self._finished and not self._is_ended():
             try:
-                item = self._source.take()
-                if self._is_ended():
-                    break
-                if isinstance(item, Complete):
-                    self._finished = True
-                    if attempt.body_error is not None:
-                        raise attempt.body_error
-                    self._content.finish()
-                    break
-                piece = self._content.feed(item) if isinstance(item, bytes) else b""
+                piece = self._content.take()
+                if not piece:
+                    item = self._source.take()
+                    if self._is_ended():
+                        break
+                    if isinstance(item, Complete):
+                        self._finished = True
+                        if attempt.body_error is not None:
+                            raise attempt.body_error
+                        self._content.finish()
+                        break
+                    if isinstance(item, bytes):
+                        self._content.add(item)
+                        piece = self._content.take()
             except BaseException as error:
                 if self._is_ended() and isinstance(error, MuxiError):
                     break

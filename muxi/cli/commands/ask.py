@@ -45,7 +45,7 @@ def command(
 ) -> None:
     """Send one message, and print the answer alone.
 
-    What comes by standard input is appended to the message after a blank line, and alone it is the message:
+    Text on standard input is appended to the message after a blank line, and alone it is the message:
 
         git diff | muxi-client ask "review this"
     """

@@ -69,7 +69,8 @@ def command(
 def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: Any, follow: bool) -> None:
     with target.server_client() as server:
         kept = server.get_formation_logs(formation_id, limit=tail, stream=output)
-        for line in (kept["logs"].get(output) or [])[-tail:]:
+        lines: Any = kept["logs"].get(output) or []
+        for line in lines[-tail:]:
             answer(line)
         if follow:
 

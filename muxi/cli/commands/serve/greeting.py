@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from muxi.cli.commands.serve.options import ServeOptions
+from muxi.transport.plaintext import is_loopback
 from muxi_transports.memory import EmbeddedFormation, Served
 
 __all__ = ["greeting"]
@@ -17,7 +16,7 @@ def greeting(served: Served, formation: EmbeddedFormation, options: ServeOptions
     lines = [f"Serving the formation {formation.formation_id!r} at {where}, until Ctrl-C."]
     if options.server:
         lines.append(f"Its server is there too, with the formation behind /api/{formation.formation_id}.")
-    if not served.path and not _is_loopback(served.host):
+    if not served.path and not is_loopback(served.host):
         lines.append(f"Other machines can reach it: it listens on {served.host}.")
     lines += ["", *_curl(served, client_key), "", *_python(served, formation, options), ""]
     return "\n".join(lines)
@@ -42,10 +41,3 @@ def _python(served: Served, formation: EmbeddedFormation, options: ServeOptions)
         lines.append(f'  server = muxi.ServerClient(url="{served.url}"{keys})')
         lines.append(f'  behind = server.formation("{formation.formation_id}"{key})')
     return lines
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
