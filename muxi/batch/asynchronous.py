@@ -77,10 +77,10 @@ class AsyncEngine(Generic[T]):
 
     def __init__(self, calls: Iterable[Call[T]] | AsyncIterable[Call[T]], settings: BatchSettings) -> None:
         self.settings: BatchSettings = settings
-        self.closing = False
-        self.cancelled = False
+        self.closing: bool = False
+        self.cancelled: bool = False
         #: Whether the first result has been asked for.
-        self.iterated = False
+        self.iterated: bool = False
         self.course: Course[T] | None = None
         self._calls = calls
         self._source: Iterator[Call[T]] | AsyncIterator[Call[T]]

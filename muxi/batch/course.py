@@ -64,7 +64,7 @@ class Course(Generic[T]):
         self._progress = BatchProgress(total=total)
         self._reported = False
         #: Number of calls that have been drawn from the input.
-        self.drawn = 0
+        self.drawn: int = 0
         #: Calls in flight by position, as they were given, with their digests.
         self._open: dict[int, tuple[Call[T], str]] = {}
         #: Positions in flight that an earlier run had begun, or that a lost worker had.

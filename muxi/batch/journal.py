@@ -61,7 +61,9 @@ class JournalFile:
         #: Digests of calls that were in flight when an earlier run ended, by position.
         self.begun: dict[int, str] = {}
         #: Number of positions that the journal knows.
-        self.count = 0
+        self.count: int = 0
+        #: Length of what is whole.
+        self._end = 0
         self._descriptor = self._open()
         _opened.add(self)
         try:
@@ -95,7 +97,6 @@ class JournalFile:
     def _read(self, client: str) -> str:
         """Read all lines, cut off a last one that is not whole, and return the id."""
         header: JournalHeader | None = None
-        self._end = 0
         number = 0
         try:
             for line in self._lines():

@@ -39,20 +39,26 @@ __all__ = [
 ]
 
 #: Longest line, in bytes.
-MAX_LINE = 64 * 1024 * 1024
+MAX_LINE: int = 64 * 1024 * 1024
 
 #: Largest position.
-MAX_POSITION = 2**53
+MAX_POSITION: int = 2**53
 
 _VERSION = 1
 
+
+def _errors_by_name() -> dict[str, type[MuxiError]]:
+    found: dict[str, type[MuxiError]] = {}
+    for module in (sdk_errors, batch_errors):
+        for name in module.__all__:
+            kind = getattr(module, name)
+            if isinstance(kind, type) and issubclass(kind, MuxiError):
+                found[name] = kind
+    return found
+
+
 #: Errors that a journal may hold, by name.
-_ERRORS: dict[str, type[MuxiError]] = {
-    name: kind
-    for module in (sdk_errors, batch_errors)
-    for name in module.__all__
-    if isinstance(kind := getattr(module, name), type) and issubclass(kind, MuxiError)
-}
+_ERRORS = _errors_by_name()
 
 #: Levels of a value that are searched for secret fields; deeper values are not stored.
 _MAX_DEPTH = 100

@@ -84,9 +84,9 @@ class Engine(Generic[T]):
     def __init__(self, calls: Iterable[Call[T]], settings: BatchSettings) -> None:
         self.settings: BatchSettings = settings
         #: Whether the user has asked for the end; a batch that was only dropped does not wait.
-        self.closing = False
+        self.closing: bool = False
         #: Whether the first result has been asked for.
-        self.iterated = False
+        self.iterated: bool = False
         self.course: Course[T] | None = None
         self._calls = calls
         self._exhausted = False
