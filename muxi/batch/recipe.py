@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from muxi.client.base import AsyncClient, BaseClient, Client
+from muxi.client.defaults import fill_in
 from muxi.config import FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
@@ -59,7 +60,7 @@ class ClientRecipe:
         source = self._source
         if isinstance(source, FormationConfig | ServerConfig):
             kind = "formation" if isinstance(source, FormationConfig) else "server"
-            return redact_text(f"{kind} {source.resolved().address().base_url}")
+            return redact_text(f"{kind} {fill_in(source.resolved()).address().base_url}")
         return f"function {_name_of(source)}"
 
     def make(self) -> Client:
