@@ -58,9 +58,10 @@ class ClientRecipe:
         if self._name is not None:
             return redact_text(self._name)
         source = self._source
-        if isinstance(source, FormationConfig | ServerConfig):
-            kind = "formation" if isinstance(source, FormationConfig) else "server"
-            return redact_text(f"{kind} {fill_in(source.resolved()).address().base_url}")
+        if isinstance(source, FormationConfig):
+            return redact_text(f"formation {fill_in(source.resolved()).address().base_url}")
+        if isinstance(source, ServerConfig):
+            return redact_text(f"server {fill_in(source.resolved()).address().base_url}")
         return f"function {_name_of(source)}"
 
     def make(self) -> Client:
