@@ -217,6 +217,7 @@ def test_a_batch_that_is_dropped_writes_down_what_was_in_flight(formation: Forma
     gate = threading.Event()
     held = Formation(lambda message: _hold(gate, message != "message 0"))
     for _ in batch.run(chats(100), caller.recipe(held), concurrency=4, journal=path):
+        _wait_for(lambda: held.under_way >= 3)
         break
     # The batch is gone by now, and has not waited.
     assert held.under_way >= 3
