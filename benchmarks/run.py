@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import batch
 from chart import bars
 from environments import ROOT, distributions, official_python, our_python, variables
 
@@ -206,6 +207,11 @@ def main() -> None:
     parser.add_argument("measurements", nargs="*", help="names of measurements; all without")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     options = parser.parse_args()
+    if not options.measurements or "batch" in options.measurements:
+        batch.main([])
+        if options.measurements == ["batch"]:
+            return
+        options.measurements = [name for name in options.measurements if name != "batch"]
     bench = Bench(options.rounds)
     if bench.official is None:
         print("The official SDK cannot be installed: its figures and all ratios are left out.")

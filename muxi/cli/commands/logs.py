@@ -78,8 +78,13 @@ def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: An
                 return server.stream_formation_logs(formation_id, stream=output)
 
             for event in followed(opened):
-                if event["type"] == "log":
-                    answer(str(event.get("line", "")))
+                _print_log_line(event)
+
+
+def _print_log_line(event: Any) -> None:
+    # The first event only says that the stream is open.
+    if event["type"] == "log":
+        answer(str(event.get("line", "")))
 
 
 def _print_events(target: CommandTarget, filters: dict[str, Any], as_json: bool) -> None:
