@@ -74,9 +74,9 @@ def _run(line: str) -> str:
     assert program == "muxi-client", line
     printed = io.StringIO()
     stdin = io.TextIOWrapper(io.BytesIO(given.encode()), encoding="utf-8")
-    with mock.patch.object(sys, "stdin", stdin), contextlib.redirect_stdout(printed):
-        with contextlib.redirect_stderr(printed):
-            main(arguments)
+    redirected = (contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed))
+    with mock.patch.object(sys, "stdin", stdin), redirected[0], redirected[1]:
+        main(arguments)
     return printed.getvalue()
 
 
