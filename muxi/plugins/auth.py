@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import warnings
 from collections.abc import Coroutine
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,6 +87,7 @@ def warn_in_the_clear(request: Request, context: Context) -> None:
     warnings.warn(f"a key is sent to {host} over plain http, readable on the way; use https", stacklevel=2)
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine: ``localhost``, a name below it, or a loopback address."""
     name = host.rstrip(".").lower()
