@@ -1,4 +1,4 @@
-"""Instructions instead of seconds: the same on a busy machine as on a quiet one. Counted by valgrind, where there is one."""
+"""Instructions instead of seconds: the same on a busy machine as on a quiet one. valgrind counts them, where it is."""
 
 from __future__ import annotations
 
