@@ -13,11 +13,11 @@ HERE = Path(__file__).resolve().parent
 
 #: For each figure: what is repeated, how often in a short and in a long run, and what one repetition counts for.
 REPEATED = {
-    "memories": ("memories", 20, 80, 1),
-    "chat": ("chat", 20, 80, 1),
-    "large": ("large", 1, 3, 1),
+    "memories": ("memories", 10, 40, 1),
+    "chat": ("chat", 10, 40, 1),
+    "large": ("large", 1, 2, 1),
     "event, small": ("small", 0, 1, 20_000),
-    "event, large": ("big", 1, 3, 200),
+    "event, large": ("big", 1, 2, 200),
     "event, one by one": ("single", 0, 1, 2_000),
 }
 

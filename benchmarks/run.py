@@ -93,17 +93,21 @@ class Bench:
 
     Args:
         rounds: how often each measurement of each contender is repeated, in turn.
+        who: the contenders that are measured; all if empty.
     """
 
-    def __init__(self, rounds: int) -> None:
+    def __init__(self, rounds: int, who: list[str]) -> None:
         self.rounds = rounds
+        self.who = who
         self.ours = our_python()
         self.official = official_python()
         #: measurement -> figure -> contender -> the rounds
         self.results: dict[str, Figures] = {}
 
     def python(self, contender: str) -> str | None:
-        """The Python of a contender's environment."""
+        """The Python of a contender's environment; None where it is not measured."""
+        if self.who and contender not in self.who:
+            return None
         return self.official if contender == "official" else self.ours
 
     def note(self, measurement: str, contender: str, figures: dict[str, float]) -> None:
@@ -249,8 +253,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measurements", nargs="*", help="names of measurements; all without")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
+    parser.add_argument("--who", action="append", default=[], help="a contender to measure; all without")
     options = parser.parse_args()
-    bench = Bench(options.rounds)
+    bench = Bench(options.rounds, options.who)
     if bench.official is None:
         print("The official SDK cannot be installed: its figures and all ratios are left out.")
     with canned_server() as arguments:
@@ -269,15 +274,18 @@ def main() -> None:
             before = set(bench.results)
             measure()
             print(table({found: bench.results[found] for found in bench.results if found not in before}), flush=True)
-    keep(bench.results, options.rounds, whole=not options.measurements)
+    keep(bench.results, options.rounds, whole=not (options.measurements or options.who))
 
 
 def keep(results: dict[str, Figures], rounds: int, *, whole: bool) -> None:
-    """Write text, JSON and charts; a run of some measurements only leaves the others' figures as they are."""
+    """Write text, JSON and charts; a run of a part leaves the other figures as they are."""
     GENERATED.mkdir(exist_ok=True)
     path = GENERATED / "benchmarks.json"
     kept = {} if whole or not path.exists() else json.loads(path.read_text(encoding="utf-8"))["results"]
-    merged = {**kept, **results}
+    merged: dict[str, Figures] = kept
+    for measurement, figures in results.items():
+        for figure, contenders in figures.items():
+            merged.setdefault(measurement, {}).setdefault(figure, {}).update(contenders)
     told = conditions(rounds)
     path.write_text(json.dumps({"conditions": told, "results": merged}, indent=1) + "\n", encoding="utf-8")
     (GENERATED / "benchmarks.md").write_text(f"{told}\n\n{table(merged)}", encoding="utf-8")

@@ -442,7 +442,8 @@ def test_an_answer_of_a_kind_that_has_been_logged_is_not_explained_again(
 
     monkeypatch.setattr("muxi.schemas._problems", explain)
     many = {"memories": [{**MEMORY, "content": 5}] * 50, "count": 50}
-    client = colour.formation(*[answer(WRONG)] * 3, answer(many), answer({"memories": []}), answer(PAGE))
+    answers = [*[answer(WRONG)] * 3, answer(many), answer({"memories": []}), answer(PAGE)]
+    client = colour.formation(*answers, validate_responses="warn")
     with caplog.at_level(logging.WARNING, "muxi"):
         for _ in range(4):
             colour.run(client.get_memories, "ada")
