@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from muxi.records import Record
 
-__all__ = ["Loads", "PendingTurn", "pending"]
+__all__ = ["Loads", "Model", "PendingTurn", "pending"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,6 +17,14 @@ class Loads(Protocol[T_co]):
 
     def load(self, data: Any) -> T_co:
         """Return the object for plain data; raise ``marshmallow.ValidationError`` if it is invalid."""
+        ...
+
+
+class Model(Protocol[T_co]):
+    """A model class: pydantic's, or any object with the same ``model_validate`` method."""
+
+    def model_validate(self, obj: Any, /) -> T_co:
+        """Return the object for plain data; raise ``pydantic.ValidationError``, a ``ValueError``, if it is invalid."""
         ...
 
 

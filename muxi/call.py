@@ -5,13 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from enum import Enum
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from muxi.errors import ValidationError
 from muxi.records import Record, field, fields
-from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data
+from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data, show_value
 
-__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "send"]
+__all__ = [
+    "Call",
+    "Item",
+    "Key",
+    "Limit",
+    "Pages",
+    "Procedure",
+    "Repeat",
+    "Wait",
+    "check_text",
+    "invalid_parameter",
+    "send",
+    "text_problem",
+]
 
 T = TypeVar("T")
 C = TypeVar("C", bound="Call[Any]")
@@ -55,6 +69,10 @@ class Key(str, Enum):
 _SECRET_ROUTES = ("/secrets", "/credentials")
 _PUBLIC_FIELDS = frozenset({"key", "name", "service"})
 
+#: The reason why a text cannot be sent.
+HALF_PAIR = "it has half of a surrogate pair, which UTF-8 cannot encode"
+#: Bits of a number that is written into a body; Python refuses to convert some 14,000.
+_LONGEST_NUMBER = 4000
 #: Levels of a body that are searched for secrets.
 _MAX_DEPTH = 20
 
@@ -173,17 +191,18 @@ class Call(Record, Generic[T], frozen=True):
             ValidationError: a parameter is empty or would lead to another route, or is not valid text.
         """
         path = self.path
-        if self.params:
-            path = path.format_map({name: _encode_segment(name, value, proxied) for name, value in self.params.items()})
+        if self.params or "{" in path:
+            segments = {name: _encode_segment(name, value, proxied) for name, value in self.params.items()}
+            try:
+                path = path.format_map(segments)
+            except (LookupError, ValueError, AttributeError):
+                raise invalid_parameter("path", f"{path!r} has names in braces that params= has no value for") from None
         if self.query:
-            pairs = [(name, _format_scalar(value)) for name, value in self.query.items() if value is not None]
+            pairs = [(name, _format_scalar(name, value)) for name, value in self.query.items() if value is not None]
             if pairs:
                 from urllib.parse import urlencode
 
-                try:
-                    return f"{path}?{urlencode(pairs)}"
-                except UnicodeEncodeError as error:
-                    raise _invalid_parameter("query", f"is not valid text: {error}") from error
+                return f"{path}?{urlencode(pairs)}"
         return path
 
     def payload(self, body: Any) -> bytes:
@@ -198,10 +217,9 @@ class Call(Record, Generic[T], frozen=True):
             return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         except RecursionError:
             problem = "it is nested too deeply"
-        except UnicodeEncodeError:
-            problem = "a text in it has half of a surrogate pair, which UTF-8 cannot encode"
         except (TypeError, ValueError) as error:
-            problem = str(error)
+            field, problem = next(_unsendable(body, "", set()), ("", ""))
+            problem = f"{field}: {problem}" if field else problem or str(error)
         # Raised without a cause: that has the body in it, and a body may hold secrets.
         raise ValidationError("INVALID_BODY", f"the body cannot be sent as JSON: {problem}")
 
@@ -248,13 +266,13 @@ def send(call: Call[T]) -> Generator[Call[T], Any, T]:
 def _encode_segment(name: str, value: object, proxied: bool) -> str:
     """Return a parameter as one path segment; refuse ``..`` and others that lead to another route."""
     if not isinstance(value, str) or not value.strip():
-        raise _invalid_parameter(name, f"takes a text that is not empty, got {value!r}")
+        raise invalid_parameter(name, f"takes a text that is not empty, got {show_value(value)}")
     if value in (".", ".."):
-        raise _invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
+        raise invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
     if "/" in value:
-        raise _invalid_parameter(name, f"cannot contain '/': the platform has no such id ({value!r})")
+        raise invalid_parameter(name, f"cannot contain '/': the platform has no such id ({value!r})")
     if proxied and not set(value).isdisjoint("?#%"):
-        raise _invalid_parameter(
+        raise invalid_parameter(
             name,
             f"cannot contain '?', '#' or '%' behind a server's proxy, which cuts the path there ({value!r}); "
             "address the formation directly with url=",
@@ -264,7 +282,7 @@ def _encode_segment(name: str, value: object, proxied: bool) -> str:
     try:
         return quote(value, safe="")
     except UnicodeEncodeError as error:
-        raise _invalid_parameter(name, f"is not valid text: {error}") from error
+        raise invalid_parameter(name, f"is not valid text: {error}") from error
 
 
 def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterator[str]:
@@ -280,7 +298,8 @@ def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterato
             yield from _secrets_in(item, secret, depth - 1)
 
 
-def _invalid_parameter(field: str, problem: str) -> ValidationError:
+def invalid_parameter(field: str, problem: str) -> ValidationError:
+    """Return the error of an argument that cannot be sent, which names the argument."""
     return ValidationError(
         "INVALID_PARAMETER",
         f"{field} {problem}",
@@ -288,7 +307,75 @@ def _invalid_parameter(field: str, problem: str) -> ValidationError:
     )
 
 
-def _format_scalar(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def check_text(field: str, value: str) -> None:
+    """Refuse a text that UTF-8 cannot encode.
+
+    Raises:
+        ValidationError: it has half of a surrogate pair; the field is named, and the text is not shown.
+    """
+    if problem := text_problem(value):
+        raise invalid_parameter(field, problem)
+
+
+def text_problem(value: str) -> str | None:
+    """Return why a text cannot be sent, or None."""
+    return f"is not valid text: {HALF_PAIR}" if _has_half_pair(value) else None
+
+
+def _format_scalar(name: str, value: Scalar) -> str:
+    given: object = value
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    if not isinstance(given, str | int | float):
+        raise invalid_parameter(name, f"takes a text or a number, got {type(given).__name__}")
+    try:
+        text = str(given)
+    except ValueError:  # digits beyond what Python converts
+        raise invalid_parameter(name, "is a number with too many digits") from None
+    check_text(name, text)
+    return text
+
+
+def _unsendable(value: object, path: str, seen: set[int]) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a body that cannot be sent as JSON, each with the reason."""
+    if isinstance(value, dict | list | tuple):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield from _unsendable_items(value, path, seen)
+    elif isinstance(value, str):
+        if _has_half_pair(value):
+            yield path, HALF_PAIR
+    elif isinstance(value, float):
+        if not isfinite(value):
+            yield path, f"is {value}, which JSON has no form for"
+    elif isinstance(value, int):
+        if value.bit_length() > _LONGEST_NUMBER:
+            yield path, "is a number with too many digits"
+    elif value is not None:
+        yield path, f"is of the type {type(value).__name__}, which JSON has no form for"
+
+
+def _unsendable_items(
+    items: dict[Any, Any] | list[Any] | tuple[Any, ...], path: str, seen: set[int]
+) -> Iterator[tuple[str, str]]:
+    if isinstance(items, dict):
+        for name, item in items.items():
+            if not (isinstance(name, str | int | float) or name is None):
+                yield path, f"has a field whose name is of the type {type(name).__name__}"
+            elif isinstance(name, str) and _has_half_pair(name):
+                yield path, f"has a field with an invalid name: {HALF_PAIR}"
+            else:
+                yield from _unsendable(item, f"{path}.{name}" if path else f"{name}", seen)
+    else:
+        for place, item in enumerate(items):
+            yield from _unsendable(item, f"{path}[{place}]", seen)
+
+
+def _has_half_pair(text: str) -> bool:
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -15,7 +15,7 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.lazy import LazyModule
 from muxi.records import Record, field, fields, replace
-from muxi.redact import REDACTED, redact_text
+from muxi.redact import REDACTED, redact_text, show_value
 from muxi.transport import AsyncTransport, Headers, Transport
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 
 #: The longest time limit, in seconds (23 days); sockets take no longer one.
 MAX_SECONDS = 2_000_000.0
+
+#: Characters that stay in the path of a URL, of RFC 3986 and what is percent-encoded already.
+_PATH = "/%:@!$&'()*+,;=~"
+
+#: Default of ``max_answer_bytes``: 64 MiB.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 S = TypeVar("S", bound="Options")
 
@@ -66,6 +72,9 @@ class Options(Record):
     stall_timeout: float | Literal["default"] | None = field(default="default", kw_only=True)
     #: Headers sent with every request.
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    #: The largest answer that is read into memory, in bytes after decompression; None is no bound. Not for downloads
+    #: and streams.
+    max_answer_bytes: int | None = field(default=MAX_ANSWER_BYTES, kw_only=True)
     #: What becomes of an answer that does not fit its schema: ``"warn"`` returns it and logs it once, ``"strict"``
     #: raises, ``"off"`` skips the check.
     validate_responses: Literal["warn", "strict", "off"] = field(default="warn", kw_only=True)
@@ -78,13 +87,18 @@ class Options(Record):
         """
         retries: object = self.max_retries
         if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise ConfigurationError(f"max_retries= takes a whole number from 0 up, got {retries!r}")
+            raise ConfigurationError(f"max_retries= takes a whole number from 0 up, got {show_value(retries)}")
         for name in ("timeout", "connect_timeout", "deadline", "idle_timeout", "stall_timeout"):
             _check_seconds(name, getattr(self, name), optional=name not in ("timeout", "connect_timeout"))
         _check_headers(self.headers)
+        size: object = self.max_answer_bytes
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise ConfigurationError(
+                f"max_answer_bytes= takes a whole number of bytes from 1 up, got {size!r}; None is no bound"
+            )
         if self.validate_responses not in ("warn", "strict", "off"):
             raise ConfigurationError(
-                f"validate_responses= is 'warn', 'strict' or 'off', got {self.validate_responses!r}"
+                f"validate_responses= is 'warn', 'strict' or 'off', got {show_value(self.validate_responses)}"
             )
 
     def replaced(self: S, **changes: Any) -> S:
@@ -120,9 +134,16 @@ class CallOptions(Options):
 
     def check(self) -> None:
         super().check()
+        _check_switch("cancel_on_close", self.cancel_on_close)
         key: object = self.idempotency_key
-        if key is not None and (not isinstance(key, str) or not key.strip()):
+        if key is None:
+            return
+        if not isinstance(key, str) or not key.strip():
             raise ConfigurationError("idempotency_key= takes a text that is not empty; the platform ignores empty ones")
+        try:
+            Headers([("Idempotency-Key", key)])
+        except MuxiError as error:
+            raise ConfigurationError(f"idempotency_key= cannot be sent: {error.message}") from None
 
     def __repr__(self) -> str:
         return _describe(self)
@@ -161,6 +182,17 @@ class ClientConfig(Options):
     def __copy__(self: S) -> S:
         return replace(self)
 
+    def check(self) -> None:
+        super().check()
+        _check_switch("debug", self.debug)
+        for name in ("url", "server_url", "base_url"):
+            url: object = getattr(self, name, None)
+            if url is not None and not isinstance(url, str):
+                raise ConfigurationError(f"{name}= takes a URL as text, got {type(url).__name__}")
+        clock: object = self.clock
+        if clock is not None and not isinstance(clock, Clock):
+            raise ConfigurationError(f"clock= takes a muxi.Clock, got {type(clock).__name__}")
+
     def _debugging(self) -> bool:
         return self.debug or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
 
@@ -194,6 +226,16 @@ class FormationConfig(ClientConfig, _FormationAccess):
     #: Whether closing a chat early also sends a cancel; None does so behind a server's proxy only.
     cancel_on_close: bool | None = field(default=None, kw_only=True)
 
+    def check(self) -> None:
+        super().check()
+        if self.cancel_on_close is not None:
+            _check_switch("cancel_on_close", self.cancel_on_close)
+
+    @property
+    def addressed(self) -> bool:
+        """True if the configuration has an address, complete or not."""
+        return any((self.url, self.base_url, self.server_url, self.formation_id))
+
     def resolved(self) -> FormationConfig:
         """Return a copy with all settings resolved: this one's, the environment's, or the default.
 
@@ -202,9 +244,9 @@ class FormationConfig(ClientConfig, _FormationAccess):
         """
         self.check()
         if self.mode not in ("live", "draft"):
-            raise ConfigurationError(f"mode= is 'live' or 'draft', got {self.mode!r}")
+            raise ConfigurationError(f"mode= is 'live' or 'draft', got {show_value(self.mode)}")
         found = replace(self)
-        if not any((self.url, self.base_url, self.server_url, self.formation_id)):
+        if not self.addressed:
             found.url = _environment("MUXI_FORMATION_URL")
             if not found.url:
                 found.server_url = _environment("MUXI_SERVER_URL")
@@ -266,6 +308,11 @@ class ServerConfig(ClientConfig, _ServerAccess):
     #: covers the path without it.
     unsigned_prefix: str = field(default="", kw_only=True)
 
+    @property
+    def addressed(self) -> bool:
+        """True if the configuration has the server's URL."""
+        return bool(self.url)
+
     def resolved(self) -> ServerConfig:
         """As :meth:`FormationConfig.resolved`."""
         self.check()
@@ -274,7 +321,9 @@ class ServerConfig(ClientConfig, _ServerAccess):
         found.key_id = _text_key("key_id", self.key_id, "MUXI_KEY_ID")
         prefix: object = self.unsigned_prefix
         if not isinstance(prefix, str) or (prefix and not prefix.startswith("/")):
-            raise ConfigurationError(f"unsigned_prefix= takes the beginning of a path, such as '/muxi', got {prefix!r}")
+            raise ConfigurationError(
+                f"unsigned_prefix= takes the beginning of a path, such as '/muxi', got {show_value(prefix)}"
+            )
         found.unsigned_prefix = prefix.rstrip("/")
         found.secret_key = _key("secret_key", self.secret_key, "MUXI_SECRET_KEY")
         found.debug = self._debugging()
@@ -323,8 +372,14 @@ def _check_seconds(name: str, value: object, *, optional: bool) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_SECONDS:
         unbounded = "; None is no bound" if optional else ""
         raise ConfigurationError(
-            f"{name}= takes a number of seconds above 0 and up to {MAX_SECONDS:,.0f}, got {value!r}{unbounded}"
+            f"{name}= takes a number of seconds above 0 and up to {MAX_SECONDS:,.0f}, "
+            f"got {show_value(value)}{unbounded}"
         )
+
+
+def _check_switch(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name}= takes True or False, got {show_value(value)}")
 
 
 def _check_headers(headers: object) -> None:
@@ -388,11 +443,34 @@ def _checked_url(argument: str, url: str) -> str:
         raise ConfigurationError(f"{argument} has a query or a fragment, and paths are appended to it")
     if not url.isprintable() or " " in url:
         raise ConfigurationError(f"{argument}={url!r} has white space or control characters in it")
+    if not url.isascii():
+        url = _as_ascii(argument, url)
     if not _has_host(url):
         raise ConfigurationError(
             f"{argument}={url!r} is not an http or https URL with a host, and not a socket (unix:///run/muxi.sock)"
         )
     return url.rstrip("/")
+
+
+def _as_ascii(argument: str, url: str) -> str:
+    """Return a URL as the wire has it: the host by IDNA 2008 (UTS 46, as browsers do), the path percent-encoded.
+
+    Raises:
+        ConfigurationError: the host has no such form.
+    """
+    from urllib.parse import quote
+
+    import idna  # installed with requests, which does the same
+
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, colon, port = ("", "", authority) if authority.startswith("[") else authority.partition(":")
+    try:
+        port.encode("ascii")
+        host = idna.encode(host, uts46=True).decode() if not host.isascii() else host
+        return f"{scheme}{separator}{host}{colon}{port}{slash}{quote(path, safe=_PATH)}"
+    except (idna.IDNAError, UnicodeError) as error:
+        raise ConfigurationError(f"{argument}={url!r} has a host that is no name on the internet: {error}") from None
 
 
 def _socket_url(argument: str, url: str) -> str:

@@ -381,6 +381,9 @@ class StreamInterrupted(MuxiError):
         super().__init__(code, message, status_code, details, request_id)
         self.partial: Mapping[str, Any] = dict(partial or {})
 
+    def _arguments(self) -> tuple[Any, ...]:
+        return super()._arguments()  # what this class has beside its base is given by name only
+
     @property
     def text(self) -> str:
         """The text that had arrived."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 
 __all__ = ["renew_after_fork"]
+
+#: The classes of locks without a state but being held.
+_LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 #: Owners of locks by their id, each with the attributes that hold one.
 _owners: dict[int, tuple[weakref.ref[object], tuple[str, ...]]] = {}
@@ -28,14 +32,15 @@ def _renew() -> None:
         if owner is None:
             continue
         for name in names:
-            make = _makers().get(type(getattr(owner, name, None)))
-            if make is not None:
+            lock = getattr(owner, name, None)
+            # In place, as the library of Python does it: several objects may share a lock.
+            if isinstance(lock, _LOCKS) and hasattr(lock, "_at_fork_reinit"):
+                lock._at_fork_reinit()
+            elif (make := _makers().get(type(lock))) is not None:
                 setattr(owner, name, make())
 
 
 def _makers() -> dict[type, type]:
-    import threading
-
     kinds = (threading.Lock, threading.RLock, threading.Condition, threading.Event)
     return {type(kind()): kind for kind in kinds}
 

@@ -25,7 +25,7 @@ _GROUPS = {b"[muxi]": "muxi", b"[muxi.transports]": "muxi.transports"}
 
 
 class Found(Record, frozen=True):
-    """The distributions that directories on the import path show."""
+    """The installed distributions, as far as directories on the import path show them."""
 
     #: The names of the distributions, in the form in which they compare.
     names: frozenset[str]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import overload
+from typing import TypeVar, overload
 
 __all__ = [
     "REDACTED",
     "SECRET_HEADERS",
+    "SecretDict",
     "is_secret_field",
     "is_secret_header",
     "keep_secret",
@@ -21,7 +22,10 @@ __all__ = [
     "redact_data",
     "redact_text",
     "secret_forms",
+    "show_value",
 ]
+
+V = TypeVar("V")
 
 #: Replacement of a secret.
 REDACTED = "[redacted]"
@@ -68,6 +72,13 @@ _PARAMETER = re.compile(
 )
 
 
+class SecretDict(dict[str, V]):
+    """A dict that holds secrets: ``repr()`` shows the number of its items alone."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items>"
+
+
 def is_secret_header(name: str) -> bool:
     """Tell whether the value of a header must not be shown."""
     lower = name.lower()
@@ -85,8 +96,10 @@ def keep_secret(header: str) -> None:
 
 
 def keys_in(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the values of secret headers, with and without the scheme before them."""
-    found = (part for name, value in headers if is_secret_header(name) for part in (value, value.split(" ", 1)[-1]))
+    """Return the values of secret headers, with and without the scheme before them; what is no text has none."""
+    given: Iterable[tuple[object, object]] = headers
+    texts = [(name, value) for name, value in given if isinstance(name, str) and isinstance(value, str)]
+    found = (part for name, value in texts if is_secret_header(name) for part in (value, value.split(" ", 1)[-1]))
     return tuple(dict.fromkeys(part for part in found if len(part) >= SHORTEST_SECRET))
 
 
@@ -196,3 +209,16 @@ def _redact_data(value: object, forms: tuple[str, ...], depth: int) -> object:
 
 def _holds_secret(name: object, value: object) -> bool:
     return bool(value) and isinstance(value, str | list | dict) and is_secret_field(str(name))
+
+
+#: Characters of an argument that an error shows.
+_SHOWN = 200
+
+
+def show_value(value: object) -> str:
+    """Return the ``repr`` of an argument for an error, shortened; of one that has none, its type."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
 from muxi.installed import announced
-from muxi.records import Record
+from muxi.records import Record, field
 from muxi.transport import AsyncTransport, Transport
 from muxi.transport.contract import refuse_wrong_colour
 
@@ -42,6 +42,8 @@ class TransportPair(Record, frozen=True):
 
     sync: SyncFactory | None = None
     asynchronous: AsyncFactory | None = None
+    #: The ``defaults`` of its transports, which are not made before they are used.
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 def _lazy_factory(module: str, name: str) -> Callable[[], object]:
@@ -60,6 +62,9 @@ _SHIPPED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "memory": (("memory", "MemoryTransport"), ("memory", "AsyncMemoryTransport")),
 }
 
+#: Where the defaults of shipped transports are, by module and name.
+_SHIPPED_DEFAULTS: dict[str, tuple[str, str]] = {"memory": ("memory.transport", "DEFAULTS")}
+
 _registered: dict[str, TransportPair] = {}
 
 #: What stands between clients and their transports.
@@ -67,15 +72,22 @@ Interposed = Callable[[Transport | AsyncTransport], Transport | AsyncTransport]
 _interposed: list[Interposed] = []
 
 
-def register_transport(name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
+def register_transport(
+    name: str,
+    sync: SyncFactory | None = None,
+    asynchronous: AsyncFactory | None = None,
+    *,
+    defaults: Mapping[str, str] | None = None,
+) -> None:
     """Register a transport by name for every client of this process.
 
     Args:
         name: what ``transport=`` and ``MUXI_TRANSPORT`` will say.
         sync: returns a new transport for sync clients, called without arguments.
         asynchronous: the same for async clients.
+        defaults: settings of clients that are given none, as :attr:`muxi.transport.Transport.defaults`.
     """
-    _registered[name] = TransportPair(sync, asynchronous)
+    _registered[name] = TransportPair(sync, asynchronous, defaults or {})
 
 
 def interpose(function: Interposed) -> Callable[[], None]:
@@ -126,6 +138,8 @@ class TransportRegistry:
         made, owned = choice, False
         if isinstance(choice, str):
             made, owned = self.factory(choice, asynchronous=asynchronous)(), True
+        elif isinstance(choice, type) and not issubclass(choice, Transport | AsyncTransport):
+            raise ConfigurationError(f"transport= takes a transport or a function that returns one, got {choice!r}")
         elif callable(choice) and not isinstance(choice, Transport | AsyncTransport):
             made, owned = choice(), True
         for function in _interposed:
@@ -177,6 +191,22 @@ def _load_transport(point: EntryPoint) -> TransportPair:
     if isinstance(loaded, type) and issubclass(loaded, AsyncTransport):
         return TransportPair(asynchronous=loaded)
     return TransportPair(sync=loaded)
+
+
+def transport_defaults(choice: object) -> Mapping[str, str]:
+    """Return the settings that a transport has for clients that are given none.
+
+    Args:
+        choice: a name, or a transport. A function that makes one is not called for it.
+    """
+    if isinstance(choice, str):
+        pair = _registered.get(choice)
+        if pair is None and choice in _SHIPPED_DEFAULTS:
+            module, name = _SHIPPED_DEFAULTS[choice]
+            found: Mapping[str, str] = getattr(import_module(f"muxi_transports.{module}"), name)
+            return found
+        return pair.defaults if pair is not None else {}
+    return choice.defaults if isinstance(choice, Transport | AsyncTransport) else {}
 
 
 def chosen_transport(choice: object | None) -> object:

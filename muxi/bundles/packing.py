@@ -11,10 +11,12 @@ from typing import IO, BinaryIO
 
 from muxi.bundles.contents import FORMATION_FILES, Contents, decoded
 from muxi.bundles.fields import read_fields
+from muxi.bundles.identity import Progress
 from muxi.bundles.planning import plan
 from muxi.bundles.refusal import refused
 from muxi.bundles.report import BundlePlan, PlannedFile
 from muxi.bundles.rules import SECRET_FILES
+from muxi.bundles.stopping import check_stopped
 from muxi.errors import ValidationError
 
 __all__ = ["pack", "read_folder"]
@@ -44,7 +46,7 @@ def read_folder(folder: str) -> Contents:
     raise refused("bundle_path", f"{folder} has no formation file (looked for {', '.join(FORMATION_FILES)})")
 
 
-def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes]) -> BundlePlan:
+def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes], *, progress: Progress | None = None) -> BundlePlan:
     """Pack a folder into a gzip tar, under one top directory named after its formation's id.
 
     The bytes depend only on the names, the contents and the executable bits of the files, so that an unchanged folder
@@ -58,6 +60,7 @@ def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes]) -> BundlePlan
     Args:
         folder: a directory with a formation file.
         to: a binary file to write to.
+        progress: called after each file with the bytes packed so far and their number.
 
     Returns:
         The files that travel, and those that are left out with the reasons; :func:`plan` returns it without packing.
@@ -72,16 +75,20 @@ def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes]) -> BundlePlan
     planned = plan(folder)
     if not any(name in FORMATION_FILES for name in planned.files):
         raise refused("bundle_path", f"the formation file of {folder} is excluded by its ignore files")
+    logger.info("packing %s", planned)
     try:
         with (
             gzip.GzipFile(filename="", mode="wb", fileobj=to, mtime=0) as zipped,
             tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
         ):
+            done = 0
             for entry in planned.entries:
                 _add(archive, entry, os.path.join(folder, entry.name), f"{top}/{entry.name}")
+                done += entry.size
+                if progress and not entry.is_directory:
+                    progress(done, planned.size)
     except OSError as error:
         raise refused("bundle_path", f"the bundle of {folder} cannot be written: {error.strerror or error}") from None
-    logger.info("packed %s", planned)
     return planned
 
 
@@ -115,6 +122,7 @@ class _SourceFile:
 
     def read(self, size: int) -> bytes:
         """Read so many bytes, all of which the file had when it was opened."""
+        check_stopped()
         try:
             content = self._file.read(size)
         except OSError as error:

@@ -40,6 +40,7 @@ class _Walk:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._root = os.path.realpath(folder)
+        self._around = IgnoreRules.around(folder)
         self.left_out: list[LeftOut] = []
 
     def entries(self, prefix: str = "", rules: IgnoreRules | None = None) -> Iterator[PlannedFile]:
@@ -49,7 +50,7 @@ class _Walk:
                 items = sorted(found, key=lambda item: item.name)
         except OSError as error:
             raise refused("bundle_path", f"{directory} cannot be read: {error.strerror}") from None
-        rules = (rules or IgnoreRules()).enter(self._folder, prefix, frozenset(item.name for item in items))
+        rules = (rules or self._around).enter(self._folder, prefix, frozenset(item.name for item in items))
         for item in items:
             name = prefix + item.name
             is_directory = item.is_dir(follow_symlinks=False)
@@ -69,7 +70,7 @@ class _Walk:
             return "environment"
         # A repository rightly ignores the key of its secrets, which a server needs; .muxiignore leaves it out.
         ignoring = rules.reason(name, is_directory=is_directory)
-        if ignoring and not (at_top and item.name == ".key" and ignoring == ".gitignore"):
+        if ignoring and not (at_top and item.name == ".key" and os.path.basename(ignoring) == ".gitignore"):
             return ignoring
         if item.is_symlink():
             return self._reason_of_target(item)
@@ -88,7 +89,7 @@ class _Walk:
                 "put the file itself there",
             )
         parts = os.path.relpath(target, self._root).split(os.sep)
-        rules = IgnoreRules()
+        rules = self._around
         for level, part in enumerate(parts):
             prefix = "".join(f"{parent}/" for parent in parts[:level])
             rules = rules.enter(self._folder, prefix, frozenset(os.listdir(os.path.join(self._folder, prefix))))

@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, BinaryIO, TypeVar, cast
 
 from muxi.bundles.contents import Contents, check, check_format, read_archive
@@ -66,9 +66,9 @@ class OpenFileBody(Body):
 class _PackedBody(OpenFileBody):
     """A folder packed into an unnamed temporary file, which is removed with this object."""
 
-    def __init__(self, folder: str, progress: Progress | None = None) -> None:
+    def __init__(self, folder: str, progress: Progress | None = None, packing: Progress | None = None) -> None:
         self._folder = folder
-        file, self.plan = _temporary(lambda file: pack(folder, file), self)
+        file, self.plan = _temporary(lambda file: pack(folder, file, progress=packing), self)
         super().__init__(file, progress, name=f"the bundle of {folder}")
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -102,6 +102,7 @@ def prepare(
     formation_id: str | None = None,
     version: str | None = None,
     progress: Progress | None = None,
+    packing: Progress | None = None,
 ) -> Prepared:
     """Check a bundle by the server's rules, and make a body of it.
 
@@ -111,6 +112,7 @@ def prepare(
         formation_id: id that it is sent under; by default the one in the formation file.
         version: version that it is sent under; likewise.
         progress: called while it is sent, with the bytes so far and their number.
+        packing: called while a folder is packed, after each file, with the bytes so far and their number.
 
     Returns:
         The identity of its formation, the body, and of a folder the plan: the files that travel, and those left out.
@@ -122,12 +124,18 @@ def prepare(
     if isinstance(bundle, Prepared):
         return _check_again(bundle, formation_id, version)
     if isinstance(bundle, str | os.PathLike):
-        return _prepare_path(os.fspath(bundle), formation_id, version, progress)
+        return _prepare_path(os.fspath(bundle), formation_id, version, progress, packing)
     if isinstance(bundle, bytes | bytearray | memoryview):
         body = OpenFileBody(io.BytesIO(bundle), progress)
         return Prepared(check(_read_open(body.file, "the bundle"), formation_id, version), body)
     if not hasattr(bundle, "read"):
-        raise refused("bundle_path", f"a bundle is a path, bytes or a binary file, not {type(bundle).__name__}")
+        problem = f"a bundle is a path, bytes or a binary file, not {type(bundle).__name__}"
+        if isinstance(bundle, Mapping):  # as the official SDK sends it
+            problem += (
+                "; a server takes no JSON: deploy_formation('my-bot.tar.gz', formation_id='my-bot'), "
+                "update_formation('my-bot', 'my-bot.tar.gz')"
+            )
+        raise refused("bundle_path", problem)
     if isinstance(bundle, io.TextIOBase):
         raise refused("bundle_path", "the file is open for text; open it with 'rb'")
     where = str(getattr(bundle, "name", "the bundle"))
@@ -139,14 +147,16 @@ def prepare(
     return Prepared(check(_read_open(body.file, where), formation_id, version), body)
 
 
-def _prepare_path(path: str, formation_id: str | None, version: str | None, progress: Progress | None) -> Prepared:
+def _prepare_path(
+    path: str, formation_id: str | None, version: str | None, progress: Progress | None, packing: Progress | None
+) -> Prepared:
     if not path:
         raise refused("bundle_path", "the path is empty; give that of a .tar.gz, or of a folder")
     try:
         kind = os.stat(path).st_mode
         if stat.S_ISDIR(kind):
             identity = check(read_folder(path), formation_id, version)
-            packed = _PackedBody(path, progress)
+            packed = _PackedBody(path, progress, packing)
             return Prepared(identity, packed, packed.plan)
         with open(path, "rb") as file:
             if stat.S_ISREG(kind):
@@ -157,7 +167,7 @@ def _prepare_path(path: str, formation_id: str | None, version: str | None, prog
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         if isinstance(error, OSError):
             raise refused("bundle_path", f"{path} cannot be read: {error.strerror or error}") from None
-        if type(error) is ValueError:
+        if type(error) is ValueError or isinstance(error, UnicodeEncodeError):
             raise refused("bundle_path", f"{path!r} is not a path: {error}") from None
         raise
 

@@ -12,7 +12,14 @@ from typing import Literal, TypedDict
 from muxi.clock import Clock
 from muxi.config import Secret, TransportChoice
 
-__all__ = ["ClientSettings", "FormationSettings", "OptionChanges", "ProxiedSettings", "ServerSettings"]
+__all__ = [
+    "ClientSettings",
+    "FormationSettings",
+    "OptionChanges",
+    "ProfileSettings",
+    "ProxiedSettings",
+    "ServerSettings",
+]
 
 
 class OptionChanges(TypedDict, total=False):
@@ -25,6 +32,7 @@ class OptionChanges(TypedDict, total=False):
     idle_timeout: float | Literal["default"] | None
     stall_timeout: float | Literal["default"] | None
     headers: Mapping[str, str]
+    max_answer_bytes: int | None
     validate_responses: Literal["warn", "strict", "off"]
     idempotency_key: str | None
     cancel_on_close: bool
@@ -40,6 +48,7 @@ class ClientSettings(TypedDict, total=False):
     idle_timeout: float | Literal["default"] | None
     stall_timeout: float | Literal["default"] | None
     headers: Mapping[str, str]
+    max_answer_bytes: int | None
     validate_responses: Literal["warn", "strict", "off"]
     debug: bool
     logger: logging.Logger | None
@@ -67,10 +76,15 @@ class FormationSettings(ProxiedSettings, total=False):
     base_url: str | None
 
 
-class ServerSettings(ClientSettings, total=False):
-    """Keyword arguments of ``ServerClient``."""
+class ProfileSettings(ClientSettings, total=False):
+    """Keyword arguments of ``ServerClient.from_profile()``."""
 
-    url: str | None
     key_id: str | None
     secret_key: Secret | None
     unsigned_prefix: str
+
+
+class ServerSettings(ProfileSettings, total=False):
+    """Keyword arguments of ``ServerClient``."""
+
+    url: str | None

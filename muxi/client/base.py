@@ -5,7 +5,7 @@ That module is loaded by the first client that is made, because it needs nearly 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -68,7 +68,7 @@ class BaseClient:
         Args:
             changes: ``timeout``, ``connect_timeout``, ``deadline``, ``idle_timeout`` and ``stall_timeout`` in
                 seconds, ``max_retries``, ``headers`` (added to those there are), ``idempotency_key``,
-                ``cancel_on_close``, ``validate_responses``.
+                ``cancel_on_close``, ``validate_responses``, ``max_answer_bytes``.
 
         Raises:
             ConfigurationError: an option is unknown or invalid.
@@ -204,7 +204,7 @@ class AsyncClient(BaseClient, AsyncCaller):
     async def _run(self, call: Call[T]) -> T:
         return (await self._runner.exchange(call)).data
 
-    def _open(self, call: StreamCall[E]) -> AsyncEventStream[E]:
+    def _open(self, call: StreamCall[E] | Callable[[], Awaitable[StreamCall[E]]]) -> AsyncEventStream[E]:
         return self._runner.stream(call)
 
     async def _proceed(self, steps: Procedure[T]) -> T:

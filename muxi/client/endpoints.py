@@ -8,10 +8,12 @@ make the call as a value: ``FormationClient.get_memories.call(user_id="u")``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from functools import cached_property, partial
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
+from muxi.client.checking import ArgumentCheck, described_with
 from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
 from muxi.lazy import AnnotationNames
 from muxi.result import RawResponse
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from muxi.streaming.call import StreamCall
     from muxi.streaming.streams import AsyncEventStream, EventStream  # noqa: F401  named in texts below
 
-__all__ = ["AnyEndpoint", "Endpoint", "install", "operation", "pages", "procedure", "reads_files", "stream"]
+__all__ = ["AnyEndpoint", "Endpoint", "hints", "install", "operation", "pages", "procedure", "reads_files", "stream"]
 
 #: The modules with the names in the annotations of arguments and results, for callers who evaluate them.
 _HOMES = ("muxi.types", "muxi", "collections.abc", "muxi.exchange.download")
@@ -108,7 +110,8 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
         return function
 
     def _make_function(self, colour: str) -> Callable[..., Any]:
-        describe, caller = self._describe_call if self._is_call else self._describe, self._caller
+        describe, caller = self._describe_call if self._is_call else self._describe_checked, self._caller
+        raise_problem = self._raise_problem
 
         # The arguments are dropped before the call is sent: these frames still run when an error passes through them,
         # and tools that record the locals of a traceback would find a secret among the arguments.
@@ -117,36 +120,92 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
             try:
                 described = describe(client, *args, **kwargs)
             except BaseException as error:
-                clear_frames(error)
+                raise_problem(error, kwargs)
                 raise
             finally:
                 del args, kwargs
             return getattr(client, caller)(described)
+
+        def later(client: Any, /, *args: Any, **kwargs: Any) -> Any:
+            made = partial(describe, client, *args, **kwargs)
+
+            async def describe_in_thread() -> Any:
+                from muxi.bundles.stopping import run_in_thread
+
+                try:
+                    return await run_in_thread(made)
+                except BaseException as error:
+                    raise_problem(error, made.keywords)
+                    raise
+
+            return getattr(client, caller)(describe_in_thread)
 
         in_thread = getattr(self._describe, "reads_files", False)
 
         async def coroutine(client: Any, /, *args: Any, **kwargs: Any) -> Any:
             try:
                 if in_thread:
-                    from asyncio import to_thread
+                    from muxi.bundles.stopping import run_in_thread
 
-                    described = await to_thread(describe, client, *args, **kwargs)
+                    described = await run_in_thread(partial(describe, client, *args, **kwargs))
                 else:
                     described = describe(client, *args, **kwargs)
             except BaseException as error:
-                clear_frames(error)
+                raise_problem(error, kwargs)
                 raise
             finally:
                 del args, kwargs
             return await getattr(client, caller)(described)
 
+        if in_thread and colour == "async" and colour not in self._coroutines:
+            return later  # a stream, which is described when it is opened
         return coroutine if colour in self._coroutines else method
 
+    @cached_property
+    def _check(self) -> ArgumentCheck:
+        return ArgumentCheck(self._describe)  # at the first call, which spares an import 2 ms
+
+    def _raise_problem(self, error: BaseException, given: Mapping[str, object]) -> None:
+        """Raise the error of arguments that do not fit the method; clear the frames of any other error."""
+        describe = self._describe
+        message = str(error)
+        if not isinstance(error, TypeError) or not message.startswith(f"{describe.__qualname__}() "):
+            clear_frames(error)
+            return
+        # The class that has the method is an internal one.
+        message = message.replace(f"{describe.__qualname__}()", f"{describe.__name__}()", 1)
+        if "Did you mean" not in message:  # as Python 3.13 has it
+            from difflib import get_close_matches  # only for a mistake
+
+            code = describe.__code__
+            known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            for name in given:
+                if f"'{name}'" in message and name not in known and (near := get_close_matches(name, known, 1)):
+                    message += f". Did you mean {near[0]!r}?"
+                    break
+        if hint := getattr(describe, "hint", ""):
+            message += f". {hint}"
+        problem = TypeError(message)
+        try:
+            raise problem from None
+        finally:
+            problem.__context__ = None  # its frames have the arguments
+            del error, given
+
     def _describe_call(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
-        return self._describe(client, *args, **kwargs).named(self._describe.__name__)
+        return self._describe_checked(client, *args, **kwargs).named(self._describe.__name__)
+
+    def _describe_checked(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
+        if mistakes := self._check.mistakes(args, kwargs):
+            return described_with(mistakes, self._describe, client, args, kwargs)
+        return self._describe(client, *args, **kwargs)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
-        return self._describe_call(None, *args, **kwargs)
+        try:
+            return self._describe_call(None, *args, **kwargs)
+        except TypeError as error:
+            self._raise_problem(error, kwargs)
+            raise
 
     def _copy_face(self, function: Callable[..., Any], result: str) -> None:
         """Copy name, docstring and signature of the description, with the result that the method returns.
@@ -185,6 +244,16 @@ def reads_files(describe: Callable[P, T]) -> Callable[P, T]:
     """Mark a description that reads files: on an async client a thread runs it, so that the loop goes on."""
     describe.reads_files = True  # type: ignore[attr-defined]  # an attribute of functions of our own
     return describe
+
+
+def hints(text: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Have the error of arguments that do not fit a method end with a text: the call to write instead."""
+
+    def mark(describe: Callable[P, T]) -> Callable[P, T]:
+        describe.hint = text  # type: ignore[attr-defined]  # an attribute of functions of our own
+        return describe
+
+    return mark
 
 
 #: An endpoint of any kind.

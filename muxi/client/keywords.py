@@ -120,7 +120,14 @@ _CLASSES: tuple[tuple[str, str, str, type[Options], tuple[str, ...]], ...] = (
         ADDRESSING,
     ),
     ("FormationSettings", "ProxiedSettings", "Keyword arguments of ``FormationClient``.", FormationConfig, ()),
-    ("ServerSettings", "ClientSettings", "Keyword arguments of ``ServerClient``.", ServerConfig, ()),
+    (
+        "ProfileSettings",
+        "ClientSettings",
+        "Keyword arguments of ``ServerClient.from_profile()``.",
+        ServerConfig,
+        ("url",),
+    ),
+    ("ServerSettings", "ProfileSettings", "Keyword arguments of ``ServerClient``.", ServerConfig, ()),
 )
 
 _HEAD = '''"""The constructors' keyword arguments as types, for editors and type checkers; never loaded at run time.
@@ -137,7 +144,14 @@ from typing import Literal, TypedDict
 from muxi.clock import Clock
 from muxi.config import Secret, TransportChoice
 
-__all__ = ["ClientSettings", "FormationSettings", "OptionChanges", "ProxiedSettings", "ServerSettings"]
+__all__ = [
+    "ClientSettings",
+    "FormationSettings",
+    "OptionChanges",
+    "ProfileSettings",
+    "ProxiedSettings",
+    "ServerSettings",
+]
 '''
 
 

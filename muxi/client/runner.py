@@ -6,7 +6,7 @@ Loaded by the first client that is made, with all that a call needs: importing t
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -178,7 +178,13 @@ class AsyncRunner(Runner):
         """Refuse another event loop than that which first used the client."""
         import asyncio
 
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(
+                "an async client needs a running asyncio loop, and there is none. Below trio use the sync client in a "
+                "thread: await anyio.to_thread.run_sync(formation.health); outside of coroutines use asyncio.run()"
+            ) from None
         owner: object = self._core.__dict__.setdefault("loop", loop)
         if owner is not loop:
             raise ConfigurationError(
@@ -195,11 +201,16 @@ class AsyncRunner(Runner):
         """As :meth:`SyncRunner.exchange_raw`."""
         return raw_response(await self.exchange(call))
 
-    def stream(self, call: StreamCall[E]) -> AsyncEventStream[E]:
-        """Return a stream that is opened when it is first awaited or iterated."""
+    def stream(self, call: StreamCall[E] | Callable[[], Awaitable[StreamCall[E]]]) -> AsyncEventStream[E]:
+        """Return a stream that is opened when it is first awaited or iterated.
+
+        Args:
+            call: the call, or a function that makes it then.
+        """
 
         async def open_stream() -> AsyncOpened[E]:
-            return (await self.open_stream(call))[0]
+            described = call if isinstance(call, StreamCall) else await call()
+            return (await self.open_stream(described))[0]
 
         return AsyncEventStream(open_stream)
 

@@ -36,7 +36,7 @@ def perform(effect: Effect, transport: Callable[[], Transport], sleeper: Sleeper
     if isinstance(effect, SendRequest):
         return transport().send(effect.request)
     if isinstance(effect, ReadResponse):
-        return effect.response.read() if effect.within is None else effect.response.read(effect.within)
+        return effect.response.read(effect.within, limit=effect.limit)
     if isinstance(effect, SaveBody):
         from muxi.exchange.download import save
 
@@ -55,7 +55,7 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     if isinstance(effect, SendRequest):
         return await transport().send(effect.request)
     if isinstance(effect, ReadResponse):
-        return await (effect.response.read() if effect.within is None else effect.response.read(effect.within))
+        return await effect.response.read(effect.within, limit=effect.limit)
     if isinstance(effect, SaveBody):
         from muxi.exchange.download import save_async
 

@@ -35,6 +35,7 @@ from muxi.exchange.incoming import (
 from muxi.exchange.outgoing import (
     attempt_timeout,
     body_of,
+    check_by_hand,
     check_events,
     check_limits,
     check_user,
@@ -108,8 +109,11 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
     address, options, clock = settings.address, settings.options, settings.clock
     try:
         check_user(call)
+        check_by_hand(call)
         if isinstance(call, StreamCall):
             check_events(call)
+        if call.limits:
+            check_limits(call.limits, call.query)
         url = address.base_url + call.target(proxied=address.proxied)
         context = Context(
             call=call,
@@ -122,8 +126,6 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             asynchronous=settings.hooks.asynchronous,
             private=settings.private,
         )
-        if call.limits:
-            check_limits(call.limits, call.query)
         settings.schemas.check_request(call)
         if call.into is not None:
             from muxi.exchange.download import check_target
@@ -256,7 +258,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
     if response.status >= 300:
         raise error_of(cast(BufferedResponse, response), context)
     if streaming:
-        yield from _check_stream(response, attempt_timeout(context))
+        yield from _check_stream(response, attempt_timeout(context), context.options.max_answer_bytes)
         return ExchangeResult(response, response, context)
     if call.into is not None:
         return (yield from _save(response, request, context))
@@ -287,7 +289,9 @@ def _send(request: Request, context: Context, settings: ExchangeSettings) -> Exc
         if request.stream and 200 <= response.status < 300:
             return response
         # The body of a refusal is no stream: it has to come in the time of a plain answer.
-        content: bytes = yield ReadResponse(response, attempt_timeout(context) if request.stream else None)
+        content: bytes = yield ReadResponse(
+            response, attempt_timeout(context) if request.stream else None, context.options.max_answer_bytes
+        )
     except TimeoutError as error:
         explain_timeout(error, request, context)
         raise
@@ -325,11 +329,14 @@ def _notify_plugins(response: AnyResponse, context: Context, hooks: Hooks) -> Ex
     return cast(BufferedResponse, replaced)
 
 
-def _check_stream(response: AnyResponse, within: float) -> ExchangeSteps[None]:
+def _check_stream(response: AnyResponse, within: float, limit: int | None) -> ExchangeSteps[None]:
     """Refuse an answer that is not an event stream; read as one, it would seem empty."""
     if response.content_type == "text/event-stream":
         return
-    content = response.content if isinstance(response, BufferedResponse) else (yield ReadResponse(response, within))
+    if isinstance(response, BufferedResponse):
+        content = response.content
+    else:
+        content = yield ReadResponse(response, within, limit)
     error = error_from_answer(response.status, response.reason, tuple(response.headers.items()), content)
     if error.from_platform:
         raise error

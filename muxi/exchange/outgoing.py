@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from muxi.call import Call, Limit
+from muxi.call import Call, Limit, check_text, invalid_parameter
+from muxi.config import MAX_SECONDS
 from muxi.context import MOMENT, Context
-from muxi.errors import ConfigurationError, TimeoutError, ValidationError
+from muxi.errors import ConfigurationError, MuxiError, TimeoutError, ValidationError
+from muxi.redact import show_value
 from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import reader_for
 from muxi.transport import Body, BytesBody, Headers, Request, Timeouts, as_body
 
-__all__ = ["attempt_timeout", "body_of", "check_events", "check_limits", "check_user", "keep_deadline", "new_request"]
+__all__ = [
+    "attempt_timeout",
+    "body_of",
+    "check_by_hand",
+    "check_events",
+    "check_limits",
+    "check_user",
+    "keep_deadline",
+    "new_request",
+]
 
 
 def new_request(method: str, url: str, context: Context, body: Body | None) -> Request:
@@ -109,10 +120,27 @@ def check_user(call: Call[Any]) -> None:
         return
     if not isinstance(user, str):
         raise _bad_user("INVALID_PARAMETER", f"user_id takes a text, got {type(user).__name__}")
-    try:
-        user.encode()
-    except UnicodeEncodeError as error:
-        raise _bad_user("INVALID_PARAMETER", f"user_id is not valid text: {error}") from error
+    check_text("user_id", user)
+    if not set(user).isdisjoint("\r\n\0"):
+        raise _bad_user("INVALID_HEADER", "user_id has a line break or a NUL in it")
+
+
+def check_by_hand(call: Call[Any]) -> None:
+    """Refuse headers and a time limit, which callers give to calls made by hand, that cannot be used.
+
+    Raises:
+        ValidationError: names the argument.
+    """
+    if call.headers:
+        try:
+            Headers(call.headers)
+        except MuxiError as error:
+            raise invalid_parameter("headers", f"cannot be sent: {error.message}") from None
+    seconds: object = call.timeout
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MAX_SECONDS:
+        raise invalid_parameter("timeout", f"takes a number of seconds above 0, got {show_value(seconds)}")
 
 
 def _bad_user(code: str, problem: str) -> ValidationError:

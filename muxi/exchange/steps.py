@@ -49,6 +49,8 @@ class ReadResponse(NamedTuple):
     response: Any  # a Response on a sync client, an AsyncResponse on an async one
     #: The longest time for it, in seconds; None leaves it to the bounds of the request.
     within: float | None = None
+    #: The largest body, in bytes; None is no bound.
+    limit: int | None = None
 
 
 class SaveBody(NamedTuple):

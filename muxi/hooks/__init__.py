@@ -17,6 +17,7 @@ from muxi.errors import MuxiError, PluginError, TimeoutError
 from muxi.hooks.registration import SPECS, Implementation, implementations_of, plugins_of, registered
 from muxi.hooks.results import check_request, checked
 from muxi.redact import redact_text
+from muxi.transport.causes import clean_cause
 
 if TYPE_CHECKING:
     from muxi.context import Context
@@ -83,8 +84,8 @@ class Hooks:
                 result = self._call(implementation, arguments)
                 if result is not None and inspect.isawaitable(result):
                     yield self._await(implementation, result)
-            except Exception:
-                _log_failure(implementation)
+            except Exception as error:
+                _log_failure(implementation, error, arguments)
 
     def decide(self, hook: str, *, run_all: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
         """Run implementations until one returns a result. One that raises is logged and counts as None.
@@ -105,8 +106,8 @@ class Hooks:
                     decided = result if decided is None else decided
                     if not run_all:
                         break
-            except Exception:
-                _log_failure(implementation)
+            except Exception as error:
+                _log_failure(implementation, error, arguments)
         return decided
 
     def apply(self, hook: str, *, first: bool = False, **arguments: Any) -> Generator[Await, Any, Any]:
@@ -145,8 +146,8 @@ class Hooks:
         for implementation in self._by_hook[hook]:
             try:
                 self._call_now(implementation, arguments)
-            except Exception:
-                _log_failure(implementation)
+            except Exception as error:
+                _log_failure(implementation, error, arguments)
 
     def require(self, hook: str, **arguments: Any) -> None:
         """As :meth:`announce`; one that raises fails the client's constructor.
@@ -201,8 +202,11 @@ def _too_late(implementation: Implementation, context: Context) -> TimeoutError:
     )
 
 
-def _log_failure(implementation: Implementation) -> None:
-    logger.exception("the plugin %r failed in %s", implementation.plugin, implementation.hook)
+def _log_failure(implementation: Implementation, error: Exception, arguments: dict[str, Any]) -> None:
+    """Log an exception of a plugin, without the keys and secrets of the call, which plugins see."""
+    context = arguments.get("context")
+    shown = clean_cause(error, () if context is None else context.secrets).with_traceback(error.__traceback__)
+    logger.error("the plugin %r failed in %s", implementation.plugin, implementation.hook, exc_info=shown)
 
 
 def _hook_error(implementation: Implementation, error: Exception) -> PluginError:

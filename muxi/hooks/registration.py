@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import pluggy
 from muxi import hookspecs
 from muxi.errors import ConfigurationError, PluginError
 from muxi.hooks.installed import installed_plugins
+from muxi.redact import show_value
 
 __all__ = ["SPECS", "Implementation", "implementations_of", "plugins_of", "registered"]
 
@@ -25,8 +26,10 @@ SPECS: tuple[str, ...] = tuple(name for name in vars(hookspecs) if name.startswi
 #: The arguments of each hook.
 _ARGUMENTS = {name: getattr(hookspecs, name).__code__.co_varnames for name in SPECS}
 
-#: Hooks of the constructor, where nothing can be awaited.
-_NEVER_ASYNC = frozenset({"muxi_register_transports", "muxi_register_schemas", "muxi_client_created"})
+#: Hooks of the constructor and of the command line, where nothing can be awaited.
+_NEVER_ASYNC = frozenset(
+    {"muxi_register_transports", "muxi_register_schemas", "muxi_register_commands", "muxi_client_created"}
+)
 
 #: Registered after all others, so that with ``trylast`` it signs what is sent.
 _SIGNS_LAST = "muxi.auth"
@@ -108,12 +111,12 @@ def implementations_of(manager: pluggy.PluginManager, hook: str) -> tuple[Implem
 
 def _as_list(argument: str, what: str, given: Any) -> list[Any]:
     """Return an argument as a list; refuse a single value in place of a list."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        shown = repr(given) if isinstance(given, str) else f"a {type(given).__name__}"
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        shown = show_value(given) if isinstance(given, str) else f"a {type(given).__name__}"
         raise ConfigurationError(f"{argument}= takes a list of {what}, got {shown}; put it into one: {argument}=[…]")
     found = list(given)
     if what == "names" and not all(isinstance(name, str) for name in found):
-        raise ConfigurationError(f"{argument}= takes a list of {what}, got {found!r}")
+        raise ConfigurationError(f"{argument}= takes a list of {what}, got {show_value(found)}")
     return found
 
 

@@ -128,10 +128,10 @@ class ArtifactOperations:
             ``path``, ``size`` in bytes, ``content_type``, and as ``filename`` what the formation calls it.
 
         Raises:
-            ValidationError: the path cannot be a file, or the version is below 1; nothing has been sent.
+            ValidationError: the path cannot be a file, or the version is below 1, and nothing has been sent; or the
+                file cannot be written.
             NotFoundError: the user has no such artifact, or it has no such version.
             ConnectionError: the content broke off each time.
-            OSError: the file cannot be written.
         """
         return Call.get(
             f"{_ONE}/content",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
-from muxi.client.endpoints import stream
-from muxi.operations.formations import HEALTH_CHECK_TIMEOUT, about, deploying, updating
+from muxi.client.endpoints import hints, reads_files, stream
+from muxi.operations.formations import DEPLOY_HINT, HEALTH_CHECK_TIMEOUT, about, deploying, updating
 from muxi.streaming.call import StreamCall
 from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
@@ -37,6 +37,8 @@ class DeploymentsOperations:
     """
 
     @stream
+    @hints(DEPLOY_HINT.replace("deploy_formation(", "deploy_formation_stream("))
+    @reads_files
     def deploy_formation_stream(
         self,
         bundle_path: BundleSource | Prepared,
@@ -63,6 +65,7 @@ class DeploymentsOperations:
         return _streamed_call("POST", deploying(bundle_path, formation_id, version, progress))
 
     @stream
+    @reads_files
     def update_formation_stream(
         self,
         formation_id: str,

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from muxi.call import Call, Key, Procedure
+from muxi.call import Call, Key, Procedure, invalid_parameter
 from muxi.client.endpoints import operation, procedure
 from muxi.clock import Clock, SystemClock
 from muxi.operations.fields import given, plain
@@ -201,7 +201,11 @@ class IngestionOperations:
             clock: Clock = getattr(self, "clock", None) or SystemClock()
             timestamp = int(clock.time())
         at = str(timestamp)
-        signature = sign(b"muxi-distillery-v1\n%b\n%b\n%b" % (at.encode(), distillery_id.encode(), content))
+        signature: object = sign(b"muxi-distillery-v1\n%b\n%b\n%b" % (at.encode(), distillery_id.encode(), content))
+        if not isinstance(signature, bytes | bytearray | memoryview):
+            raise invalid_parameter(
+                "sign", f"takes a function that returns bytes, and it returned {type(signature).__name__}"
+            )
         return Call.post(
             call.path,
             body=body,

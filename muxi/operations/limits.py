@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from muxi.redact import show_value
+
 __all__ = ["Choice", "Range"]
 
 
@@ -12,15 +14,18 @@ class Range(NamedTuple):
 
     least: int
     most: int | None = None
+    #: Name of the argument, if the wire has another name for it.
+    argument: str | None = None
 
     def problem(self, value: object) -> str | None:
         """Return the problem of a value; None if it is within the limit."""
+        must = f"{self.argument} must" if self.argument else "Must"
         if isinstance(value, bool) or not isinstance(value, int):
-            return f"Must be a whole number, not {value!r}."
+            return f"{must} be a whole number, not {show_value(value)}."
         if value < self.least:
-            return f"Must be greater than or equal to {self.least}."
+            return f"{must} be greater than or equal to {self.least}."
         if self.most is not None and value > self.most:
-            return f"Must be less than or equal to {self.most}."
+            return f"{must} be less than or equal to {self.most}."
         return None
 
 
@@ -36,4 +41,4 @@ class Choice(NamedTuple):
             given = [part.strip().lower() for part in value.split(",")] if self.several else [value]
             if set(given) <= set(self.choices):
                 return None
-        return f"Must be {'some' if self.several else 'one'} of: {', '.join(self.choices)}; not {value!r}."
+        return f"Must be {'some' if self.several else 'one'} of: {', '.join(self.choices)}; not {show_value(value)}."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ServerStatusOperations"]
 
 #: The server takes more for the most that it gives, and less for its default.
-_LINES = {"lines": Range(1, 10_000)}
+_LINES = {"lines": Range(1, 10_000, argument="limit")}
 _PLAIN = {"Accept": "text/plain"}
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from muxi.call import Call, Procedure, Wait, send
 from muxi.errors import JobFailed, NotFoundError, ResultForgotten, TimeoutError, ValidationError
+from muxi.redact import show_value
 
 __all__ = ["WAIT_TIMEOUT", "check_timeout", "wait_for_job"]
 
@@ -83,6 +84,6 @@ def check_timeout(timeout: object) -> None:
         return
     raise ValidationError(
         "INVALID_PARAMETER",
-        f"timeout takes a number of seconds from 0 up, or None, got {timeout!r}",
+        f"timeout takes a number of seconds from 0 up, or None, got {show_value(timeout)}",
         details={"validation_errors": [{"field": "timeout", "msg": "not a number of seconds"}]},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from muxi.errors import ConfigurationError
+from muxi.redact import show_value
 
 __all__ = ["check_count", "check_function", "check_name", "check_number"]
 
@@ -20,9 +21,13 @@ def check_number(argument: str, value: object, *, zero: bool = False) -> None:
     Raises:
         ConfigurationError: names the argument.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An int is finite, and may be too large to be asked as a float.
+    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    number = finite and not isinstance(value, bool)
     if not number or value < 0 or (value == 0 and not zero):  # type: ignore[operator]  # a number by now
-        raise ConfigurationError(f"{argument}= takes a number {'from 0 up' if zero else 'above 0'}, got {value!r}")
+        raise ConfigurationError(
+            f"{argument}= takes a number {'from 0 up' if zero else 'above 0'}, got {show_value(value)}"
+        )
 
 
 def check_count(argument: str, value: object) -> None:
@@ -32,7 +37,7 @@ def check_count(argument: str, value: object) -> None:
         ConfigurationError: names the argument.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{argument}= takes a whole number from 1 up, got {value!r}")
+        raise ConfigurationError(f"{argument}= takes a whole number from 1 up, got {show_value(value)}")
 
 
 def check_function(argument: str, value: object) -> None:
@@ -42,7 +47,7 @@ def check_function(argument: str, value: object) -> None:
         ConfigurationError: names the argument.
     """
     if value is not None and not callable(value):
-        raise ConfigurationError(f"{argument}= takes a function, got {value!r}")
+        raise ConfigurationError(f"{argument}= takes a function, got {show_value(value)}")
 
 
 def check_name(value: object) -> None:
@@ -52,4 +57,4 @@ def check_name(value: object) -> None:
         ConfigurationError: it is not a text, or empty.
     """
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"name= takes a text that is not empty, got {value!r}")
+        raise ConfigurationError(f"name= takes a text that is not empty, got {show_value(value)}")

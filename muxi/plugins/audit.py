@@ -15,7 +15,7 @@ from muxi.errors import ConfigurationError, MuxiError, PluginError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_name
 from muxi.plugins.chain import Chain, Verdict, verify
-from muxi.redact import redact_text
+from muxi.redact import redact_text, show_value
 from muxi.transport import Request
 
 __all__ = ["AuditTrail", "Verdict", "verify"]
@@ -58,13 +58,13 @@ class AuditTrail:
     ) -> None:
         given: tuple[object, object] = (path, key)
         if not isinstance(given[0], str | os.PathLike) or not os.fspath(given[0]):
-            raise ConfigurationError(f"path= takes the path of a file, got {path!r}")
+            raise ConfigurationError(f"path= takes the path of a file, got {show_value(path)}")
         if os.path.isdir(path):
             raise ConfigurationError(f"path= takes the path of a file, and {os.fspath(path)!r} is a folder")
         if key is not None and (not isinstance(given[1], str | bytes) or not key):
             raise ConfigurationError("key= takes a text or bytes that are not empty")
         if on_failure not in ("raise", "log"):
-            raise ConfigurationError(f"on_failure= is 'raise' or 'log', got {on_failure!r}")
+            raise ConfigurationError(f"on_failure= is 'raise' or 'log', got {show_value(on_failure)}")
         check_name(name)
         self.name: str = name
         self._chain = Chain(os.fspath(path), key=key.encode() if isinstance(key, str) else key, fsync=fsync)

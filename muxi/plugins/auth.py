@@ -1,13 +1,10 @@
-"""Authentication by a formation's keys, and the warning of keys sent in the clear."""
+"""Authentication by a formation's keys."""
 
 from __future__ import annotations
 
-import ipaddress
-import warnings
 from collections.abc import Coroutine
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from muxi.call import Key
 from muxi.config import Secret
@@ -16,13 +13,11 @@ from muxi.errors import AuthenticationError, ConfigurationError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.transport import Request
+from muxi.transport.plaintext import warn_of_key
 
-__all__ = ["KeyAuth", "is_loopback", "warn_in_the_clear"]
+__all__ = ["KeyAuth"]
 
 _HEADERS = {Key.CLIENT: "X-Muxi-Client-Key", Key.ADMIN: "X-Muxi-Admin-Key"}
-
-#: Hosts that a key has been sent to in the clear, each warned about once.
-_warned: set[str] = set()
 
 
 class KeyAuth:
@@ -58,7 +53,7 @@ class KeyAuth:
         source = self._keys[kind]
         if not source.given:
             raise ConfigurationError(_missing(context.call.key))
-        warn_in_the_clear(request, context)
+        warn_of_key(request.url, private=context.private)
         return source.use(context, partial(request.headers.__setitem__, _HEADERS[kind]))
 
     @hookimpl(tryfirst=True)
@@ -75,27 +70,3 @@ def _missing(kind: Key) -> str:
     if kind is Key.CLIENT:
         return "this call takes the client key; give client_key= or set MUXI_CLIENT_KEY"
     return "this call takes a key; give client_key= (or set MUXI_CLIENT_KEY), or admin_key= (or set MUXI_ADMIN_KEY)"
-
-
-def warn_in_the_clear(request: Request, context: Context) -> None:
-    """Warn of a key that is sent unencrypted over a network, once for each host."""
-    parts = urlsplit(request.url)
-    host = parts.hostname or ""
-    if parts.scheme != "http" or context.private or host in _warned or is_loopback(host):
-        return
-    _warned.add(host)
-    warnings.warn(f"a key is sent to {host} over plain http, readable on the way; use https", stacklevel=2)
-
-
-@lru_cache(maxsize=256)
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine: ``localhost``, a name below it, or a loopback address."""
-    name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False  # a name, whatever it begins with
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback

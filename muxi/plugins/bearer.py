@@ -10,10 +10,10 @@ from muxi.config import Secret
 from muxi.context import Context, Outcome
 from muxi.errors import AuthenticationError, ConfigurationError
 from muxi.hookspecs import hookimpl
-from muxi.plugins.auth import warn_in_the_clear
 from muxi.plugins.secret import KeySource
 from muxi.redact import keep_secret
 from muxi.transport import Request
+from muxi.transport.plaintext import warn_of_key
 
 __all__ = ["BearerAuth"]
 
@@ -75,7 +75,7 @@ class BearerAuth:
                 f"the plugin {self.name!r} puts its token into {self.header}, where another plugin has put something; "
                 "give one of them another header"
             )
-        warn_in_the_clear(request, context)
+        warn_of_key(request.url, private=context.private)
         return self._token.use(context, lambda token: self._put(request, token))
 
     def _put(self, request: Request, token: str) -> None:

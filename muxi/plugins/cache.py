@@ -16,6 +16,7 @@ from muxi.exchange.repeat import repeat_of
 from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_count, check_name, check_number
+from muxi.redact import show_value
 from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, BufferedResponse, Headers, Request, Response
 
@@ -89,10 +90,12 @@ class ResponseCache:
         check_name(name)
         chosen: object = routes
         if isinstance(chosen, str) or not isinstance(chosen, Collection | None):
-            raise ConfigurationError(f"routes= takes a collection of route templates, got {chosen!r}")
+            raise ConfigurationError(f"routes= takes a collection of route templates, got {show_value(chosen)}")
         for route in chosen or ():
             if not isinstance(route, str) or not route.startswith("/"):
-                raise ConfigurationError(f"routes= takes templates such as '/agents/{{agent_id}}', got {route!r}")
+                raise ConfigurationError(
+                    f"routes= takes templates such as '/agents/{{agent_id}}', got {show_value(route)}"
+                )
         self.name: str = name
         #: Number of calls answered from the cache, and of calls that were not.
         self.hits: int = 0

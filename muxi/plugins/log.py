@@ -10,7 +10,7 @@ from muxi.context import Context, Outcome
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_number
-from muxi.redact import redact_text
+from muxi.redact import redact_text, show_value
 from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
@@ -41,7 +41,9 @@ class Log:
 
     def __init__(self, logger: logging.Logger | None = None, *, debug: bool = False, body_limit: int = 2000) -> None:
         if logger is not None and not callable(getattr(logger, "isEnabledFor", None)):
-            raise ConfigurationError(f"logger= takes a logging.Logger, got {logger!r}; use logging.getLogger(name)")
+            raise ConfigurationError(
+                f"logger= takes a logging.Logger, got {show_value(logger)}; use logging.getLogger(name)"
+            )
         check_number("body_limit", body_limit, zero=True)
         self._logger = logger or logging.getLogger("muxi")
         self._body_limit = body_limit

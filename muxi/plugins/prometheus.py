@@ -15,6 +15,7 @@ from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_name, check_number
 from muxi.plugins.lease import Lease
+from muxi.redact import show_value
 from muxi.transport import AsyncResponse, BufferedResponse, Response
 
 try:
@@ -66,16 +67,16 @@ class Prometheus:
             raise ConfigurationError(f"registry= takes a CollectorRegistry, got {type(registry).__name__}")
         given: object = namespace
         if not isinstance(given, str) or not (namespace.isascii() and namespace.isidentifier()):
-            raise ConfigurationError(f"namespace= takes a text of letters, digits and '_', got {namespace!r}")
+            raise ConfigurationError(f"namespace= takes a text of letters, digits and '_', got {show_value(namespace)}")
         check_name(name)
         several: object = buckets
         if not isinstance(several, Sequence) or isinstance(several, str):
-            raise ConfigurationError(f"buckets= takes numbers of seconds in ascending order, got {buckets!r}")
+            raise ConfigurationError(f"buckets= takes numbers of seconds in ascending order, got {show_value(buckets)}")
         bounds = tuple(buckets)
         for bound in bounds:
             check_number("buckets", bound)
         if not bounds or sorted(set(bounds)) != list(bounds):
-            raise ConfigurationError(f"buckets= takes numbers of seconds in ascending order, got {bounds!r}")
+            raise ConfigurationError(f"buckets= takes numbers of seconds in ascending order, got {show_value(bounds)}")
         self.name: str = name
         self._metrics = _metrics_of(REGISTRY if registry is None else registry, namespace, bounds)
 

@@ -12,6 +12,7 @@ from muxi.context import Context
 from muxi.errors import ConfigurationError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_name
+from muxi.redact import show_value
 from muxi.transport import BytesBody, Request
 
 __all__ = ["Redaction", "mask_emails_and_numbers"]
@@ -50,12 +51,14 @@ class Redaction:
 
     def __init__(self, redact: Redact, *, fields: Collection[str] | None = None, name: str = "muxi.redaction") -> None:
         if not callable(redact):
-            raise ConfigurationError(f"redact= takes a function of a text, got {redact!r}")
+            raise ConfigurationError(f"redact= takes a function of a text, got {show_value(redact)}")
         chosen: object = self.FIELDS if fields is None else fields
         if isinstance(chosen, str) or not isinstance(chosen, Collection):
-            raise ConfigurationError(f"fields= takes a collection of names, got {chosen!r}")
+            raise ConfigurationError(f"fields= takes a collection of names, got {show_value(chosen)}")
         if not chosen or not all(isinstance(field, str) and field for field in chosen):
-            raise ConfigurationError(f"fields= takes names that are not empty, and at least one, got {chosen!r}")
+            raise ConfigurationError(
+                f"fields= takes names that are not empty, and at least one, got {show_value(chosen)}"
+            )
         check_name(name)
         self.name: str = name
         self._redact = redact

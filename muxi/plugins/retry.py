@@ -10,6 +10,7 @@ from muxi.context import STOP, Context, Outcome, Stop
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
 from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
+from muxi.redact import show_value
 
 __all__ = ["MAX_RETRY_AFTER", "Retry", "RetryBudget", "backoff"]
 
@@ -189,4 +190,4 @@ def _check_numbers(**numbers: float) -> None:
     for name, number in numbers.items():
         given: object = number
         if isinstance(given, bool) or not isinstance(given, int | float) or not number >= 0:
-            raise ConfigurationError(f"{name}= takes a number from 0 up, got {number!r}")
+            raise ConfigurationError(f"{name}= takes a number from 0 up, got {show_value(number)}")

@@ -13,6 +13,7 @@ from muxi.context import Context
 from muxi.errors import ConfigurationError
 from muxi.forks import renew_after_fork
 from muxi.records import Record, field
+from muxi.redact import show_value
 
 if TYPE_CHECKING:
     import asyncio
@@ -176,7 +177,7 @@ class CachedKey(Generic[R]):
             raise ConfigurationError(f"function= takes a function that returns the key, got {type(function).__name__}")
         given: object = seconds
         if isinstance(given, bool) or not isinstance(given, int | float) or not seconds > 0:
-            raise ConfigurationError(f"seconds= takes a number above 0, got {seconds!r}")
+            raise ConfigurationError(f"seconds= takes a number above 0, got {show_value(seconds)}")
         self._function = function
         self._seconds = seconds
         self._clock = clock or SystemClock()

@@ -17,6 +17,7 @@ from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.transport import Request
+from muxi.transport.contract import parse_date
 
 __all__ = ["SignatureAuth", "sign"]
 
@@ -96,11 +97,8 @@ class SignatureAuth:
         if date is None or self.name in context.state:
             return None
         context.state[self.name] = "signed again"
-        from email.utils import parsedate_to_datetime  # slow to load and rarely needed
-
-        try:
-            theirs = parsedate_to_datetime(date).timestamp()
-        except ValueError:
+        theirs = parse_date(date)
+        if theirs is None:
             return None
         with self._lock:
             self._skew = theirs - context.clock.time()

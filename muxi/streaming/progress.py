@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +31,12 @@ class Progress(Generic[E]):
         self._stall = self._bounds.get("stall_timeout", math.inf)
         self._waiting_since = 0.0
         self._end = Once()
+        self._pid = os.getpid()
+
+    @property
+    def is_of_parent(self) -> bool:
+        """True in the child of a fork: the parent goes on reading, from the same connection."""
+        return self._pid != os.getpid()
 
     @property
     def ended(self) -> bool:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from muxi.errors import MuxiError, StreamInterrupted
+from muxi.errors import ConnectionError, MuxiError, StreamInterrupted
 from muxi.streaming.progress import AsyncOpened, Opened
 from muxi.transport import Headers
 from muxi.transport.causes import seal
@@ -101,6 +101,8 @@ class EventStream(_Stream[E]):
         opened = self._opened
         progress = opened.progress
         ready = progress.reader.ready
+        if progress.is_of_parent:
+            raise _of_parent()
         try:
             if len(ready) > 1 and not progress.left and opened.on_event is None:
                 return ready.popleft()  # most of what comes in batches
@@ -164,10 +166,15 @@ class EventStream(_Stream[E]):
 
         A turn that is left before its end is cancelled (see ``cancel_on_close``).
         """
-        if not self.closed:
-            self._opened.progress.left = True
-            self._opened.response.close()
-            self._opened.end(None)
+        if self.closed:
+            return
+        opened = self._opened
+        opened.progress.left = True
+        opened.response.close()
+        if opened.progress.is_of_parent:
+            opened.progress.claim_end()  # no hook, and no cancel: the turn goes on in the parent
+        else:
+            opened.end(None)
 
     def __enter__(self) -> Self:
         return self
@@ -243,6 +250,8 @@ class AsyncEventStream(_Stream[E]):
             raise StopAsyncIteration
         opened = self._opened or await self._open()
         progress = opened.progress
+        if progress.is_of_parent:
+            raise _of_parent()
         try:
             if not progress.reader.ready:
                 progress.wait()
@@ -296,6 +305,9 @@ class AsyncEventStream(_Stream[E]):
         if self._opened is None:
             self._shut = True
             self._open_stream = None
+        elif self._opened.progress.is_of_parent:
+            # The event loop is the parent's too, and watches its connections: nothing is touched.
+            self._opened.progress.claim_end()
         elif not self._opened.progress.ended:
             self._opened.progress.left = True
             await self._opened.end(None)
@@ -332,6 +344,14 @@ def _in_use(reader: str) -> MuxiError:
         "STREAM_IN_USE",
         f"another {reader} is reading this stream, which has one reader at a time; read it there, or pass events on by "
         "a queue",
+    )
+
+
+def _of_parent() -> ConnectionError:
+    return ConnectionError(
+        "CONNECTION_LOST",
+        "this process was forked while the stream was open, and the parent goes on reading it; make the call again in "
+        "this process",
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 from muxi import registry
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError
+from muxi.redact import show_value
 from muxi.registry import DEFAULT_TRANSPORT, TransportPair
 from muxi.testing.clients import NAME, PLACEHOLDERS, URL, Clients
 from muxi.transport import (
@@ -128,7 +129,7 @@ class Taped:
         chosen = mode or given.pop("mode", "once")
         given.pop("mode", None)
         if chosen not in get_args(Mode):
-            raise ConfigurationError(f"mode= takes {', '.join(map(repr, get_args(Mode)))}, got {chosen!r}")
+            raise ConfigurationError(f"mode= takes {', '.join(map(repr, get_args(Mode)))}, got {show_value(chosen)}")
         self.mode: Mode = cast(Mode, chosen)
         self._speed = cast(float, given.pop("speed", 0.0))
         self.cassette: WatchedCassette = WatchedCassette(path, **cast("dict[str, Any]", given))

@@ -4,14 +4,16 @@ An exception of an HTTP library carries the request that failed, and with it key
 
 - texts of the error are masked (:func:`redact_error`),
 - a foreign exception behind it is kept if it holds nothing but plain data without a secret, and otherwise replaced by a
-  :class:`~muxi.errors.ForeignError` that has its class and its masked message (:func:`clean_causes`),
+  :class:`~muxi.errors.ForeignError` that has its class and its masked message (:func:`clean_causes`); transports put a
+  copy without frames behind their errors from the beginning (:func:`copy_cause`),
 - locals of the SDK's and the libraries' frames in its traceback are cleared (:func:`clear_frames`).
 """
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ __all__ = [
     "clean_cause",
     "clean_causes",
     "clear_frames",
+    "copy_cause",
     "hide_secrets",
     "redact_error",
     "seal",
@@ -39,30 +42,38 @@ _MAX_TEXT = 500
 _MAX_CAUSES = 6
 _MAX_DEPTH = 4
 
-#: Roots of the modules whose frames are cleared: the SDK, and what it calls on its way to the network.
-_CLEARED = frozenset(
-    {
-        *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
-        *(
-            "http",
-            "ssl",
-            "socket",
-            "asyncio",
-            "json",
-            "urllib",
-            "dataclasses",
-            "marshmallow",
-            "codecs",
-            "encodings",
-            "concurrent",
-            "contextlib",
-        ),
-        *("socks", "aiohttp_socks", "python_socks"),
-    }
-)
+#: The modules of Python whose errors of the system hold a number and a text, and nothing of a request.
+_PYTHON = frozenset({"builtins", "socket", "ssl", "http.client"})
+
+#: Roots of the modules whose frames are cleared: the SDK, what it calls on its way to the network, Python's library.
+_CLEARED = sys.stdlib_module_names | {
+    *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
+    *("marshmallow", "socks", "aiohttp_socks", "python_socks", "idna", "yaml", "pathspec"),
+}
 
 
 # -- causes ------------------------------------------------------------------------------------------------------------
+
+
+def copy_cause(causes: Sequence[BaseException]) -> Exception:
+    """Return a copy of the innermost of several exceptions, to put behind an error of a transport.
+
+    An exception of an HTTP library may hold the request with its headers, a proxy's credentials, or the bytes of a
+    head; the frames of its traceback hold all of these. Of Python's own errors of the system the copy is of the same
+    class, of others a :class:`~muxi.errors.ForeignError`.
+
+    Args:
+        causes: the exceptions, outermost first.
+    """
+    error = causes[-1]
+    if not isinstance(error, OSError) or type(error).__module__ not in _PYTHON:
+        return ForeignError(f"{type(error).__module__}.{type(error).__qualname__}", _message_of(error, ()))
+    text = redact_text(error.strerror or str(error))
+    copy = type(error)(text) if error.errno is None else type(error)(error.errno, text)
+    for name in ("library", "reason", "verify_code", "verify_message"):  # of errors of TLS
+        if hasattr(error, name):
+            setattr(copy, name, getattr(error, name))
+    return copy
 
 
 def clean_cause(error: BaseException, secrets: tuple[str, ...] = ()) -> BaseException:
@@ -144,8 +155,10 @@ def _is_plain_value(value: object, forms: tuple[str, ...], depth: int) -> bool:
 
 
 def _message_of(error: BaseException, forms: tuple[str, ...]) -> str:
+    if isinstance(error, UnicodeError):
+        return ""  # it shows what could not be encoded
     try:
-        text = str(error)
+        text = " ".join(str(error).split())
     except Exception:
         return ""
     # A message that quotes objects of the library quotes their requests.

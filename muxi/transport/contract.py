@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
 from muxi.clock import Clock
-from muxi.errors import ConfigurationError, TimeoutError
+from muxi.errors import ConfigurationError, ServerError, TimeoutError
 from muxi.records import Record, field
 from muxi.redact import redact_text
 from muxi.transport.bodies import Body
@@ -84,6 +84,19 @@ class Request(Record):
 _LONGEST_WAIT = 1e9
 
 
+def parse_date(value: str) -> float | None:
+    """Return a date of a header (RFC 9110, section 5.6.7) in seconds since the Unix epoch; None for anything else."""
+    from datetime import timezone
+    from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+
+    try:
+        at = parsedate_to_datetime(value)
+        # A date without a zone is in GMT, and not in the machine's local time.
+        return (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
 class ResponseHead:
     """Status, headers and HTTP version of an answer, of either colour.
 
@@ -126,16 +139,29 @@ class ResponseHead:
             return None
         if value.isascii() and value.replace(".", "", 1).isdigit():
             return min(float(value), _LONGEST_WAIT)  # int() refuses thousands of digits, float() gives infinity
-        from datetime import timezone
-        from email.utils import parsedate_to_datetime  # slow to load and rarely needed
+        at = parse_date(value)
+        return None if at is None else max(0.0, at - now)
 
-        try:
-            at = parsedate_to_datetime(value)
-            # A date without a zone is in GMT (RFC 9110, section 5.6.7), and not the machine's local time.
-            seconds = (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).timestamp() - now
-        except (ValueError, OverflowError, TypeError, IndexError):
-            return None
-        return max(0.0, seconds)
+    def _check_size(self, size: int, limit: int) -> None:
+        """Refuse content of more bytes than a limit.
+
+        Raises:
+            ServerError: ``ANSWER_TOO_LARGE``.
+        """
+        if size > limit:
+            raise ServerError(
+                "ANSWER_TOO_LARGE",
+                f"the body of the answer is larger than max_answer_bytes = {limit:,}; raise it with max_answer_bytes= "
+                "on the client or with_options(max_answer_bytes=…), or ask for less",
+                self.status,
+            )
+
+    def _announced_size(self) -> int:
+        """Return the length that the head announces for a body without content coding; 0 where it has none."""
+        length = (self.headers.get("content-length") or "").strip()
+        coded = (self.headers.get("content-encoding") or "identity").strip().lower() != "identity"
+        # A longer number is no length of a body, and int() refuses thousands of digits.
+        return 0 if coded or not (length.isascii() and length.isdigit() and len(length) < 19) else int(length)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.reason}>".replace(" >", ">")
@@ -157,18 +183,30 @@ class Response(ResponseHead, ABC):
     def close(self) -> None:
         """Free the connection at once, from any thread, also while another one waits in :meth:`chunks`."""
 
-    def read(self, within: float | None = None) -> bytes:
+    def read(self, within: float | None = None, *, limit: int | None = None) -> bytes:
         """The whole body.
 
         Args:
             within: the longest time that it may take, in seconds. A transport over a network bounds each wait by it;
                 here it is checked between two chunks.
+            limit: the largest body, in bytes after decompression. Nothing beyond the chunk that exceeds it is read.
 
         Raises:
             TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+            ServerError: ``ANSWER_TOO_LARGE``, the body has more bytes.
         """
         try:
-            return b"".join(self.chunks() if within is None else _bound_chunks(self.chunks(), within))
+            chunks = self.chunks() if within is None else _bound_chunks(self.chunks(), within)
+            if limit is None:
+                return b"".join(chunks)
+            self._check_size(self._announced_size(), limit)
+            content: list[bytes] = []
+            size = 0
+            for chunk in chunks:
+                size += len(chunk)
+                self._check_size(size, limit)
+                content.append(chunk)
+            return b"".join(content)
         finally:
             self.close()
 
@@ -184,16 +222,23 @@ class AsyncResponse(ResponseHead, ABC):
     async def close(self) -> None:
         """Free the connection at once."""
 
-    async def read(self, within: float | None = None) -> bytes:
+    async def read(self, within: float | None = None, *, limit: int | None = None) -> bytes:
         """As :meth:`Response.read`.
 
         Raises:
             TimeoutError: ``TIMEOUT``, the body was not complete in that time.
+            ServerError: ``ANSWER_TOO_LARGE``, the body has more bytes.
         """
         deadline = None if within is None else time.monotonic() + within
         content: list[bytes] = []
+        size = 0
         try:
+            if limit is not None:
+                self._check_size(self._announced_size(), limit)
             async for chunk in self.chunks():
+                size += len(chunk)
+                if limit is not None:
+                    self._check_size(size, limit)
                 content.append(chunk)
                 if within is not None and deadline is not None and time.monotonic() > deadline:
                     raise _too_slow(within)
@@ -285,6 +330,14 @@ class Transport(ABC):
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
+
     @abstractmethod
     def send(self, request: Request) -> Response:
         """Send and return as soon as the head of the answer is there. Redirects are not followed.
@@ -308,6 +361,14 @@ class AsyncTransport(ABC):
     def private(self) -> bool:
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
 
     @abstractmethod
     async def send(self, request: Request) -> AsyncResponse:

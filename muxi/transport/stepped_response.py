@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, cast
 
 from muxi.errors import ConfigurationError, ConnectionError
 from muxi.transport.contract import AsyncResponse, Response, ResponseHead, UnreadResponse
+from muxi.transport.finisher import finish_later, start_finisher
 from muxi.transport.headers import Headers
 from muxi.transport.loop import run, run_async
 from muxi.transport.steps import BodySteps, CloseSteps, NextChunk, Step, perform, perform_async
@@ -144,6 +146,10 @@ class _BodyRun:
             self.must_clean_up = not self._working
             return self._step
 
+    def close_body(self) -> None:
+        """Close the body; for a response that no reader has any more."""
+        self._body.close()
+
     def clean_up(self) -> bool:
         """Close the body, once; whether this was the time."""
         with self._lock:
@@ -166,6 +172,7 @@ class SyncSteppedResponse(Response):
         self._inner = cast("Response | None", made.inner)
         self._left = made.left
         self._pieces: Iterator[bytes] | None = None
+        _close_when_dropped(self, self._run)
 
     def chunks(self) -> Iterator[bytes]:
         try:
@@ -228,6 +235,7 @@ class AsyncSteppedResponse(AsyncResponse):
         self._left = made.left
         self._pieces: AsyncIterator[bytes] | None = None
         self._is_waiting = False
+        _close_when_dropped(self, self._run)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
@@ -291,6 +299,20 @@ class AsyncSteppedResponse(AsyncResponse):
         if step is not None:
             step.interrupt()
         await self._finish()
+
+
+def _close_when_dropped(response: object, run: _BodyRun) -> None:
+    """Have the body of a response closed that is dropped before its end, by another thread: it may take any lock.
+
+    The finalizer keeps the body out of what is collected with the response; a collector would close it at once.
+    """
+    start_finisher()
+    weakref.finalize(response, _close_later, run).atexit = False
+
+
+def _close_later(run: _BodyRun) -> None:
+    if not run.is_over:
+        finish_later(run.close_body)
 
 
 def transport_closed() -> ConnectionError:

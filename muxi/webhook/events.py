@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from muxi.errors import ValidationError
+from muxi.redact import show_value
 from muxi.webhook.canonical import Payload, read_object
 
 __all__ = [
@@ -110,8 +112,20 @@ class WebhookEvent:
 
     @property
     def made_at(self) -> datetime:
-        """The time of its creation, in UTC."""
-        return datetime.fromtimestamp(self.timestamp / 1000, timezone.utc)
+        """The time of its creation, in UTC.
+
+        Raises:
+            ValidationError: ``timestamp`` is beyond the years of :class:`datetime`; that of a parsed webhook never is.
+        """
+        try:
+            return _EPOCH.replace(tzinfo=timezone.utc) + timedelta(milliseconds=self.timestamp)
+        except (OverflowError, TypeError, ValueError):
+            problem = f"is not a time of a calendar: {show_value(self.timestamp)}"
+            raise ValidationError(
+                "INVALID_TIMESTAMP",
+                f"timestamp {problem}",
+                details={"validation_errors": [{"field": "timestamp", "msg": problem}]},
+            ) from None
 
 
 #: The origin of times on the wire, without a zone.

@@ -9,6 +9,7 @@ from typing import Protocol
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.forks import renew_after_fork
+from muxi.redact import show_value
 
 __all__ = ["Guard", "ReplayGuard"]
 
@@ -49,10 +50,12 @@ class ReplayGuard:
     def __init__(self, tolerance_seconds: float = 300, *, capacity: int = 10_000, clock: Clock | None = None) -> None:
         size: object = capacity
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ConfigurationError(f"capacity= takes a whole number from 1 up, got {capacity!r}")
+            raise ConfigurationError(f"capacity= takes a whole number from 1 up, got {show_value(capacity)}")
         age: object = tolerance_seconds
         if isinstance(age, bool) or not isinstance(age, int | float) or not age >= 0:
-            raise ConfigurationError(f"tolerance_seconds= takes a number from 0 up, got {tolerance_seconds!r}")
+            raise ConfigurationError(
+                f"tolerance_seconds= takes a number from 0 up, got {show_value(tolerance_seconds)}"
+            )
         self._tolerance = tolerance_seconds
         self._capacity = capacity
         self._clock = clock or SystemClock()

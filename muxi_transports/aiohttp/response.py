@@ -104,12 +104,12 @@ class AiohttpResponse(AsyncResponse):
             return error
         return None
 
-    async def read(self, within: float | None = None) -> bytes:
+    async def read(self, within: float | None = None, *, limit: int | None = None) -> bytes:
         """The whole body; see :meth:`muxi.transport.AsyncResponse.read`. Each wait is bounded by ``within``."""
         if within is not None:
             self._attempt.finish_within(within)
             self._watchdog.cancel()
-        return await super().read()
+        return await super().read(limit=limit)
 
     async def close(self) -> None:
         """Free the connection at once; see :meth:`muxi.transport.AsyncResponse.close`."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.redact import show_value
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.asgi.lifespan import Lifespan
 from muxi_transports.asgi.visit import App, AsgiHead, Visit, http_scope
@@ -51,6 +52,11 @@ class AsgiTransport(AsyncTransport):
         """True: requests stay in this process."""
         return True
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """An address, for clients that are given none: all lead to the application."""
+        return {"url": "http://application"}
+
     def __init__(
         self,
         app: App,
@@ -63,7 +69,7 @@ class AsgiTransport(AsyncTransport):
         if not callable(app):
             raise ConfigurationError(f"app takes an ASGI application, which can be called; got {type(app).__name__}")
         if lifespan not in ("auto", "on", "off"):
-            raise ConfigurationError(f"lifespan takes 'auto', 'on' or 'off'; got {lifespan!r}")
+            raise ConfigurationError(f"lifespan takes 'auto', 'on' or 'off'; got {show_value(lifespan)}")
         self.clock: Clock | None = clock
         self._app = app
         self._mode = lifespan
@@ -189,17 +195,20 @@ class AsgiResponse(AsyncResponse):
         attempt = self._attempt
         while not self._finished and not self._is_ended():
             try:
-                taken = await self._visit.take()
-                if self._is_ended():
-                    break
-                if taken is None:
-                    self._finished = True
-                    self._dropped.detach()
-                    if attempt.body_error is not None:
-                        raise attempt.body_error
-                    self._content.finish()
-                    break
-                piece = self._content.feed(taken)
+                piece = self._content.take()
+                if not piece:
+                    taken = await self._visit.take()
+                    if self._is_ended():
+                        break
+                    if taken is None:
+                        self._finished = True
+                        self._dropped.detach()
+                        if attempt.body_error is not None:
+                            raise attempt.body_error
+                        self._content.finish()
+                        break
+                    self._content.add(taken)
+                    piece = self._content.take()
             except BaseException:
                 self.end("failure")
                 raise

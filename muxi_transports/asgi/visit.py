@@ -103,6 +103,7 @@ class Visit:
         except BaseException as caught:  # the reader raises it
             error = caught
         finally:
+            del app, scope  # this frame is in the traceback of the error, and the scope has keys in it
             self._end(error)
             # A thread may still be reading, and closes the body at its end.
             with suppress(ValueError):
@@ -112,7 +113,7 @@ class Visit:
         attempt = self._attempt
         late = self._left or (self._complete and not self._as_it_is)
         if late and isinstance(error, Exception) and not isinstance(error, _ClientLeft) and attempt.body_error is None:
-            log_late(error)
+            log_late(error, self._attempt.secrets)
         if error is not None and not late:
             if isinstance(error, asyncio.CancelledError):
                 error = attempt.failed("it was cancelled")

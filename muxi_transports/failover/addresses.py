@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.forks import renew_after_fork
 from muxi.redact import redact_text
 from muxi.transport import AsyncTransport, Transport
 from muxi_transports.around.choice import Slot
@@ -99,6 +100,7 @@ class Addresses(Generic[T]):
         self._cooldown = cooldown
         self._on_change = on_change
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._healths = [AddressHealth() for _ in entries]
         self._turn = 0
 

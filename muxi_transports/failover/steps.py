@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from muxi.errors import ConnectionError, MuxiError
-from muxi.redact import redact_text
+from muxi.redact import keys_in, redact_text
 from muxi.transport import (
     AsyncTransport,
     Body,
@@ -21,6 +21,8 @@ from muxi.transport import (
     Timeouts,
     Transport,
 )
+from muxi.transport.causes import redact_error
+from muxi.transport.plaintext import warn_of_key
 from muxi_transports.failover.addresses import Addresses, FailoverAddress
 from muxi_transports.failover.health import was_not_connected
 from muxi_transports.http.wire import parse_origin, split_url
@@ -89,10 +91,13 @@ def send_somewhere(request: Request, addresses: Addresses[T], policy: FailoverPo
                 body=once or body,
                 timeouts=left,
             )
+            if keys_in(moved.headers.items()):
+                warn_of_key(moved.url, private=transport.private)
             try:
                 response = yield from Forward(transport, moved)
             except MuxiError as error:
                 settled = True
+                redact_error(error, keys_in(moved.headers.items()))  # its message is logged, and kept as the reason
                 addresses.raised(index, error)
                 if not was_not_connected(error):
                     error.details.setdefault("address", address.url)

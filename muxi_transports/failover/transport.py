@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
+from muxi.redact import show_value
 from muxi.transport import AsyncSteppedTransport, AsyncTransport, Request, SendSteps, SteppedTransport, Transport
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping, common_clock
 from muxi_transports.failover.addresses import Addresses, AddressStatus, FailoverAddress, Order, parse_address
@@ -108,9 +109,9 @@ def _check_policy(
     order: str, cooldown: float, health_path: str | None, health_timeout: float, down_statuses: Collection[int]
 ) -> FailoverPolicy:
     if order not in ("given", "round-robin"):
-        raise ConfigurationError(f"order takes 'given' or 'round-robin'; got {order!r}")
+        raise ConfigurationError(f"order takes 'given' or 'round-robin'; got {show_value(order)}")
     if cooldown < 0 or health_timeout <= 0:
         raise ConfigurationError("cooldown and health_timeout are seconds, and cannot be negative")
     if health_path is not None and not health_path.startswith("/"):
-        raise ConfigurationError(f"health_path takes a path, such as '/health'; got {health_path!r}")
+        raise ConfigurationError(f"health_path takes a path, such as '/health'; got {show_value(health_path)}")
     return FailoverPolicy(health_path, health_timeout, frozenset(down_statuses))

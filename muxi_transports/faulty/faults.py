@@ -12,6 +12,7 @@ from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
+from muxi.redact import show_value
 from muxi.transport import BufferedResponse, Headers, Request
 from muxi_transports.around.pause import Pause
 
@@ -275,7 +276,7 @@ class Status(Fault):
 
     def __post_init__(self) -> None:
         if not 400 <= self.status <= 599:
-            raise ConfigurationError(f"Status takes an HTTP status from 400 to 599, got {self.status!r}")
+            raise ConfigurationError(f"Status takes an HTTP status from 400 to 599, got {show_value(self.status)}")
 
     def instead(self, request: Request, now: float) -> BufferedResponse | None:
         headers = Headers([("Content-Type", self.content_type), ("Content-Length", str(len(self.content)))])
@@ -405,4 +406,4 @@ def _drop_length(headers: Headers) -> Headers:
 
 def _check(name: str, value: float) -> None:
     if value < 0:
-        raise ConfigurationError(f"{name} cannot be negative, got {value!r}")
+        raise ConfigurationError(f"{name} cannot be negative, got {show_value(value)}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 from muxi.redact import redact_text
 from muxi.transport import Request
 from muxi_transports.faulty.faults import Fault
@@ -51,6 +52,7 @@ class Faults:
         self.struck: list[Struck] = []
         self._random = random.Random(seed)  # noqa: S311  chance, not a secret
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._script: list[Fault | None] = []
         self._entries: list[_PlannedFaults] = []
         self.script(*script)

@@ -38,19 +38,27 @@ class Content:
         self._left: int | None = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         self._codings = Codings(headers.get("content-encoding") or "", attempt)
 
-    def feed(self, piece: bytes) -> bytes:
-        """The next piece as the reader gets it; may be empty.
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes of the body.
 
         Raises:
-            ConnectionError: there is more than was declared, or it is not encoded as it should be.
+            ConnectionError: there is more than was declared.
         """
         if self._bodiless:
-            return b""
+            return
         if self._left is not None:
             self._left -= len(piece)
             if self._left < 0:
                 raise self._attempt.failed("there is more of it than its Content-Length says", code="INVALID_RESPONSE")
-        return self._codings.feed(piece)
+        self._codings.add(piece)
+
+    def take(self) -> bytes:
+        """The next content of the bytes that were added, in bounded steps; nothing where they have brought all.
+
+        Raises:
+            ConnectionError: they are not encoded as they should be.
+        """
+        return self._codings.take()
 
     def finish(self) -> None:
         """Note the end of the body.
@@ -127,15 +135,6 @@ class Codings:
             if not inner:
                 return b""
             decoder.waiting += inner
-
-    def feed(self, piece: bytes) -> bytes:
-        """The content in the next piece, all of it.
-
-        Raises:
-            ConnectionError: it is not encoded as it should be.
-        """
-        self.add(piece)
-        return b"".join(iter(self.take, b""))
 
     def finish(self) -> None:
         """Note the end of the body.

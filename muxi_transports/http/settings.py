@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
+from muxi.redact import SecretDict, show_value
 from muxi_transports.http.proxies import Proxy, check_proxies, parse_proxy, proxy_for
 from muxi_transports.http.tls import Cert, Verify, check_trust, tls_context, trusted
 from muxi_transports.http.wire import Origin, parse_origin, split_url
@@ -75,22 +77,23 @@ class HttpSettings:
         check_proxies(proxies or {})
         size: object = pool_size
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ConfigurationError(f"pool_size= takes a whole number from 1 up, got {size!r}")
+            raise ConfigurationError(f"pool_size= takes a whole number from 1 up, got {show_value(size)}")
         for name, seconds in (("keep_alive", keep_alive), ("tcp_keep_alive", tcp_keep_alive)):
             given: object = seconds
             least = 0 if name == "keep_alive" else 1
             if given is not None and (isinstance(given, bool) or not isinstance(given, int | float) or given < least):
-                raise ConfigurationError(f"{name}= takes seconds from {least} up, or None, got {given!r}")
+                raise ConfigurationError(f"{name}= takes seconds from {least} up, or None, got {show_value(given)}")
         self.pool_size: int = pool_size
         self.pool_block: bool = pool_block
         self.source_address: tuple[str, int] | None = _pair(source_address)
         self.keep_alive: float | None = keep_alive
         self._verify = verify
         self._cert = cert
-        self._proxies = dict(proxies or {})
+        self._proxies = SecretDict(proxies or {})
         self._trust_env = trust_env
         self._tcp_keep_alive = tcp_keep_alive
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._context: tuple[ssl.SSLContext, str] | None = None
 
     def way_to(self, base: str) -> Way:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 
 from muxi.clock import Clock, ManualClock, SystemClock
+from muxi.forks import renew_after_fork
+from muxi.transport.finisher import finish_later, start_finisher
 
 __all__ = ["Alarm"]
 
@@ -24,9 +27,11 @@ class Alarm:
 
     def __init__(self, clock: Clock, callback: Callable[[], object]) -> None:
         self._clock = clock
-        self._callback = weakref.WeakMethod(callback, lambda _: self.set(None))
-        # The world may be forgotten at any point, in the middle of a call to set() as well.
+        start_finisher()
+        # The world may be collected at any point, in the middle of a call to set() as well.
+        self._callback = weakref.WeakMethod(callback, lambda _: finish_later(partial(self.set, None)))
         self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
         self._cancel: Callable[[], object] = _nothing
 
     def set(self, seconds: float | None) -> None:

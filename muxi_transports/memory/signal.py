@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from muxi.forks import renew_after_fork
+
 __all__ = ["Signal"]
 
 
@@ -16,6 +18,7 @@ class Signal:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._listeners: list[Callable[[], object]] = []
 
     def set(self) -> None:

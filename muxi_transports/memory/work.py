@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Generic, TypeVar
 
 from muxi.clock import Clock
+from muxi.forks import renew_after_fork
 from muxi_transports.memory.alarm import Alarm
 from muxi_transports.memory.world import Pause
 
@@ -35,6 +36,7 @@ class Work(Generic[T_co]):
         self._clock = clock
         self._due = clock.monotonic()
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._result: list[T_co] = []
         self._error: Exception | None = None
 
@@ -114,6 +116,7 @@ class Background:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._work: list[Work[object]] = []
         self._alarm = None if clock is None else Alarm(clock, self.catch_up)
 

@@ -74,11 +74,11 @@ class EndableResponse(Response):
         if attempt.ended_by == "transport":
             raise attempt.closed_by_transport()
 
-    def read(self, within: float | None = None) -> bytes:
+    def read(self, within: float | None = None, *, limit: int | None = None) -> bytes:
         """The whole body; see :meth:`muxi.transport.Response.read`. Each wait is bounded by ``within``."""
         if within is not None:
             self.attempt.finish_within(within)
-        return super().read()
+        return super().read(limit=limit)
 
     def close(self) -> None:
         """Free the connection; see :meth:`muxi.transport.Response.close`."""
@@ -96,7 +96,7 @@ class EndableResponse(Response):
     def __del__(self) -> None:
         # No lock may be taken here: a thread may be interrupted in the middle of anything.
         if hasattr(self, "_lease"):
-            self._lease.close()
+            self._lease.abandon()
 
 
 class DirectResponse(EndableResponse):

@@ -21,6 +21,7 @@ import urllib3.connection
 import urllib3.connectionpool
 import urllib3.poolmanager
 
+from muxi.forks import renew_after_fork
 from muxi_transports.pooled.tools import is_genuine, tool_behind
 
 __all__ = ["Watch", "WatchState"]
@@ -70,6 +71,7 @@ class Watch:
     def __init__(self, *, with_requests: bool) -> None:
         self._with_requests = with_requests
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._parts: list[_Part] = _urllib3_parts()
         self._requests: object = None
         self._finders: list[object] = []

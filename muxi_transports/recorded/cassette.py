@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from muxi.clock import Clock
 from muxi.errors import MissingExtraError
+from muxi.forks import renew_after_fork
 from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from muxi_transports.recorded.exchange import Exchange, RecordedRequest
 from muxi_transports.recorded.matching import Match, Matcher, nearest
@@ -64,6 +65,7 @@ class Cassette:
         # A copy, because it learns secrets, and these are of one recording.
         self._scrub = replace(scrub) if scrub is not None else Scrubber()
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         #: Exchanges that have ended and are not taken in yet.
         self._ended: deque[tuple[Take, Exchange | None]] = deque()
         self._text: str | None = _read(self.path)

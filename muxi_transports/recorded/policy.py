@@ -8,6 +8,7 @@ from typing import get_args
 
 from muxi.clock import Clock, ManualClock, SystemClock
 from muxi.errors import ConfigurationError
+from muxi.redact import show_value
 from muxi.transport import AsyncTransport, Request, Transport
 from muxi_transports.recorded.cassette import Cassette, Mode
 from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
@@ -39,9 +40,9 @@ class RecordingPolicy:
         clock: Clock | None,
     ) -> None:
         if mode not in get_args(Mode):
-            raise ConfigurationError(f"mode= takes {', '.join(map(repr, get_args(Mode)))}, got {mode!r}")
+            raise ConfigurationError(f"mode= takes {', '.join(map(repr, get_args(Mode)))}, got {show_value(mode)}")
         if not 0 <= speed < float("inf"):
-            raise ConfigurationError(f"speed= takes a number from 0 up, got {speed!r}")
+            raise ConfigurationError(f"speed= takes a number from 0 up, got {show_value(speed)}")
         self.cassette: Cassette = cassette if isinstance(cassette, Cassette) else Cassette(cassette)
         self.mode: Mode = mode
         self.speed: float = speed

@@ -7,6 +7,7 @@ from functools import partial
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError, MuxiError, ValidationError
+from muxi.forks import renew_after_fork
 from muxi.transport import (
     AsyncTransport,
     BlockingCall,
@@ -31,6 +32,7 @@ class OpenTakes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._takes: list[Take] = []
 
     def begin(self, cassette: Cassette, request: RecordedRequest, clock: Clock | None) -> Take:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
-from muxi.redact import REDACTED, is_secret_field, is_secret_header, redact_text
+from muxi.redact import REDACTED, SecretDict, is_secret_field, is_secret_header, mask_forms, redact_text, secret_forms
 from muxi.transport import Headers
 from muxi_transports.recorded.exchange import Chunk, Exchange, RecordedError, RecordedRequest, RecordedResponse
 from muxi_transports.recorded.literals import Literal, literals_of
@@ -66,7 +66,8 @@ class Scrubber:
     values: Collection[str] = field(default=(), repr=False)
     functions: Sequence[Callable[[str], str]] = ()
     keep: Collection[str] = ()
-    _known: dict[str, None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    #: Secrets that requests have carried, each with the forms in which it can occur.
+    _known: SecretDict[tuple[str, ...]] = field(default_factory=SecretDict, init=False, repr=False, compare=False)
 
     def learn(self, request: RecordedRequest) -> bool:
         """Take note of the secrets that a request carries; whether there was one that had not been known."""
@@ -109,6 +110,8 @@ class Scrubber:
         for value in sorted((*self._known, *self.values), key=len, reverse=True):
             for form in {value, quote(value, safe="")}:
                 text = text.replace(form, REDACTED) if form else text
+        for forms in self._known.values():
+            text = mask_forms(text, forms)
         for value in self._known:
             text = _redact_beginnings(text, value)
         text = _PARAMETER.sub(self._parameter, _BEARER.sub(lambda found: found[1] + REDACTED, redact_text(text)))
@@ -118,7 +121,7 @@ class Scrubber:
 
     def _note(self, value: str) -> None:
         if len(value) >= _SHORTEST and REDACTED not in value:
-            self._known[value] = None
+            self._known[value] = secret_forms((value,))
 
     def _is_secret_header(self, name: str) -> bool:
         return is_secret_header(name) or name.lower() in {it.lower() for it in self.headers}
@@ -175,11 +178,16 @@ class Scrubber:
     def _chunks(self, chunks: tuple[Chunk, ...], headers: Headers, route: str) -> tuple[Chunk, ...]:
         content = b"".join(chunk.content for chunk in chunks)
         text = _text(content)
-        if not content or text is None:
+        if not content:
             return chunks
+        if text is None:
+            return _apply(list(self._byte_edits(content)), chunks)
         edits = self._json_edits(text, route)
         edits = list(self._line_edits(content, route)) if edits is None else _in_bytes(text, edits)
-        return _apply(edits, chunks) if edits else chunks
+        chunks = _apply(edits, chunks) if edits else chunks
+        # Names of fields are no literals, and a secret may begin in one literal and end in the next.
+        left = list(self._byte_edits(b"".join(chunk.content for chunk in chunks)))
+        return _apply(left, chunks) if left else chunks
 
     def _json_edits(self, text: str, route: str, *, event: bool = False) -> list[_Edit] | None:
         """The edits of a JSON document, in characters; None where it is no JSON."""
@@ -198,6 +206,16 @@ class Scrubber:
                 escaped = text[literal.start : literal.end].isascii()
                 edits.append(_Edit(literal.start, literal.end, json.dumps(new, ensure_ascii=escaped).encode()))
         return edits
+
+    def _byte_edits(self, content: bytes) -> Iterator[_Edit]:
+        """The edits of content that is no text: the secrets that requests have carried, in any form."""
+        forms = {form.encode("utf-8", "surrogatepass") for forms in self._known.values() for form in forms}
+        found = [(at, -len(form)) for form in forms for at in _positions(content, form)]
+        end = 0
+        for start, length in sorted(found):
+            if start >= end:
+                end = start - length
+                yield _Edit(start, end, REDACTED.encode())
 
     def _line_edits(self, content: bytes, route: str) -> Iterator[_Edit]:
         """The edits of a text, line by line: the data of an event may be JSON."""
@@ -223,6 +241,14 @@ def _redact_beginnings(text: str, secret: str) -> str:
         pieces += [text[at:found], REDACTED]
         at = found + length
     return "".join([*pieces, text[at:]]) if pieces else text
+
+
+def _positions(content: bytes, part: bytes) -> Iterator[int]:
+    """The places of a part in content, without overlaps."""
+    at = content.find(part)
+    while at >= 0:
+        yield at
+        at = content.find(part, at + len(part))
 
 
 def _credential(value: str) -> str:

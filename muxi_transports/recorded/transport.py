@@ -71,6 +71,11 @@ class Recorded(Wrapping[T]):
         self._takes = OpenTakes()
 
     @property
+    def private(self) -> bool:
+        """True if nothing is sent: answers are played only, or the wrapped transport keeps requests in this process."""
+        return not self._policy.records or super().private
+
+    @property
     def cassette(self) -> Cassette:
         """The cassette."""
         return self._policy.cassette

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.forks import renew_after_fork
 from muxi.transport import Request, Response, Transport
+from muxi.transport.finisher import finish_later, start_finisher
 from muxi_transports.http.application import WHERE, begin, describe_request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.content import Content
@@ -47,6 +49,11 @@ class WsgiTransport(Transport):
         """True: requests stay in this process."""
         return True
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """An address, for clients that are given none: all lead to the application."""
+        return {"url": "http://application"}
+
     def __init__(
         self,
         app: WSGIApplication,
@@ -62,6 +69,7 @@ class WsgiTransport(Transport):
         self._same_thread = same_thread
         self._raise_app_exceptions = raise_app_exceptions
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
         self._headless: set[Source] = set()
         self._open: weakref.WeakSet[WsgiResponse] = weakref.WeakSet()
 
@@ -148,24 +156,32 @@ class WsgiResponse(Response):
         self._attempt = attempt
         self._content = Content(request, self.status, self.headers, attempt)
         self._finished = False
-        # An answer that is no longer referenced releases its application.
-        weakref.finalize(self, source.leave).atexit = False
+        # An answer that is no longer referenced releases its application. The finalizer keeps the source out of what is
+        # collected with the answer; a collector would close the application at once.
+        start_finisher()
+        self._dropped = weakref.finalize(self, finish_later, source.leave)
+        self._dropped.atexit = False
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it is made; see :meth:`muxi.transport.Response.chunks`."""
         attempt = self._attempt
         while not self._finished and not self._is_ended():
             try:
-                item = self._source.take()
-                if self._is_ended():
-                    break
-                if isinstance(item, Complete):
-                    self._finished = True
-                    if attempt.body_error is not None:
-                        raise attempt.body_error
-                    self._content.finish()
-                    break
-                piece = self._content.feed(item) if isinstance(item, bytes) else b""
+                piece = self._content.take()
+                if not piece:
+                    item = self._source.take()
+                    if self._is_ended():
+                        break
+                    if isinstance(item, Complete):
+                        self._finished = True
+                        self._dropped.detach()
+                        if attempt.body_error is not None:
+                            raise attempt.body_error
+                        self._content.finish()
+                        break
+                    if isinstance(item, bytes):
+                        self._content.add(item)
+                        piece = self._content.take()
             except BaseException as error:
                 if self._is_ended() and isinstance(error, MuxiError):
                     break
@@ -187,4 +203,5 @@ class WsgiResponse(Response):
         """Disconnect from the application, on behalf of the caller or the transport."""
         if self._attempt.ended_by is None and not self._finished:
             self._attempt.ended_by = by
+            self._dropped.detach()
             self._source.leave()

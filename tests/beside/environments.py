@@ -48,6 +48,7 @@ ENVIRONMENTS = {
     "newrelic": ("newrelic >=10",),
     "xray": ("aws-xray-sdk >=2.14",),
     "gevent": ("gevent >=24.10",),
+    "celery": ("celery >=5.4",),
 }
 
 

@@ -61,6 +61,7 @@ def test_an_option_of_calls_is_also_one_of_clients_and_of_with_options(client: t
 def test_each_option_of_a_configuration_reaches_the_call(colour: Colour, name: str) -> None:
     others: dict[str, Any] = {
         "headers": {"X-A": "1"},
+        "max_answer_bytes": 1000,
         "max_retries": 7,
         "validate_responses": "strict",
     }
@@ -79,6 +80,7 @@ def test_a_server_hands_each_of_its_settings_to_the_clients_of_its_formations(co
         "disable_plugins": ("muxi.log",),
         "headers": {"X-A": "1"},
         "logger": logging.getLogger("theirs"),
+        "max_answer_bytes": 1000,
         "max_retries": 7,
         "plugins": (),
         "validate_responses": "strict",

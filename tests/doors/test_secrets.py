@@ -25,7 +25,7 @@ from muxi import (
 from muxi.plugins import auth
 from muxi.plugins.secret import KeySource
 from muxi.redact import REDACTED, is_secret_header, mask, redact_text
-from muxi.transport import Headers, Request
+from muxi.transport import Headers, Request, plaintext
 from tests.answers import Colour, Playback, answer, chat_answer, chat_events, died, failure, flat, refused
 
 #: None of them looks like a key, so that no pattern finds them.
@@ -208,7 +208,7 @@ def test_given_secrets_are_redacted_whatever_they_look_like() -> None:
 
 @pytest.fixture
 def _nothing_warned_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "_warned", set())
+    monkeypatch.setattr(plaintext, "_warned", set())
 
 
 @pytest.mark.usefixtures("_nothing_warned_yet")

@@ -420,9 +420,9 @@ class Slow(Response):
     def chunks(self) -> Iterator[bytes]:
         yield self.content
 
-    def read(self, within: float | None = None) -> bytes:
+    def read(self, within: float | None = None, *, limit: int | None = None) -> bytes:
         self.within.append(within)
-        return super().read(within)
+        return super().read(within, limit=limit)
 
     def close(self) -> None:
         pass

@@ -472,6 +472,7 @@ def test_the_places_where_data_does_not_fit_are_named(data: object, places: set[
 @pytest.mark.parametrize("name", returned())
 def test_data_has_misfits_exactly_where_it_does_not_fit(name: str) -> None:
     record: Any = getattr(types, name)
+    data: Any
     for data in (
         {},
         None,

@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.fuzz.engine import fuzz, keep
 from tests.fuzz.guided import follow_imports, fuzz_guided, is_there
-from tests.fuzz.registry import TARGETS, run_once
+from tests.fuzz.registry import TARGETS, run_once, sample
 from tests.soak.figures import keep_fuzz
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +35,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="a random one by default")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("FUZZ_S") or 30), help="for each target")
     parser.add_argument("--count", type=int, default=None, help="so many inputs for each target, instead of seconds")
+    parser.add_argument(
+        "--one-of", type=int, default=1, help="one of so many inputs goes through a whole client, all through decisions"
+    )
     parser.add_argument("--engine", choices=["auto", "atheris", "mutator"], default="auto")
     parser.add_argument("--input", type=Path, default=None, help="run the one target on this file alone")
     parser.add_argument(
@@ -46,6 +49,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     if options.engine == "auto":
         options.engine = "atheris" if is_there() and options.count is None else "mutator"
+    sample(options.one_of)
     if options.child and options.engine == "atheris":
         follow_imports()
     import_module("tests.fuzz.targets")  # registers them
@@ -67,13 +71,14 @@ def main() -> int:
         result = _run_in_process(name, seed, options)
         is_broken = is_broken or bool(result["broken"])
         if options.keep:
-            keep_fuzz({name: result}, seed)
+            keep_fuzz({name: {**result, "one_of": options.one_of}}, seed)
     return int(is_broken)
 
 
 def _run_in_process(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Run a target in a process of its own, and print what came of it."""
     command = [sys.executable, "-m", "tests.fuzz", name, "--child", "--seed", str(seed), "--engine", options.engine]
+    command += ["--one-of", str(options.one_of)]
     command += ["--count", str(options.count)] if options.count else ["--seconds", str(options.seconds)]
     # Making faulty inputs smaller takes some time after the run; a loop in C is not interrupted at all.
     limit = None if options.count else options.seconds + 300

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-__all__ = ["SLOW", "TARGETS", "Target", "TooSlow", "run_once", "target"]
+__all__ = ["SLOW", "TARGETS", "Target", "TooSlow", "goes_on", "run_once", "sample", "target"]
 
 #: Seconds of CPU that one input of some kilobytes may cost.
 SLOW = 2.0
@@ -37,6 +38,21 @@ class Target:
     run: Run
     seeds: Callable[[], Iterable[bytes]]
     tokens: tuple[bytes, ...] = field(default=())
+
+
+#: One of so many inputs goes on from the decision, a function without I/O, through a whole client.
+_one_of = 1
+
+
+def sample(one_of: int) -> None:
+    """Have one of so many inputs go through whole clients; the decisions, which are quick, get all."""
+    global _one_of
+    _one_of = one_of
+
+
+def goes_on(data: bytes) -> bool:
+    """Return True if this input goes through a whole client."""
+    return zlib.adler32(data) % _one_of == 0
 
 
 #: All targets, by name.

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from muxi import AuthenticationError, ConfigurationError, ManualClock, MuxiError, PluginError, hookimpl
-from muxi.plugins import BearerAuth, CachedKey, auth
+from muxi.plugins import BearerAuth, CachedKey
 from muxi.plugins.signature import sign
 from muxi.redact import is_secret_header
-from muxi.transport import IterableBody, Request
+from muxi.transport import IterableBody, Request, plaintext
 from tests.answers import (
     SECRET_KEY,
     Colour,
@@ -399,7 +399,7 @@ def test_a_token_shows_nowhere_whatever_its_header_is_called(
 
 
 def test_a_token_over_plain_http_is_warned_about_once(colour: Colour, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "_warned", set())
+    monkeypatch.setattr(plaintext, "_warned", set())
     play = Playback(answer({}), answer({}))
     client = colour.formation(play, plugins=[BearerAuth("t")], url="http://gateway.example")
     with pytest.warns(UserWarning, match=r"a key is sent to gateway.example over plain http"):

@@ -2,58 +2,53 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from muxi import AsyncFormationClient, AsyncServerClient, FormationClient, ServerClient
-from muxi_transports.aiohttp import AiohttpTransport
-from muxi_transports.requests import RequestsTransport
-from muxi_transports.urllib3 import Urllib3Transport
+from tests.secrets.carriers import WIRE, Carrier
+from tests.secrets.marks import VALUES
+from tests.secrets.scenarios import FAILURES
 from tests.transports.raw_server import RawServer, serving
-
-SYNC: dict[str, Callable[..., Any]] = {
-    "requests": RequestsTransport,
-    "requests, full": lambda **rest: RequestsTransport(direct=False, **rest),
-    "urllib3": Urllib3Transport,
-    "urllib3, full": lambda **rest: Urllib3Transport(direct=False, **rest),
-}
 
 
 class Side:
-    """Clients over one transport, and a way to run their methods to the end."""
+    """A transport over a network, and a way to run the methods of its clients to the end."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def run(self, kind: str, settings: dict[str, Any], work: Callable[[Any], Any], **transport: Any) -> Any:
-        """Make a client, let ``work`` call it, and exhaust what that returns if it is a stream."""
-        if self.name in SYNC:
-            cls = FormationClient if kind == "formation" else ServerClient
-            with cls(transport=SYNC[self.name](**transport), **settings) as client:
-                found = work(client)
-                return list(found) if kind == "stream" or hasattr(found, "__next__") else found
-
-        async def run() -> Any:
-            cls = AsyncFormationClient if kind == "formation" else AsyncServerClient
-            carrier = AiohttpTransport(**transport)
-            try:
-                async with cls(transport=carrier, **settings) as client:
-                    found = work(client)
-                    return [item async for item in found] if hasattr(found, "__anext__") else await found
-            finally:
-                await carrier.close()
-
-        return asyncio.run(run())
+        """Make a client, let ``work`` call it, and return all that comes of it."""
+        return Carrier(self.name, WIRE[self.name](**transport), settings["url"]).run(kind, settings, work)
 
 
-@pytest.fixture(params=[*SYNC, "aiohttp"])
+@pytest.fixture(params=WIRE)
 def side(request: pytest.FixtureRequest) -> Side:
     return Side(request.param)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what repeats a scenario with another shape of a key: each transport still meets every shape."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if item.path.parent == Path(__file__).parent and call is not None and "shape" in call.params:
+            given = [list(params).index(call.params[name]) for name, params in _ORDERED.items() if name in call.params]
+            if (list(VALUES).index(call.params["shape"]) - sum(given)) % 7:
+                item.add_marker(pytest.mark.slow)
+
+
+#: The parameters by which the shapes go round.
+_ORDERED: dict[str, Iterable[str]] = {
+    "side": WIRE,
+    "scenario": FAILURES,
+    "where": ("client key", "admin key", "secret key", "bearer", "header"),
+    "method": ("create_secret", "update_secret", "create_credential"),
+}
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def leaks(secret: str, surfaces: Iterator[tuple[str, str]]) -> list[str]:
 def surfaces_of(error: BaseException) -> Iterator[tuple[str, str]]:
     """All texts that an error, the exceptions behind it, and the frames of their tracebacks give."""
     yield "pickle", pickle.dumps(error).decode("latin-1")
-    yield "pickle of text", pickle.dumps(error, protocol=0).decode("latin-1")
+    yield "old pickle", pickle.dumps(error, protocol=2).decode("latin-1")
     seen: set[int] = set()
     todo: list[tuple[str, BaseException | None]] = [("error", error)]
     while todo:

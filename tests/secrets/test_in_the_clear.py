@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from muxi import ConfigurationError, FormationClient, ServerClient
-from muxi.plugins import auth
-from muxi.plugins.auth import is_loopback
 from muxi.plugins.signature import sign
-from muxi.transport import Headers
+from muxi.transport import Headers, plaintext
+from muxi.transport.plaintext import is_loopback
 from muxi_transports.aiohttp import AiohttpTransport
 from muxi_transports.memory import MemoryTransport
 from muxi_transports.requests import RequestsTransport
@@ -21,7 +20,7 @@ from tests.answers import Colour, Playback, answer
 
 @pytest.fixture(autouse=True)
 def _nothing_warned_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "_warned", set())
+    monkeypatch.setattr(plaintext, "_warned", set())
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_packing_reports_what_travels(tmp_path: Path, caplog: pytest.LogCaptureF
     assert report.size == 1 + len(AFS)
     line = f"{path}: 2 files, {1 + len(AFS)} bytes; left out: .env (environment), .git/ (version control)"
     assert str(report) == line
-    assert caplog.messages == [f"packed {line}"] * 2
+    assert caplog.messages == [f"packing {line}"] * 2
     with tarfile.open(fileobj=io.BytesIO(buffer.getvalue())) as packed:
         assert [member.name for member in packed if member.isfile()] == [f"my-bot/{name}" for name in report.files]
 
@@ -172,6 +172,54 @@ def test_muxiignore_decides_before_gitignore_and_nothing_brings_back_what_never_
     assert {"model.bin", ".key", "secrets.enc"} <= set(plan(path).files)
     (path / ".muxiignore").write_text(".key\n")
     assert reasons(path)[".key"] == ".muxiignore"
+
+
+def repository(tmp_path: Path) -> Path:
+    """A folder two levels below the root of a repository."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "bots" / "my-bot").mkdir(parents=True)
+    return put(folder(tmp_path / "bots" / "my-bot"), "a.csv", "b.bin", "c.txt", "deep/a.csv")
+
+
+def test_ignore_files_above_the_folder_are_honoured_up_to_the_root_of_its_repository(tmp_path: Path) -> None:
+    path = repository(tmp_path)
+    (tmp_path / ".gitignore").write_text("*.csv\n*.bin\n/c.txt\n")
+    (tmp_path / "bots" / ".gitignore").write_text(f"!b.bin\n/{path.name}/c.txt\n")
+    top, below = str(tmp_path / ".gitignore"), str(tmp_path / "bots" / ".gitignore")
+    assert reasons(path) == {"a.csv": top, "deep/a.csv": top, "c.txt": below}
+    (path / ".muxiignore").write_text("!a.csv\n")
+    assert reasons(path) == {"c.txt": below}
+
+
+def test_they_are_not_beyond_it_nor_without_a_repository(tmp_path: Path) -> None:
+    path = repository(tmp_path)
+    (tmp_path / "bots" / ".git").mkdir()
+    (tmp_path / ".gitignore").write_text("*.csv\n")
+    assert reasons(path) == {}
+    (tmp_path / "bots" / ".git").rmdir()
+    assert reasons(path) != {}
+    (tmp_path / ".git").rmdir()
+    assert reasons(path) == {}
+
+
+def test_a_folder_that_its_repository_ignores_whole_is_packed_by_its_own_rules(tmp_path: Path) -> None:
+    path = repository(tmp_path)
+    (tmp_path / ".gitignore").write_text("bots/\n*.csv\n")
+    assert reasons(path) == {}
+
+
+def test_the_key_of_secrets_travels_though_the_repository_ignores_it(tmp_path: Path) -> None:
+    path = put(repository(tmp_path), ".key", "secrets.enc")
+    (tmp_path / ".gitignore").write_text(".key\n")
+    assert reasons(path) == {}
+
+
+def test_packing_reports_its_progress_by_files_and_bytes(tmp_path: Path) -> None:
+    path = put(folder(tmp_path), "a", "b")
+    seen: list[tuple[int, int]] = []
+    prepare(path, packing=lambda done, total: seen.append((done, total)))
+    size = plan(path).size
+    assert seen == [(1, size), (2, size), (size, size)]
 
 
 def test_an_excluded_directory_is_left_out_whole(tmp_path: Path) -> None:

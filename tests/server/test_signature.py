@@ -6,7 +6,9 @@ import base64
 import hashlib
 import hmac
 import re
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -101,6 +103,30 @@ def test_a_clock_that_is_off_is_corrected_once_and_remembered(bench: Bench, ahea
         expected(int(theirs), "POST", path),
         expected(int(theirs), "GET", "/rpc/server/status"),
     ]
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["", "soon", "Mon, 1 Jan " + "9" * 400 + " 1:1:1", "Fri, 31 Dec 10000 23:59:59 GMT", "Fri, 32 Dec 2026 1:1:1"],
+)
+def test_a_date_that_is_none_corrects_no_clock(bench: Bench, date: str) -> None:
+    script = Script(replace(expired(None), headers={"Date": date}), ok())
+    with pytest.raises(AuthenticationError, match="expired"):
+        bench.run(script, "status")
+
+
+def test_a_date_without_a_zone_is_in_gmt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    theirs = bench.clock.time() + 3600
+    date = formatdate(theirs, usegmt=True).replace("GMT", "-0000")
+    script = Script(replace(expired(None), headers={"Date": date}), ok())
+    try:
+        bench.run(script, "status")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert script.requests[1].headers["authorization"] == expected(int(theirs), "GET", "/rpc/server/status")
 
 
 def test_a_second_expiry_is_an_error(bench: Bench) -> None:

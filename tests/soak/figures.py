@@ -50,8 +50,11 @@ def keep_fuzz(results: Mapping[str, Any], seed: int, folder: Path = FIGURES) -> 
     for name, result in results.items():
         kept[name] = {**result, "seed": seed}
     _write(folder / "fuzz.json", kept)
-    rows = [[f"`{name}`", f"{it['inputs']:,}", it["engine"], str(len(it["broken"]))] for name, it in kept.items()]
-    _write(folder / "fuzz.txt", table(["target", "inputs", "made by", "faults"], rows))
+    rows = [
+        [f"`{name}`", f"{it['inputs']:,}", f"1 in {it.get('one_of', 1)}", it["engine"], str(len(it["broken"]))]
+        for name, it in sorted(kept.items())
+    ]
+    _write(folder / "fuzz.txt", table(["target", "inputs", "through a whole client", "made by", "faults"], rows))
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -1,7 +1,8 @@
-"""Finalizers wait for no lock that their own thread may hold: a collector runs anywhere.
+"""Finalizers wait for no lock: a collector runs anywhere, in a thread that may hold any.
 
 Each finalizer of the package is found in its source, and each is run with every lock of the package watched. One that
-acquires a ``Lock`` would wait for ever where its thread holds it; an ``RLock`` lets its thread in.
+acquires a ``Lock`` would wait for ever where its thread holds it. An ``RLock`` would let its thread in, in the middle
+of a change; and where two threads collect at once, each would wait for what the other holds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,14 @@ import pytest
 
 import muxi
 import muxi_transports
-from muxi import AsyncFormationClient, FormationClient
+from muxi import AsyncFormationClient, Clock, FormationClient, ManualClock, SystemClock, bundles
 from muxi.plugins import AuditTrail, ConcurrencyLimit
+from muxi.transport import Request
+from muxi_transports.aiohttp import AiohttpTransport
+from muxi_transports.asgi import AsgiTransport
 from muxi_transports.memory import AsyncMemoryTransport, MemoryTransport
+from muxi_transports.memory.alarm import Alarm
+from muxi_transports.wsgi import WsgiTransport
 from tests.hello import DONE, HELLO, Diary
 from tests.scripted import HOLD, Script, ScriptedAsyncTransport, ScriptedTransport
 
@@ -33,12 +40,13 @@ FINALIZERS = {
     "muxi.plugins.lease": "releases what a call holds",
     "muxi.streaming.streams": "ends streams",
     "muxi.transport.stepped": "forgets responses",
+    "muxi.transport.stepped_response": "has bodies closed by another thread",
     "muxi_transports.aiohttp.response": "closes sockets",
     "muxi_transports.aiohttp.transport": "closes sockets, and warns",
     "muxi_transports.asgi.transport": "leaves applications",
-    "muxi_transports.memory.alarm": "wakes waits",
+    "muxi_transports.memory.alarm": "has an alarm stopped by another thread",
     "muxi_transports.pooled.response": "closes sockets",
-    "muxi_transports.wsgi.transport": "leaves applications",
+    "muxi_transports.wsgi.transport": "has applications left by another thread",
 }
 
 
@@ -92,10 +100,16 @@ class Watch:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Locks that are made from here on report to the watch."""
+    gc.collect()  # what other tests have left is not this one's
     watch = Watch()
-    original = threading.Lock
-    monkeypatch.setattr(threading, "Lock", lambda: _Watched(original(), watch))
+    for kind in ("Lock", "RLock"):  # a Condition and an Event make theirs of these
+        original = getattr(threading, kind)
+        monkeypatch.setattr(threading, kind, partial(_watched, original, watch))
     return watch
+
+
+def _watched(original: Callable[[], Any], watch: Watch) -> _Watched:
+    return _Watched(original(), watch)
 
 
 class _Watched:
@@ -134,8 +148,6 @@ def settings(tmp_path: Path, diary: Diary) -> dict[str, Any]:
 
 
 def sync_transports() -> dict[str, Callable[[], Any]]:
-    from muxi_transports.wsgi import WsgiTransport
-
     def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Type", "text/event-stream")])
         yield from (HELLO, HELLO, DONE)
@@ -189,17 +201,34 @@ def serving(*pieces: bytes) -> Iterator[str]:
             peer.close()
 
 
-@pytest.mark.parametrize("direct", [True, False])
-@pytest.mark.parametrize("name", ["requests", "urllib3"])
-def test_a_dropped_stream_gives_its_place_to_the_next(
-    name: str, direct: bool, watch: Watch, tmp_path: Path, diary: Diary
-) -> None:
+def _lanes_with_one_connection() -> dict[str, Callable[[], Any]]:
+    """Transports of every lane, whose next request waits for the connection of the one before."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
     from muxi_transports.requests import RequestsTransport
     from muxi_transports.urllib3 import Urllib3Transport
 
-    kind = {"requests": RequestsTransport, "urllib3": Urllib3Transport}[name]
+    def by_session() -> Any:
+        session = requests.Session()
+        session.mount("http://", HTTPAdapter(pool_maxsize=1, pool_block=True))
+        return RequestsTransport(session=session)
+
+    one: dict[str, Any] = {"pool_size": 1, "pool_block": True}
+    return {
+        "requests": lambda: RequestsTransport(**one),
+        "urllib3": lambda: Urllib3Transport(**one),
+        "requests, full": lambda: RequestsTransport(direct=False, **one),
+        "urllib3, full": lambda: Urllib3Transport(direct=False, **one),
+        "session": by_session,
+        "adapters": lambda: RequestsTransport(adapters={"http://": HTTPAdapter(pool_maxsize=1, pool_block=True)}),
+    }
+
+
+@pytest.mark.parametrize("name", ["requests", "urllib3", "requests, full", "urllib3, full", "session", "adapters"])
+def test_a_dropped_stream_gives_its_place_to_the_next(name: str, watch: Watch, tmp_path: Path, diary: Diary) -> None:
     with serving(HELLO, HELLO) as url:
-        transport = kind(pool_size=1, pool_block=True, direct=direct)
+        transport = _lanes_with_one_connection()[name]()
         client = FormationClient(transport=lambda: transport, **{**settings(tmp_path, diary), "url": url})
         for dropped in range(1, 4):
             stream = client.chat_stream("Hello", user_id="ada")
@@ -231,3 +260,110 @@ def test_a_dropped_async_stream_waits_for_no_lock(watch: Watch, tmp_path: Path, 
         asyncio.run(scenario(make()))
     assert not watch.waits, "\n".join(watch.waits)
     assert [outcome.left for outcome in diary.outcomes] == [True, True]
+
+
+def drop(watch: Watch, value: object) -> None:
+    """Drop the only reference to something, in a cycle, while the locks are watched."""
+    held: Any = InCycle(value)
+    del value
+    with watch.collecting():
+        del held
+    assert not watch.waits, "\n".join(watch.waits)
+
+
+def test_a_dropped_bundle_waits_for_no_lock(watch: Watch, tmp_path: Path) -> None:
+    folder = tmp_path / "my-bot"
+    folder.mkdir()
+    (folder / "formation.afs").write_text("id: my-bot\ndescription: a bot\nversion: 1.0.0\n", "utf-8")
+    prepared = bundles.prepare(folder)
+    body: Any = prepared.body
+    file = body.file
+    del body
+    references = [prepared]
+    del prepared
+    drop(watch, references.pop())
+    assert file.closed
+
+
+@pytest.mark.parametrize("clock", [SystemClock, ManualClock])
+def test_a_dropped_world_stops_its_alarm_without_a_lock(watch: Watch, clock: Callable[[], Clock]) -> None:
+    class World:
+        def wake(self) -> None:
+            raise AssertionError("it has gone")
+
+    worlds = [World()]
+    alarm = Alarm(clock(), worlds[0].wake)
+    alarm.set(3600)
+    stopped = threading.Event()
+    cancel = alarm._cancel
+
+    def cancel_and_tell() -> None:
+        cancel()
+        stopped.set()
+
+    alarm._cancel = cancel_and_tell
+    drop(watch, worlds.pop())
+    assert stopped.wait(20)
+
+
+@pytest.mark.parametrize("same_thread", [False, True])
+def test_a_dropped_answer_leaves_its_application_without_a_lock(watch: Watch, same_thread: bool) -> None:
+    left = threading.Event()
+
+    def application(environ: object, start_response: Callable[..., object]) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        try:
+            while True:
+                yield b"x" * 65536
+        finally:
+            left.set()
+
+    transport = WsgiTransport(application, same_thread=same_thread)
+    answers = [transport.send(Request("GET", "http://localhost/"))]
+    pieces = [answers[0].chunks()]
+    next(pieces[0])
+    pieces.clear()
+    drop(watch, answers.pop())
+    assert left.wait(20)
+
+
+def test_a_dropped_answer_of_an_asgi_application_waits_for_no_lock(watch: Watch) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    async def scenario() -> None:
+        async with AsgiTransport(application, lifespan="off") as transport:
+            answers = [await transport.send(Request("GET", "http://localhost/"))]
+            drop(watch, answers.pop())
+            await asyncio.wait_for(left.wait(), 20)
+
+    left = asyncio.Event()
+    asyncio.run(scenario())
+
+
+def test_a_dropped_answer_of_aiohttp_waits_for_no_lock(watch: Watch) -> None:
+    async def scenario(url: str) -> None:
+        transport = AiohttpTransport()
+        answers = [await transport.send(Request("GET", url))]
+        drop(watch, answers.pop())
+        await transport.close()
+
+    with serving(HELLO) as url:
+        asyncio.run(scenario(url))
+
+
+@pytest.mark.filterwarnings("ignore:an AiohttpTransport was not closed:ResourceWarning")
+def test_a_dropped_transport_of_aiohttp_waits_for_no_lock(watch: Watch) -> None:
+    async def scenario(url: str) -> None:
+        transports = [AiohttpTransport()]
+        answer = await transports[0].send(Request("GET", url))
+        await answer.close()
+        drop(watch, transports.pop())
+        await asyncio.sleep(0)
+
+    with serving(HELLO) as url:
+        asyncio.run(scenario(url))

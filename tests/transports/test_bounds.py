@@ -21,6 +21,12 @@ from tests.transports.scripts import CHUNKED, chunk, failure, get
 DRIP, SHORT = 0.02, 0.3
 
 
+@pytest.fixture
+def make_transport(make_on_every_lane: TransportFactory) -> TransportFactory:
+    """Every lane, those over connections of the user's included."""
+    return make_on_every_lane
+
+
 def dripping(beginning: bytes, pieces: Callable[[], Iterator[bytes]]) -> Callable[[Peer], None]:
     """A server that answers with a beginning, and then with a piece at a time, for ever."""
 
@@ -212,3 +218,17 @@ def test_a_proxy_has_no_more_time_than_connecting_has(
 
     assert _times_out_connecting(lambda: transport.send(request), "connect") < 4 * SHORT
     ended.set()
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "bound"),
+    [(Timeouts(connect=SHORT, read=5), "connect"), (Timeouts(connect=5, read=5, total=SHORT), "timeout")],
+    ids=["connect", "total"],
+)
+def test_a_handshake_of_tls_has_no_more_time_than_connecting_has(
+    serve: ServerFactory, transport: Transport, timeouts: Timeouts, bound: str
+) -> None:
+    url = serve(lambda peer: peer.wait_for_end()).url.replace("http:", "https:")
+    # Twice: the first loads the authorities.
+    took = [_times_out_connecting(lambda: transport.send(get(url, timeouts=timeouts)), bound) for _ in range(2)]
+    assert took[1] < 4 * SHORT

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import muxi
-from muxi import webhook
+from muxi import ValidationError, webhook
 from muxi.webhook import (
     ClarificationRequest,
     Completion,
@@ -240,3 +240,17 @@ def test_parts_of_the_wrong_type_break_nothing(kind: Any) -> None:
                 kind.from_dict(wrong)
         else:
             assert kind.from_dict(wrong) == kind.from_dict({})
+
+
+@pytest.mark.parametrize(
+    "timestamp", [253_402_300_800_000, 10**17, -(10**17), 10**400, -1e300, float("nan"), float("inf"), None, "x"]
+)
+def test_the_time_of_an_event_made_by_hand_is_a_time_or_a_typed_error(timestamp: Any) -> None:
+    event = WebhookEvent("r", "completed", timestamp)
+    with pytest.raises(ValidationError, match="timestamp is not a time of a calendar"):
+        _ = event.made_at
+
+
+def test_the_last_millisecond_of_the_calendar_is_exact() -> None:
+    event = parse({"status": "completed", "timestamp": 253_402_300_799_999})
+    assert event.made_at == datetime(9999, 12, 31, 23, 59, 59, 999_000, timezone.utc)

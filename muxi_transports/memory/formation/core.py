@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 from muxi_transports.memory.formation.access import Keys
 from muxi_transports.memory.formation.agents import Agents, echo
 from muxi_transports.memory.formation.authoring import FormationAuthoring
@@ -92,6 +93,7 @@ class FormationCore(FormationAuthoring, ABC):
         self.transcribe: Transcribe = transcribe
         #: Held while the state changes, never during a wait.
         self.lock: threading.RLock = threading.RLock()
+        renew_after_fork(self, "lock")
         #: Users, memories, secrets, jobs and the rest of the state.
         self.state: State = State(
             self.definition, self.keys.as_secrets(), self.clock, self.ids, self.background, self.lock, self.incidents

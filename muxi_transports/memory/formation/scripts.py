@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from muxi.forks import renew_after_fork
 from muxi_transports.memory.formation.agents import Agent, Reply, Turn, echo
 
 __all__ = ["Line", "Replies", "ReplyScript", "ScriptExhausted"]
@@ -86,6 +87,7 @@ class _Lines:
         self._then = then
         self._said = 0
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def __call__(self, turn: Turn) -> Reply:
         with self._lock:

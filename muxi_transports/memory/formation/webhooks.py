@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, Protocol, TypeAlias
 
 from muxi.clock import Clock
+from muxi.forks import renew_after_fork
 from muxi.transport import BytesBody, Headers, Request, Transport
 from muxi.webhook import SIGNATURE_HEADER, sign
 from muxi_transports.memory.formation.access import Keys
@@ -103,6 +104,7 @@ class Webhooks:
         self._receiver: Receiver | Transport | None = None
         self._flying = 0
         self._landed = threading.Condition()
+        renew_after_fork(self, "_landed")
         self.default_url: str | None = default_url
         #: Every attempt so far, in order.
         self.sent: list[Delivery] = []

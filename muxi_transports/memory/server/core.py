@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
+from muxi.forks import renew_after_fork
 from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.formation.agents import echo
 from muxi_transports.memory.server.authoring import ServerAuthoring, Trouble
@@ -84,6 +85,7 @@ class ServerCore(ServerAuthoring):
         self.staged: set[str] = set()
         #: Held while the state changes, never during a wait.
         self.lock: threading.RLock = threading.RLock()
+        renew_after_fork(self, "lock")
 
     def imitates(self, defect: ServerDefect) -> bool:
         """True if this defect of the recorded server is to be imitated."""

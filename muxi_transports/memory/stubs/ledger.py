@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from difflib import SequenceMatcher
 
+from muxi.forks import renew_after_fork
 from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stub import Expectation, Stub, count_text
@@ -34,6 +35,7 @@ class Ledger:
         self.follows_platform: bool = False
         self.strict: bool = False
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     def add(self, stub: Stub) -> None:
         """Add a stub, which is tried before the earlier ones."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from muxi.errors import ConfigurationError
-from muxi.redact import redact_data, redact_text
+from muxi.redact import redact_data, redact_text, show_value
 
 __all__ = ["PathPattern", "differences"]
 
@@ -30,14 +30,18 @@ class PathPattern:
             self._parts: tuple[str, ...] = ("**",)
             return
         if not text.startswith("/"):
-            raise ConfigurationError(f"a path begins with a slash, as in '/v1/agents/{{agent_id}}'; got {text!r}")
+            raise ConfigurationError(
+                f"a path begins with a slash, as in '/v1/agents/{{agent_id}}'; got {show_value(text)}"
+            )
         if "?" in text or "#" in text:
             raise ConfigurationError(f"a path has no query; write query={{…}} beside {text.partition('?')[0]!r}")
         self._parts = tuple(text.split("/")[1:])
         for part in self._parts:
             whole = part in ("*", "**") or re.fullmatch(r"\{[A-Za-z_]\w*\}", part)
             if not whole and set("*{}") & set(part):
-                raise ConfigurationError(f"'*' and '{{name}}' stand for whole segments of a path; got {part!r}")
+                raise ConfigurationError(
+                    f"'*' and '{{name}}' stand for whole segments of a path; got {show_value(part)}"
+                )
 
     def match(self, segments: Sequence[str]) -> dict[str, str] | None:
         """Match a path. Returns the values of the names; None if it does not match.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError
-from muxi.redact import redact_data, redact_text
+from muxi.forks import renew_after_fork
+from muxi.redact import redact_data, redact_text, show_value
 from muxi.transport import BufferedResponse
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, buffered_answer
 from muxi_transports.memory.stubs.failures import check_error, make_exception
@@ -120,9 +121,9 @@ class Stub:
         if sum(value is not None and value is not False for value in contents) > 1:
             raise ConfigurationError("a stub takes one of json=, text=, content=, events=, respond= and error=")
         if isinstance(respond, type) or (respond is not None and not callable(respond)):
-            raise ConfigurationError(f"respond= takes a function of one request, got {respond!r}")
+            raise ConfigurationError(f"respond= takes a function of one request, got {show_value(respond)}")
         if not 100 <= canned.status <= 599:
-            raise ConfigurationError(f"status= takes an HTTP status, got {canned.status!r}")
+            raise ConfigurationError(f"status= takes an HTTP status, got {show_value(canned.status)}")
         if error is not None:
             check_error(error)
         self.expectation = expectation
@@ -137,6 +138,7 @@ class Stub:
         self._remove = remove
         self._end = end
         self._lock = threading.Lock()
+        renew_after_fork(self, "_lock")
 
     @property
     def called(self) -> bool:

@@ -6,9 +6,11 @@ import io
 import tarfile
 from functools import cache
 
+from muxi.streaming.chat import reader_for
+from muxi.streaming.deployments import DEPLOYMENT
 from muxi.transport import Headers, Request, Response
-from tests.fuzz.registry import target
-from tests.fuzz.targets.events import in_pieces
+from tests.fuzz.registry import goes_on, target
+from tests.fuzz.targets.events import in_pieces, read_alone
 from tests.fuzz.targets.scripted import Parts, ScriptedTransport, one_of, server
 
 _TRANSPORT = ScriptedTransport()
@@ -45,6 +47,9 @@ def deployments(data: bytes) -> None:
     def respond(request: Request) -> Response:
         return Parts(200, Headers({"Content-Type": "text/event-stream"}), in_pieces(data))
 
+    read_alone(reader_for(DEPLOYMENT), data)
+    if not goes_on(data):
+        return
     _TRANSPORT.answer = respond
     one_of(
         data,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
-from muxi import StreamInterrupted, parse_ui_widgets
+from muxi import MuxiError, StreamInterrupted, parse_ui_widgets
+from muxi.streaming.chat import ChatReader, EventReader
 from muxi.transport import Headers, Request, Response
 from tests.fuzz.corpus import recorded_streams
-from tests.fuzz.registry import target
+from tests.fuzz.registry import goes_on, target
 from tests.fuzz.targets.scripted import Parts, ScriptedTransport, formation, one_of
 
 _TRANSPORT = ScriptedTransport()
@@ -25,6 +28,16 @@ def in_pieces(data: bytes) -> list[bytes]:
     return [body[at : at + size] for at in range(0, len(body), size)] if size else [body]
 
 
+def read_alone(reader: EventReader[Any], data: bytes) -> None:
+    """Feed a reader, without a client, as a stream does."""
+    for piece in in_pieces(data):
+        reader.feed(piece)
+    reader.end()
+    if isinstance(reader, ChatReader) and not reader.failure:
+        with suppress(MuxiError):
+            reader.result()
+
+
 def _chats() -> Iterator[bytes]:
     return (bytes([size]) + body for body in recorded_streams() for size in (0, 7))
 
@@ -34,6 +47,9 @@ def events(data: bytes) -> None:
     def respond(request: Request) -> Response:
         return Parts(200, Headers({"Content-Type": "text/event-stream"}), in_pieces(data))
 
+    read_alone(ChatReader(), data)
+    if not goes_on(data):
+        return
     _TRANSPORT.answer = respond
 
     def read_each() -> None:

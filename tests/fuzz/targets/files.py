@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from muxi import ManualClock, bundles
+from muxi.bundles.contents import Contents, check, decoded
 from muxi.transport import Headers, Request, Response
 from muxi_transports.recorded import RecordedTransport
-from tests.fuzz.registry import target
+from muxi_transports.recorded.reading import load
+from tests.fuzz.registry import goes_on, target
 from tests.fuzz.targets.deployments import archive
 from tests.fuzz.targets.scripted import Parts, ScriptedTransport, formation, only_errors
 
@@ -34,6 +37,12 @@ def _formation_files() -> Iterator[bytes]:
     b"---\n", b"'", b'"\\x', b'"\\U', b"# ", b"${{ secrets.", b"\t", b"\xef\xbb\xbf", b"<<: ", b"=", b"0o7",
 )  # fmt: skip
 def formation_file(data: bytes) -> None:
+    def read_alone() -> None:
+        check(Contents("bundle", "bot/formation.afs", decoded(data, "bundle", "bot/formation.afs"), frozenset()))
+
+    only_errors(read_alone)
+    if not goes_on(data):
+        return
     bundle = archive(data)
     only_errors(lambda: bundles.prepare(bundle), lambda: bundles.prepare(bundle, formation_id="bot", version="1"))
 
@@ -71,6 +80,7 @@ def _cassettes() -> Iterator[bytes]:
     _play(RecordedTransport(file, scripted, mode="all"))
     yield file.read_bytes()
     yield b"{}"
+    yield b"version: 1\nexchanges:\n- request:\n    method: GET\n    url: /v1/memories\n  response:\n    status: 200\n"
 
 
 @target(
@@ -79,6 +89,11 @@ def _cassettes() -> Iterator[bytes]:
     b"!!binary ", b"&a ", b"*a", b"\\ud800", b"method: GET", b"url: ", b"json:", b"text: ",
 )  # fmt: skip
 def cassette(data: bytes) -> None:
+    with suppress(UnicodeDecodeError):
+        text = data.decode()
+        only_errors(lambda: load(text, "cassette.yaml"))
+    if not goes_on(data):
+        return
     file = Path(_folder().name, "cassette.yaml")
     file.write_bytes(data)
 

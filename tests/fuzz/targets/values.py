@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from muxi.transport import Headers, Request, Response
-from tests.fuzz.registry import target
-from tests.fuzz.targets.scripted import Parts, ScriptedTransport, as_received, formation, one_of, server
+from muxi.exchange.download import describe
+from muxi.exchange.incoming import redirected
+from muxi.transport import BufferedResponse, Headers, Request, Response
+from tests.fuzz.registry import goes_on, target
+from tests.fuzz.targets.scripted import (
+    Parts,
+    ScriptedTransport,
+    as_received,
+    formation,
+    one_of,
+    only_errors,
+    server,
+)
 
 _TRANSPORT = ScriptedTransport()
 _CLIENT, _SERVER = formation(_TRANSPORT), server(_TRANSPORT)
@@ -22,6 +32,15 @@ def _seeds(*values: str) -> Callable[[], list[bytes]]:
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="muxi-fuzz-")
+
+
+#: The time by the clock of the clients.
+_NOW = 1_800_000_000.0
+_URLS = ("http://localhost/v1/memories?limit=1", "http://[::1]:8001/v1/chat", "http+unix://%2Frun%2Fmuxi.sock/v1/chat")
+
+
+def _answer(status: int, name: str, data: bytes) -> BufferedResponse:
+    return BufferedResponse(status, [(name, as_received(data))])
 
 
 def _respond(status: int, name: str, data: bytes, body: bytes = b"") -> None:
@@ -43,7 +62,12 @@ def _respond(status: int, name: str, data: bytes, body: bytes = b"") -> None:
     b"http://", b"https://", b"localhost", b"[", b"]", b"@", b":99999", b"%", b"\\", b"\t", b"?", b"#", b";", b"..",
 )  # fmt: skip
 def location(data: bytes) -> None:
-    _respond((302, 303, 307)[len(data) % 3], "Location", data)
+    status = (302, 303, 307)[len(data) % 3]
+    answer = _answer(status, "Location", data)
+    only_errors(*(partial(redirected, url, answer) for url in _URLS))
+    if not goes_on(data):
+        return
+    _respond(status, "Location", data)
     one_of(data, lambda: _CLIENT.get_memories("u"), lambda: _CLIENT.chat("hi"), lambda: _SERVER.list_formations())
 
 
@@ -56,7 +80,13 @@ def location(data: bytes) -> None:
     b"GMT", b"+9999", b"-2400", b"31", b"Feb", b"24:60:61", b"0000", b"99999", b",", b"T", b"Z", b"()", b"(((",
 )  # fmt: skip
 def retry_after(data: bytes) -> None:
-    _respond((429, 503)[len(data) % 2], "Retry-After", data)
+    status = (429, 503)[len(data) % 2]
+    asked = _answer(status, "Retry-After", data).retry_after(_NOW)
+    if asked is not None and not 0 <= asked < 1e12:
+        raise AssertionError(f"it is to wait for {asked!r} seconds")
+    if not goes_on(data):
+        return
+    _respond(status, "Retry-After", data)
     one_of(data, lambda: _CLIENT.get_memories("u"), lambda: _CLIENT.chat_stream("hi"))
 
 
@@ -71,14 +101,13 @@ def retry_after(data: bytes) -> None:
 )  # fmt: skip
 def content_disposition(data: bytes) -> None:
     file = Path(_folder().name, "file")
+    name = describe(_answer(200, "Content-Disposition", data), str(file), 0).get("filename")
+    if name and (set(name) & set("/\\\0\r\n") or name in (".", "..")):
+        raise AssertionError(f"the file is called {name!r}")
+    if not goes_on(data):
+        return
     _respond(200, "Content-Disposition", data, b"content")
-
-    def download() -> None:
-        name = _CLIENT.download_artifact("a", file, "u").get("filename")
-        if name and (set(name) & set("/\\\0\r\n") or name in (".", "..")):
-            raise AssertionError(f"the file is called {name!r}")
-
-    one_of(data, download, lambda: _SERVER.download_formation("bot", file))
+    one_of(data, lambda: _CLIENT.download_artifact("a", file, "u"), lambda: _SERVER.download_formation("bot", file))
 
 
 @target(
@@ -87,6 +116,9 @@ def content_disposition(data: bytes) -> None:
     b"charset=", b"utf-7", b"idna", b"punycode", b";", b"zip", b"text/", b"event-stream",
 )  # fmt: skip
 def content_type(data: bytes) -> None:
+    assert _answer(200, "Content-Type", data).content_type.strip() == _answer(200, "Content-Type", data).content_type
+    if not goes_on(data):
+        return
     _respond((200, 404)[len(data) % 2], "Content-Type", data, b'{"data": {}}')
     one_of(
         data,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 
+from muxi.errors import ServerError
 from muxi.testing.transport_suite.handlers import Received, Reply
 from muxi.testing.transport_suite.rules import rule
 from muxi.testing.transport_suite.scenarios.bodies import MIB, PIECE, measured
@@ -31,6 +32,20 @@ class Answers(Stage):
             self.expect(response.headers.get("x-REQUEST-id"), f"req_{status}", "the header X-Request-Id")
             self.expect(response.content_type, "text/plain", "the content type")
             self.expect(response.read(), b"text", "the body")
+
+    @rule(
+        "A body is read up to a limit: with ``read(limit=…)`` a larger one fails with ``ANSWER_TOO_LARGE``, and one of "
+        "just that size is read.",
+        "Clients bound what they read into memory by ``max_answer_bytes``.",
+    )
+    def test_a_body_is_read_up_to_a_limit(self) -> None:
+        link = self.connect(lambda _: Reply(body=b"x" * 1000))
+        self.expect(link.transport.send(get(link.url + "/")).read(limit=1000), b"x" * 1000, "a body of the limit")
+        error = self.fails(
+            ServerError, lambda: link.transport.send(get(link.url + "/")).read(limit=999), "a larger one"
+        )
+        self.expect(error.code, "ANSWER_TOO_LARGE", "the code")
+        self.expect(link.transport.send(get(link.url + "/")).read(), b"x" * 1000, "the body after it, without a limit")
 
     @rule(
         "A header that comes several times keeps all its values, in order.",
