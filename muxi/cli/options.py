@@ -77,13 +77,24 @@ class CommandTarget:
         """
         from muxi.formation import FormationClient
 
+        return FormationClient(**self.formation_settings(**options))
+
+    def formation_settings(self, **options: Any) -> dict[str, Any]:
+        """Return the fields of a :class:`muxi.config.FormationConfig` for the formation, its keys among them.
+
+        Args:
+            options: further fields.
+
+        Raises:
+            UsageError: as for :meth:`formation_client`.
+        """
         found: dict[str, Any] = {**self.settings.formation(), **options}
         if self.draft:
             found["mode"] = "draft"
         if "url" not in found and not {"server_url", "formation_id"} <= found.keys():
             missing = "server" if "formation_id" in found else "formation"
             raise click.UsageError(_MISSING[missing])
-        return FormationClient(**found)
+        return found
 
     def server_client(self, **options: Any) -> ServerClient:
         """Return a client of the server.
