@@ -1,0 +1,148 @@
+"""Connections that are cut after the request was delivered, and the runtime's own record: nothing happens twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any, NamedTuple, get_args
+
+import pytest
+
+from muxi import ConnectionError, MuxiError, NotFoundError, StreamInterrupted
+from tests.live.lab.cutting import CuttingProxy, Moment
+from tests.live.probing import Live, new_client, probe
+
+#: Cuts in a row: one, and as many as the first attempt and its three repetitions have.
+_CUTS = (1, 4)
+
+
+class Effect(NamedTuple):
+    """A call that has an effect, and how often it is to be found afterwards."""
+
+    method: str
+    #: Makes the call with this client.
+    call: Callable[[Live, Any, str], object]
+    #: Counts what came of it, in the runtime or at its model.
+    count: Callable[[Live, str], int]
+    #: Whether it is repeated after a cut.
+    repeated: bool
+
+
+def _chat(live: Live, client: Any, name: str) -> object:
+    return live("chat", f"Tell {name}", user_id=live.user, on=client)
+
+
+def _trigger(live: Live, client: Any, name: str) -> object:
+    return live("fire_trigger", "hello", {"name": name, "place": {"city": "Rome"}}, user_id=live.user, on=client)
+
+
+def _job(live: Live, client: Any, name: str) -> object:
+    later = (datetime.now(timezone.utc) + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return live("create_scheduler_job", "one_time", later, name, live.user, on=client)
+
+
+def _jobs(live: Live, name: str) -> int:
+    return sum(job["original_prompt"] == name for job in live("get_scheduler_jobs", live.user)["jobs"])
+
+
+def _ingestion(live: Live, client: Any, name: str) -> object:
+    return live("ingest_memory", name, user_id=live.user, source="crm", on=client)
+
+
+def _forgotten(live: Live, name: str) -> int:
+    """Count the events by removing them: there is no list of them."""
+    return int(live("forget_memory_source", live.user, "crm", rebuild=False)["deleted_events"])
+
+
+def _turns(live: Live, name: str) -> int:
+    return live.lab.model.turns(name)
+
+
+EFFECTS = (
+    Effect("chat", _chat, _turns, repeated=True),
+    Effect("fire_trigger", _trigger, _turns, repeated=True),
+    Effect("create_scheduler_job", _job, _jobs, repeated=True),
+    Effect("ingest_memory", _ingestion, _forgotten, repeated=False),
+)
+
+
+@pytest.fixture
+def proxy(live: Live) -> CuttingProxy:
+    """The proxy before the formation of the test."""
+    return live.lab.proxies[live.kind]
+
+
+@probe()
+@pytest.mark.parametrize("times", _CUTS)
+@pytest.mark.parametrize("moment", get_args(Moment))
+@pytest.mark.parametrize("effect", EFFECTS, ids=[effect.method for effect in EFFECTS])
+def test_what_was_delivered_happens_once(
+    live: Live, proxy: CuttingProxy, figures: dict[str, int], effect: Effect, moment: Moment, times: int
+) -> None:
+    name = f"{effect.method}-{moment.replace(' ', '-')}-{times}-{live.name}"
+    client = new_client(live.colour, proxy.url)
+    before = proxy.cuts
+    proxy.cut(moment, times)
+    lost = not effect.repeated or times > 3
+    if lost:
+        with pytest.raises(ConnectionError) as caught:
+            effect.call(live, client, name)
+        assert caught.value.attempts == (4 if effect.repeated else 1)
+    else:
+        effect.call(live, client, name)
+    proxy.cut(moment, 0)
+    live("close", on=client)
+    assert proxy.cuts - before == (min(times, 4) if effect.repeated else 1)
+    found = live.wait_for(lambda: effect.count(live, name), bool)
+    _note(figures, proxy.cuts - before, found - 1)
+    assert found == 1
+
+
+@probe()
+@pytest.mark.parametrize("moment", get_args(Moment))
+def test_a_memory_is_added_once(live: Live, proxy: CuttingProxy, figures: dict[str, int], moment: Moment) -> None:
+    if live.kind == "single":
+        return  # SQLite keeps no memories
+    client = new_client(live.colour, proxy.url)
+    proxy.cut(moment)
+    with pytest.raises(ConnectionError):
+        live("add_memory", f"Once {moment} {live.name}", user_id=live.user, on=client)
+    live("close", on=client)
+    texts = [found["content"] for found in live.collect("iter_memories", live.user)]
+    assert texts.count(f"Once {moment} {live.name}") == 1
+    _note(figures, 1, 0)
+
+
+@probe()
+@pytest.mark.parametrize("moment", get_args(Moment))
+def test_a_removal_that_was_done_counts_as_done(
+    live: Live, proxy: CuttingProxy, figures: dict[str, int], moment: Moment
+) -> None:
+    name = f"CUT_{moment}_{live.name}".upper().replace("-", "_").replace(" ", "_")
+    client = new_client(live.colour, proxy.url)
+    live("create_secret", name, "value-0123456789")
+    proxy.cut(moment)
+    assert live("delete_secret", name, on=client) == {}
+    live("close", on=client)
+    with pytest.raises(NotFoundError):
+        live("get_secret", name)
+    _note(figures, 1, 0)
+
+
+@probe()
+@pytest.mark.parametrize("moment", get_args(Moment))
+def test_a_stream_is_not_begun_anew(live: Live, proxy: CuttingProxy, figures: dict[str, int], moment: Moment) -> None:
+    name = f"stream {moment} {live.name}"
+    client = new_client(live.colour, proxy.url)
+    proxy.cut(moment)
+    with pytest.raises((ConnectionError, StreamInterrupted)) as caught:
+        live.collect("chat_stream", f"Tell {name} [[words:20]] [[slow:2]]", user_id=live.user, on=client)
+    assert isinstance(caught.value, MuxiError)
+    live("close", on=client)
+    assert _turns(live, name) <= 1
+    _note(figures, 1, 0)
+
+
+def _note(figures: dict[str, int], cuts: int, doubled: int) -> None:
+    for what, number in (("connections cut after delivery", cuts), ("effects that were doubled", doubled)):
+        figures[what] = figures.get(what, 0) + number
