@@ -58,6 +58,14 @@ DEFECTS: dict[str, Defect] = {
         "takes *not found* for *not found yet* during the first five seconds of `wait_for_request`",
     ),
     "audit log": Defect("writes none of the changes into the audit log but that it was cleared", "lists what is there"),
+    "cooperative cancellation": Defect(
+        "often completes a turn all the same that was cancelled with `cancel_request`",
+        "says so at the method; closing the stream of a turn stops it for certain",
+    ),
+    "agents remember others": Defect(
+        "shows agents what other users have said before: of a turn that answers a question, all that the agent has heard",
+        "cannot prevent it; run a formation of its own for each user whose words others must not see",
+    ),
     "documents as they are": Defect(
         "shows agents the content of documents in Base64, as it was sent, without decoding it",
         "sends Base64, as the interface of the runtime wants it for every file; voice notes are decoded",

@@ -113,6 +113,15 @@ def test_a_question_and_its_answer(live: Live) -> None:
     assert "Stub reply" in answer["message"]["content"]
 
 
+@probe("chat", on=["multi"], defect="agents remember others")
+def test_an_agent_is_shown_what_another_user_said(live: Live) -> None:
+    live("chat", f"The secret of {live.name}", user_id=f"first-{live.user}")
+    before, session = len(live.lab.model.calls), f"s-{live.name}"
+    live("chat", {"message": "Sales? [[clarify]]", "session_id": session}, user_id=live.user)
+    live("chat", {"message": "Europe", "session_id": session}, user_id=live.user)
+    assert [call for call in live.lab.model.calls[before:] if f"The secret of {live.name}" in call.text]
+
+
 @probe("chat", on=["multi"])
 def test_widgets(live: Live) -> None:
     for name in ("work", "home"):

@@ -12,8 +12,8 @@ from muxi import ConnectionError, MuxiError, NotFoundError, StreamInterrupted
 from tests.live.lab.cutting import CuttingProxy, Moment
 from tests.live.probing import Live, new_client, probe
 
-#: Cuts in a row: one, and as many as the first attempt and its three repetitions have.
-_CUTS = (1, 4)
+#: How often and when connections are cut: once at each moment, and once in each attempt that a call has.
+_CUTS: tuple[tuple[Moment, int], ...] = (*((moment, 1) for moment in get_args(Moment)), ("answered", 4))
 
 
 class Effect(NamedTuple):
@@ -22,18 +22,28 @@ class Effect(NamedTuple):
     method: str
     #: Makes the call with this client.
     call: Callable[[Live, Any, str], object]
-    #: Counts what came of it, in the runtime or at its model.
-    count: Callable[[Live, str], int]
+    #: Returns how often it has happened, in the runtime or at its model.
+    found: Callable[[Live, str], int]
     #: Whether it is repeated after a cut.
     repeated: bool
 
 
 def _chat(live: Live, client: Any, name: str) -> object:
-    return live("chat", f"Tell {name}", user_id=live.user, on=client)
+    return live("chat", {"message": f"Tell {name}", "session_id": name}, user_id=live.user, on=client)
 
 
 def _trigger(live: Live, client: Any, name: str) -> object:
-    return live("fire_trigger", "hello", {"name": name, "place": {"city": "Rome"}}, user_id=live.user, on=client)
+    data = {"name": name, "place": {"city": "Rome"}}
+    return live("fire_trigger", "hello", data, user_id=live.user, session_id=name, on=client)
+
+
+def _turns(live: Live, name: str) -> int:
+    """Count the turns of a session by what the user said in it, once all turns have ended."""
+    live.wait_for(
+        lambda: [found["status"] for found in live("get_requests", live.user)["requests"]],
+        lambda states: not {"pending", "processing", "running"} & set(states),
+    )
+    return sum(found["metadata"]["role"] == "user" for found in live.collect("iter_session_messages", name, live.user))
 
 
 def _job(live: Live, client: Any, name: str) -> object:
@@ -46,23 +56,19 @@ def _jobs(live: Live, name: str) -> int:
 
 
 def _ingestion(live: Live, client: Any, name: str) -> object:
-    return live("ingest_memory", name, user_id=live.user, source="crm", on=client)
+    return live("ingest_memory", name, user_id=name, source="crm", on=client)
 
 
-def _forgotten(live: Live, name: str) -> int:
-    """Count the events by removing them: there is no list of them."""
-    return int(live("forget_memory_source", live.user, "crm", rebuild=False)["deleted_events"])
-
-
-def _turns(live: Live, name: str) -> int:
-    return live.lab.model.turns(name)
+def _ingested(live: Live, name: str) -> int:
+    """Count the events of a user by removing them: there is no list of them."""
+    return int(live("forget_memory_source", name, "crm", rebuild=False)["deleted_events"])
 
 
 EFFECTS = (
     Effect("chat", _chat, _turns, repeated=True),
     Effect("fire_trigger", _trigger, _turns, repeated=True),
     Effect("create_scheduler_job", _job, _jobs, repeated=True),
-    Effect("ingest_memory", _ingestion, _forgotten, repeated=False),
+    Effect("ingest_memory", _ingestion, _ingested, repeated=False),
 )
 
 
@@ -73,8 +79,7 @@ def proxy(live: Live) -> CuttingProxy:
 
 
 @probe()
-@pytest.mark.parametrize("times", _CUTS)
-@pytest.mark.parametrize("moment", get_args(Moment))
+@pytest.mark.parametrize(("moment", "times"), _CUTS)
 @pytest.mark.parametrize("effect", EFFECTS, ids=[effect.method for effect in EFFECTS])
 def test_what_was_delivered_happens_once(
     live: Live, proxy: CuttingProxy, figures: dict[str, int], effect: Effect, moment: Moment, times: int
@@ -93,7 +98,7 @@ def test_what_was_delivered_happens_once(
     proxy.cut(moment, 0)
     live("close", on=client)
     assert proxy.cuts - before == (min(times, 4) if effect.repeated else 1)
-    found = live.wait_for(lambda: effect.count(live, name), bool)
+    found = live.wait_for(lambda: effect.found(live, name), bool)
     _note(figures, proxy.cuts - before, found - 1)
     assert found == 1
 
@@ -122,6 +127,7 @@ def test_a_removal_that_was_done_counts_as_done(
     client = new_client(live.colour, proxy.url)
     live("create_secret", name, "value-0123456789")
     proxy.cut(moment)
+    # An empty answer: the repetition has found that the first attempt did it.
     assert live("delete_secret", name, on=client) == {}
     live("close", on=client)
     with pytest.raises(NotFoundError):
@@ -132,11 +138,12 @@ def test_a_removal_that_was_done_counts_as_done(
 @probe()
 @pytest.mark.parametrize("moment", get_args(Moment))
 def test_a_stream_is_not_begun_anew(live: Live, proxy: CuttingProxy, figures: dict[str, int], moment: Moment) -> None:
-    name = f"stream {moment} {live.name}"
+    name = f"stream-{moment.replace(' ', '-')}-{live.name}"
     client = new_client(live.colour, proxy.url)
     proxy.cut(moment)
     with pytest.raises((ConnectionError, StreamInterrupted)) as caught:
-        live.collect("chat_stream", f"Tell {name} [[words:20]] [[slow:2]]", user_id=live.user, on=client)
+        message = {"message": f"Tell {name} [[words:20]] [[slow:2]]", "session_id": name}
+        live.collect("chat_stream", message, user_id=live.user, on=client)
     assert isinstance(caught.value, MuxiError)
     live("close", on=client)
     assert _turns(live, name) <= 1

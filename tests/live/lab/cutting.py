@@ -90,11 +90,12 @@ class CuttingProxy:
             while block := upstream.recv(_BLOCK):
                 if self._take("answered"):
                     _reset(client)
-                elif self._take("half answered"):
+                    return
+                if self._take("half answered"):
                     client.sendall(block[: len(block) // 2])
                     _reset(client)
-                else:
-                    client.sendall(block)
+                    return
+                client.sendall(block)
             _shut(client)
         except OSError:
             _shut(upstream)

@@ -9,6 +9,7 @@ this version of the runtime cannot: store a user's credential, publish an event,
 import asyncio
 import json
 import os
+import signal
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as file:
@@ -63,7 +64,7 @@ async def obey(overlord, command):
 
 
 async def read_commands(overlord):
-    """Carry out the commands of standard input, one JSON line each."""
+    """Carry out the commands of standard input, one JSON line each, and end with the program that gives them."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -74,6 +75,7 @@ async def read_commands(overlord):
             report(failed=repr(error))
         else:
             report(done=True)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def main():
