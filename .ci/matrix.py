@@ -221,7 +221,7 @@ def remove(path: Path) -> None:
 
 
 def merged(earlier: list[Row], rows: list[Row]) -> list[Row]:
-    """Every Python with both kinds of dependencies: the rows of this run, else earlier ones, else that there is none."""
+    """Every Python with both kinds of dependencies: the row of this run, else an earlier one, else none."""
     found = {(row.python, row.kind): row for row in (*earlier, *rows)}
     return [
         found.get((version, kind), Row(version, kind, "", "not run", 0.0)) for version in VERSIONS for kind in KINDS

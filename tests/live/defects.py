@@ -1,4 +1,4 @@
-"""Defects of the platform's runtime, version 1.20260928.0, that probes assert: what it does, and what the SDK makes of it."""
+"""Defects of the runtime, version 1.20260928.0, that probes assert: what it does, and what the SDK makes of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ DEFECTS: dict[str, Defect] = {
     ),
     "new user": Defect("answers 500 where identifiers are linked to no user, which should make one", _RAISED),
     "buffers cleared": Defect(
-        "clears the buffers of all users, and then answers 500 `MEMORY_BUFFER_CLEARED`", "takes it for the success it is"
+        "clears the buffers of all users, and then answers 500 `MEMORY_BUFFER_CLEARED`",
+        "takes it for the success it is",
     ),
     "sqlite memories": Defect("answers 500 to listing, adding and deleting memories in SQLite", _RAISED),
     "file in the answer": Defect(
@@ -46,7 +47,7 @@ DEFECTS: dict[str, Defect] = {
         "deletes a memory of another user", "passes it on: a client key protects no user from another"
     ),
     "lost trigger": Defect(
-        "never runs a trigger in the background whose template has no `webhook:`, in a formation that streams its answers",
+        "never runs a trigger in the background whose template has no `webhook:`, where the formation streams answers",
         "waits until `timeout=`, and raises `TimeoutError`; the runtime fails the request after 600 s",
     ),
     "workflow keeps running": Defect(
@@ -63,7 +64,7 @@ DEFECTS: dict[str, Defect] = {
         "says so at the method; closing the stream of a turn stops it for certain",
     ),
     "agents remember others": Defect(
-        "shows agents what other users have said before: of a turn that answers a question, all that the agent has heard",
+        "shows an agent what other users have said to it before, in a turn that answers a question of its own",
         "cannot prevent it; run a formation of its own for each user whose words others must not see",
     ),
     "documents as they are": Defect(

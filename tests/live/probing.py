@@ -18,7 +18,18 @@ from tests.live.defects import DEFECTS, Defect
 from tests.live.lab.formations import ADMIN_KEY, CLIENT_KEY, KINDS, Kind, LiveFormation
 from tests.live.lab.lab import Lab
 
-__all__ = ["COLOURS", "EMBEDDED", "PASSED", "Live", "Probe", "check_named", "new_client", "probe", "probe_of", "public_methods"]
+__all__ = [
+    "COLOURS",
+    "EMBEDDED",
+    "PASSED",
+    "Live",
+    "Probe",
+    "check_named",
+    "new_client",
+    "probe",
+    "probe_of",
+    "public_methods",
+]
 
 COLOURS = ("sync", "async")
 
@@ -49,7 +60,11 @@ def probe(*methods: str, on: Collection[str] = KINDS, defect: str = "") -> Calla
         on: the kinds of formation that it is for.
         defect: the name of a defect that the test asserts; it fails once the runtime has mended it.
     """
-    found = Probe(frozenset(methods), tuple(kind for kind in (*KINDS, EMBEDDED) if kind in on), DEFECTS[defect] if defect else None)
+    found = Probe(
+        frozenset(methods),
+        tuple(kind for kind in (*KINDS, EMBEDDED) if kind in on),
+        DEFECTS[defect] if defect else None,
+    )
 
     def mark(test: F) -> F:
         test.__dict__["muxi_probe"] = found

@@ -20,9 +20,9 @@ _SCHEDULED = 150.0
 
 @pytest.fixture(scope="module", autouse=True)
 def early_jobs(lab: Lab) -> dict[str, str]:
-    """A one-time job on each formation, made before the other tests of this file, since the scheduler takes its time."""
+    """A one-time job on each formation, made before the other tests of this file: the scheduler takes its time."""
     soon = (datetime.now(timezone.utc) + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    made = {}
+    made: dict[str, str] = {}
     for kind in KINDS:
         with new_client(Colour(), lab.formations[kind].url) as client:
             made[kind] = client.create_scheduler_job("one_time", soon, f"Early bird of {kind}", "early")["id"]
@@ -140,8 +140,15 @@ def test_cancelling_a_request(live: Live) -> None:
         live("cancel_request", "none", live.user)
 
 
-@probe("create_scheduler_job", "get_scheduler_job", "get_scheduler_jobs", "update_scheduler_job", "pause_scheduler_job",
-       "resume_scheduler_job", "delete_scheduler_job")
+@probe(
+    "create_scheduler_job",
+    "get_scheduler_job",
+    "get_scheduler_jobs",
+    "update_scheduler_job",
+    "pause_scheduler_job",
+    "resume_scheduler_job",
+    "delete_scheduler_job",
+)
 def test_scheduled_jobs(live: Live) -> None:
     job = live("create_scheduler_job", "recurring", "0 9 * * 1", f"Report {live.name}", live.user)
     assert live("get_scheduler_job", job["id"]) == job

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.live.lab.formations import ADMIN_KEY, CLIENT_KEY
 from tests.live.probing import Live, probe
 
-SYNC = '''
+SYNC = """
 import pytest
 
 from muxi import NotFoundError
@@ -28,9 +28,9 @@ def test_calls(muxi_formation, muxi_cassette):
 def test_a_stream(muxi_formation, muxi_cassette):
     with muxi_formation.chat_stream("Count [[words:7]]", user_id="tape") as stream:
         assert "".join(stream.text()) == "w1 w2 w3 w4 w5 w6 w7"
-'''
+"""
 
-ASYNC = '''
+ASYNC = """
 import asyncio
 
 import pytest
@@ -55,7 +55,7 @@ def test_a_stream(muxi_async_formation, muxi_cassette):
             assert "".join([piece async for piece in stream.text()]) == "w1 w2 w3 w4 w5 w6 w7"
 
     asyncio.run(read())
-'''
+"""
 
 
 @probe()

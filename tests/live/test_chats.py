@@ -46,7 +46,9 @@ def test_an_answer_at_once(live: Live) -> None:
 
 @probe("chat")
 def test_the_payload_reaches_the_agent(live: Live) -> None:
-    answer = live("chat", {"message": UNICODE, "session_id": f"s-{live.name}", "agent_id": "researcher"}, user_id=live.user)
+    answer = live(
+        "chat", {"message": UNICODE, "session_id": f"s-{live.name}", "agent_id": "researcher"}, user_id=live.user
+    )
     assert UNICODE in answer["message"]["content"]
     assert answer["session_id"] == f"s-{live.name}"
     messages = live("get_session_messages", f"s-{live.name}", live.user)["messages"]
@@ -176,7 +178,7 @@ def test_files_that_a_turn_makes(live: Live, tmp_path: Path) -> None:
         _, result = live.text("chat_stream", message, user_id=live.user)
         (made,) = result["artifacts"]
         assert base64.b64decode(made["data_url"].partition(",")[2]).decode() == f"{body} {version}"
-        before = live.wait_for(lambda: _sizes(live), lambda sizes, old=before: bool(sizes != old))
+        before = _sizes_after(live, before)
     listed = live("get_artifacts", live.owner)
     assert live.collect("iter_artifacts", live.owner) == listed["artifacts"]
     artifact = listed["artifacts"][0]
@@ -201,7 +203,12 @@ def test_an_answer_at_once_with_a_file(live: Live) -> None:
     with pytest.raises(ServerError, match="not JSON serializable") as caught:
         live("chat", f"Write it [[file:{live.name}]]", user_id=live.user)
     assert caught.value.attempts == 1
-    live.wait_for(lambda: _sizes(live), lambda sizes: sizes != before)
+    assert _sizes_after(live, before)
+
+
+def _sizes_after(live: Live, before: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the artifacts once they are others than before: they are stored after the turn."""
+    return live.wait_for(lambda: _sizes(live), lambda sizes: sizes != before)
 
 
 def _sizes(live: Live) -> list[tuple[str, int]]:

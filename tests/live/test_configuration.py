@@ -62,7 +62,11 @@ def test_knowledge(live: Live) -> None:
 
 @probe("get_skills", "get_skill", "get_agent_skills", defect="skills")
 def test_skills(live: Live) -> None:
-    for method, arguments in (("get_skills", ()), ("get_skill", ("note-taking",)), ("get_agent_skills", ("assistant",))):
+    for method, arguments in (
+        ("get_skills", ()),
+        ("get_skill", ("note-taking",)),
+        ("get_agent_skills", ("assistant",)),
+    ):
         with pytest.raises(ServerError, match="missing 2 required positional arguments") as caught:
             live(method, *arguments)
         assert (caught.value.status_code, caught.value.attempts) == (500, 1)
@@ -100,7 +104,9 @@ def test_the_audit_log_tells_of_its_clearing_alone(live: Live) -> None:
     assert live("get_audit_log", action="no.such.action")["entries"] == []
 
 
-@probe("get_tuning", "replace_tuning", "get_pending_tuning", "apply_pending_tuning", "dismiss_pending_tuning", "run_tuning")
+@probe(
+    "get_tuning", "replace_tuning", "get_pending_tuning", "apply_pending_tuning", "dismiss_pending_tuning", "run_tuning"
+)
 def test_tuning(live: Live) -> None:
     live("replace_tuning", f"# Tuning\n- {live.name}\n")
     assert live("get_tuning")["content"] == f"# Tuning\n- {live.name}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import pytest
 
-from muxi import ConnectionError, MuxiError, NotFoundError, StreamInterrupted
+from muxi import ConnectionError, NotFoundError, StreamInterrupted
 from tests.live.lab.cutting import CuttingProxy, Moment
 from tests.live.probing import Live, new_client, probe
 
@@ -16,8 +17,9 @@ from tests.live.probing import Live, new_client, probe
 _CUTS: tuple[tuple[Moment, int], ...] = (*((moment, 1) for moment in get_args(Moment)), ("answered", 4))
 
 
-class Effect(NamedTuple):
-    """A call that has an effect, and how often it is to be found afterwards."""
+@dataclass(frozen=True)
+class Effect:
+    """A call that has an effect, which is to be found once afterwards."""
 
     method: str
     #: Makes the call with this client.
@@ -43,6 +45,10 @@ def _turns(live: Live, name: str) -> int:
         lambda: [found["status"] for found in live("get_requests", live.user)["requests"]],
         lambda states: not {"pending", "processing", "running"} & set(states),
     )
+    return _said(live, name)
+
+
+def _said(live: Live, name: str) -> int:
     return sum(found["metadata"]["role"] == "user" for found in live.collect("iter_session_messages", name, live.user))
 
 
@@ -113,8 +119,11 @@ def test_a_memory_is_added_once(live: Live, proxy: CuttingProxy, figures: dict[s
     with pytest.raises(ConnectionError):
         live("add_memory", f"Once {moment} {live.name}", user_id=live.user, on=client)
     live("close", on=client)
-    texts = [found["content"] for found in live.collect("iter_memories", live.user)]
-    assert texts.count(f"Once {moment} {live.name}") == 1
+    text = f"Once {moment} {live.name}"
+    found = live.wait_for(
+        lambda: [found["content"] for found in live.collect("iter_memories", live.user)].count(text), bool
+    )
+    assert found == 1
     _note(figures, 1, 0)
 
 
@@ -141,12 +150,12 @@ def test_a_stream_is_not_begun_anew(live: Live, proxy: CuttingProxy, figures: di
     name = f"stream-{moment.replace(' ', '-')}-{live.name}"
     client = new_client(live.colour, proxy.url)
     proxy.cut(moment)
-    with pytest.raises((ConnectionError, StreamInterrupted)) as caught:
-        message = {"message": f"Tell {name} [[words:20]] [[slow:2]]", "session_id": name}
+    message = {"message": f"Tell {name} [[words:20]] [[slow:2]]", "session_id": name}
+    with pytest.raises((ConnectionError, StreamInterrupted)):
         live.collect("chat_stream", message, user_id=live.user, on=client)
-    assert isinstance(caught.value, MuxiError)
     live("close", on=client)
-    assert _turns(live, name) <= 1
+    # It may not have begun at all: the runtime forgets a turn whose connection ends in its first second.
+    assert _said(live, name) <= 1
     _note(figures, 1, 0)
 
 

@@ -1,4 +1,4 @@
-"""Probes of memories: direct ones, those ingested in the background, those distilled elsewhere, and their maintenance."""
+"""Probes of memories: direct ones, those ingested in the background or distilled elsewhere, and maintenance."""
 
 from __future__ import annotations
 

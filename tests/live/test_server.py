@@ -1,5 +1,7 @@
-"""Probes of the server's client. The real server is a program in Go that no package index has, so the embedded one runs in
-its place: ``muxi-client serve --server``, in a process of its own, over loopback."""
+"""Probes of the server's client, against the embedded server: ``muxi-client serve --server``, in a process of its own.
+
+The real server is a program in Go that no package index has.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,17 @@ def managed(request: pytest.FixtureRequest, server_url: str, tmp_path: Path) -> 
     check_named(request, managed.called)
 
 
-@probe("ping", "health", "status", "get_server_logs", "close", "docs_url", "with_options", "with_raw_response", on=[EMBEDDED])
+@probe(
+    "ping",
+    "health",
+    "status",
+    "get_server_logs",
+    "close",
+    "docs_url",
+    "with_options",
+    "with_raw_response",
+    on=[EMBEDDED],
+)
 def test_the_server(managed: Managed) -> None:
     assert managed("ping") >= 0
     assert managed("health")["status"] == "ok"

@@ -93,7 +93,7 @@ def test_one_of_two_credentials_cannot_be_deleted(live: Live) -> None:
         live.formation.command(
             "store_credential", user_id=live.user, service="github", credential={"token": "t"}, name=name
         )
-    first, second = live("list_credentials", live.user)["credentials"]
+    first, _ = live("list_credentials", live.user)["credentials"]
     with pytest.raises(ServerError, match="Multiple rows were found"):
         live("delete_credential", first["credential_id"], live.user)
     assert len(live("list_credentials", live.user)["credentials"]) == 2
@@ -115,7 +115,9 @@ def test_sessions(live: Live) -> None:
     old = [{"role": "user", "content": "An old question", "timestamp": "2026-11-22T10:00:00Z"}]
     restored = f"r-{live.name}"
     assert live("restore_session", restored, live.user, old)["messages_loaded"] == 1
-    assert [found["text"] for found in live.collect("iter_session_messages", restored, live.user)] == ["An old question"]
+    assert [found["text"] for found in live.collect("iter_session_messages", restored, live.user)] == [
+        "An old question"
+    ]
 
 
 @probe("get_user_buffer", "clear_session_buffer", "clear_user_buffer", "get_buffer_stats", "get_memory_buffers")

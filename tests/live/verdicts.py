@@ -68,7 +68,10 @@ class Verdicts:
             "",
             "| method of `ServerClient` | `muxi-client serve --server` |",
             "|---|---|",
-            *(f"| `{name}` | {self._verdict(name, EMBEDDED, notes)} |" for name in sorted(public_methods(ServerClient))),
+            *(
+                f"| `{name}` | {self._verdict(name, EMBEDDED, notes)} |"
+                for name in sorted(public_methods(ServerClient))
+            ),
         ]
         return "\n".join([*lines, ""])
 

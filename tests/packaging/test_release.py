@@ -57,7 +57,7 @@ def test_a_changelog_without_the_version_is_not_released(
     if ready:
         release.refuse_unready()
     else:
-        with pytest.raises(SystemExit, match="CHANGELOG.md has no section"):
+        with pytest.raises(SystemExit, match=r"CHANGELOG\.md has no section"):
             release.refuse_unready()
 
 
@@ -68,7 +68,9 @@ def test_the_version_is_that_of_the_package(script: Any) -> None:
 def test_a_part_of_the_matrix_leaves_the_other_rows_alone(script: Any) -> None:
     matrix = script("matrix")
     row = matrix.Row("3.11", "lowest", "requests 2.32.2", "passed", 271.0)
-    rows = matrix.merged(matrix.read_table(matrix.table([row])), [matrix.Row("3.12", "newest", "", "failed: pytest", 3.0)])
+    rows = matrix.merged(
+        matrix.read_table(matrix.table([row])), [matrix.Row("3.12", "newest", "", "failed: pytest", 3.0)]
+    )
     assert [(found.python, found.kind) for found in rows] == [
         (version, kind) for version in matrix.VERSIONS for kind in matrix.KINDS
     ]

@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import threading
+from contextlib import suppress
 from typing import Literal
 
 __all__ = ["CuttingProxy", "Moment"]
@@ -144,7 +145,5 @@ def _reset(client: socket.socket) -> None:
 
 
 def _shut(opened: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # it is closed already
         opened.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it is closed already

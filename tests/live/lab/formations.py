@@ -125,4 +125,6 @@ def _lay_out(source: Path, target: Path, named: dict[str, str]) -> None:
 
 def _environment() -> dict[str, str]:
     """Return the environment of the runtime's process: nothing of ours leads it to other packages or hosts."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MUXI_", "VIRTUAL_ENV"))}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MUXI_", "VIRTUAL_ENV"))
+    }

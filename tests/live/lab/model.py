@@ -1,4 +1,4 @@
-"""A stub of a language model on loopback, with the interface of OpenAI's: completions, streams, embeddings, transcriptions."""
+"""A stub of a language model on loopback, with OpenAI's interface: completions, streams, embeddings, transcriptions."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ class StubModel:
             return await _stream(request, body, reply, seconds, cut=find_mark(asked, "cut") is not None)
         await asyncio.sleep(seconds)
         choice = {"index": 0, "message": {"role": "assistant", "content": reply}, "finish_reason": "stop"}
-        return web.json_response(
-            {**_head(body, "chat.completion"), "choices": [choice], "usage": _usage(text, reply)}
-        )
+        return web.json_response({**_head(body, "chat.completion"), "choices": [choice], "usage": _usage(text, reply)})
 
     async def _embed(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -1,4 +1,4 @@
-"""An MCP server over HTTP, with one tool; a formation reaches it with the credential of each user. Argument: the port."""
+"""An MCP server over HTTP, with one tool; a formation reaches it with each user's credential. Argument: the port."""
 
 import sys
 

@@ -1,9 +1,9 @@
-"""Runs one formation with the platform's runtime; started by ``tests/live/lab/formations.py`` in the runtime's environment.
+"""Runs one formation; ``tests/live/lab/formations.py`` starts this in the environment of the platform's runtime.
 
 Its only argument is a JSON file: ``folder`` of the formation, ``port``, ``model_url`` of the stub model, ``home`` in
-which it may write, ``secrets``, and ``reports``, the number of an open file descriptor. It says there, as JSON lines, when
-it is ready, and how each command went that it reads from its standard input. Commands do what the HTTP interface of
-this version of the runtime cannot: store a user's credential, publish an event, propose a tuning text.
+which it may write, ``secrets``, and ``reports``, the number of an open file descriptor. It says there, as JSON lines,
+when it is ready, and how each command went that it reads from its standard input. Commands do what the HTTP interface
+of this version of the runtime cannot: store a user's credential, publish an event, propose a tuning text.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    SETTINGS = json.load(file)
+SETTINGS = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 
 # Nothing leaves the machine: no telemetry, no models and no word lists are fetched.
 os.environ.update(
@@ -48,6 +48,11 @@ def report(**facts):
     os.write(SETTINGS["reports"], json.dumps(facts).encode() + b"\n")
 
 
+def write_text(path, content):
+    """Write a file."""
+    Path(path).write_text(content, encoding="utf-8")
+
+
 async def obey(overlord, command):
     """Carry out one command."""
     if command["do"] == "store_credential":
@@ -57,8 +62,7 @@ async def obey(overlord, command):
     elif command["do"] == "publish_event":
         await overlord.observability_manager._emit_to_subscribers(command["event"])
     elif command["do"] == "propose_tuning":
-        with open(overlord.muxi_md.pending_path(), "w", encoding="utf-8") as pending:
-            pending.write(command["content"])
+        write_text(overlord.muxi_md.pending_path(), command["content"])
     else:
         raise ValueError(f"unknown command {command['do']!r}")
 
