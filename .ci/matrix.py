@@ -2,7 +2,8 @@
 
 ``make matrix`` calls it. Each Python from 3.10 to 3.14 that the machine has gets two environments below ``.matrix/``:
 one with the lowest version of every dependency that ``setup.cfg`` allows, one with the newest. The suite runs against
-the installed wheel, in a copy of the checkout without the sources. The results are written to
+the installed wheel, in a copy of the checkout without the sources; then the sdist takes the wheel's place, and has to
+install the same files. The results are written to
 ``docs/_generated/matrix.md``, which the page on compatibility includes.
 
 Arguments: versions (``3.12``) and kinds (``lowest``, ``newest``) to restrict the run to, which leaves the other rows of
@@ -140,11 +141,25 @@ def run(python: str, version: str, kind: str, wheel: Path, tree: Path, *, quick:
             left_out = [f"--ignore={name}" for name in NOT_INSTALLED]
             command = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "not slow", *left_out]
             call(command, cwd=tree)
+        install_sdist(inside, wheel)
     except subprocess.CalledProcessError as error:
         verdict = f"failed: {Path(error.cmd[0]).name} {' '.join(map(str, error.cmd[1:4]))}"
     else:
         verdict = "installs and imports" if quick else "passed"
     return Row(version, kind, installed(inside), verdict, time.monotonic() - began)
+
+
+def install_sdist(inside: str, wheel: Path) -> None:
+    """Install the sdist in place of the wheel, and compare what it installs with what the wheel has."""
+    (sdist,) = wheel.parent.glob("*.tar.gz")
+    pip(inside, "install", "--quiet", "--no-deps", "--force-reinstall", str(sdist))
+    listing = "import importlib.metadata as m; print(*sorted(map(str, m.distribution('muxi-client').files)), sep='\\n')"
+    installed_files = set(output(inside, "-c", listing).splitlines())
+    with zipfile.ZipFile(wheel) as archive:
+        missing = {name for name in archive.namelist() if name.endswith((".py", "py.typed"))} - installed_files
+    if missing:
+        raise SystemExit(f"the sdist does not install {sorted(missing)}")
+    call([inside, "-c", "import muxi, muxi_transports"])
 
 
 def lowest(version: str) -> list[str]:

@@ -6,6 +6,7 @@ to run a part; then nothing is written.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.live.lab.processes import LabError
 
 def main(arguments: Sequence[str]) -> int:
     """Install what is missing, and run the suite; 0 if it has passed, 3 if the lab cannot be laid out."""
+    # As Ctrl-C does: whatever ends this run ends the processes that it has started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         install()
     except LabError as error:
