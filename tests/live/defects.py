@@ -60,7 +60,8 @@ DEFECTS: dict[str, Defect] = {
     ),
     "audit log": Defect("writes none of the changes into the audit log but that it was cleared", "lists what is there"),
     "cooperative cancellation": Defect(
-        "often completes a turn all the same that was cancelled with `cancel_request`",
+        "often completes a turn all the same that was cancelled with `cancel_request`, and reports one that was "
+        "cancelled in its first second as processing until it fails it after 600 s",
         "says so at the method; closing the stream of a turn stops it for certain",
     ),
     "agents remember others": Defect(

@@ -126,6 +126,7 @@ def test_cancelling_a_request(live: Live) -> None:
     message = f"Count for {live.name} [[words:20]] [[slow:4]]"
     with new_client(Colour(), live.formation.url) as other, other.chat_stream(message, user_id=live.user) as stream:
         request = next(stream)["token"]["request_id"]
+        next(event for event in stream if event["type"] == "text")
         cancelled = live("cancel_request", request, live.user)
         assert (cancelled["request_id"], cancelled["cancellation"]) == (request, "cooperative")
         state = live.wait_for(
