@@ -1,7 +1,7 @@
 """``python -m tests.live``, which is ``make live``: the suite against the platform's real runtime.
 
-Without arguments everything runs, and the table of the page on compatibility is written. Arguments are those of pytest,
-to run a part; then nothing is written.
+Without arguments everything runs. Arguments are those of pytest, to run a part. The table of the page on compatibility
+is written from the last outcome of each probe.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"make live: {error}", file=sys.stderr)
         return 3
     folder = str(Path(__file__).parent)
-    chosen = list(arguments) if arguments else [folder, "--write-table", "--durations=10"]
+    chosen = list(arguments) if arguments else [folder, "--afresh", "--durations=10"]
     # One process: the formations are shared, and turns of several users at once mix up their answers.
     return int(pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *chosen]))
 

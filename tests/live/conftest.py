@@ -17,7 +17,7 @@ _VERDICTS = pytest.StashKey[Verdicts]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_VERDICTS] = Verdicts()
+    config.stash[_VERDICTS] = Verdicts(afresh=config.getoption("--afresh"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -66,15 +66,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if found is not None and (report.failed or report.when == "call"):
         parameters = item.callspec.params  # type: ignore[attr-defined]  # probes are functions, and have parameters
         kind, colour = parameters["live"] if "live" in parameters else (EMBEDDED, parameters["managed"])
-        item.config.stash[_VERDICTS].add(found, kind, colour, report.outcome)
+        item.config.stash[_VERDICTS].add(item.nodeid, found, kind, colour, passed=report.passed)
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table, where it is asked for."""
-    if session.config.getoption("--write-table"):
+    """Write the table, of this run and of earlier ones."""
+    if not session.config.option.collectonly:
         session.config.stash[_VERDICTS].write()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-table", action="store_true", help="write docs/_generated/live.md from the verdicts")
+    parser.addoption("--afresh", action="store_true", help="forget the outcomes of earlier runs")

@@ -14,7 +14,7 @@ import pytest
 
 from muxi import AsyncFormationClient, FormationClient
 from tests.answers import AsyncColour, Colour
-from tests.live.defects import DEFECTS, Defect
+from tests.live.defects import DEFECTS
 from tests.live.lab.formations import ADMIN_KEY, CLIENT_KEY, KINDS, Kind, LiveFormation
 from tests.live.lab.lab import Lab
 
@@ -48,8 +48,8 @@ class Probe(NamedTuple):
 
     methods: frozenset[str]
     on: tuple[str, ...]
-    #: The defect of the runtime that the test shows, if it shows one.
-    defect: Defect | None
+    #: The name of the defect of the runtime that the test shows, or empty.
+    defect: str
 
 
 def probe(*methods: str, on: Collection[str] = KINDS, defect: str = "") -> Callable[[F], F]:
@@ -60,11 +60,8 @@ def probe(*methods: str, on: Collection[str] = KINDS, defect: str = "") -> Calla
         on: the kinds of formation that it is for.
         defect: the name of a defect that the test asserts; it fails once the runtime has mended it.
     """
-    found = Probe(
-        frozenset(methods),
-        tuple(kind for kind in (*KINDS, EMBEDDED) if kind in on),
-        DEFECTS[defect] if defect else None,
-    )
+    assert not defect or defect in DEFECTS
+    found = Probe(frozenset(methods), tuple(kind for kind in (*KINDS, EMBEDDED) if kind in on), defect)
 
     def mark(test: F) -> F:
         test.__dict__["muxi_probe"] = found

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import platform
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from muxi import FormationClient, ServerClient
-from tests.live.defects import Defect
+from tests.live.defects import DEFECTS, Defect
 from tests.live.lab.formations import KINDS
 from tests.live.lab.installing import RUNTIME
-from tests.live.lab.places import ROOT
+from tests.live.lab.places import HOME, ROOT
 from tests.live.probing import EMBEDDED, Probe, public_methods
 
 __all__ = ["TABLE", "Verdicts"]
@@ -19,26 +19,39 @@ __all__ = ["TABLE", "Verdicts"]
 TABLE = ROOT / "docs" / "_generated" / "live.md"
 
 
-class _Run(NamedTuple):
-    """One run of a probe."""
+#: The outcomes of probes, kept from run to run, so that parts can be run on their own.
+_KEPT = HOME / "outcomes.json"
 
+
+class Outcome(NamedTuple):
+    """The last outcome of a probe for one kind of formation and one colour."""
+
+    methods: list[str]
+    kind: str
     colour: str
     passed: bool
-    defect: Defect | None
+    #: The name of the defect that it asserts, or empty.
+    defect: str
 
 
 class Verdicts:
-    """What came of the probes."""
+    """What came of the probes, in this run and, where they were not run, before.
 
-    def __init__(self) -> None:
-        self._runs: dict[tuple[str, str], list[_Run]] = defaultdict(list)
-        #: Numbers of the run, by what they count.
-        self.figures: dict[str, int] = {}
+    Args:
+        afresh: forget earlier runs.
+    """
 
-    def add(self, probe: Probe, kind: str, colour: str, outcome: str) -> None:
-        """Add one run of a probe."""
-        for method in probe.methods:
-            self._runs[method, kind].append(_Run(colour, outcome == "passed", probe.defect))
+    def __init__(self, *, afresh: bool) -> None:
+        kept = {} if afresh or not _KEPT.is_file() else json.loads(_KEPT.read_text(encoding="utf-8"))
+        self._outcomes = {test: Outcome(*outcome) for test, outcome in kept.get("outcomes", {}).items()}
+        #: Numbers by what they count, each of the last run that has counted it.
+        self.figures: dict[str, int] = kept.get("figures", {})
+
+    def add(self, test: str, probe: Probe, kind: str, colour: str, *, passed: bool) -> None:
+        """Keep the outcome of a test."""
+        self._outcomes[test] = Outcome(sorted(probe.methods), kind, colour, passed, probe.defect)
+        kept = {"outcomes": self._outcomes, "figures": self.figures}
+        _KEPT.write_text(json.dumps(kept), encoding="utf-8")
 
     def write(self) -> None:
         """Write the table."""
@@ -76,14 +89,14 @@ class Verdicts:
         return "\n".join([*lines, ""])
 
     def _verdict(self, method: str, kind: str, notes: list[Defect]) -> str:
-        runs = self._runs[method, kind]
+        runs = [found for found in self._outcomes.values() if found.kind == kind and method in found.methods]
         if not runs:
             return "not tested"
         failed = sorted({run.colour for run in runs if not run.passed})
         if failed:
             return f"**fails** ({', '.join(failed)})"
-        numbers = _number((run.defect for run in runs if run.defect), notes)
-        works = "works" if any(run.defect is None for run in runs) else "defect"
+        numbers = _number((DEFECTS[run.defect] for run in runs if run.defect), notes)
+        works = "works" if any(not run.defect for run in runs) else "defect"
         return f"{works} ({numbers})" if numbers else works
 
 
