@@ -28,6 +28,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("live", pairs, indirect=True, ids=[f"{kind}-{colour}" for kind, colour in pairs])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that cut connections last: what they leave behind at the runtime is in nobody's way then."""
+    items.sort(key=lambda item: item.path.stem == "test_cuts")
+
+
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """The lab, for the whole run."""
