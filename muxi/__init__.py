@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from muxi.clock import Clock, ManualClock, SystemClock
     from muxi.config import FormationConfig, ServerConfig
     from muxi.context import STOP, Context, Outcome
+    from muxi.conversation import AsyncConversation, Conversation
     from muxi.errors import (
         AuthenticationError,
         AuthorizationError,
@@ -52,6 +53,7 @@ __path__ = extend_path(__path__, __name__)
 
 __all__ = [
     "STOP",
+    "AsyncConversation",
     "AsyncEventStream",
     "AsyncFormationClient",
     "AsyncServerClient",
@@ -63,6 +65,7 @@ __all__ = [
     "ConflictError",
     "ConnectionError",
     "Context",
+    "Conversation",
     "EventStream",
     "FormationClient",
     "FormationConfig",
@@ -126,6 +129,7 @@ _HOMES = {
         "TurnFailed",
         "ValidationError",
     ),
+    "muxi.conversation": ("AsyncConversation", "Conversation"),
     "muxi.formation": ("AsyncFormationClient", "FormationClient"),
     "muxi.hookspecs": ("hookimpl",),
     "muxi.registry": ("register_transport",),

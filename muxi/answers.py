@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Loads", "PendingTurn", "pending"]
+from muxi.records import Record
+
+__all__ = ["Loads", "Model", "PendingTurn", "pending"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -19,8 +20,15 @@ class Loads(Protocol[T_co]):
         ...
 
 
-@dataclass(frozen=True)
-class PendingTurn:
+class Model(Protocol[T_co]):
+    """A model class: pydantic's, or any object with the same ``model_validate`` method."""
+
+    def model_validate(self, obj: Any, /) -> T_co:
+        """Return the object for plain data; raise ``pydantic.ValidationError``, a ``ValueError``, if it is invalid."""
+        ...
+
+
+class PendingTurn(Record, frozen=True):
     """Work in the background; :meth:`FormationClient.wait_for_request` waits for its end."""
 
     #: The id to wait for, to look at and to cancel.

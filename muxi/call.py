@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-from urllib.parse import quote, urlencode
 
 from muxi.errors import ValidationError
+from muxi.records import Record, field, fields
 from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data
 
-__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "send"]
+__all__ = ["Call", "Item", "Key", "Limit", "Pages", "Procedure", "Repeat", "Wait", "invalid_parameter", "send"]
 
 T = TypeVar("T")
 C = TypeVar("C", bound="Call[Any]")
@@ -61,8 +59,7 @@ _PUBLIC_FIELDS = frozenset({"key", "name", "service"})
 _MAX_DEPTH = 20
 
 
-@dataclass(frozen=True, repr=False)
-class Call(Generic[T]):
+class Call(Record, Generic[T], frozen=True):
     """A call, which can be compared, pickled, stored, and run by ``client.send(call)``.
 
     ``T`` is what comes back. Calls are made by operations (``FormationClient.get_memories.call(user_id="u")``)
@@ -176,15 +173,21 @@ class Call(Generic[T]):
             ValidationError: a parameter is empty or would lead to another route, or is not valid text.
         """
         path = self.path
-        if self.params:
-            path = path.format_map({name: _encode_segment(name, value, proxied) for name, value in self.params.items()})
+        if self.params or "{" in path:
+            segments = {name: _encode_segment(name, value, proxied) for name, value in self.params.items()}
+            try:
+                path = path.format_map(segments)
+            except (LookupError, ValueError, AttributeError):
+                raise invalid_parameter("path", f"{path!r} has names in braces that params= has no value for") from None
         if self.query:
             pairs = [(name, _format_scalar(value)) for name, value in self.query.items() if value is not None]
             if pairs:
+                from urllib.parse import urlencode
+
                 try:
                     return f"{path}?{urlencode(pairs)}"
                 except UnicodeEncodeError as error:
-                    raise _invalid_parameter("query", f"is not valid text: {error}") from error
+                    raise invalid_parameter("query", f"is not valid text: {error}") from error
         return path
 
     def payload(self, body: Any) -> bytes:
@@ -193,6 +196,8 @@ class Call(Generic[T]):
         Raises:
             ValidationError: it cannot be encoded as JSON.
         """
+        import json
+
         try:
             return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         except RecursionError:
@@ -216,21 +221,19 @@ class Call(Generic[T]):
         """Return the call with the name of its operation, unless it has one."""
         if self.operation:
             return self
-        # dataclasses.replace() does the same and takes ten times as long, on every call.
+        # replace() does the same and takes ten times as long, on every call.
         named = object.__new__(type(self))
         named.__dict__.update(self.__dict__, operation=operation)
         return named
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(Record, frozen=True):
     """A step of a procedure: wait for a number of seconds. Its outcome is the seconds since the procedure began."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
-class Item(Generic[T]):
+class Item(Record, Generic[T], frozen=True):
     """A step of an iteration over pages: one item for the caller."""
 
     value: T
@@ -249,21 +252,23 @@ def send(call: Call[T]) -> Generator[Call[T], Any, T]:
 def _encode_segment(name: str, value: object, proxied: bool) -> str:
     """Return a parameter as one path segment; refuse ``..`` and others that lead to another route."""
     if not isinstance(value, str) or not value.strip():
-        raise _invalid_parameter(name, f"takes a text that is not empty, got {value!r}")
+        raise invalid_parameter(name, f"takes a text that is not empty, got {value!r}")
     if value in (".", ".."):
-        raise _invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
+        raise invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
     if "/" in value:
-        raise _invalid_parameter(name, f"cannot contain '/': the platform has no such id ({value!r})")
+        raise invalid_parameter(name, f"cannot contain '/': the platform has no such id ({value!r})")
     if proxied and not set(value).isdisjoint("?#%"):
-        raise _invalid_parameter(
+        raise invalid_parameter(
             name,
             f"cannot contain '?', '#' or '%' behind a server's proxy, which cuts the path there ({value!r}); "
             "address the formation directly with url=",
         )
+    from urllib.parse import quote
+
     try:
         return quote(value, safe="")
     except UnicodeEncodeError as error:
-        raise _invalid_parameter(name, f"is not valid text: {error}") from error
+        raise invalid_parameter(name, f"is not valid text: {error}") from error
 
 
 def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterator[str]:
@@ -279,7 +284,8 @@ def _secrets_in(value: object, secret: bool, depth: int = _MAX_DEPTH) -> Iterato
             yield from _secrets_in(item, secret, depth - 1)
 
 
-def _invalid_parameter(field: str, problem: str) -> ValidationError:
+def invalid_parameter(field: str, problem: str) -> ValidationError:
+    """Return the error of an argument, for a call that is not made."""
     return ValidationError(
         "INVALID_PARAMETER",
         f"{field} {problem}",

@@ -7,17 +7,21 @@ arguments of the constructors and of ``with_options()`` (at run time from the fi
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, SupportsIndex, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.lazy import LazyModule
+from muxi.records import Record, field, fields, replace
 from muxi.redact import REDACTED, redact_text
 from muxi.transport import AsyncTransport, Headers, Transport
+
+if TYPE_CHECKING:
+    import logging
+else:
+    logging = LazyModule("logging")
 
 __all__ = ["Address", "CallOptions", "ClientConfig", "FormationConfig", "Options", "Secret", "ServerConfig"]
 
@@ -33,11 +37,13 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 #: The longest time limit, in seconds (23 days); sockets take no longer one.
 MAX_SECONDS = 2_000_000.0
 
+#: Characters that stay in the path of a URL, of RFC 3986 and what is percent-encoded already.
+_PATH = "/%:@!$&'()*+,;=~"
+
 S = TypeVar("S", bound="Options")
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Record, frozen=True):
     """The address that a client sends its calls to."""
 
     #: Prefix of every path, without a slash at its end.
@@ -46,8 +52,7 @@ class Address:
     proxied: bool = False
 
 
-@dataclass
-class Options:
+class Options(Record):
     """Settings that may differ from call to call: the constructors take them, and ``with_options()`` replaces them."""
 
     #: How often a call is sent again at the most, where it may be at all.
@@ -91,7 +96,7 @@ class Options:
         Raises:
             ConfigurationError: an option is unknown or invalid.
         """
-        if unknown := changes.keys() - self.__dataclass_fields__.keys():
+        if unknown := changes.keys() - {item.name for item in fields(self)}:
             raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}")
         if "headers" in changes:
             _check_headers(changes["headers"])
@@ -101,7 +106,6 @@ class Options:
         return found
 
 
-@dataclass
 class CallOptions(Options):
     """The options of one call, as plugins see them in ``context.options``."""
 
@@ -127,7 +131,6 @@ class CallOptions(Options):
         return _describe(self)
 
 
-@dataclass
 class ClientConfig(Options):
     """Settings of a client of either kind.
 
@@ -165,8 +168,7 @@ class ClientConfig(Options):
         return self.debug or os.environ.get("MUXI_DEBUG", "").strip().lower() in _TRUE
 
 
-@dataclass
-class _FormationAccess:
+class _FormationAccess(Record):
     """The address of a formation and its keys; a base of its own, so that these fields come first."""
 
     #: The formation's id on a server; goes with ``server_url``.
@@ -183,7 +185,6 @@ class _FormationAccess:
     client_key: Secret | None = field(default=None, repr=False)
 
 
-@dataclass
 class FormationConfig(ClientConfig, _FormationAccess):
     """All settings of a formation client; the same names as its constructor takes.
 
@@ -196,6 +197,11 @@ class FormationConfig(ClientConfig, _FormationAccess):
     #: Whether closing a chat early also sends a cancel; None does so behind a server's proxy only.
     cancel_on_close: bool | None = field(default=None, kw_only=True)
 
+    @property
+    def addressed(self) -> bool:
+        """True if the configuration has an address, complete or not."""
+        return any((self.url, self.base_url, self.server_url, self.formation_id))
+
     def resolved(self) -> FormationConfig:
         """Return a copy with all settings resolved: this one's, the environment's, or the default.
 
@@ -206,7 +212,7 @@ class FormationConfig(ClientConfig, _FormationAccess):
         if self.mode not in ("live", "draft"):
             raise ConfigurationError(f"mode= is 'live' or 'draft', got {self.mode!r}")
         found = replace(self)
-        if not any((self.url, self.base_url, self.server_url, self.formation_id)):
+        if not self.addressed:
             found.url = _environment("MUXI_FORMATION_URL")
             if not found.url:
                 found.server_url = _environment("MUXI_SERVER_URL")
@@ -241,6 +247,8 @@ class FormationConfig(ClientConfig, _FormationAccess):
         if self.formation_id.strip() in ("", ".", "..") or not set(self.formation_id).isdisjoint("/?#%"):
             raise ConfigurationError(f"formation_id={self.formation_id!r} cannot be an id: it would lead elsewhere")
         prefix = "draft" if self.mode == "draft" else "api"
+        from urllib.parse import quote
+
         server = _checked_url("server_url", self.server_url)
         return Address(f"{server}/{prefix}/{quote(self.formation_id, safe='')}/v1", proxied=True)
 
@@ -248,8 +256,7 @@ class FormationConfig(ClientConfig, _FormationAccess):
         return _describe(self)
 
 
-@dataclass
-class _ServerAccess:
+class _ServerAccess(Record):
     """The address of a server and its key pair; a base of its own, so that these fields come first."""
 
     #: The server.
@@ -260,13 +267,17 @@ class _ServerAccess:
     secret_key: Secret | None = field(default=None, repr=False)
 
 
-@dataclass
 class ServerConfig(ClientConfig, _ServerAccess):
     """All settings of a server client; the same names as its constructor takes."""
 
     #: Path prefix of ``url`` that a proxy removes before the server sees the request, such as ``/muxi``. The signature
     #: covers the path without it.
     unsigned_prefix: str = field(default="", kw_only=True)
+
+    @property
+    def addressed(self) -> bool:
+        """True if the configuration has the server's URL."""
+        return bool(self.url)
 
     def resolved(self) -> ServerConfig:
         """As :meth:`FormationConfig.resolved`."""
@@ -308,7 +319,7 @@ def settings_of(kind: type[K], cfg: K | None, settings: Mapping[str, Any]) -> K:
     """
     if cfg is not None and not isinstance(cfg, kind):
         raise ConfigurationError(f"cfg= takes a {kind.__name__}, got {type(cfg).__name__}")
-    known = list(kind.__dataclass_fields__)
+    known = [item.name for item in fields(kind)]
     for name in settings:
         if name not in known:
             from difflib import get_close_matches  # only for a mistake
@@ -390,11 +401,34 @@ def _checked_url(argument: str, url: str) -> str:
         raise ConfigurationError(f"{argument} has a query or a fragment, and paths are appended to it")
     if not url.isprintable() or " " in url:
         raise ConfigurationError(f"{argument}={url!r} has white space or control characters in it")
+    if not url.isascii():
+        url = _as_ascii(argument, url)
     if not _has_host(url):
         raise ConfigurationError(
             f"{argument}={url!r} is not an http or https URL with a host, and not a socket (unix:///run/muxi.sock)"
         )
     return url.rstrip("/")
+
+
+def _as_ascii(argument: str, url: str) -> str:
+    """Return a URL as the wire has it: the host by IDNA 2008 (UTS 46, as browsers do), the path percent-encoded.
+
+    Raises:
+        ConfigurationError: the host has no such form.
+    """
+    from urllib.parse import quote
+
+    import idna  # installed with requests, which does the same
+
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, colon, port = ("", "", authority) if authority.startswith("[") else authority.partition(":")
+    try:
+        port.encode("ascii")
+        host = idna.encode(host, uts46=True).decode() if not host.isascii() else host
+        return f"{scheme}{separator}{host}{colon}{port}{slash}{quote(path, safe=_PATH)}"
+    except (idna.IDNAError, UnicodeError) as error:
+        raise ConfigurationError(f"{argument}={url!r} has a host that is no name on the internet: {error}") from None
 
 
 def _socket_url(argument: str, url: str) -> str:
@@ -403,6 +437,8 @@ def _socket_url(argument: str, url: str) -> str:
     ``unix:///run/muxi.sock``, ``unix:/run/muxi.sock`` and ``unix:muxi.sock`` (below the working directory) are
     taken too; a path prefix follows after a colon, as nginx has it: ``unix:/run/muxi.sock:/prefix``.
     """
+    from urllib.parse import quote, unquote
+
     scheme, _, rest = url.partition(":")
     if "?" in url or "#" in url or not url.isprintable():
         raise ConfigurationError(f"{argument}={url!r} has characters in it that the address of a socket cannot have")
@@ -425,6 +461,8 @@ def _socket_url(argument: str, url: str) -> str:
 
 
 def _has_host(url: str) -> bool:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

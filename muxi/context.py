@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -10,6 +9,7 @@ from muxi.call import Call
 from muxi.clock import Clock
 from muxi.config import Address, CallOptions
 from muxi.errors import MuxiError
+from muxi.records import Record, field
 from muxi.redact import keys_in, redact_text
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
@@ -33,8 +33,7 @@ class Stop(Enum):
 STOP = Stop.STOP
 
 
-@dataclass
-class Context:
+class Context(Record):
     """One logical call over all its attempts. Plugins may read every field, and keep what they need in ``state``."""
 
     call: Call[Any]
@@ -76,8 +75,7 @@ class Context:
         return f"<{type(self).__name__} of {self.call.label}, {url}, attempt {self.attempt}>"
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """The end of an attempt or a call: an error, or a result with its answer.
 
     A stream has no result: its events were the caller's.

@@ -7,7 +7,6 @@ has it flat (``{"error", "message", "code"}``); both are read here and nowhere e
 from __future__ import annotations
 
 import builtins
-import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -495,6 +494,8 @@ def _code_of_phrase(phrase: str) -> str:
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
+    import json
+
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
-from muxi.client.keywords import takes_fields_of
+from muxi.client.defaults import fill_in
+from muxi.client.keywords import ADDRESSING, takes_fields_of
 from muxi.config import CallOptions, FormationConfig, settings_of
+from muxi.lazy import LazyModule, names_of
 from muxi.operations.agents import AgentOperations
 from muxi.operations.artifacts import ArtifactOperations
 from muxi.operations.audit import AuditOperations
@@ -19,6 +21,8 @@ from muxi.operations.ingestion import IngestionOperations
 from muxi.operations.mcp import McpOperations
 from muxi.operations.memory import MemoryOperations
 from muxi.operations.memory_jobs import MemoryJobOperations
+from muxi.operations.parsed import ParsedChatOperations
+from muxi.operations.raw import FormationRequestOperations
 from muxi.operations.requests import RequestOperations
 from muxi.operations.scheduler import SchedulerOperations
 from muxi.operations.secrets import SecretOperations
@@ -28,19 +32,29 @@ from muxi.operations.triggers import TriggerOperations
 from muxi.operations.tuning import TuningOperations
 from muxi.operations.users import UserOperations
 from muxi.transport.causes import seal
-from muxi.widgets import parse_ui_widgets
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.client.arguments import FormationSettings
+    import muxi.conversation as conversations
+    from muxi.client.arguments import FormationSettings, ProxiedSettings
+    from muxi.widgets import parse_ui_widgets
+else:
+    conversations = LazyModule("muxi.conversation")
+    __getattr__, __dir__ = names_of(__name__, {"muxi.widgets": ("parse_ui_widgets",)})
 
-__all__ = ["AsyncFormationClient", "FormationClient", "FormationConfig", "parse_ui_widgets"]
+__all__ = [
+    "AsyncFormationClient",
+    "FormationClient",
+    "FormationConfig",
+    "parse_ui_widgets",
+]
 
 
 class FormationOperations(
     StatusOperations,
     ChatOperations,
+    ParsedChatOperations,
     SessionOperations,
     RequestOperations,
     MemoryOperations,
@@ -59,6 +73,7 @@ class FormationOperations(
     ConfigurationOperations,
     AuditOperations,
     TuningOperations,
+    FormationRequestOperations,
 ):
     """All operations of a formation."""
 
@@ -67,11 +82,23 @@ def _set_up(client: BaseClient, cfg: FormationConfig | None, settings: Formation
     from muxi.plugins.auth import KeyAuth
     from muxi.plugins.builtin import builtin_plugins
 
-    config = settings_of(FormationConfig, cfg, settings).resolved()
+    config = fill_in(settings_of(FormationConfig, cfg, settings).resolved())
     cancel = config.cancel_on_close
     options = CallOptions.of(config, cancel_on_close=config.address().proxied if cancel is None else cancel)
     auth = KeyAuth(config.client_key, config.admin_key, asynchronous=client._asynchronous)
     client._set_up(config, builtin_plugins(config, auth), options)
+
+
+def with_profile(profile: str | None, formation_id: str | None, settings: ProxiedSettings) -> FormationSettings:
+    """Return the settings of a client with the address and keys of a profile; keys that are given win."""
+    from muxi.profiles import GivenSettings, choose
+
+    found = choose(GivenSettings(profile, formation_id)).formation()
+    return cast("FormationSettings", {**found, **settings})
+
+
+SyncFormation = TypeVar("SyncFormation", bound="FormationClient")
+AsyncFormation = TypeVar("AsyncFormation", bound="AsyncFormationClient")
 
 
 class FormationClient(FormationOperations, Client):
@@ -102,6 +129,52 @@ class FormationClient(FormationOperations, Client):
         finally:
             del settings  # its keys would be in a frame of the error's traceback
 
+    def conversation(
+        self, *, user_id: str, session_id: str | None = None, agent_id: str | None = None
+    ) -> conversations.Conversation:
+        """Return a conversation: messages of one user in one session.
+
+        ::
+
+            talk = formation.conversation(user_id="ada")
+            talk.ask("My name is Ada.")
+            print(talk.ask("What is my name?"))
+
+        Args:
+            user_id: who is talking.
+            session_id: a session that goes on; a new one if None.
+            agent_id: the agent that is to answer; the formation chooses one if None.
+        """
+        return conversations.Conversation(self, user_id, session_id, agent_id)
+
+    @classmethod
+    @takes_fields_of(FormationConfig, without=ADDRESSING)
+    def from_profile(
+        cls: type[SyncFormation],
+        profile: str | None = None,
+        *,
+        formation_id: str | None = None,
+        **settings: Unpack[ProxiedSettings],
+    ) -> SyncFormation:
+        """Return a client of a formation with the address and keys that the platform's command keeps (``~/.muxi/cli``).
+
+        Args:
+            profile: name of the server's profile; by default ``MUXI_PROFILE``, that of the folder's ``.muxi``, that of
+                the saved formation, or the default profile.
+            formation_id: the formation; by default ``MUXI_FORMATION_ID``, that of the folder, or the only saved one.
+            settings: other fields of :class:`muxi.config.FormationConfig`; keys that are given win.
+
+        Raises:
+            ConfigurationError: there is no such profile, or no formation is chosen.
+        """
+        try:
+            return cls(**with_profile(profile, formation_id, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
+
     @property
     def with_raw_response(self) -> RawFormationClient:
         """The same methods, each returning a :class:`muxi.RawResponse`: data, status, headers, attempts, seconds."""
@@ -120,6 +193,30 @@ class AsyncFormationClient(FormationOperations, AsyncClient):
             raise
         finally:
             del settings  # its keys would be in a frame of the error's traceback
+
+    def conversation(
+        self, *, user_id: str, session_id: str | None = None, agent_id: str | None = None
+    ) -> conversations.AsyncConversation:
+        """Return a conversation, as :meth:`FormationClient.conversation`; its methods are awaited."""
+        return conversations.AsyncConversation(self, user_id, session_id, agent_id)
+
+    @classmethod
+    @takes_fields_of(FormationConfig, without=ADDRESSING)
+    def from_profile(
+        cls: type[AsyncFormation],
+        profile: str | None = None,
+        *,
+        formation_id: str | None = None,
+        **settings: Unpack[ProxiedSettings],
+    ) -> AsyncFormation:
+        """As :meth:`FormationClient.from_profile`."""
+        try:
+            return cls(**with_profile(profile, formation_id, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
 
     @property
     def with_raw_response(self) -> AsyncRawFormationClient:

@@ -17,6 +17,7 @@ import pluggy
 
 from muxi.call import Call
 from muxi.clock import Clock
+from muxi.commands import CommandRegistry
 from muxi.context import Context, Outcome, Stop
 from muxi.errors import MuxiError
 from muxi.registry import TransportRegistry
@@ -71,6 +72,20 @@ def muxi_register_schemas(registry: SchemaRegistry) -> None:
     Args:
         registry: this client's; ``tighten_request``, ``replace_request``, ``tighten_response`` and
             ``replace_response`` each take an operation's name and a marshmallow schema.
+    """
+
+
+@hookspec
+def muxi_register_commands(registry: CommandRegistry) -> None:
+    """Add commands to ``muxi-client``.
+
+    Called by the command line, on the plugins of installed distributions, where it lists its commands or is given one
+    that is not its own; never by a client. Every implementation is called; results are not looked at. One that raises
+    is reported on stderr, and the other commands are there all the same. Not awaited: it cannot be ``async``.
+
+    Args:
+        registry: ``registry.add(name, "package.module:attribute", summary)`` adds a :class:`click.Command`, which is
+            imported when it is run.
     """
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
+from muxi.installed import announced
+from muxi.records import Record, field
 from muxi.transport import AsyncTransport, Transport
 from muxi.transport.contract import refuse_wrong_colour
 
@@ -36,12 +37,13 @@ SyncFactory = Callable[[], Transport]
 AsyncFactory = Callable[[], AsyncTransport]
 
 
-@dataclass(frozen=True)
-class TransportPair:
+class TransportPair(Record, frozen=True):
     """The factories of a named transport, one per colour; None if it has no such colour."""
 
     sync: SyncFactory | None = None
     asynchronous: AsyncFactory | None = None
+    #: The ``defaults`` of its transports, which are not made before they are used.
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 def _lazy_factory(module: str, name: str) -> Callable[[], object]:
@@ -60,6 +62,9 @@ _SHIPPED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "memory": (("memory", "MemoryTransport"), ("memory", "AsyncMemoryTransport")),
 }
 
+#: Where the defaults of shipped transports are, by module and name.
+_SHIPPED_DEFAULTS: dict[str, tuple[str, str]] = {"memory": ("memory.transport", "DEFAULTS")}
+
 _registered: dict[str, TransportPair] = {}
 
 #: What stands between clients and their transports.
@@ -67,15 +72,22 @@ Interposed = Callable[[Transport | AsyncTransport], Transport | AsyncTransport]
 _interposed: list[Interposed] = []
 
 
-def register_transport(name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
+def register_transport(
+    name: str,
+    sync: SyncFactory | None = None,
+    asynchronous: AsyncFactory | None = None,
+    *,
+    defaults: Mapping[str, str] | None = None,
+) -> None:
     """Register a transport by name for every client of this process.
 
     Args:
         name: what ``transport=`` and ``MUXI_TRANSPORT`` will say.
         sync: returns a new transport for sync clients, called without arguments.
         asynchronous: the same for async clients.
+        defaults: settings of clients that are given none, as :attr:`muxi.transport.Transport.defaults`.
     """
-    _registered[name] = TransportPair(sync, asynchronous)
+    _registered[name] = TransportPair(sync, asynchronous, defaults or {})
 
 
 def interpose(function: Interposed) -> Callable[[], None]:
@@ -162,9 +174,7 @@ class TransportRegistry:
 @lru_cache(maxsize=1)
 def _entry_points() -> dict[str, EntryPoint]:
     """Return the transports that installed distributions announce."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return {point.name: point for point in announced(ENTRY_POINT_GROUP)}
 
 
 def _load_transport(point: EntryPoint) -> TransportPair:
@@ -179,6 +189,22 @@ def _load_transport(point: EntryPoint) -> TransportPair:
     if isinstance(loaded, type) and issubclass(loaded, AsyncTransport):
         return TransportPair(asynchronous=loaded)
     return TransportPair(sync=loaded)
+
+
+def transport_defaults(choice: object) -> Mapping[str, str]:
+    """Return the settings that a transport has for clients that are given none.
+
+    Args:
+        choice: a name, or a transport. A function that makes one is not called for it.
+    """
+    if isinstance(choice, str):
+        pair = _registered.get(choice)
+        if pair is None and choice in _SHIPPED_DEFAULTS:
+            module, name = _SHIPPED_DEFAULTS[choice]
+            found: Mapping[str, str] = getattr(import_module(f"muxi_transports.{module}"), name)
+            return found
+        return pair.defaults if pair is not None else {}
+    return choice.defaults if isinstance(choice, Transport | AsyncTransport) else {}
 
 
 def chosen_transport(choice: object | None) -> object:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from muxi.records import Record
 from muxi.transport import Headers
 
 __all__ = ["Meta", "RawResponse", "Result", "meta"]
@@ -13,8 +13,7 @@ __all__ = ["Meta", "RawResponse", "Result", "meta"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Meta:
+class Meta(Record, frozen=True):
     """The rest of an answer's envelope, and facts of its exchange."""
 
     #: The id under which the platform knows the request.
@@ -82,8 +81,7 @@ def meta(result: object) -> Meta:
     raise TypeError(f"meta() takes what a client's method returned, got {type(result).__name__}")
 
 
-@dataclass(frozen=True)
-class RawResponse(Generic[T]):
+class RawResponse(Record, Generic[T], frozen=True):
     """A result with the HTTP answer it came in: what ``client.with_raw_response`` returns."""
 
     #: The result, as the method itself returns it.

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
+from muxi.client.defaults import fill_in
 from muxi.client.keywords import ADDRESSING, takes_fields_of
 from muxi.config import CallOptions, ClientConfig, FormationConfig, Options, ServerConfig, settings_of
 from muxi.formation import AsyncFormationClient, FormationClient
 from muxi.operations.deployments import DeploymentsOperations
 from muxi.operations.drafts import DraftsOperations
 from muxi.operations.formations import FormationsOperations
+from muxi.operations.raw import ServerRequestOperations
 from muxi.operations.server import ServerStatusOperations
+from muxi.records import fields
 from muxi.transport.causes import seal
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from muxi.client.arguments import FormationSettings, ProxiedSettings, ServerSettings
+    from muxi.client.arguments import FormationSettings, ProfileSettings, ProxiedSettings, ServerSettings
 
 __all__ = ["AsyncServerClient", "ServerClient", "ServerConfig"]
 
 
-class ServerOperations(ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations):
+class ServerOperations(
+    ServerStatusOperations, FormationsOperations, DeploymentsOperations, DraftsOperations, ServerRequestOperations
+):
     """All operations of a server."""
 
 
@@ -31,7 +35,7 @@ def _set_up(client: BaseClient, cfg: ServerConfig | None, settings: ServerSettin
     from muxi.plugins.builtin import builtin_plugins
     from muxi.plugins.signature import SignatureAuth
 
-    config = settings_of(ServerConfig, cfg, settings).resolved()
+    config = fill_in(settings_of(ServerConfig, cfg, settings).resolved())
     auth = SignatureAuth(
         config.key_id,
         config.secret_key,
@@ -53,6 +57,18 @@ def _proxied_settings(client: BaseClient, formation_id: str, settings: ProxiedSe
     shared = {name: getattr(options if name in _SHARED_OPTIONS else core.config, name) for name in _SHARED}
     shared.update(transport=core.transport, server_url=core.address.base_url, formation_id=formation_id)
     return cast("FormationSettings", {**shared, **settings})
+
+
+def with_profile(profile: str | None, settings: ProfileSettings) -> ServerSettings:
+    """Return the settings of a client with the address and key pair of a profile; keys that are given win."""
+    from muxi.profiles import GivenSettings, choose
+
+    found = choose(GivenSettings(profile, for_formation=False)).server()
+    return cast("ServerSettings", {**found, **settings})
+
+
+SyncServer = TypeVar("SyncServer", bound="ServerClient")
+AsyncServer = TypeVar("AsyncServer", bound="AsyncServerClient")
 
 
 class ServerClient(ServerOperations, Client):
@@ -83,6 +99,28 @@ class ServerClient(ServerOperations, Client):
             raise
         finally:
             del settings  # its keys would be in a frame of the error's traceback
+
+    @classmethod
+    @takes_fields_of(ServerConfig, without=("url",))
+    def from_profile(
+        cls: type[SyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]
+    ) -> SyncServer:
+        """Return a client of a server that the platform's command knows, with its key pair (``~/.muxi/cli``).
+
+        Args:
+            profile: its name; by default ``MUXI_PROFILE``, that of the folder's ``.muxi``, or the default profile.
+            settings: other fields of :class:`muxi.config.ServerConfig`; keys that are given win.
+
+        Raises:
+            ConfigurationError: there is no such profile.
+        """
+        try:
+            return cls(**with_profile(profile, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
 
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> FormationClient:
@@ -120,6 +158,20 @@ class AsyncServerClient(ServerOperations, AsyncClient):
             raise
         finally:
             del settings  # its keys would be in a frame of the error's traceback
+
+    @classmethod
+    @takes_fields_of(ServerConfig, without=("url",))
+    def from_profile(
+        cls: type[AsyncServer], profile: str | None = None, **settings: Unpack[ProfileSettings]
+    ) -> AsyncServer:
+        """As :meth:`ServerClient.from_profile`."""
+        try:
+            return cls(**with_profile(profile, settings))
+        except BaseException as error:
+            seal(error)
+            raise
+        finally:
+            del settings  # as above
 
     @takes_fields_of(FormationConfig, without=ADDRESSING)
     def formation(self, formation_id: str, **settings: Unpack[ProxiedSettings]) -> AsyncFormationClient:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import cast
 
@@ -34,6 +33,8 @@ def parse_ui_widgets(event: Mapping[str, object]) -> list[Widget]:
 
 def _data(data: object) -> object:
     """Return the data of a raw frame."""
+    import json
+
     try:
         payload = json.loads(data) if isinstance(data, str | bytes) else data
     except (ValueError, RecursionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
@@ -11,8 +12,8 @@ from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
 from muxi_transports.http.wire import parse_origin, split_url
 from muxi_transports.pooled.failures import translated
-from muxi_transports.pooled.full import FullLease
-from muxi_transports.pooled.order import headers_on
+from muxi_transports.pooled.full import FullLease, carrying
+from muxi_transports.pooled.order import headers_on, refuse_unsendable
 from muxi_transports.pooled.response import EndableResponse
 from muxi_transports.pooled.routes import Route
 from muxi_transports.pooled.transport import PooledTransport
@@ -86,6 +87,7 @@ class RequestsTransport(PooledTransport):
         direct: bool = True,
     ) -> None:
         if session is not None:
+            _check_session(session)
             _refuse_beside_session(
                 {
                     "adapters=": adapters is not None,
@@ -135,9 +137,15 @@ class RequestsTransport(PooledTransport):
             adapter.close()
 
     def _start_in_child(self) -> None:
-        adapters = [*self._mounted.values(), *(self._session.adapters.values() if self._session is not None else ())]
+        adapters: list[object] = [*self._mounted.values()]
+        if self._session is not None:
+            from muxi_transports.pooled.sessions import adapters_of
+
+            adapters += adapters_of(self._session)
         for adapter in adapters:
-            adapter.close()  # closes this process's copies; the parent's connections live on
+            close: object = getattr(adapter, "close", None)
+            if callable(close):
+                close()  # closes this process's copies; the parent's connections live on
         super()._start_in_child()
 
     def _reason_against_direct(self, url: str) -> str | None:
@@ -148,6 +156,10 @@ class RequestsTransport(PooledTransport):
             return "an adapter is mounted for this URL"
         return reason
 
+    def _is_forwarded(self, route: Route, response: EndableResponse) -> bool:
+        # A session has proxies of its own.
+        return response.attempt.proxy is not None if self._session is not None else route.is_forwarded
+
     def _prefix_of(self, url: str) -> str | None:
         """The beginning of a URL that an adapter of the user's is mounted for."""
         lowered = url.lower()
@@ -156,22 +168,27 @@ class RequestsTransport(PooledTransport):
     def _send_full(self, request: Request, base: str, target: str) -> EndableResponse:
         if self._session is None:
             return super()._send_full(request, base, target)
-        return self._send_by_session(self._session, request, base)
+        return self._send_by_session(self._session, request, base, target)
 
-    def _send_by_session(self, session: requests.Session, request: Request, base: str) -> EndableResponse:
+    def _send_by_session(self, session: requests.Session, request: Request, base: str, target: str) -> EndableResponse:
         from muxi_transports.http.attempt import Attempt
         from muxi_transports.pooled.sessions import send_by_session, sent
 
-        attempt = Attempt(request, parse_origin(base).where, trust="those of the session")
+        origin = parse_origin(base)
+        refuse_unsendable(request, origin.host_header, target)
+        attempt = Attempt(request, origin.where, trust="those of the session")
         attempt.await_head()  # as far as one can know from outside
-        lease = FullLease(attempt, self._state.live)
+        lease = FullLease(attempt, self._state.live, target, request.method, foreign=True)
+        token = carrying.set(lease)
         try:
             return translated(
-                lambda: sent(lambda: send_by_session(session, request, lease), lease), attempt, foreign=True
+                lambda: sent(lambda: send_by_session(session, request, origin, lease), lease), attempt, foreign=True
             )
         except BaseException:
             lease.close()
             raise
+        finally:
+            carrying.reset(token)
 
     def _receive(self, request: Request, route: Route, lease: FullLease) -> EndableResponse:
         from muxi_transports.pooled.sessions import OwnSession, as_bytes, sent
@@ -190,12 +207,20 @@ class RequestsTransport(PooledTransport):
             "cert": self._settings.certificate(),
             "proxies": {} if way.proxy is None else {way.origin.scheme: way.proxy.url},
         }
+        lease.foreign = True
         lease.attempt.await_head()  # as far as one can know from outside
         return translated(
             lambda: sent(lambda: session.send(request, lease, as_bytes(headers), **options), lease),
             lease.attempt,
             foreign=True,
         )
+
+
+def _check_session(session: object) -> None:
+    is_no_object = isinstance(session, type | ModuleType)
+    if is_no_object or not callable(getattr(session, "request", None)):
+        named = getattr(session, "__name__", "") if is_no_object else type(session).__name__
+        raise ConfigurationError(f"session= takes a session such as requests.Session() makes, got {named}")
 
 
 def _refuse_beside_session(given: Mapping[str, bool]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from muxi import Context, Outcome, hookimpl, hookspecs
 from muxi.transport import Request
 
-#: The names of all hooks.
-SPECS = [name for name in vars(hookspecs) if name.startswith("muxi_")]
+#: The names of all hooks of a client; that of the command line is not one of them.
+SPECS = [name for name in vars(hookspecs) if name.startswith("muxi_") and name != "muxi_register_commands"]
 
 
 class Diary:

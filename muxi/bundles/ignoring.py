@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from muxi.bundles.refusal import refused
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -59,7 +59,7 @@ def _read(folder: str, name: str) -> GitIgnoreSpec:
     try:
         from pathspec import GitIgnoreSpec
     except ImportError:
-        raise ConfigurationError(
+        raise MissingExtraError(
             f"{path} says which files to leave out, and is read with pathspec: pip install 'muxi-client[bundles]'"
         ) from None
     try:

@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, BinaryIO, TypeVar, cast
 
 from muxi.bundles.contents import Contents, check, check_format, read_archive
@@ -127,7 +127,13 @@ def prepare(
         body = OpenFileBody(io.BytesIO(bundle), progress)
         return Prepared(check(_read_open(body.file, "the bundle"), formation_id, version), body)
     if not hasattr(bundle, "read"):
-        raise refused("bundle_path", f"a bundle is a path, bytes or a binary file, not {type(bundle).__name__}")
+        problem = f"a bundle is a path, bytes or a binary file, not {type(bundle).__name__}"
+        if isinstance(bundle, Mapping):  # as the official SDK sends it
+            problem += (
+                "; a server takes no JSON: deploy_formation('my-bot.tar.gz', formation_id='my-bot'), "
+                "update_formation('my-bot', 'my-bot.tar.gz')"
+            )
+        raise refused("bundle_path", problem)
     if isinstance(bundle, io.TextIOBase):
         raise refused("bundle_path", "the file is open for text; open it with 'rb'")
     where = str(getattr(bundle, "name", "the bundle"))

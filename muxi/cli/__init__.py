@@ -21,14 +21,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: arguments after the command's name; those of the process by default.
 
     Returns:
-        The exit code: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C.
+        The exit code: 0 done, 1 failed, 2 wrong use, 3 refused, 4 not found, 130 interrupted.
     """
     if problem := find_damage():
         print(f"muxi-client: {problem}", file=sys.stderr)
         return 1
     try:
-        from muxi.cli.command import run
+        from muxi.cli.app import run
     except ImportError as error:
+        if error.name == "click":
+            print("muxi-client: the command line needs click: pip install 'muxi-client[cli]'", file=sys.stderr)
+            return 1
         if not _is_official_installed():
             raise
         print(f"muxi-client: {_describe_overwritten(str(error))}", file=sys.stderr)

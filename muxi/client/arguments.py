@@ -12,7 +12,14 @@ from typing import Literal, TypedDict
 from muxi.clock import Clock
 from muxi.config import Secret, TransportChoice
 
-__all__ = ["ClientSettings", "FormationSettings", "OptionChanges", "ProxiedSettings", "ServerSettings"]
+__all__ = [
+    "ClientSettings",
+    "FormationSettings",
+    "OptionChanges",
+    "ProfileSettings",
+    "ProxiedSettings",
+    "ServerSettings",
+]
 
 
 class OptionChanges(TypedDict, total=False):
@@ -67,10 +74,15 @@ class FormationSettings(ProxiedSettings, total=False):
     base_url: str | None
 
 
-class ServerSettings(ClientSettings, total=False):
-    """Keyword arguments of ``ServerClient``."""
+class ProfileSettings(ClientSettings, total=False):
+    """Keyword arguments of ``ServerClient.from_profile()``."""
 
-    url: str | None
     key_id: str | None
     secret_key: Secret | None
     unsigned_prefix: str
+
+
+class ServerSettings(ProfileSettings, total=False):
+    """Keyword arguments of ``ServerClient``."""
+
+    url: str | None

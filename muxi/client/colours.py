@@ -7,12 +7,13 @@ implement them: neither needs the other. The methods are declared for type check
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from muxi.call import Call, Pages, Procedure
-from muxi.result import RawResponse
-from muxi.streaming.call import StreamCall
-from muxi.streaming.streams import AsyncEventStream, EventStream
+if TYPE_CHECKING:
+    from muxi.call import Call, Pages, Procedure
+    from muxi.result import RawResponse
+    from muxi.streaming.call import StreamCall
+    from muxi.streaming.streams import AsyncEventStream, EventStream
 
 __all__ = ["AsyncCaller", "AsyncRawCaller", "Caller", "RawCaller"]
 

@@ -8,28 +8,24 @@ make the call as a value: ``FormationClient.get_memories.call(user_id="u")``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from inspect import formatannotation
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from muxi.call import Call, Pages, Procedure
 from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
+from muxi.lazy import AnnotationNames
 from muxi.result import RawResponse
-from muxi.streaming.call import StreamCall
-from muxi.streaming.streams import AsyncEventStream, EventStream
 from muxi.transport.causes import clear_frames
 
-__all__ = ["AnyEndpoint", "Endpoint", "install", "operation", "pages", "procedure", "reads_files", "stream"]
+if TYPE_CHECKING:
+    from muxi.call import Call, Pages, Procedure
+    from muxi.streaming.call import StreamCall
+    from muxi.streaming.streams import AsyncEventStream, EventStream  # noqa: F401  named in texts below
 
-#: The names in the annotations of results, for callers who evaluate them.
-_RESULT_NAMES = {
-    "AsyncEventStream": AsyncEventStream,
-    "AsyncIterator": AsyncIterator,
-    "EventStream": EventStream,
-    "Iterator": Iterator,
-    "RawResponse": RawResponse,
-}
+__all__ = ["AnyEndpoint", "Endpoint", "hints", "install", "operation", "pages", "procedure", "reads_files", "stream"]
+
+#: The modules with the names in the annotations of arguments and results, for callers who evaluate them.
+_HOMES = ("muxi.types", "muxi", "collections.abc", "muxi.exchange.download")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -113,6 +109,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
 
     def _make_function(self, colour: str) -> Callable[..., Any]:
         describe, caller = self._describe_call if self._is_call else self._describe, self._caller
+        raise_problem = self._raise_problem
 
         # The arguments are dropped before the call is sent: these frames still run when an error passes through them,
         # and tools that record the locals of a traceback would find a secret among the arguments.
@@ -121,7 +118,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
             try:
                 described = describe(client, *args, **kwargs)
             except BaseException as error:
-                clear_frames(error)
+                raise_problem(error, kwargs)
                 raise
             finally:
                 del args, kwargs
@@ -138,7 +135,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 else:
                     described = describe(client, *args, **kwargs)
             except BaseException as error:
-                clear_frames(error)
+                raise_problem(error, kwargs)
                 raise
             finally:
                 del args, kwargs
@@ -146,11 +143,37 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
 
         return coroutine if colour in self._coroutines else method
 
+    def _raise_problem(self, error: BaseException, given: Mapping[str, object]) -> None:
+        """Raise the error of arguments that do not fit the method; clear the frames of any other error."""
+        describe = self._describe
+        message = str(error)
+        if not isinstance(error, TypeError) or not message.startswith(f"{describe.__qualname__}() "):
+            clear_frames(error)
+            return
+        # The class that has the method is an internal one.
+        message = message.replace(f"{describe.__qualname__}()", f"{describe.__name__}()", 1)
+        if "Did you mean" not in message:  # as Python 3.13 has it
+            from difflib import get_close_matches  # only for a mistake
+
+            code = describe.__code__
+            known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            for name in given:
+                if f"'{name}'" in message and name not in known and (near := get_close_matches(name, known, 1)):
+                    message += f". Did you mean {near[0]!r}?"
+                    break
+        if hint := getattr(describe, "hint", ""):
+            message += f". {hint}"
+        raise TypeError(message) from None
+
     def _describe_call(self, client: object, /, *args: Any, **kwargs: Any) -> Any:
         return self._describe(client, *args, **kwargs).named(self._describe.__name__)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
-        return self._describe_call(None, *args, **kwargs)
+        try:
+            return self._describe_call(None, *args, **kwargs)
+        except TypeError as error:
+            self._raise_problem(error, kwargs)
+            raise
 
     def _copy_face(self, function: Callable[..., Any], result: str) -> None:
         """Copy name, docstring and signature of the description, with the result that the method returns.
@@ -159,7 +182,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
         texts until they are asked for. Evaluated for every endpoint they would cost an import 10 ms.
         """
         describe = self._describe
-        names = describe.__globals__ if result == "{0}" else {**describe.__globals__, **_RESULT_NAMES}
+        names = AnnotationNames(describe.__globals__, _HOMES)
         face = FunctionType(describe.__code__, names, describe.__name__, describe.__defaults__, describe.__closure__)
         face.__kwdefaults__ = describe.__kwdefaults__
         face.__annotations__ = {**describe.__annotations__, "return": result.format(self._described_type())}
@@ -176,7 +199,12 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
     def _described_type(self) -> str:
         """``MemoryPage`` of ``Call[MemoryPage]``."""
         annotation: object = self._describe.__annotations__.get("return", "")
-        text = annotation if isinstance(annotation, str) else formatannotation(annotation)
+        if isinstance(annotation, str):
+            text = annotation
+        else:
+            from inspect import formatannotation
+
+            text = formatannotation(annotation)
         return text.partition("[")[2].removesuffix("]") or "Any"
 
 
@@ -184,6 +212,16 @@ def reads_files(describe: Callable[P, T]) -> Callable[P, T]:
     """Mark a description that reads files: on an async client a thread runs it, so that the loop goes on."""
     describe.reads_files = True  # type: ignore[attr-defined]  # an attribute of functions of our own
     return describe
+
+
+def hints(text: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Have the error of arguments that do not fit a method end with a text: the call to write instead."""
+
+    def mark(describe: Callable[P, T]) -> Callable[P, T]:
+        describe.hint = text  # type: ignore[attr-defined]  # an attribute of functions of our own
+        return describe
+
+    return mark
 
 
 #: An endpoint of any kind.
@@ -233,10 +271,10 @@ class stream(
     Endpoint[
         P,
         StreamFunction[P, E],
-        EventStream[E],
-        AsyncEventStream[E],
-        RawResponse[EventStream[E]],
-        Coroutine[Any, Any, RawResponse[AsyncEventStream[E]]],
+        "EventStream[E]",
+        "AsyncEventStream[E]",
+        RawResponse["EventStream[E]"],
+        Coroutine[Any, Any, RawResponse["AsyncEventStream[E]"]],
     ],
     Generic[P, E],
 ):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from functools import lru_cache
 
+from muxi.installed import is_installed
+
 __all__ = ["conflicts", "report_conflicts"]
 
 _OFFICIAL = (
@@ -21,16 +23,7 @@ _SSECLIENT = (
 @lru_cache(maxsize=1)
 def conflicts() -> tuple[str, ...]:
     """Return the conflicts of the environment and how to resolve each; looked up once per process."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    found: list[str] = []
-    for name, advice in (("muxi", _OFFICIAL), ("sseclient", _SSECLIENT)):
-        try:
-            distribution(name)
-        except PackageNotFoundError:
-            continue
-        found.append(advice)
-    return tuple(found)
+    return tuple(advice for name, advice in (("muxi", _OFFICIAL), ("sseclient", _SSECLIENT)) if is_installed(name))
 
 
 _reported: set[str] = set()

@@ -6,12 +6,16 @@ A field of :mod:`muxi.config` is the one definition of an option. ``make argumen
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, fields
-from typing import Any, TypeVar, get_type_hints
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from muxi.config import CallOptions, ClientConfig, FormationConfig, Options, ServerConfig
+from muxi.lazy import AnnotationNames
+from muxi.records import MISSING, RecordField, fields
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 __all__ = ["ADDRESSING", "source", "takes_fields_of"]
 
@@ -36,54 +40,71 @@ def takes_fields_of(
         without: fields to leave out.
         unchanged: show ``<unchanged>`` in place of the defaults.
     """
+    keywords = {
+        item.name: (item.type, _Unchanged() if unchanged else _default(item))
+        for item in fields(config)
+        if item.name not in without
+    }
 
     def apply(function: F) -> F:
-        catch_all = next(
-            name for name, found in inspect.signature(function).parameters.items() if found.kind is found.VAR_KEYWORD
-        )
-        # Its annotation is for type checkers; what it names is never loaded at run time.
-        annotations = {name: text for name, text in function.__annotations__.items() if name != catch_all}
-        function.__annotations__ = annotations
-        own = get_type_hints(function)
-        keywords = [
-            inspect.Parameter(
-                item.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=_Unchanged() if unchanged else _default(item),
-                annotation=_hints(config)[item.name],
-            )
-            for item in fields(config)
-            if item.name not in without
-        ]
-        signature = inspect.signature(function)
-        named = [
-            parameter.replace(annotation=own.get(name, parameter.empty))
-            for name, parameter in signature.parameters.items()
-            if name != catch_all
-        ]
-        function.__annotations__ = {
-            **own,
-            **{keyword.name: keyword.annotation for keyword in keywords},
-            "return": own["return"],
-        }
-        function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # the attribute that inspect reads
-            [*named, *keywords], return_annotation=own["return"]
-        )
+        signed = _Signed(cast(FunctionType, function), keywords)
+        function.__annotations__ = signed.__wrapped__.__annotations__
+        function.__wrapped__ = signed  # type: ignore[attr-defined]  # the attribute that inspect follows
         return function
 
     return apply
 
 
-_evaluated: dict[str, dict[str, Any]] = {}
+class _Signed:
+    """The signature behind such a function, for ``inspect``; it is made when it is asked for.
+
+    Behind it is a copy of the function, whose annotations are evaluated with the names of :mod:`muxi.config`.
+
+    Args:
+        function: the function.
+        keywords: its keyword arguments by name, each with its annotation as text and its default.
+    """
+
+    def __init__(self, function: FunctionType, keywords: dict[str, tuple[str, Any]]) -> None:
+        self._keywords = keywords
+        code = function.__code__
+        #: The name of the ``**`` parameter, whose annotation is for type checkers alone.
+        self._catch_all = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+        self.__wrapped__ = FunctionType(
+            code,
+            AnnotationNames(function.__globals__, ("muxi.config",)),
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        own = {name: text for name, text in function.__annotations__.items() if name != self._catch_all}
+        returns = own.pop("return")
+        self.__wrapped__.__annotations__ = {
+            **own,
+            **{name: text for name, (text, _) in keywords.items()},
+            "return": returns,
+        }
+
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import Parameter, signature
+        from typing import get_type_hints
+
+        hints = get_type_hints(self.__wrapped__)
+        plain = signature(self.__wrapped__)
+        named = [
+            parameter.replace(annotation=hints.get(name, Parameter.empty))
+            for name, parameter in plain.parameters.items()
+            if name != self._catch_all
+        ]
+        keywords = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+            for name, (_, default) in self._keywords.items()
+        ]
+        return plain.replace(parameters=[*named, *keywords], return_annotation=hints["return"])
 
 
-def _hints(config: type[Options]) -> dict[str, Any]:
-    if config.__name__ not in _evaluated:
-        _evaluated[config.__name__] = get_type_hints(config)
-    return _evaluated[config.__name__]
-
-
-def _default(item: Field[Any]) -> object:
+def _default(item: RecordField) -> object:
     return item.default if item.default_factory is MISSING else item.default_factory()
 
 
@@ -99,7 +120,14 @@ _CLASSES: tuple[tuple[str, str, str, type[Options], tuple[str, ...]], ...] = (
         ADDRESSING,
     ),
     ("FormationSettings", "ProxiedSettings", "Keyword arguments of ``FormationClient``.", FormationConfig, ()),
-    ("ServerSettings", "ClientSettings", "Keyword arguments of ``ServerClient``.", ServerConfig, ()),
+    (
+        "ProfileSettings",
+        "ClientSettings",
+        "Keyword arguments of ``ServerClient.from_profile()``.",
+        ServerConfig,
+        ("url",),
+    ),
+    ("ServerSettings", "ProfileSettings", "Keyword arguments of ``ServerClient``.", ServerConfig, ()),
 )
 
 _HEAD = '''"""The constructors' keyword arguments as types, for editors and type checkers; never loaded at run time.
@@ -116,7 +144,14 @@ from typing import Literal, TypedDict
 from muxi.clock import Clock
 from muxi.config import Secret, TransportChoice
 
-__all__ = ["ClientSettings", "FormationSettings", "OptionChanges", "ProxiedSettings", "ServerSettings"]
+__all__ = [
+    "ClientSettings",
+    "FormationSettings",
+    "OptionChanges",
+    "ProfileSettings",
+    "ProxiedSettings",
+    "ServerSettings",
+]
 '''
 
 
@@ -130,7 +165,7 @@ def _class_sources() -> Iterator[str]:
     for name, base, docstring, config, without in _CLASSES:
         added = [item for item in fields(config) if item.name not in known[base] and item.name not in without]
         known[name] = known[base] | {item.name for item in added}
-        lines = [f"    {item.name}: {str(item.type).replace(chr(39), chr(34))}" for item in added]
+        lines = [f"    {item.name}: {item.type.replace(chr(39), chr(34))}" for item in added]
         yield "\n".join([f"class {name}({base}, total=False):", f'    """{docstring}"""', "", *lines])
 
 

@@ -15,6 +15,8 @@ __all__ = ["REPEATS", "is_gone", "is_unknown", "may_repeat", "repeat_of"]
 
 
 REPEATS: dict[str, Repeat] = {
+    # Unless its caller says otherwise; GET is safe.
+    "request": Repeat.NEVER,
     "health": Repeat.SAFE,
     "chat": Repeat.KEYED,
     "chat_stream": Repeat.NEVER,

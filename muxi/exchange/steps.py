@@ -6,7 +6,6 @@ An exchange is a generator: it yields an effect and is sent its outcome. :mod:`m
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from muxi.call import Call, Item
@@ -16,6 +15,7 @@ from muxi.context import Context
 from muxi.exchange.closing import Closing
 from muxi.exchange.fresh import FreshRequests
 from muxi.hooks import Await, Hooks
+from muxi.records import Record
 from muxi.schemas import SchemaRegistry
 from muxi.transport import AnyResponse, Request
 
@@ -89,8 +89,7 @@ class ExchangeSettings(NamedTuple):
     private: bool = False
 
 
-@dataclass(frozen=True)
-class ExchangeResult(Generic[T]):
+class ExchangeResult(Record, Generic[T], frozen=True):
     """The result of an exchange, with the response and the context it came with."""
 
     #: The data; for a stream the open response, or the buffered one a plugin answered with.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from muxi import hookspecs
 from muxi.errors import PluginError
+from muxi.installed import announced
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -32,15 +34,28 @@ def installed_plugins(blocked: Collection[str]) -> list[tuple[str, object]]:
     if disabled.lower() in _ALL:
         return []
     without = {*blocked, *(name.strip() for name in disabled.split(","))}
+    if disabled:
+        _warn_of_unknown(disabled)
     return [(point.name, _load_plugin(point)) for point in entry_points() if point.name not in without]
+
+
+@lru_cache(maxsize=8)
+def _warn_of_unknown(disabled: str) -> None:
+    """Warn, once per value of the variable, of names that no installed plugin has: a misspelt one disables nothing."""
+    known = {point.name for point in entry_points()}
+    for name in filter(None, (name.strip() for name in disabled.split(","))):
+        if name not in known:
+            from difflib import get_close_matches  # only for a mistake
+
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; installed are: {', '.join(sorted(known)) or 'none'}"
+            warnings.warn(f"MUXI_DISABLE_PLUGINS: no installed plugin is named {name}{hint}", RuntimeWarning, 2)
 
 
 @lru_cache(maxsize=1)
 def entry_points() -> tuple[EntryPoint, ...]:
     """Return the installed entry points, looked up once per process."""
-    from importlib import metadata
-
-    return tuple(metadata.entry_points(group=hookspecs.PROJECT))
+    return announced(hookspecs.PROJECT)
 
 
 def _load_plugin(point: EntryPoint) -> object:

@@ -25,8 +25,10 @@ SPECS: tuple[str, ...] = tuple(name for name in vars(hookspecs) if name.startswi
 #: The arguments of each hook.
 _ARGUMENTS = {name: getattr(hookspecs, name).__code__.co_varnames for name in SPECS}
 
-#: Hooks of the constructor, where nothing can be awaited.
-_NEVER_ASYNC = frozenset({"muxi_register_transports", "muxi_register_schemas", "muxi_client_created"})
+#: Hooks of the constructor and of the command line, where nothing can be awaited.
+_NEVER_ASYNC = frozenset(
+    {"muxi_register_transports", "muxi_register_schemas", "muxi_register_commands", "muxi_client_created"}
+)
 
 #: Registered after all others, so that with ``trylast`` it signs what is sent.
 _SIGNS_LAST = "muxi.auth"

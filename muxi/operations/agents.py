@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from muxi.call import Call, Key
 from muxi.client.endpoints import operation
 from muxi.operations.fields import given
-from muxi.types import Agent, AgentList, AgentSkills, KnowledgeRebuild, KnowledgeSync, Skill, Skills
+
+if TYPE_CHECKING:
+    from muxi.types import Agent, AgentList, AgentSkills, KnowledgeRebuild, KnowledgeSync, Skill, Skills
 
 __all__ = ["AgentOperations"]
 

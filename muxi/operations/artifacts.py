@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from muxi.call import Call, Item, Key, Pages, send
 from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
-from muxi.exchange.download import Downloaded, Progress
 from muxi.operations.limits import Range
-from muxi.types import Artifact, ArtifactList, ArtifactVersions
+
+if TYPE_CHECKING:
+    from muxi.exchange.download import Downloaded, Progress
+    from muxi.types import Artifact, ArtifactList, ArtifactVersions
 
 __all__ = ["ArtifactOperations"]
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from muxi.answers import Loads, pending
+from muxi.answers import pending
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure, stream
 from muxi.errors import ValidationError
-from muxi.schemas.files import encoded_files
 from muxi.streaming.call import StreamCall
-from muxi.types import AudioChatRequest, ChatEvent, ChatRequest, ChatResult, FileInput
 
-__all__ = ["ChatOperations"]
+if TYPE_CHECKING:
+    from muxi.types import AudioChatRequest, ChatEvent, ChatRequest, ChatResult, FileInput
 
-T = TypeVar("T")
+__all__ = ["ChatOperations", "text_of"]
 
 
 class ChatOperations:
@@ -152,62 +151,57 @@ class ChatOperations:
         )
 
     @procedure
-    def chat_parsed(
+    def ask(
         self,
-        payload: ChatRequest | Mapping[str, Any] | str,
-        schema: Loads[T] | type[Loads[T]],
+        message: str,
         *,
         user_id: str = "",
+        session_id: str | None = None,
+        agent_id: str | None = None,
         files: Sequence[FileInput] | None = None,
-    ) -> Procedure[T]:
-        """Send a message whose answer is JSON, and load it with a schema.
+    ) -> Procedure[str]:
+        """Send a message and return the text of the answer.
 
         ::
 
-            class RecipeSchema(marshmallow.Schema):
-                name = fields.String(required=True)
-                steps = fields.List(fields.String(), required=True)
-
-            recipe = formation.chat_parsed("A recipe as JSON with name and steps.", RecipeSchema, user_id="ada")
-
-        The message itself has to ask for JSON; the runtime knows nothing of schemas.
+            print(formation.ask("What is a formation?", user_id="ada"))
 
         Args:
-            payload: as for :meth:`chat`.
-            schema: a marshmallow schema or its class. Type checkers take the result's type from its ``load``.
+            message: what is said.
             user_id: as for :meth:`chat`.
+            session_id: the session that goes on; a new one if None. :meth:`muxi.FormationClient.conversation` keeps it.
+            agent_id: the agent that is to answer; the formation chooses one if None.
             files: as for :meth:`chat`.
 
         Returns:
-            The object that ``schema.load`` returned.
+            The text. What else an answer can have (widgets, artifacts, the session) is in what :meth:`chat` returns.
 
         Raises:
-            ValidationError: the answer is not JSON (``ANSWER_NOT_JSON``), does not fit (``ANSWER_INVALID``), or is
-                yet to come from the background (``ANSWER_PENDING``); ``details["text"]`` has its text and
-                ``details["validation_errors"]`` the wrong fields. Or the payload does not fit.
+            ValidationError: an argument does not fit; nothing has been sent. Or the answer is yet to come from the
+                background (``ANSWER_PENDING``): ``request_id`` is what :meth:`wait_for_request` takes.
             TurnFailed: the formation answered that the turn failed.
             MuxiError: any other failure.
         """
-        loads = schema() if isinstance(schema, type) else schema
-        if not callable(getattr(loads, "load", None)):
-            # Before the turn, which takes its time and its tokens.
-            raise ValidationError(
-                "INVALID_PARAMETER",
-                f"schema takes a marshmallow schema, or something else with a load(), got {type(loads).__name__}",
-                details={"validation_errors": [{"field": "schema", "msg": "has no load()"}]},
-            )
-        answer = yield from send(ChatOperations.chat.call(payload, user_id=user_id, files=files))
-        if turn := pending(answer):
-            raise ValidationError(
-                "ANSWER_PENDING",
-                "the formation goes on with this in the background; wait_for_request() waits for the result",
-                details={"text": turn.message, "validation_errors": []},
-                request_id=turn.request_id,
-            )
-        # Here, because it loads marshmallow.
-        from muxi.schemas.answer import load_answer
+        payload = {"message": message, "session_id": session_id, "agent_id": agent_id}
+        given = {name: value for name, value in payload.items() if value is not None}
+        answer = yield from send(ChatOperations.chat.call(given, user_id=user_id, files=files))
+        return text_of(answer)
 
-        return load_answer(answer["message"].get("content") or "", loads, answer.get("request_id"))
+
+def text_of(answer: ChatResult) -> str:
+    """Return the text of an answer.
+
+    Raises:
+        ValidationError: ``ANSWER_PENDING``, it is yet to come from the background.
+    """
+    if turn := pending(answer):
+        raise ValidationError(
+            "ANSWER_PENDING",
+            "the formation goes on with this in the background; wait_for_request() waits for the result",
+            details={"text": turn.message, "validation_errors": []},
+            request_id=turn.request_id,
+        )
+    return answer["message"].get("content") or ""
 
 
 _CHAT: dict[str, Any] = {
@@ -238,6 +232,8 @@ def _with_files(body: Mapping[str, Any], files: Sequence[FileInput] | None) -> M
     """Return the body with all files read and encoded."""
     if files is None and not isinstance(body.get("files"), list | tuple):
         return body  # what is no list is refused with all the other wrong fields of the payload
+    from muxi.schemas.files import encoded_files
+
     given = [some for some in (body.get("files"), files) if some is not None]
     return {**body, "files": [file for some in given for file in encoded_files(some)]} if given else body
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Call, Key
 from muxi.client.endpoints import operation
-from muxi.types import (
-    AsyncConfig,
-    ConfigSummary,
-    FormationInfo,
-    LlmSettings,
-    LoggingConfig,
-    LoggingDestinations,
-    OverlordConfig,
-    OverlordSoul,
-)
+
+if TYPE_CHECKING:
+    from muxi.types import (
+        AsyncConfig,
+        ConfigSummary,
+        FormationInfo,
+        LlmSettings,
+        LoggingConfig,
+        LoggingDestinations,
+        OverlordConfig,
+        OverlordSoul,
+    )
 
 __all__ = ["ConfigurationOperations"]
 

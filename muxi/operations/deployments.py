@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
-from muxi.client.endpoints import stream
-from muxi.operations.formations import HEALTH_CHECK_TIMEOUT, about, deploying, updating
+from muxi.client.endpoints import hints, stream
+from muxi.operations.formations import DEPLOY_HINT, HEALTH_CHECK_TIMEOUT, about, deploying, updating
 from muxi.streaming.call import StreamCall
 from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
@@ -37,6 +37,7 @@ class DeploymentsOperations:
     """
 
     @stream
+    @hints(DEPLOY_HINT.replace("deploy_formation(", "deploy_formation_stream("))
     def deploy_formation_stream(
         self,
         bundle_path: BundleSource | Prepared,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Key
 from muxi.client.endpoints import stream
-from muxi.streaming.call import StreamCall
-from muxi.streaming.feeds import FEED, LOG
-from muxi.types import FormationEvent, LogEvent
+from muxi.streaming.call import FEED, LOG, StreamCall
+
+if TYPE_CHECKING:
+    from muxi.types import FormationEvent, LogEvent
 
 __all__ = ["EventOperations"]
 

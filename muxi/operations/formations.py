@@ -8,7 +8,7 @@ from typing import Any
 from muxi import bundles
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.call import Call, Key, Procedure, send
-from muxi.client.endpoints import operation, procedure, reads_files
+from muxi.client.endpoints import hints, operation, procedure, reads_files
 from muxi.errors import ServerError
 from muxi.exchange.download import Downloaded, copy_mode, name_errors, resolve_target
 from muxi.exchange.download import Progress as DownloadProgress
@@ -24,10 +24,13 @@ from muxi.types import (
     UpdatedFormation,
 )
 
-__all__ = ["HEALTH_CHECK_TIMEOUT", "FormationsOperations", "about", "deploying", "updating"]
+__all__ = ["DEPLOY_HINT", "HEALTH_CHECK_TIMEOUT", "FormationsOperations", "about", "deploying", "updating"]
 
 #: Seconds for operations that wait for a formation's health checks, or move whole formations.
 HEALTH_CHECK_TIMEOUT = 600.0
+
+#: For code that was written for the official SDK, which sends an id and JSON; no server takes that.
+DEPLOY_HINT = "It takes the bundle first: deploy_formation('my-bot.tar.gz', formation_id='my-bot')"
 
 _ALL = "/rpc/formations"
 _ONE = "/rpc/formations/{formation_id}"
@@ -110,6 +113,7 @@ class FormationsOperations:
         return Call.get(_ONE, **about(formation_id), returns="FormationDetail")
 
     @operation
+    @hints(DEPLOY_HINT)
     @reads_files
     def deploy_formation(
         self,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from muxi.call import Call, Item, Key, Pages, send
 from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
 from muxi.operations.limits import Range
-from muxi.types import History, HistoryEntry, MemoryProvenance
+
+if TYPE_CHECKING:
+    from muxi.types import History, HistoryEntry, MemoryProvenance
 
 __all__ = ["HistoryOperations"]
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Call, Key, Procedure
 from muxi.client.endpoints import operation, procedure
 from muxi.clock import Clock, SystemClock
 from muxi.operations.fields import given, plain
 from muxi.operations.waiting import WAIT_TIMEOUT, wait_for_job
-from muxi.types import (
-    DistilledBatch,
-    DistilledMemories,
-    DistilledStatus,
-    IngestedBatch,
-    IngestedMemory,
-    IngestionStatus,
-)
+
+if TYPE_CHECKING:
+    from muxi.types import (
+        DistilledBatch,
+        DistilledMemories,
+        DistilledStatus,
+        IngestedBatch,
+        IngestedMemory,
+        IngestionStatus,
+    )
 
 __all__ = ["IngestionOperations"]
 
@@ -190,7 +192,7 @@ class IngestionOperations:
             NotFoundError: the sender has been revoked.
         """
         body = plain(batch)
-        call = Call[DistilledMemories](
+        call: Call[DistilledMemories] = Call(
             "POST", "/memories/distilled", body=body, key=Key.EITHER, accepts="DistilledBatch"
         )
         content = call.payload(body)

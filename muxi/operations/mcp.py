@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from muxi.call import Call, Key
 from muxi.client.endpoints import operation
-from muxi.types import McpDefaults, McpServer, McpServerList, McpToolList
+
+if TYPE_CHECKING:
+    from muxi.types import McpDefaults, McpServer, McpServerList, McpToolList
 
 __all__ = ["McpOperations"]
 

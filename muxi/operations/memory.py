@@ -11,24 +11,24 @@ from muxi.errors import ServerError
 from muxi.operations.fields import given
 from muxi.operations.limits import Choice, Range
 from muxi.result import Meta, Result
-from muxi.types import (
-    BufferCleared,
-    BufferStats,
-    CreatedMemory,
-    DeletedMemory,
-    IngestedMemory,
-    Memory,
-    MemoryBuffers,
-    MemoryConfig,
-    MemoryPage,
-    UserBuffer,
-)
 
 __all__ = ["MemoryOperations"]
 
 if TYPE_CHECKING:
     # A call with ``source`` has another result, which ``operation`` has no types for.
     from muxi.operations.adding import AddMemoryEndpoint as _add_memory_operation  # noqa: N813  a decorator
+    from muxi.types import (
+        BufferCleared,
+        BufferStats,
+        CreatedMemory,
+        DeletedMemory,
+        IngestedMemory,
+        Memory,
+        MemoryBuffers,
+        MemoryConfig,
+        MemoryPage,
+        UserBuffer,
+    )
 else:
     _add_memory_operation = operation
 
@@ -213,16 +213,13 @@ class MemoryOperations:
         Today's runtime does it and then answers 500 ``MEMORY_BUFFER_CLEARED``, which counts as a success.
         """
         try:
-            return (
-                yield from send(
-                    Call[BufferCleared]("DELETE", "/memory/buffers", key=Key.ADMIN, operation="clear_all_buffers")
-                )
-            )
+            call: Call[BufferCleared] = Call.delete("/memory/buffers", key=Key.ADMIN, operation="clear_all_buffers")
+            return (yield from send(call))
         except ServerError as error:
             if error.message != "MEMORY_BUFFER_CLEARED":
                 raise
             meta = Meta(request_id=error.request_id, status=error.status_code, attempts=error.attempts)
-            return cast(BufferCleared, Result({"message": "All buffers cleared"}, meta=meta))
+            return cast("BufferCleared", Result({"message": "All buffers cleared"}, meta=meta))
 
     @operation
     def get_memory_buffers(self) -> Call[MemoryBuffers]:

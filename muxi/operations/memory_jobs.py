@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Call, Key, Procedure
 from muxi.client.endpoints import operation, procedure
@@ -11,15 +11,17 @@ from muxi.errors import ValidationError
 from muxi.operations.agents import LONG_WORK_TIMEOUT
 from muxi.operations.fields import given
 from muxi.operations.waiting import WAIT_TIMEOUT, wait_for_job
-from muxi.types import (
-    Distillery,
-    DistilleryList,
-    ForgottenMemory,
-    MemoryBackfill,
-    MemoryJob,
-    MemoryLint,
-    MemoryRebuild,
-)
+
+if TYPE_CHECKING:
+    from muxi.types import (
+        Distillery,
+        DistilleryList,
+        ForgottenMemory,
+        MemoryBackfill,
+        MemoryJob,
+        MemoryLint,
+        MemoryRebuild,
+    )
 
 __all__ = ["MemoryJobOperations"]
 

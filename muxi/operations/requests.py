@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from muxi.call import Call, Key, Procedure, Wait, send
 from muxi.client.endpoints import operation, procedure
 from muxi.errors import NotFoundError, ResultForgotten, TimeoutError, TurnFailed
 from muxi.operations.waiting import FIRST_WAIT, GROWTH, LONGEST_WAIT, NOT_FOUND_YET, WAIT_TIMEOUT, check_timeout
-from muxi.types import CancelledRequest, RequestList, RequestStatus
+
+if TYPE_CHECKING:
+    from muxi.types import CancelledRequest, RequestList, RequestStatus
 
 __all__ = ["RequestOperations"]
 

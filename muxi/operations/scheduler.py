@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure
 from muxi.errors import ValidationError
 from muxi.operations.fields import given
-from muxi.schemas import SchemaRegistry
-from muxi.types import JobType, ScheduledJob, ScheduledJobList, ScheduledJobState, SchedulerConfig, SchedulerMessage
+
+if TYPE_CHECKING:
+    from muxi.types import JobType, ScheduledJob, ScheduledJobList, ScheduledJobState, SchedulerConfig, SchedulerMessage
 
 __all__ = ["SchedulerOperations"]
 
@@ -113,6 +114,8 @@ class SchedulerOperations:
         body = given(message=message, schedule=schedule, title=title)
         if user_id is None or message is None:
             # Check the request before the look-up: an invalid one sends nothing.
+            from muxi.schemas import SchemaRegistry
+
             SchemaRegistry().check_request(_update(job_id, body, user_id))
             owner = str((yield from send(SchedulerOperations.get_scheduler_job.call(job_id)))["user_id"])
             if user_id is not None and (user_id or "0") != owner:

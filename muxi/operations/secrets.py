@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import operation, procedure
 from muxi.errors import ConflictError, NotFoundError
-from muxi.types import MaskedSecret, ReloadedSecrets, SecretChanged, SecretList
+
+if TYPE_CHECKING:
+    from muxi.types import MaskedSecret, ReloadedSecrets, SecretChanged, SecretList
 
 __all__ = ["SecretOperations"]
 

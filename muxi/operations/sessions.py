@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Call, Item, Key, Pages, send
 from muxi.client.endpoints import operation, pages
 from muxi.errors import ListTruncated
 from muxi.operations.fields import plain
 from muxi.operations.limits import Range
-from muxi.types import RestoredSession, Session, SessionList, SessionMessage, SessionMessages
+
+if TYPE_CHECKING:
+    from muxi.types import RestoredSession, Session, SessionList, SessionMessage, SessionMessages
 
 __all__ = ["SessionOperations"]
 

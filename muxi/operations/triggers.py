@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Call, Key
 from muxi.client.endpoints import operation
 from muxi.operations.fields import plain
-from muxi.types import FiredTrigger, Sop, SopList, Trigger, TriggerList
+
+if TYPE_CHECKING:
+    from muxi.types import FiredTrigger, Sop, SopList, Trigger, TriggerList
 
 __all__ = ["TriggerOperations"]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from muxi.call import Call, Key
 from muxi.client.endpoints import operation
 from muxi.operations.agents import LONG_WORK_TIMEOUT
-from muxi.types import AppliedTuning, DismissedTuning, ReplacedTuning, Tuning, TuningRun
+
+if TYPE_CHECKING:
+    from muxi.types import AppliedTuning, DismissedTuning, ReplacedTuning, Tuning, TuningRun
 
 __all__ = ["TuningOperations"]
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muxi.call import Call, Key
 from muxi.client.endpoints import operation
 from muxi.operations.fields import given, plain
-from muxi.types import (
-    LinkedIdentifiers,
-    NotificationDelivery,
-    ResolvedUser,
-    UnlinkedIdentifier,
-    UserChannels,
-    UserIdentifiers,
-)
+
+if TYPE_CHECKING:
+    from muxi.types import (
+        LinkedIdentifiers,
+        NotificationDelivery,
+        ResolvedUser,
+        UnlinkedIdentifier,
+        UserChannels,
+        UserIdentifiers,
+    )
 
 __all__ = ["UserOperations"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from muxi.clock import Clock, SystemClock
@@ -13,6 +12,7 @@ from muxi.config import Secret
 from muxi.context import Context
 from muxi.errors import ConfigurationError
 from muxi.forks import renew_after_fork
+from muxi.records import Record, field
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,8 +26,7 @@ R = TypeVar("R", bound="str | Awaitable[str]")
 _REFUSED = "refused"
 
 
-@dataclass
-class _Use:
+class _Use(Record):
     """The state of one call's key that a function returned."""
 
     key: str = field(default="", repr=False)

@@ -72,8 +72,8 @@ class SchemaRegistry:
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
-        self._requests = _Checks(_request_fits, _request_schema)
-        self._responses = _Checks(_response_fits, _response_schema)
+        self._requests = _Checks(_request_schema)
+        self._responses = _Checks(_response_schema)
         self._logger = logger or logging.getLogger("muxi")
         #: The mismatches logged so far, by call.
         self._reported: dict[str, set[str]] = {}
@@ -124,9 +124,20 @@ class SchemaRegistry:
         Raises:
             ValidationError: the body does not fit; ``details["validation_errors"]`` has every wrong field.
         """
-        problems = self._requests.problems(call.operation, call.accepts, call.body)
+        fitting = call.accepts is None or _request_fits(call.accepts, call.body)
+        problems = self._requests.problems(call.operation, call.accepts, call.body, fitting=fitting)
         if problems:
             raise ValidationError("INVALID_PAYLOAD", _summarize(problems), details={"validation_errors": problems})
+        if call.accepts is not None and not fitting:
+            self._report_spelling(call, call.accepts)
+
+    def _report_spelling(self, call: Call[Any], schema: str) -> None:
+        """Log, once each, the unknown fields of a body that look like misspelt ones. They are sent."""
+        from muxi.schemas.spelling import misspelt_fields  # only for a body with an unknown field
+
+        for field, near in misspelt_fields(schema, call.body):
+            if self._record_mismatch(call, [{"field": field, "msg": near}]):
+                self._logger.warning("%s: the platform knows no field %r; did you mean %r?", call.label, field, near)
 
     def check_response(self, call: Call[Any], data: Any, *, strict: bool = False) -> None:
         """Check the data of an answer, which stays as it is. Each kind of mismatch is logged once.
@@ -139,7 +150,8 @@ class SchemaRegistry:
         Raises:
             ValidationError: the data does not fit; ``details["validation_errors"]`` has every wrong field.
         """
-        problems = self._responses.problems(call.operation, call.returns, data)
+        fitting = call.returns is None or _response_fits(call.returns, data)
+        problems = self._responses.problems(call.operation, call.returns, data, fitting=fitting)
         if not problems:
             return
         if strict:
@@ -171,12 +183,10 @@ class _Checks:
     """The checks of requests, or of answers: the SDK's, and by operation those that replace or complete them.
 
     Args:
-        fits: tells whether data fits the SDK's schema of a name; false where only the schema can decide.
         load: returns the SDK's schema of a name.
     """
 
-    def __init__(self, fits: Callable[[str, object], bool], load: Callable[[str], Schema]) -> None:
-        self._fits = fits
+    def __init__(self, load: Callable[[str], Schema]) -> None:
         self._load = load
         self._replaced: dict[str, Schema] = {}
         self._beside: dict[str, list[Schema]] = {}
@@ -189,18 +199,19 @@ class _Checks:
 
         self._beside.setdefault(operation, []).append(lenient(schema() if isinstance(schema, type) else schema))
 
-    def problems(self, operation: str, shipped: str | None, data: Any) -> list[dict[str, str]]:
+    def problems(self, operation: str, shipped: str | None, data: Any, *, fitting: bool) -> list[dict[str, str]]:
         """Return each wrong field of a payload with its problem.
 
         Args:
             operation: the operation that sends or receives it.
             shipped: name of the SDK's schema, if there is one.
             data: the payload.
+            fitting: whether it fits the SDK's schema; false where only the schema can decide.
         """
         schemas = list(self._beside.get(operation, ()))
         if operation in self._replaced:
             schemas.insert(0, self._replaced[operation])
-        elif shipped is not None and not self._fits(shipped, data):
+        elif shipped is not None and not fitting:
             schemas.insert(0, self._load(shipped))
         return [problem for schema in schemas for problem in _problems(schema, data)]
 

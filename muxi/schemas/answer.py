@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import marshmallow
 
 from muxi.errors import ValidationError
 from muxi.schemas import flatten
-
-if TYPE_CHECKING:
-    from muxi.answers import Loads
 
 __all__ = ["load_answer"]
 
@@ -24,13 +21,14 @@ _WHOLE = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
 _FENCES = ("```", "```json")
 
 
-def load_answer(text: str, schema: Loads[T], request_id: str | None = None) -> T:
+def load_answer(text: str, load: Callable[[Any], T], request_id: str | None = None) -> T:
     """Parse an answer's text and load it.
 
     Args:
         text: JSON; a fence around it (three backticks, perhaps with ``json``) is accepted, and prose around one
             fenced block.
-        schema: schema that loads it.
+        load: the function that loads it, and raises marshmallow's ``ValidationError`` or a ``ValueError`` (as
+            pydantic's is) where it does not fit.
         request_id: request id of the turn.
 
     Raises:
@@ -39,12 +37,24 @@ def load_answer(text: str, schema: Loads[T], request_id: str | None = None) -> T
     """
     data = _read(text, request_id)
     try:
-        return schema.load(data)
-    except marshmallow.ValidationError as error:
-        problems = list(flatten(error.messages))
+        return load(data)
+    except (marshmallow.ValidationError, ValueError) as error:
+        problems = list(_problems_of(error))
         raise _answer_error(
             "ANSWER_INVALID", "the answer does not fit the schema", text, problems, request_id
         ) from error
+
+
+def _problems_of(error: Exception) -> Iterator[dict[str, str]]:
+    """Yield the wrong fields that an error of a schema or model names."""
+    errors: object = getattr(error, "errors", None)
+    if isinstance(error, marshmallow.ValidationError):
+        yield from flatten(error.messages)
+    elif callable(errors):  # pydantic's
+        for problem in errors():
+            yield {"field": ".".join(map(str, problem["loc"])), "msg": str(problem["msg"])}
+    else:
+        yield {"field": "", "msg": str(error)}
 
 
 def _read(text: str, request_id: str | None) -> Any:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from muxi.records import Record
 
 __all__ = ["KINDS", "Hint", "Where", "fits", "hints_of", "is_record", "options_of", "origin_of"]
 
@@ -31,8 +32,7 @@ _ABSENT = object()
 _Test = Callable[[object], bool]
 
 
-@dataclass(frozen=True)
-class Where:
+class Where(Record, frozen=True):
     """A condition on a value, put into an ``Annotated``."""
 
     holds: Callable[[Any], object]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from muxi.call import Call
 
 if TYPE_CHECKING:
     from muxi.streaming.streams import AsyncEventStream, EventStream
 
-__all__ = ["AsyncSendable", "Sendable", "StreamCall"]
+__all__ = ["FEED", "LOG", "AsyncSendable", "Sendable", "StreamCall"]
+
+#: The names of the streams that are not chats: a log, and a feed of events.
+LOG, FEED = "log", "feed"
 
 E = TypeVar("E")
 T_co = TypeVar("T_co", covariant=True)
@@ -30,8 +32,7 @@ class AsyncSendable(Protocol[T_co]):
     def _async(self) -> T_co: ...
 
 
-@dataclass(frozen=True, repr=False)
-class StreamCall(Call[E]):
+class StreamCall(Call[E], frozen=True):
     """A call that is answered by a stream of events of type ``E``."""
 
     #: The format of the stream, as the name of its reader: ``chat``, ``log``, … (see :mod:`muxi.streaming.chat`).
@@ -45,7 +46,3 @@ class StreamCall(Call[E]):
         def _sync(self) -> EventStream[E]: ...  # type: ignore[override]  # an open stream, not one event
         @property
         def _async(self) -> AsyncEventStream[E]: ...  # type: ignore[override]  # likewise
-
-
-# dataclass() writes the annotations of inherited fields as texts, whose names are known in the module of Call only.
-StreamCall.__init__.__annotations__ = {**get_type_hints(StreamCall), "return": None}

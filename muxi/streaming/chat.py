@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, cast
 
 from muxi.errors import MuxiError, ServerError, StreamInterrupted, TurnFailed
@@ -302,6 +303,14 @@ def check_turn(data: Mapping[str, Any], partial: Mapping[str, Any] | None = None
 
 _READERS: dict[str, Callable[[], EventReader[Any]]] = {"chat": ChatReader, "frames": FrameReader}
 
+#: The modules that register the readers of further kinds of stream.
+_HOMES = {
+    "deployment": "muxi.streaming.deployments",
+    "feed": "muxi.streaming.feeds",
+    "formation_log": "muxi.streaming.deployments",
+    "log": "muxi.streaming.feeds",
+}
+
 
 def register_reader(events: str, make: Callable[[], EventReader[Any]]) -> None:
     """Register the reader of another kind of stream."""
@@ -310,6 +319,8 @@ def register_reader(events: str, make: Callable[[], EventReader[Any]]) -> None:
 
 def reader_for(events: str) -> EventReader[Any]:
     """Return a new reader for the kind of stream that a :class:`muxi.StreamCall` names."""
+    if events not in _READERS and events in _HOMES:
+        import_module(_HOMES[events])
     return _READERS[events]()
 
 

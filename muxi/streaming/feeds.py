@@ -9,14 +9,12 @@ import re
 from typing import Any, cast
 
 from muxi.errors import MuxiError, ServerError
+from muxi.streaming.call import FEED, LOG
 from muxi.streaming.chat import EventReader, register_reader
 from muxi.streaming.sse import ServerSentEvent, json_object
 from muxi.types.events import FormationEvent, LogEvent
 
-__all__ = ["FEED", "LOG", "EventFeedReader", "LogReader"]
-
-#: The names of these streams in a :class:`muxi.StreamCall`.
-LOG, FEED = "log", "feed"
+__all__ = ["EventFeedReader", "LogReader"]
 
 
 class LogReader(EventReader[LogEvent]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from muxi.context import Context
@@ -151,25 +150,36 @@ def _too_late(bound: str, seconds: float) -> TimeoutError:
     return TimeoutError(code, f"{what} for more than {bound} = {seconds:g} s; {how}", bound=bound)
 
 
-@dataclass
 class Opened(Generic[E]):
-    """An open sync stream: the response, its reader and its callbacks."""
+    """An open sync stream: the response, its reader and its callbacks.
 
-    response: Response
-    reader: EventReader[E]
-    context: Context
-    #: Called with each event before the caller gets it; None if no plugin observes events.
-    on_event: Callable[[E], None] | None
-    #: Called once, with the error or None, and whether the caller left before the end.
-    on_end: Callable[[BaseException | None, bool], None]
-    #: Called in place of ``on_end`` by the finalizer of a stream that was dropped; takes no lock and sends nothing.
-    on_drop: Callable[[], None]
-    progress: Progress[E] = field(init=False)
-    chunks: Iterator[bytes] = field(init=False)
+    Args:
+        response: the answer.
+        reader: reads its events.
+        context: the call.
+        on_event: called with each event before the caller gets it; None if no plugin observes events.
+        on_end: called once, with the error or None, and whether the caller left before the end.
+        on_drop: called in place of ``on_end`` by the finalizer of a stream that was dropped; takes no lock and sends
+            nothing.
+    """
 
-    def __post_init__(self) -> None:
-        self.progress = Progress(self.reader, self.context)
-        self.chunks = self.response.chunks()
+    def __init__(
+        self,
+        response: Response,
+        reader: EventReader[E],
+        context: Context,
+        on_event: Callable[[E], None] | None,
+        on_end: Callable[[BaseException | None, bool], None],
+        on_drop: Callable[[], None],
+    ) -> None:
+        self.response = response
+        self.reader = reader
+        self.context = context
+        self.on_event = on_event
+        self.on_end = on_end
+        self.on_drop = on_drop
+        self.progress: Progress[E] = Progress(reader, context)
+        self.chunks: Iterator[bytes] = response.chunks()
 
     def end(self, error: BaseException | None) -> None:
         """Release the connection and call ``on_end``; only the first call has an effect."""
@@ -180,21 +190,24 @@ class Opened(Generic[E]):
                 self.on_end(error, self.progress.left and not self.reader.over)
 
 
-@dataclass
 class AsyncOpened(Generic[E]):
     """As :class:`Opened`, for async streams."""
 
-    response: AsyncResponse
-    reader: EventReader[E]
-    context: Context
-    on_event: Callable[[E], Awaitable[None]] | None
-    on_end: Callable[[BaseException | None, bool], Awaitable[None]]
-    progress: Progress[E] = field(init=False)
-    chunks: AsyncIterator[bytes] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.progress = Progress(self.reader, self.context)
-        self.chunks = self.response.chunks()
+    def __init__(
+        self,
+        response: AsyncResponse,
+        reader: EventReader[E],
+        context: Context,
+        on_event: Callable[[E], Awaitable[None]] | None,
+        on_end: Callable[[BaseException | None, bool], Awaitable[None]],
+    ) -> None:
+        self.response = response
+        self.reader = reader
+        self.context = context
+        self.on_event = on_event
+        self.on_end = on_end
+        self.progress: Progress[E] = Progress(reader, context)
+        self.chunks: AsyncIterator[bytes] = response.chunks()
 
     async def end(self, error: BaseException | None) -> None:
         """As :meth:`Opened.end`."""

@@ -1,8 +1,8 @@
 """The contract of transports, its values, and the base of transports that are written once for both colours."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from muxi.lazy import names_of
 from muxi.transport.bodies import Body, BytesBody, FileBody, IterableBody, as_body
 from muxi.transport.contract import (
     AnyResponse,
@@ -62,22 +62,20 @@ __all__ = [
     "run_async",
 ]
 
-#: Where the base of stepped transports is; loaded when it is first asked for, so that importing muxi stays quick.
+#: The base of stepped transports; loaded when it is first asked for, so that importing muxi stays quick.
 _HOMES = {
-    "stepped": ("AsyncSteppedTransport", "SendSteps", "Stepped", "SteppedTransport"),
-    "stepped_response": ("SteppedResponse",),
-    "steps": ("BlockingCall", "BodySteps", "Close", "CloseSteps", "Forward", "NextChunk", "ReadBody", "Step"),
+    "muxi.transport.stepped": ("AsyncSteppedTransport", "SendSteps", "Stepped", "SteppedTransport"),
+    "muxi.transport.stepped_response": ("SteppedResponse",),
+    "muxi.transport.steps": (
+        "BlockingCall",
+        "BodySteps",
+        "Close",
+        "CloseSteps",
+        "Forward",
+        "NextChunk",
+        "ReadBody",
+        "Step",
+    ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, _HOMES)

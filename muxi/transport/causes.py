@@ -4,14 +4,15 @@ An exception of an HTTP library carries the request that failed, and with it key
 
 - texts of the error are masked (:func:`redact_error`),
 - a foreign exception behind it is kept if it holds nothing but plain data without a secret, and otherwise replaced by a
-  :class:`~muxi.errors.ForeignError` that has its class and its masked message (:func:`clean_causes`),
+  :class:`~muxi.errors.ForeignError` that has its class and its masked message (:func:`clean_causes`); transports put a
+  copy without frames behind their errors from the beginning (:func:`copy_cause`),
 - locals of the SDK's and the libraries' frames in its traceback are cleared (:func:`clear_frames`).
 """
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from muxi.transport.contract import Request
 
 __all__ = [
-    "clean_cause",
     "clean_causes",
     "clear_frames",
+    "copy_cause",
     "hide_secrets",
     "redact_error",
     "seal",
@@ -38,6 +39,9 @@ _MAX_TEXT = 500
 #: Levels of causes that are kept, and levels of containers that are searched.
 _MAX_CAUSES = 6
 _MAX_DEPTH = 4
+
+#: The modules of Python whose errors of the system hold a number and a text, and nothing of a request.
+_PYTHON = frozenset({"builtins", "socket", "ssl", "http.client"})
 
 #: Roots of the modules whose frames are cleared: the SDK, and what it calls on its way to the network.
 _CLEARED = frozenset(
@@ -65,14 +69,25 @@ _CLEARED = frozenset(
 # -- causes ------------------------------------------------------------------------------------------------------------
 
 
-def clean_cause(error: BaseException, secrets: tuple[str, ...] = ()) -> BaseException:
-    """Return an exception to put behind an error of the SDK, which carries no request and no secret.
+def copy_cause(causes: Sequence[BaseException]) -> Exception:
+    """Return a copy of the innermost of several exceptions, to put behind an error of a transport.
+
+    An exception of an HTTP library may hold the request with its headers, a proxy's credentials, or the bytes of a
+    head; the frames of its traceback hold all of these. Of Python's own errors of the system the copy is of the same
+    class, of others a :class:`~muxi.errors.ForeignError`.
 
     Args:
-        error: an exception of any library.
-        secrets: values to mask, such as :func:`keys_in` the request's headers.
+        causes: the exceptions, outermost first.
     """
-    return _clean(error, secret_forms(secrets), _MAX_CAUSES)
+    error = causes[-1]
+    if not isinstance(error, OSError) or type(error).__module__ not in _PYTHON:
+        return ForeignError(f"{type(error).__module__}.{type(error).__qualname__}", _message_of(error, ()))
+    text = redact_text(error.strerror or str(error))
+    copy = type(error)(text) if error.errno is None else type(error)(error.errno, text)
+    for name in ("library", "reason", "verify_code", "verify_message"):  # of errors of TLS
+        if hasattr(error, name):
+            setattr(copy, name, getattr(error, name))
+    return copy
 
 
 def clean_causes(error: BaseException, secrets: tuple[str, ...] = ()) -> None:
@@ -144,8 +159,10 @@ def _is_plain_value(value: object, forms: tuple[str, ...], depth: int) -> bool:
 
 
 def _message_of(error: BaseException, forms: tuple[str, ...]) -> str:
+    if isinstance(error, UnicodeError):
+        return ""  # it shows what could not be encoded
     try:
-        text = str(error)
+        text = " ".join(str(error).split())
     except Exception:
         return ""
     # A message that quotes objects of the library quotes their requests.

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import timezone
-from urllib.parse import unquote, urlsplit
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, TimeoutError
+from muxi.records import Record, field
 from muxi.redact import redact_text
 from muxi.transport.bodies import Body
 from muxi.transport.headers import Headers
@@ -36,8 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(Record, frozen=True):
     """The bounds of one attempt, in seconds; None is no bound.
 
     ``connect`` bounds making a connection, over all addresses, proxies and handshakes; ``read`` the wait for the next
@@ -53,8 +50,7 @@ class Timeouts:
     stall: float | None = None
 
 
-@dataclass
-class Request:
+class Request(Record):
     """One attempt to send something. Plugins may change it until it is sent.
 
     Args:
@@ -76,6 +72,8 @@ class Request:
     @property
     def path(self) -> str:
         """The path of the URL, percent-decoded, without the query: what the server's HMAC signs."""
+        from urllib.parse import unquote, urlsplit
+
         return unquote(urlsplit(self.url).path)
 
     def __repr__(self) -> str:
@@ -128,6 +126,7 @@ class ResponseHead:
             return None
         if value.isascii() and value.replace(".", "", 1).isdigit():
             return min(float(value), _LONGEST_WAIT)  # int() refuses thousands of digits, float() gives infinity
+        from datetime import timezone
         from email.utils import parsedate_to_datetime  # slow to load and rarely needed
 
         try:
@@ -286,6 +285,14 @@ class Transport(ABC):
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
+
     @abstractmethod
     def send(self, request: Request) -> Response:
         """Send and return as soon as the head of the answer is there. Redirects are not followed.
@@ -309,6 +316,14 @@ class AsyncTransport(ABC):
     def private(self) -> bool:
         """True if requests stay in this process, so that no other program can read a key on its way."""
         return False
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Settings of clients that are given none, by argument name: ``url``, ``client_key``, ``key_id``, ….
+
+        For transports that lead to one place, such as a world in memory; arguments and environment come first.
+        """
+        return {}
 
     @abstractmethod
     async def send(self, request: Request) -> AsyncResponse:

@@ -3,162 +3,167 @@
 # The modules of this package go without `from __future__ import annotations`: of annotations that are texts TypedDict
 # compiles each one as it is imported, and that takes as long again as all the rest of it.
 
-from muxi.types.agents import (
-    Agent,
-    AgentList,
-    AgentSkills,
-    KnowledgeRebuild,
-    KnowledgeSync,
-    RebuiltTrees,
-    Skill,
-    Skills,
-)
-from muxi.types.artifacts import Artifact, ArtifactList, ArtifactVersions
-from muxi.types.audit import AuditEntry, AuditLog, ClearedAuditLog
-from muxi.types.chat import (
-    AudioChatRequest,
-    ChatEvent,
-    ChatFile,
-    ChatMessage,
-    ChatRequest,
-    ChatResult,
-    FileContent,
-    FileInput,
-    MessageMetadata,
-    ReadableFile,
-    Token,
-    UiResponse,
-    Widget,
-)
-from muxi.types.configuration import (
-    AsyncConfig,
-    ConfigSummary,
-    Counted,
-    FormationInfo,
-    LlmSettings,
-    LoggingConfig,
-    LoggingDestination,
-    LoggingDestinations,
-    OverlordConfig,
-    OverlordSoul,
-)
-from muxi.types.credentials import (
-    Credential,
-    CredentialCreate,
-    CredentialList,
-    CredentialService,
-    CredentialServices,
-    DeletedCredential,
-)
-from muxi.types.deployments import (
-    DeploymentEvent,
-    DeploymentResult,
-)
-from muxi.types.drafts import (
-    DevFormation,
-    DiscardedDraft,
-    DraftDeployment,
-    DraftEntry,
-    DraftFile,
-    DraftFiles,
-    DraftInitialized,
-    DraftState,
-    LiveState,
-    RemovedDraftFile,
-    StoppedDevFormation,
-    WrittenDraftFile,
-)
-from muxi.types.events import FormationEvent, LogEvent
-from muxi.types.formations import (
-    CancelledUpdate,
-    DeletedFormation,
-    Deployment,
-    Formation,
-    FormationDetail,
-    FormationList,
-    FormationStatus,
-    FormationVersion,
-    RolledBackFormation,
-    UpdatedFormation,
-)
-from muxi.types.history import History, HistoryEntry
-from muxi.types.mcp import McpDefaults, McpServer, McpServerList, McpTool, McpToolList
-from muxi.types.memory import (
-    BufferCleared,
-    BufferStats,
-    CreatedMemory,
-    DeletedMemory,
-    Memory,
-    MemoryBuffer,
-    MemoryBuffers,
-    MemoryConfig,
-    MemoryContent,
-    MemoryPage,
-    UserBuffer,
-)
-from muxi.types.memory_jobs import (
-    BatchItem,
-    DistilledBatch,
-    DistilledEvent,
-    DistilledMemories,
-    DistilledStatus,
-    Distillery,
-    DistilleryList,
-    ForgottenMemory,
-    IngestedBatch,
-    IngestedMemory,
-    IngestionStatus,
-    MemoryBackfill,
-    MemoryJob,
-    MemoryLint,
-    MemoryProvenance,
-    MemoryRebuild,
-    Projection,
-    ProvenanceEvent,
-)
-from muxi.types.requests import CancelledRequest, RequestList, RequestStatus
-from muxi.types.scheduler import (
-    JobType,
-    ScheduledJob,
-    ScheduledJobList,
-    ScheduledJobState,
-    SchedulerConfig,
-    SchedulerMessage,
-)
-from muxi.types.secrets import MaskedSecret, ReloadedSecrets, SecretChanged, SecretList
-from muxi.types.server import (
-    FormationCounts,
-    FormationLogEvent,
-    FormationLogs,
-    LineCounts,
-    LogLines,
-    PortPool,
-    ServerHealth,
-    ServerIdentity,
-    ServerProcess,
-    ServerStatus,
-)
-from muxi.types.sessions import (
-    RestoredSession,
-    Session,
-    SessionList,
-    SessionMessage,
-    SessionMessages,
-    SessionSummary,
-)
-from muxi.types.status import Health, RuntimeStatus
-from muxi.types.triggers import FiredTrigger, Sop, SopList, SopSummary, Trigger, TriggerList
-from muxi.types.tuning import AppliedTuning, DismissedTuning, ReplacedTuning, Tuning, TuningRun
-from muxi.types.users import (
-    AddedIdentifier,
-    Identifier,
-    LinkedIdentifiers,
-    NotificationDelivery,
-    ResolvedUser,
-    UnlinkedIdentifier,
-    UserChannels,
-    UserIdentifiers,
-)
+from typing import TYPE_CHECKING
+
+from muxi.lazy import names_of
+
+if TYPE_CHECKING:
+    from muxi.types.agents import (
+        Agent,
+        AgentList,
+        AgentSkills,
+        KnowledgeRebuild,
+        KnowledgeSync,
+        RebuiltTrees,
+        Skill,
+        Skills,
+    )
+    from muxi.types.artifacts import Artifact, ArtifactList, ArtifactVersions
+    from muxi.types.audit import AuditEntry, AuditLog, ClearedAuditLog
+    from muxi.types.chat import (
+        AudioChatRequest,
+        ChatEvent,
+        ChatFile,
+        ChatMessage,
+        ChatRequest,
+        ChatResult,
+        FileContent,
+        FileInput,
+        MessageMetadata,
+        ReadableFile,
+        Token,
+        UiResponse,
+        Widget,
+    )
+    from muxi.types.configuration import (
+        AsyncConfig,
+        ConfigSummary,
+        Counted,
+        FormationInfo,
+        LlmSettings,
+        LoggingConfig,
+        LoggingDestination,
+        LoggingDestinations,
+        OverlordConfig,
+        OverlordSoul,
+    )
+    from muxi.types.credentials import (
+        Credential,
+        CredentialCreate,
+        CredentialList,
+        CredentialService,
+        CredentialServices,
+        DeletedCredential,
+    )
+    from muxi.types.deployments import (
+        DeploymentEvent,
+        DeploymentResult,
+    )
+    from muxi.types.drafts import (
+        DevFormation,
+        DiscardedDraft,
+        DraftDeployment,
+        DraftEntry,
+        DraftFile,
+        DraftFiles,
+        DraftInitialized,
+        DraftState,
+        LiveState,
+        RemovedDraftFile,
+        StoppedDevFormation,
+        WrittenDraftFile,
+    )
+    from muxi.types.events import FormationEvent, LogEvent
+    from muxi.types.formations import (
+        CancelledUpdate,
+        DeletedFormation,
+        Deployment,
+        Formation,
+        FormationDetail,
+        FormationList,
+        FormationStatus,
+        FormationVersion,
+        RolledBackFormation,
+        UpdatedFormation,
+    )
+    from muxi.types.history import History, HistoryEntry
+    from muxi.types.mcp import McpDefaults, McpServer, McpServerList, McpTool, McpToolList
+    from muxi.types.memory import (
+        BufferCleared,
+        BufferStats,
+        CreatedMemory,
+        DeletedMemory,
+        Memory,
+        MemoryBuffer,
+        MemoryBuffers,
+        MemoryConfig,
+        MemoryContent,
+        MemoryPage,
+        UserBuffer,
+    )
+    from muxi.types.memory_jobs import (
+        BatchItem,
+        DistilledBatch,
+        DistilledEvent,
+        DistilledMemories,
+        DistilledStatus,
+        Distillery,
+        DistilleryList,
+        ForgottenMemory,
+        IngestedBatch,
+        IngestedMemory,
+        IngestionStatus,
+        MemoryBackfill,
+        MemoryJob,
+        MemoryLint,
+        MemoryProvenance,
+        MemoryRebuild,
+        Projection,
+        ProvenanceEvent,
+    )
+    from muxi.types.requests import CancelledRequest, RequestList, RequestStatus
+    from muxi.types.scheduler import (
+        JobType,
+        ScheduledJob,
+        ScheduledJobList,
+        ScheduledJobState,
+        SchedulerConfig,
+        SchedulerMessage,
+    )
+    from muxi.types.secrets import MaskedSecret, ReloadedSecrets, SecretChanged, SecretList
+    from muxi.types.server import (
+        FormationCounts,
+        FormationLogEvent,
+        FormationLogs,
+        LineCounts,
+        LogLines,
+        PortPool,
+        ServerHealth,
+        ServerIdentity,
+        ServerProcess,
+        ServerStatus,
+    )
+    from muxi.types.sessions import (
+        RestoredSession,
+        Session,
+        SessionList,
+        SessionMessage,
+        SessionMessages,
+        SessionSummary,
+    )
+    from muxi.types.status import Health, RuntimeStatus
+    from muxi.types.triggers import FiredTrigger, Sop, SopList, SopSummary, Trigger, TriggerList
+    from muxi.types.tuning import AppliedTuning, DismissedTuning, ReplacedTuning, Tuning, TuningRun
+    from muxi.types.users import (
+        AddedIdentifier,
+        Identifier,
+        LinkedIdentifiers,
+        NotificationDelivery,
+        ResolvedUser,
+        UnlinkedIdentifier,
+        UserChannels,
+        UserIdentifiers,
+    )
 
 __all__ = [
     "AddedIdentifier",
@@ -317,3 +322,210 @@ __all__ = [
     "Widget",
     "WrittenDraftFile",
 ]
+
+#: Where each name is defined; its module is loaded when the name is first asked for.
+_HOMES = {
+    "muxi.types.agents": (
+        "Agent",
+        "AgentList",
+        "AgentSkills",
+        "KnowledgeRebuild",
+        "KnowledgeSync",
+        "RebuiltTrees",
+        "Skill",
+        "Skills",
+    ),
+    "muxi.types.artifacts": (
+        "Artifact",
+        "ArtifactList",
+        "ArtifactVersions",
+    ),
+    "muxi.types.audit": (
+        "AuditEntry",
+        "AuditLog",
+        "ClearedAuditLog",
+    ),
+    "muxi.types.chat": (
+        "AudioChatRequest",
+        "ChatEvent",
+        "ChatFile",
+        "ChatMessage",
+        "ChatRequest",
+        "ChatResult",
+        "FileContent",
+        "FileInput",
+        "MessageMetadata",
+        "ReadableFile",
+        "Token",
+        "UiResponse",
+        "Widget",
+    ),
+    "muxi.types.configuration": (
+        "AsyncConfig",
+        "ConfigSummary",
+        "Counted",
+        "FormationInfo",
+        "LlmSettings",
+        "LoggingConfig",
+        "LoggingDestination",
+        "LoggingDestinations",
+        "OverlordConfig",
+        "OverlordSoul",
+    ),
+    "muxi.types.credentials": (
+        "Credential",
+        "CredentialCreate",
+        "CredentialList",
+        "CredentialService",
+        "CredentialServices",
+        "DeletedCredential",
+    ),
+    "muxi.types.deployments": (
+        "DeploymentEvent",
+        "DeploymentResult",
+    ),
+    "muxi.types.drafts": (
+        "DevFormation",
+        "DiscardedDraft",
+        "DraftDeployment",
+        "DraftEntry",
+        "DraftFile",
+        "DraftFiles",
+        "DraftInitialized",
+        "DraftState",
+        "LiveState",
+        "RemovedDraftFile",
+        "StoppedDevFormation",
+        "WrittenDraftFile",
+    ),
+    "muxi.types.events": (
+        "FormationEvent",
+        "LogEvent",
+    ),
+    "muxi.types.formations": (
+        "CancelledUpdate",
+        "DeletedFormation",
+        "Deployment",
+        "Formation",
+        "FormationDetail",
+        "FormationList",
+        "FormationStatus",
+        "FormationVersion",
+        "RolledBackFormation",
+        "UpdatedFormation",
+    ),
+    "muxi.types.history": (
+        "History",
+        "HistoryEntry",
+    ),
+    "muxi.types.mcp": (
+        "McpDefaults",
+        "McpServer",
+        "McpServerList",
+        "McpTool",
+        "McpToolList",
+    ),
+    "muxi.types.memory": (
+        "BufferCleared",
+        "BufferStats",
+        "CreatedMemory",
+        "DeletedMemory",
+        "Memory",
+        "MemoryBuffer",
+        "MemoryBuffers",
+        "MemoryConfig",
+        "MemoryContent",
+        "MemoryPage",
+        "UserBuffer",
+    ),
+    "muxi.types.memory_jobs": (
+        "BatchItem",
+        "DistilledBatch",
+        "DistilledEvent",
+        "DistilledMemories",
+        "DistilledStatus",
+        "Distillery",
+        "DistilleryList",
+        "ForgottenMemory",
+        "IngestedBatch",
+        "IngestedMemory",
+        "IngestionStatus",
+        "MemoryBackfill",
+        "MemoryJob",
+        "MemoryLint",
+        "MemoryProvenance",
+        "MemoryRebuild",
+        "Projection",
+        "ProvenanceEvent",
+    ),
+    "muxi.types.requests": (
+        "CancelledRequest",
+        "RequestList",
+        "RequestStatus",
+    ),
+    "muxi.types.scheduler": (
+        "JobType",
+        "ScheduledJob",
+        "ScheduledJobList",
+        "ScheduledJobState",
+        "SchedulerConfig",
+        "SchedulerMessage",
+    ),
+    "muxi.types.secrets": (
+        "MaskedSecret",
+        "ReloadedSecrets",
+        "SecretChanged",
+        "SecretList",
+    ),
+    "muxi.types.server": (
+        "FormationCounts",
+        "FormationLogEvent",
+        "FormationLogs",
+        "LineCounts",
+        "LogLines",
+        "PortPool",
+        "ServerHealth",
+        "ServerIdentity",
+        "ServerProcess",
+        "ServerStatus",
+    ),
+    "muxi.types.sessions": (
+        "RestoredSession",
+        "Session",
+        "SessionList",
+        "SessionMessage",
+        "SessionMessages",
+        "SessionSummary",
+    ),
+    "muxi.types.status": (
+        "Health",
+        "RuntimeStatus",
+    ),
+    "muxi.types.triggers": (
+        "FiredTrigger",
+        "Sop",
+        "SopList",
+        "SopSummary",
+        "Trigger",
+        "TriggerList",
+    ),
+    "muxi.types.tuning": (
+        "AppliedTuning",
+        "DismissedTuning",
+        "ReplacedTuning",
+        "Tuning",
+        "TuningRun",
+    ),
+    "muxi.types.users": (
+        "AddedIdentifier",
+        "Identifier",
+        "LinkedIdentifiers",
+        "NotificationDelivery",
+        "ResolvedUser",
+        "UnlinkedIdentifier",
+        "UserChannels",
+        "UserIdentifiers",
+    ),
+}
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, _HOMES)

@@ -1,6 +1,8 @@
 """Agents and their knowledge."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["Agent", "AgentList", "AgentSkills", "KnowledgeRebuild", "KnowledgeSync", "RebuiltTrees", "Skill", "Skills"]
 

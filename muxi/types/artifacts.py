@@ -1,6 +1,8 @@
 """Artifacts: files that agents have made. Times are ISO 8601 in UTC without a zone."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["Artifact", "ArtifactList", "ArtifactVersions"]
 

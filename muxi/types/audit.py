@@ -1,6 +1,8 @@
 """The audit log of a formation."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["AuditEntry", "AuditLog", "ClearedAuditLog"]
 

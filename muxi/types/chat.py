@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
+
+from muxi.types.records import TypedDict
 
 __all__ = [
     "AudioChatRequest",
@@ -50,16 +52,25 @@ class ReadableFile(Protocol):
 #: Content of a file: bytes, or an open file that is read when the call is made.
 FileContent: TypeAlias = bytes | bytearray | memoryview | ReadableFile
 
-#: A file for a chat: a path, its content, a name with its content (and media type), or what the wire has
-#: (:class:`ChatFile`), whose content may be bytes or an open file too.
-FileInput: TypeAlias = (
+
+class _CheckedByTheCall:
+    """Makes pydantic (and so FastAPI) accept any value: it has no form for open files, and the call checks them."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> dict[str, str]:
+        return {"type": "any"}
+
+
+#: A file for a chat: a path, its content, a name with its content (and media type; None goes by the name), or what the
+#: wire has (:class:`ChatFile`), whose content may be bytes or an open file too.
+FileInput: TypeAlias = Annotated[
     str
     | os.PathLike[str]
     | FileContent
     | tuple[str, FileContent | str]
-    | tuple[str, FileContent | str, str]
-    | Mapping[str, object]
-)
+    | tuple[str, FileContent | str, str | None]
+    | Mapping[str, object],
+    _CheckedByTheCall(),
+]
 
 
 class _ChatRequestRequired(TypedDict):

@@ -1,6 +1,8 @@
 """The configuration of a formation as it was loaded. The formation decides which blocks it has."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = [
     "AsyncConfig",

@@ -1,6 +1,6 @@
 """Events and results of deployments."""
 
-from typing import TypedDict
+from muxi.types.records import TypedDict
 
 __all__ = ["DeploymentEvent", "DeploymentResult"]
 

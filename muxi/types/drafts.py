@@ -1,6 +1,8 @@
 """Drafts of formations, and formations run for development."""
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from muxi.types.records import TypedDict
 
 __all__ = [
     "DevFormation",

@@ -1,6 +1,8 @@
 """The events of streams that are not chats. Times are seconds since the epoch, with fractions."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["FormationEvent", "LogEvent"]
 

@@ -1,6 +1,6 @@
 """Formations as their server describes them. Times are RFC 3339 with up to nine digits of fraction."""
 
-from typing import TypedDict
+from muxi.types.records import TypedDict
 
 __all__ = [
     "CancelledUpdate",

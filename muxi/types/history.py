@@ -1,6 +1,8 @@
 """The formation's diary about a user."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["History", "HistoryEntry"]
 

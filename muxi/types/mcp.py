@@ -1,6 +1,8 @@
 """MCP servers, and the tools of the formation itself."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["McpDefaults", "McpServer", "McpServerList", "McpTool", "McpToolList"]
 

@@ -1,6 +1,8 @@
 """Memories and the buffers of conversations."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = [
     "BufferCleared",

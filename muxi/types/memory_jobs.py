@@ -3,7 +3,9 @@
 Of one thing ``created_at`` is seconds since the epoch and ``completed_at`` ISO 8601 with a Z.
 """
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = [
     "BatchItem",

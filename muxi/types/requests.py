@@ -1,6 +1,8 @@
 """Work that the platform tracks. Times are seconds since the epoch, with fractions."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["CancelledRequest", "RequestList", "RequestStatus"]
 

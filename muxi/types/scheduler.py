@@ -1,6 +1,8 @@
 """Scheduled jobs. Times are ISO 8601 in UTC with a Z."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from muxi.types.records import TypedDict
 
 __all__ = ["JobType", "ScheduledJob", "ScheduledJobList", "ScheduledJobState", "SchedulerConfig", "SchedulerMessage"]
 

@@ -1,6 +1,6 @@
 """Secrets, whose values are never returned in full."""
 
-from typing import TypedDict
+from muxi.types.records import TypedDict
 
 __all__ = ["MaskedSecret", "ReloadedSecrets", "SecretChanged", "SecretList"]
 

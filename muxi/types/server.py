@@ -1,6 +1,6 @@
 """The state and the logs of a server."""
 
-from typing import TypedDict
+from muxi.types.records import TypedDict
 
 __all__ = [
     "FormationCounts",

@@ -1,6 +1,8 @@
 """Sessions and their messages. Times are seconds since the epoch, with fractions."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["RestoredSession", "Session", "SessionList", "SessionMessage", "SessionMessages", "SessionSummary"]
 

@@ -1,6 +1,8 @@
 """The status of a formation."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["Health", "RuntimeStatus"]
 

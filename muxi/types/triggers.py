@@ -1,6 +1,8 @@
 """Triggers and standard operating procedures."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["FiredTrigger", "Sop", "SopList", "SopSummary", "Trigger", "TriggerList"]
 

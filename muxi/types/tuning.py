@@ -1,6 +1,8 @@
 """The formation's tuning text (MUXI.md), and the formation's proposal for it."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = ["AppliedTuning", "DismissedTuning", "ReplacedTuning", "Tuning", "TuningRun"]
 

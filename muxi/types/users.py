@@ -1,6 +1,8 @@
 """Users, their identifiers, and their channels."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from muxi.types.records import TypedDict
 
 __all__ = [
     "AddedIdentifier",

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import aiohttp
 from aiohttp import http_exceptions
 
+from muxi.transport.causes import copy_cause
 from muxi_transports.http.attempt import Attempt, invalid_request
-from muxi_transports.http.causes import clean_cause
 from muxi_transports.http1 import MalformedAnswer
 
 __all__ = ["failure_of"]
@@ -38,7 +38,7 @@ def failure_of(error: Exception, attempt: Attempt, fault: MalformedAnswer | None
         return attempt.failed(str(fault), code="INVALID_RESPONSE")
     if isinstance(error, _LIBRARY):
         failure = _failure_of_library(error, attempt)
-        failure.__cause__ = clean_cause(list(_causes(error)))
+        failure.__cause__ = copy_cause(list(_causes(error)))
         return failure
     return invalid_request(error) if isinstance(error, ValueError) else error
 

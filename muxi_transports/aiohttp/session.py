@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import aiohttp
 from aiohttp.client_exceptions import UnixClientConnectorError
 
-from muxi.errors import ConfigurationError
+from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.aiohttp.body import is_quick
 from muxi_transports.aiohttp.carriage import carrying
 from muxi_transports.aiohttp.protocol import check_answers
@@ -92,7 +92,7 @@ def _socks_connector(proxy: Proxy, settings: HttpSettings, bounds: dict[str, Any
     try:
         from muxi_transports.aiohttp.socks import SocksConnector
     except ImportError as error:
-        raise ConfigurationError(
+        raise MissingExtraError(
             f"the proxy {proxy.where} is a SOCKS proxy, which needs aiohttp-socks: pip install 'muxi-client[socks]'"
         ) from error
     if settings.source_address is not None:
@@ -106,6 +106,8 @@ class _UnixConnector(aiohttp.UnixConnector):
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
+        if not hasattr(self, "_factory"):
+            return await super()._create_connection(req, traces, timeout)
         sock = _PatientSocket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
         loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from muxi.errors import ConfigurationError, MuxiError
+from muxi.errors import ConfigurationError, MissingExtraError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.settings import HttpSettings, SourceAddress
@@ -27,7 +27,7 @@ try:
     from muxi_transports.aiohttp.response import AiohttpResponse
     from muxi_transports.aiohttp.session import open_session
 except ImportError as _missing:
-    raise ConfigurationError(
+    raise MissingExtraError(
         f"async clients need aiohttp, which cannot be imported ({_missing}): pip install 'muxi-client[async]'"
     ) from _missing
 

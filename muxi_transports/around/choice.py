@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeAlias, TypeVar, cast
 
 from muxi.clock import Clock
-from muxi.registry import DEFAULT_TRANSPORT, TransportRegistry
+from muxi.registry import DEFAULT_TRANSPORT, TransportRegistry, transport_defaults
 from muxi.transport import AsyncTransport, Close, CloseSteps, Stepped, Transport
 from muxi.transport.contract import refuse_wrong_colour
 
@@ -56,6 +56,11 @@ class Slot(Generic[T]):
         transport = self.given or self._made
         return transport.private if transport is not None else self.shown.strip("'") == "memory"
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """The settings that the transport has for clients that are given none; by its name until it is made."""
+        return transport_defaults(self.given or self._made or self.shown.strip("'"))
+
     def take(self) -> T | None:
         """Empty the slot; return the transport that was made here and is to be closed now."""
         with self._own_lock():
@@ -89,6 +94,11 @@ class Wrapping(Stepped[T]):
     def private(self) -> bool:
         """True if all its transports keep requests in this process, as far as that is known before they are made."""
         return bool(self._slots) and all(slot.private for slot in self._slots)
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """The defaults of the first transport, if all keep requests in this process."""
+        return self._slots[0].defaults if self.private else {}
 
     def slot(self, choice: Choice[T]) -> Slot[T]:
         """The slot for what a caller gave: a name, a function that makes a transport, or a transport.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,6 +46,11 @@ class SyncAsgiTransport(Transport):
     def private(self) -> bool:
         """True: requests stay in this process."""
         return True
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """An address, for clients that are given none: all lead to the application."""
+        return {"url": "http://application"}
 
     def __init__(
         self,

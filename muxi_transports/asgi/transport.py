@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -50,6 +50,11 @@ class AsgiTransport(AsyncTransport):
     def private(self) -> bool:
         """True: requests stay in this process."""
         return True
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """An address, for clients that are given none: all lead to the application."""
+        return {"url": "http://application"}
 
     def __init__(
         self,

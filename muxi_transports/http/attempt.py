@@ -8,6 +8,7 @@ import http.client
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Generator, Sequence
 
@@ -16,7 +17,7 @@ from muxi.redact import redact_text
 from muxi.transport import Body, Request, Timeouts
 from muxi_transports.http.tls import advice_for
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "NameLookupTimeout", "invalid_request", "reason_of", "text_of"]
 
 # How proxies refuse a client that they do not know, in the words of http.client, aiohttp (as put here), PySocks and
 # python-socks.
@@ -26,6 +27,18 @@ _PROXY_WANTS_USER = re.compile(
 )
 # A socket's wait ends up to this many seconds before the deadline that it was cut to.
 _ROUNDING = 0.002
+
+
+class NameLookupTimeout(builtins.TimeoutError):
+    """A host name was not looked up in time.
+
+    Args:
+        host: the name.
+    """
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"the lookup of the name {host} took too long")
+        self.host = host
 
 
 class Attempt:
@@ -49,10 +62,12 @@ class Attempt:
         "deadline",
         "ended_by",
         "headless",
+        "observed",
         "proxy",
         "queued",
         "timeouts",
         "trust",
+        "waiter",
         "where",
     )
 
@@ -69,6 +84,8 @@ class Attempt:
         self.connected: bool = False
         #: Whether the request is out and the head of its answer is not there yet.
         self.headless: bool = False
+        #: Whether :attr:`connected` is known, also where the connection is not one of the transport's.
+        self.observed: bool = False
         self._connect_deadline: float | None = None
         self._head_deadline: float | None = None
         self._content_deadline: float | None = None
@@ -80,6 +97,8 @@ class Attempt:
         self.body_error: BaseException | None = None
         #: ``caller`` or ``transport``: whose close() ended the answer early.
         self.ended_by: str | None = None
+        #: Ends the wait for a name's lookup.
+        self.waiter: threading.Event | None = None
 
     def next_wait(self) -> float | None:
         """Return the timeout of the next read or write, in seconds; None is without bound.
@@ -114,6 +133,10 @@ class Attempt:
         """Note that a connection is made from here on: ``timeouts.connect`` bounds all of it."""
         if self.timeouts.connect is not None:
             self._connect_deadline = time.monotonic() + self.timeouts.connect
+
+    def observe(self) -> None:
+        """Note that the transport sees each phase of a connection that is not its own."""
+        self.observed, self.headless = True, False
 
     def await_content(self) -> None:
         """Note that the reader waits for content from here on: ``timeouts.stall`` bounds it."""
@@ -263,16 +286,18 @@ class Attempt:
             invalid: whether they mean an answer that is not HTTP.
         """
         if _any(found, builtins.TimeoutError):
-            return self.timed_out()
+            failure = self.timed_out()
+            host = next((error.host for error in found if isinstance(error, NameLookupTimeout)), None)
+            return failure if host is None else self._lookup_timed_out(host, failure)
         reason = reason_of(found)
         if self.connected:
             # The peer may refuse a client's certificate after the handshake; a mere end of file is no word on TLS.
             if _any(found, ssl.SSLError) and not _any(found, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 return self._no_trust(found, reason)
             return self.failed(reason, code="INVALID_RESPONSE" if invalid else None)
-        if any(_PROXY_WANTS_USER.search(str(e)) for e in found):
+        if any(_PROXY_WANTS_USER.search(text_of(e)) for e in found):
             return self.refused_by_proxy(reason)
-        if any("Tunnel connection failed" in str(e) for e in found):
+        if any("Tunnel connection failed" in text_of(e) for e in found):
             return self.failed(reason, code="PROXY_ERROR")
         if _any(found, ssl.SSLError, ssl.CertificateError):
             return self._no_trust(found, reason)
@@ -283,6 +308,18 @@ class Attempt:
         if any(isinstance(e, OSError) and e.errno == errno.ECONNREFUSED for e in found):
             return self.failed(reason, code="CONNECTION_REFUSED")
         return self.failed(reason + _advice_on_socket(found))
+
+    def _lookup_timed_out(self, host: str, failure: MuxiError) -> MuxiError:
+        """The error for a name that was not looked up in time, with the bound that was broken."""
+        if not isinstance(failure, TimeoutError):
+            return failure
+        within = self._within if failure.bound == "timeout" else self.timeouts.connect
+        setting = "timeout" if failure.bound == "timeout" else "connect_timeout"
+        message = (
+            f"no connection to {self._where_with_proxy()}: the name {host} was not looked up within {within or 0:g} s "
+            f"({setting}); is the resolver of this machine reachable?"
+        )
+        return TimeoutError(failure.code, redact_text(message), bound=failure.bound, connected=False)
 
     def refused_by_proxy(self, reason: str) -> ConnectionError:
         """The error for a proxy that asks for a user and a password: nothing went on to the server."""
@@ -339,7 +376,15 @@ def reason_of(found: Sequence[BaseException]) -> str:
         return "it ended before the answer did"
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
         return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(text_of(error).split()) or type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an exception; empty where the class of a library or a tool cannot make one."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def invalid_request(error: BaseException) -> ConfigurationError:

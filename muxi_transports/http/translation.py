@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from muxi.errors import MuxiError
+from muxi.transport.causes import copy_cause
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.http.causes import clean_cause
 
 __all__ = ["translated"]
 
@@ -41,4 +41,4 @@ def translated(attempt: Attempt, *failures: type[Exception]) -> Iterator[None]:
         while (below := found[-1].__cause__ or found[-1].__context__) is not None and below not in found:
             found.append(below)
         invalid = isinstance(error, (http.client.HTTPException, *failures)) and not isinstance(error, _EARLY_END)
-        raise attempt.failed_by(found, invalid=invalid) from clean_cause(found)
+        raise attempt.failed_by(found, invalid=invalid) from copy_cause(found)

@@ -53,6 +53,11 @@ class Sandbox:
         #: The server, for all other paths.
         self.server: EmbeddedServer = server or EmbeddedServer(clock=self.clock)
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The keys of both, where they want certain ones."""
+        return {**self.formation.credentials, **self.server.credentials}
+
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
         parts = unquote(urlsplit(request.url).path).split("/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import TypeVar
 
@@ -28,7 +28,16 @@ from muxi_transports.memory.signal import Signal
 from muxi_transports.memory.stubs import StubbedWorld, Stubbing
 from muxi_transports.memory.world import Answer, AnswerStream, Idle, World
 
-__all__ = ["AsyncMemoryTransport", "MemoryTransport", "WorldTransport", "answer_headers", "as_stream"]
+__all__ = ["DEFAULTS", "AsyncMemoryTransport", "MemoryTransport", "WorldTransport", "answer_headers", "as_stream"]
+
+#: Settings of clients that are given none. A world that has no keys of its own accepts any.
+DEFAULTS: Mapping[str, str] = {
+    "url": "http://memory",
+    "client_key": "fmc_memory",
+    "admin_key": "fma_memory",
+    "key_id": "muxi_pk_memory",
+    "secret_key": "muxi_sk_memory",
+}
 
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
@@ -56,6 +65,11 @@ class WorldTransport(Stubbing, Stepped[T]):
     def private(self) -> bool:
         """True: requests stay in this process."""
         return True
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """An address and keys that the world accepts, for clients that are given none."""
+        return {**DEFAULTS, **self.stubbed.credentials}
 
     def __init__(self, world: World | None = None, *, clock: Clock | None = None, strict: bool = False) -> None:
         #: The world with what is stubbed over it; give it to another transport to share it.

@@ -7,7 +7,7 @@ each in its own way; so there is one behaviour and three ways of reaching it.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol, TypeAlias
@@ -17,7 +17,17 @@ from muxi.transport import Request
 from muxi_transports.around.pause import Pause
 from muxi_transports.memory.signal import Signal
 
-__all__ = ["Answer", "AnswerBody", "AnswerStream", "Exchange", "Idle", "Pause", "World", "start_stream"]
+__all__ = [
+    "Answer",
+    "AnswerBody",
+    "AnswerStream",
+    "Exchange",
+    "Idle",
+    "Pause",
+    "World",
+    "credentials_of",
+    "start_stream",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,12 @@ class World(Protocol):
     def respond(self, request: Request) -> Exchange:
         """Answer one request. Closing the generator means that the client has left."""
         ...
+
+
+def credentials_of(world: World) -> Mapping[str, str]:
+    """The keys that a world wants, by the names of a client's arguments; none where any will do."""
+    found: Mapping[str, str] = getattr(world, "credentials", {})
+    return found
 
 
 def start_stream(stream: AnswerStream) -> AnswerStream:

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.pooled.lookup import Address, look_up
+
 __all__ = ["Target", "open_connection", "open_unix"]
 
 #: Seconds that an address has for itself before the next one is tried beside it (RFC 8305, section 5).
 HEAD_START = 0.25
 
 _IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
-
-# What socket.getaddrinfo() returns for an address.
-_Address = tuple[Any, Any, int, str, Any]
 
 
 class Target(NamedTuple):
@@ -29,21 +29,25 @@ class Target(NamedTuple):
     port: int
     source_address: tuple[str, int] | None = None
     socket_options: Sequence[tuple[Any, ...]] = ()
+    #: Of its addresses; any by default.
+    family: int = 0
 
 
-def open_connection(target: Target, seconds: float | None) -> socket.socket:
+def open_connection(target: Target, seconds: float | None, attempt: Attempt | None = None) -> socket.socket:
     """A connected socket.
 
     Args:
         target: where to.
-        seconds: the longest time for all addresses together; None is as long as the system tries.
+        seconds: the longest time for the lookup of the name and all addresses together; None is as long as the system
+            tries.
+        attempt: whose end from another thread ends the lookup.
 
     Raises:
         builtins.TimeoutError: no address accepted in that time.
         OSError: the name cannot be resolved, or no address accepted; the error is that of the last one.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    found = socket.getaddrinfo(target.host.strip("[]"), target.port, 0, socket.SOCK_STREAM)
+    found = look_up(target.host.strip("[]"), target.port, deadline, attempt, family=target.family)
     if len(found) == 1:
         return _connect_one(found[0], target, _time_left(deadline))
     sock = _Race(_interleave_families(found), target, deadline).run()
@@ -76,7 +80,7 @@ def _time_left(deadline: float | None) -> float | None:
     return left
 
 
-def _interleave_families(found: Sequence[_Address]) -> Iterator[_Address]:
+def _interleave_families(found: Sequence[Address]) -> Iterator[Address]:
     """Addresses of the two families in turn, beginning with the family that the system prefers (RFC 8305, 4)."""
     first = [address for address in found if address[0] == found[0][0]]
     others = [address for address in found if address[0] != found[0][0]]
@@ -84,7 +88,7 @@ def _interleave_families(found: Sequence[_Address]) -> Iterator[_Address]:
         yield from (address for address in pair if address is not None)
 
 
-def _new_socket(address: _Address, target: Target) -> socket.socket:
+def _new_socket(address: Address, target: Target) -> socket.socket:
     family, kind, protocol, _, _ = address
     sock = socket.socket(family, kind, protocol)
     try:
@@ -98,7 +102,7 @@ def _new_socket(address: _Address, target: Target) -> socket.socket:
     return sock
 
 
-def _connect_one(address: _Address, target: Target, seconds: float | None) -> socket.socket:
+def _connect_one(address: Address, target: Target, seconds: float | None) -> socket.socket:
     sock = _new_socket(address, target)
     try:
         sock.settimeout(seconds)
@@ -118,7 +122,7 @@ class _Race:
         deadline: on ``time.monotonic()``, or None.
     """
 
-    def __init__(self, addresses: Iterator[_Address], target: Target, deadline: float | None) -> None:
+    def __init__(self, addresses: Iterator[Address], target: Target, deadline: float | None) -> None:
         self._addresses = addresses
         self._target = target
         self._deadline = deadline

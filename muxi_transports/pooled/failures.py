@@ -23,8 +23,8 @@ from urllib3.exceptions import (
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
 from muxi.errors import MuxiError
+from muxi.transport.causes import copy_cause
 from muxi_transports.http.attempt import Attempt, invalid_request
-from muxi_transports.http.causes import clean_cause
 from muxi_transports.http1 import IncompleteAnswer
 
 __all__ = ["FAILURES", "failure_of", "translated"]
@@ -81,17 +81,17 @@ def failure_of(error: BaseException, attempt: Attempt, *, foreign: bool = False,
     for cause in () if body else causes:
         if isinstance(cause, LocationValueError | http.client.InvalidURL | UnicodeError):
             return invalid_request(cause)
-    if foreign:
+    if foreign and not attempt.observed:
         attempt.connected = not any(isinstance(cause, _NOT_CONNECTED) for cause in causes)
-        if attempt.proxy is None and any(isinstance(cause, ProxyError) for cause in causes):
-            attempt.proxy = "of the session"
+    if foreign and attempt.proxy is None and any(isinstance(cause, ProxyError) for cause in causes):
+        attempt.proxy = "of the session"
     invalid = any(isinstance(cause, InvalidChunkLength) for cause in causes) or any(
         isinstance(cause, _NOT_HTTP) and not isinstance(cause, _EARLY_END) for cause in causes
     )
     # How a socket or a file says that it has been closed is no word on what came over it.
     strange = body and not isinstance(error, (*FAILURES, ValueError, AttributeError))
     failure = attempt.failed_by([_as_builtin(cause) for cause in causes], invalid=invalid or strange)
-    failure.__cause__ = clean_cause(causes)
+    failure.__cause__ = copy_cause(causes)
     return failure
 
 

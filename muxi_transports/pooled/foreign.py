@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from urllib3.response import BaseHTTPResponse
+from urllib3.util import make_headers
 
 from muxi.transport import Headers
 from muxi_transports.http.attempt import Attempt
@@ -45,20 +47,24 @@ class FullResponse(EndableResponse):
         version = "1.0" if getattr(raw, "version", 11) == 10 else "1.1"
         self._content = content
         self._socket: socket.socket | None = None
-        self._read_content: Callable[[], bytes]
+        self._read_content: Callable[[], object]
         if content is not None:
             self._read_content = self._take_content
-        elif lease.checked is not None and isinstance(raw, BaseHTTPResponse):
-            self._read_content = undo_codings(_reader_of(raw), found, attempt)
-        else:
-            self._socket = socket_of(raw)
-            if self._socket is not None:
-                _bound_reads(raw, attempt)
-            self._read_content = _foreign_reader(raw)
-            if isinstance(raw, BaseHTTPResponse) and _can_undo(found):
+        elif isinstance(raw, BaseHTTPResponse):
+            if lease.checked is None:
+                self._socket = socket_of(raw)
+                if self._socket is not None:
+                    _bound_reads(raw, attempt)
+            if lease.foreign and _is_left_to_library(found):
+                self._read_content = _foreign_reader(raw)
+            else:
                 # urllib3 takes a packed body that breaks off for a whole one.
                 self._read_content = undo_codings(_reader_of(raw), found, attempt)
-        super().__init__(status, found, reason, version, lease)
+        else:
+            self._read_content = _hold_to_length(_foreign_reader(raw), found, attempt)
+        if lease.checked is None and self._socket is None and (status in _BODILESS or lease.method == "HEAD"):
+            self._read_content = bytes  # nothing; http.client sees to it on a connection
+        super().__init__(status, found, _text_of(reason), version, lease)
 
     def _read(self) -> bytes:
         if self._socket is not None:
@@ -66,14 +72,58 @@ class FullResponse(EndableResponse):
             wait = self.attempt.next_wait()
             with suppress(OSError):  # closed: everything was read
                 self._socket.settimeout(wait)
-        data = self._read_content()
-        if not isinstance(data, bytes):
-            data = bytes(data)
-        return data
+        return _bytes_of(self._read_content())
 
     def _take_content(self) -> bytes:
         content, self._content = self._content or b"", b""
         return content
+
+
+#: The statuses of answers without a body (RFC 9112, section 6.3).
+_BODILESS = frozenset({204, 304})
+
+
+def _text_of(reason: object) -> str:
+    """A reason phrase; empty where a library gives what is no text."""
+    if isinstance(reason, bytes):
+        return reason.decode("latin-1")
+    return reason if isinstance(reason, str) else ""
+
+
+def _bytes_of(data: object) -> bytes:
+    """The bytes that a body gave.
+
+    Raises:
+        TypeError: it gave something else.
+    """
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, bytearray | memoryview):
+        return bytes(data)
+    raise TypeError(f"the body gave {type(data).__name__}, no bytes")
+
+
+def _hold_to_length(read: Callable[[], object], headers: Headers, attempt: Attempt) -> Callable[[], bytes]:
+    """A function that reads a body that no HTTP library has framed, held to the length that its head declares.
+
+    A length beside a content coding is that of the packed body, which such a body need not be.
+    """
+    declared = headers.get("content-length")
+    if declared is None or "content-encoding" in headers:
+        return lambda: _bytes_of(read())
+    left = int(declared.partition(",")[0])
+
+    def read_within() -> bytes:
+        nonlocal left
+        data = _bytes_of(read())
+        left -= len(data)
+        if left < 0:
+            raise attempt.failed("there is more of it than its Content-Length says", code="INVALID_RESPONSE")
+        if left and not data:
+            raise attempt.failed("it ended before the answer did", code="CONNECTION_LOST")
+        return data
+
+    return read_within
 
 
 def _check(status: object, headers: Headers, attempt: Attempt) -> None:
@@ -88,10 +138,17 @@ def _check(status: object, headers: Headers, attempt: Attempt) -> None:
             raise attempt.failed("its Content-Length is none", code="INVALID_RESPONSE")
 
 
-def _can_undo(headers: Headers) -> bool:
-    """Return whether all codings of an answer can be undone here; a session may ask for others (br, zstd)."""
+def _is_left_to_library(headers: Headers) -> bool:
+    """Return whether the codings of an answer are undone by urllib3: a session may ask for others (br, zstd)."""
     codings = {coding.strip().lower() for coding in (headers.get("content-encoding") or "").split(",")}
-    return codings <= KNOWN_CODINGS
+    return not codings <= KNOWN_CODINGS and codings <= KNOWN_CODINGS | _library_codings()
+
+
+@lru_cache(maxsize=1)
+def _library_codings() -> frozenset[str]:
+    """The codings that urllib3 undoes with the packages that are installed."""
+    named = make_headers(accept_encoding=True)["accept-encoding"]
+    return frozenset(coding.strip() for coding in named.split(","))
 
 
 def _reader_of(raw: BaseHTTPResponse) -> Callable[[], bytes]:
@@ -114,16 +171,16 @@ def _stream_chunks(raw: BaseHTTPResponse, *, decode: bool) -> Callable[[], bytes
     return lambda: next(pieces, b"")
 
 
-def _foreign_reader(raw: Any) -> Callable[[], bytes]:
+def _foreign_reader(raw: Any) -> Callable[[], object]:
     """A function that reads what has arrived of an answer of any class, with its codings undone by that class."""
     if isinstance(raw, BaseHTTPResponse) and _is_wrapped(raw):
         return _stream_chunks(raw, decode=True)
     read1 = getattr(raw, "read1", None) or raw.read
-    state: list[Callable[[], bytes]] = []
+    state: list[Callable[[], object]] = []
 
-    def first() -> bytes:
+    def first() -> object:
         try:
-            data: bytes = read1(PIECE, True)
+            data: object = read1(PIECE, True)
         except TypeError:  # a file, or another class with one argument
             with suppress(Exception):
                 raw.decode_content = True

@@ -10,10 +10,11 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -27,17 +28,34 @@ from muxi_transports.http.polling import wait_for
 from muxi_transports.pooled.checked import CheckedAnswer, CheckedSocket
 from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, connect_unix
-from muxi_transports.pooled.routes import PoolClasses
+from muxi_transports.pooled.routes import PoolClasses, socks_missing
 from muxi_transports.pooled.sending import read_early
-from muxi_transports.pooled.wire import bound, shut_down
+from muxi_transports.pooled.tools import is_genuine
+from muxi_transports.pooled.wire import bound, interrupt, shut_down
 
-__all__ = ["FullLease", "carrying", "full_pools"]
+__all__ = [
+    "BoundPool",
+    "FullLease",
+    "abandoned",
+    "carrying",
+    "full_pools",
+    "put_down",
+    "socket_of",
+    "take_up",
+    "watch_body",
+]
 
 #: How much of a body is written at a time, in bytes: as much as any socket takes that can be written to.
 _WRITE = 16 * 1024
 
+#: Makes the socket of a connection, within seconds, for an attempt.
+_Connect = Callable[[Any, "float | None", Attempt], socket.socket]
+
 #: The claim of the request that this context is sending.
 carrying: ContextVar[FullLease] = ContextVar("carrying")
+
+#: Connections of the user's pools that finalizers left, as functions that give them back.
+abandoned: deque[Callable[[], Any]] = deque()
 
 
 class FullLease(ConnectionLease):
@@ -47,10 +65,18 @@ class FullLease(ConnectionLease):
         attempt: what is sent.
         live: the leases of the transport that have not ended.
         target: the request target, with what stands before it for a forwarding proxy.
+        method: of the request.
+        foreign: whether the connection belongs to a session or an adapter of the user's.
     """
 
-    def __init__(self, attempt: Attempt, live: set[ConnectionLease], target: str = "") -> None:
+    def __init__(
+        self, attempt: Attempt, live: set[ConnectionLease], target: str, method: str, *, foreign: bool = False
+    ) -> None:
         self.target = target
+        self.method = method
+        self.foreign = foreign
+        #: Whether a finalizer ends it, in which no lock may be taken.
+        self.is_abandoned: bool = False
         #: The connection, as soon as the pool has chosen it; None where the library's connections are not ours.
         self.connection: Any = None  # Any: whatever class the pool's connections have
         #: The answer as http.client reads it.
@@ -71,9 +97,29 @@ class FullLease(ConnectionLease):
                 self._mark_ended()
         if self._disposal.claim():
             self._live.discard(self)
-        return not ended and self.early is None and (self.checked is None or self.checked.reusable)
+        return not ended and self._is_reusable
+
+    def abandon(self) -> None:
+        """Close the connection from a finalizer."""
+        self.is_abandoned = True
+        self.close()
+
+    def set_aside(self) -> bool:
+        """Note that the connection goes back before the answer is known, because the library sends more for it.
+
+        Returns:
+            Whether the connection may be used again.
+        """
+        reusable = self._is_reusable
+        self.connection = self.checked = self.early = None
+        return reusable and not self._has_ended
+
+    @property
+    def _is_reusable(self) -> bool:
+        return self.early is None and (self.checked is None or self.checked.reusable)
 
     def _wake(self) -> None:
+        interrupt(self.attempt)
         sock = getattr(self.connection, "sock", None) or socket_of(self.raw)
         if sock is None and self.checked is not None:
             sock = self.checked.socket
@@ -90,8 +136,12 @@ class FullLease(ConnectionLease):
                 _quietly(self.connection.close)
             return
         for name in ("close", "release_conn"):
-            method = getattr(self.raw, name, None)
-            if method is not None:
+            method = _quietly(lambda name=name: getattr(self.raw, name, None))  # type: ignore[misc]  # bound
+            if method is None:
+                continue
+            if self.is_abandoned and name == "release_conn" and self.foreign:
+                abandoned.append(method)  # the user's pool has a lock
+            else:
                 _quietly(method)
 
 
@@ -103,18 +153,15 @@ def socket_of(raw: Any) -> socket.socket | None:
     return sock if isinstance(sock, socket.socket) else None
 
 
-def _quietly(method: Any) -> None:
+def _quietly(method: Callable[[], Any]) -> Any:
     """Call something that closes. It may be of any class and raise anything; the answer has ended in any case."""
     with suppress(Exception):
-        method()
+        return method()
+    return None
 
 
-class _FullPool(HTTPConnectionPool):
-    """A pool of urllib3 that adds what stands below the parts that tools replace."""
-
-    QueueCls: Any = IdleStack
-    #: Seconds that an idle connection is kept; None is without bound.
-    keep_alive: float | None = None
+class BoundPool(HTTPConnectionPool):
+    """A pool of urllib3 whose waits are bounded by the attempt that a request belongs to."""
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         lease = carrying.get(None)
@@ -130,6 +177,30 @@ class _FullPool(HTTPConnectionPool):
         if lease is not None:
             lease.attempt.queued = False
             lease.attempt.begin_connecting()
+        return connection
+
+    def _prepare_proxy(self, conn: Any) -> None:
+        lease = carrying.get(None)
+        if lease is not None:
+            take_up(conn, lease)
+        super()._prepare_proxy(conn)
+
+    def _validate_conn(self, conn: Any) -> None:
+        super()._validate_conn(conn)
+        lease = carrying.get(None)
+        if lease is not None and getattr(conn, "sock", None) is not None:
+            lease.attempt.connected = True
+
+
+class _FullPool(BoundPool):
+    """A pool of urllib3 that adds what stands below the parts that tools replace."""
+
+    QueueCls: Any = IdleStack
+    #: Seconds that an idle connection is kept; None is without bound.
+    keep_alive: float | None = None
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection: Any = super()._get_conn(timeout)
         idle_since = getattr(connection, "idle_since", None)
         if idle_since is not None and self.keep_alive is not None and time.monotonic() - idle_since > self.keep_alive:
             connection.close()
@@ -155,25 +226,13 @@ class _FullPool(HTTPConnectionPool):
             return
         super()._put_conn(conn)
 
-    def _prepare_proxy(self, conn: Any) -> None:
-        lease = carrying.get(None)
-        if lease is not None:
-            _take_up(conn, lease)
-        super()._prepare_proxy(conn)
-
-    def _validate_conn(self, conn: Any) -> None:
-        super()._validate_conn(conn)
-        lease = carrying.get(None)
-        if lease is not None and getattr(conn, "sock", None) is not None:
-            lease.attempt.connected = True
-
     def _make_request(  # type: ignore[override]  # the rest is handed on as it comes
         self, conn: Any, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
     ) -> Any:  # Any: the signature of urllib3
         lease = carrying.get(None)
-        if lease is not None and _take_up(conn, lease):
+        if lease is not None and take_up(conn, lease):
             url = lease.target
-            body = _watch_body(conn, lease, body)
+            body = watch_body(conn, lease, body)
             headers = _sendable(headers or {})
             if conn.sock is not None:
                 bound(conn.sock, lease.attempt)
@@ -187,29 +246,76 @@ class _FullUnixPool(_FullPool):
         super().__init__("localhost", socket_path=socket_path, **options)
 
 
-def _take_up(conn: Any, lease: FullLease) -> bool:
-    """Bind a connection to the request that it carries. False for the stand-ins of recorders, which are left alone."""
-    lease.connection = conn
+def take_up(conn: Any, lease: FullLease) -> bool:
+    """Bind a connection to the request that it carries. False for the stand-ins of recorders, which are left alone.
+
+    Raises:
+        OSError: the transport was closed meanwhile.
+    """
+    lease.check_open()
+    lease.connection, lease.checked, lease.early = conn, None, None
     if not isinstance(conn, HTTPConnection):
         return False
+    lease.attempt.observe()
+    if lease.attempt.proxy is None:
+        _name_proxy(conn, lease.attempt)
     conn.lease = lease  # type: ignore[attr-defined]  # read where the connection goes back to its pool
     conn.response_class = partial(_answer_on, conn, lease)  # type: ignore[assignment]  # it is called as a class is
-    connect: Callable[[Any, float | None], socket.socket] = connect_tcp
+    if not _is_known(type(conn)._new_conn):
+        return True  # a class of the user's, which connects in its own way
+    connect: _Connect = connect_tcp
     if isinstance(conn, UnixConnection):
         connect = connect_unix
     elif hasattr(conn, "_socks_options"):
-        from muxi_transports.pooled.socks import connect_by_socks
-
-        connect = connect_by_socks
+        connect = _find_socks()
     conn._new_conn = partial(_connect_socket, lease, connect, conn)  # type: ignore[method-assign]
     return True
 
 
-def _connect_socket(
-    lease: FullLease, connect: Callable[[Any, float | None], socket.socket], conn: Any
-) -> socket.socket:
+def _find_socks() -> _Connect:
+    try:
+        from muxi_transports.pooled.socks import connect_by_socks
+    except ImportError as error:
+        raise socks_missing("the proxy of the session") from error
+    return connect_by_socks
+
+
+def _name_proxy(conn: HTTPConnection, attempt: Attempt) -> None:
+    """Tell the attempt which proxy a session goes through."""
+    options: Any = getattr(conn, "_socks_options", None)
+    if options is not None:
+        attempt.proxy = f"{options['proxy_host']}:{options['proxy_port']}"
+    elif conn.proxy is not None:
+        attempt.proxy = f"{conn.proxy.host}:{conn.proxy.port}"
+
+
+def put_down(conn: Any) -> FullLease | None:
+    """Undo :func:`take_up`; return the claim that the connection was bound to."""
+    if not isinstance(conn, HTTPConnection):
+        return None
+    kept = vars(conn)
+    kept.pop("response_class", None)
+    kept.pop("_new_conn", None)
+    lease: FullLease | None = kept.pop("lease", None)
+    return lease
+
+
+@lru_cache(maxsize=32)
+def _is_known(new_conn: Any) -> bool:
+    """Return whether a connection is made as urllib3 or this package makes one."""
+    if new_conn is UnixConnection._new_conn:
+        return True
+    return is_genuine(new_conn, "urllib3.connection") or is_genuine(new_conn, "urllib3.contrib.socks")
+
+
+def _connect_socket(lease: FullLease, connect: _Connect, conn: Any) -> socket.socket:
     """A new socket, whose making is bounded as a whole."""
-    sock = connect(conn, lease.attempt.time_to_connect)
+    sock = connect(conn, lease.attempt.time_to_connect, lease.attempt)
+    try:
+        lease.check_open()
+    except OSError:
+        sock.close()
+        raise
     if not isinstance(conn, HTTPSConnection) and not conn.proxy_is_tunneling:
         lease.attempt.connected = True  # nothing else comes before the request
     return sock
@@ -240,9 +346,11 @@ def _sendable(headers: Mapping[str, Any]) -> dict[str, Any]:
     return sendable
 
 
-def _watch_body(conn: Any, lease: FullLease, body: Any) -> Any:
-    """A body that stops when the answer comes before its end; a small one as it is."""
-    if body is None or (isinstance(body, bytes) and len(body) <= 4 * _WRITE):
+def watch_body(conn: Any, lease: FullLease, body: Any) -> Any:
+    """A body that stops when the answer comes before its end; a small one, and a file, as it is."""
+    if body is None or isinstance(body, str) or hasattr(body, "read"):
+        return body
+    if isinstance(body, bytes) and len(body) <= 4 * _WRITE:
         return body
     pieces = iter((body,)) if isinstance(body, bytes) else iter(body)
     return _pieces_until_answered(conn, lease, pieces)

@@ -61,6 +61,11 @@ class ConnectionLease(ABC):
     def _mark_ended(self) -> None:
         self._turn = _Turn.ENDED
 
+    def check_open(self) -> None:
+        """Raise an ``OSError`` if another thread has ended the lease."""
+        if self._has_ended:
+            raise OSError("the transport was closed")
+
     def begin_reading(self) -> bool:
         """Return whether the calling thread may read."""
         with self._lock:
@@ -99,6 +104,10 @@ class ConnectionLease(ABC):
         if self._disposal.claim():
             self._live.discard(self)
             self._dispose()
+
+    def abandon(self) -> None:
+        """Close the connection from a finalizer, in which no lock may be taken."""
+        self.close()
 
     def give_back(self) -> None:
         """Let the connection serve another request; closed instead where another thread has ended the lease."""

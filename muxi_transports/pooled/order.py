@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from muxi.transport import Request
-from muxi_transports.http.attempt import Attempt
+from muxi_transports.http.attempt import Attempt, invalid_request
 from muxi_transports.http.wire import sendable_headers
 from muxi_transports.http1 import framing_field, request_head
 from muxi_transports.pooled.routes import Route
 
-__all__ = ["Order", "headers_on"]
+__all__ = ["Order", "headers_on", "refuse_unsendable"]
 
 
 class Order:
@@ -32,6 +32,21 @@ class Order:
         self.method: str = request.method
         self.attempt: Attempt = Attempt(request, route.where, route.proxy, route.trust)
         self.head: bytes = request_head(request.method, route.prefix + target, route.host_header, headers)
+
+
+def refuse_unsendable(request: Request, host: str, target: str) -> None:
+    """Refuse for a session what the other lanes refuse, before the session sees it.
+
+    Raises:
+        ConfigurationError: the method, the target or a header cannot be sent.
+    """
+    try:
+        request_head(request.method, target, host, sendable_headers(request.headers, request.body))
+    except ValueError as error:
+        failure = invalid_request(error)
+    else:
+        return
+    raise failure  # out here it is not chained to the other, whose frames hold the headers
 
 
 def headers_on(request: Request, route: Route) -> dict[str, str]:

@@ -20,7 +20,7 @@ from muxi_transports.http1 import AnswerReader
 from muxi_transports.pooled.connecting import Target, open_connection, open_unix
 from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.tools import is_genuine
-from muxi_transports.pooled.wire import Wire, bound, has_arrived, receive, shut_down
+from muxi_transports.pooled.wire import Wire, bound, has_arrived, interrupt, receive, shut_down
 
 __all__ = [
     "Connection",
@@ -123,7 +123,7 @@ class Connection(HTTPConnection):
         return self.attempt.time_to_connect if self.attempt is not None else self.timeout
 
     def _new_conn(self) -> socket.socket:
-        return connect_tcp(self, self.time_to_connect)
+        return connect_tcp(self, self.time_to_connect, self.attempt)
 
     def _tunnel(self) -> None:
         """Have the proxy connect to the origin (RFC 9110, section 9.3.6).
@@ -183,10 +183,10 @@ class UnixConnection(Connection):
         self.path: str = socket_path
 
     def _new_conn(self) -> socket.socket:
-        return connect_unix(self, self.time_to_connect)
+        return connect_unix(self, self.time_to_connect, self.attempt)
 
 
-def connect_unix(connection: UnixConnection, seconds: float | None) -> socket.socket:
+def connect_unix(connection: UnixConnection, seconds: float | None, attempt: Attempt | None = None) -> socket.socket:
     """As :func:`connect_tcp`, to a Unix socket."""
     try:
         return open_unix(connection.path, seconds)
@@ -196,20 +196,27 @@ def connect_unix(connection: UnixConnection, seconds: float | None) -> socket.so
         raise NewConnectionError(connection, str(error)) from error
 
 
-def connect_tcp(connection: HTTPConnection, seconds: float | None) -> socket.socket:
+def connect_tcp(connection: HTTPConnection, seconds: float | None, attempt: Attempt | None = None) -> socket.socket:
     """A new socket for a connection of urllib3, with the errors that urllib3 has.
 
     Args:
         connection: whose host, port and options are taken.
-        seconds: the longest time for all addresses of the host together.
+        seconds: the longest time for the lookup and all addresses of the host together.
+        attempt: what the connection is for.
     """
     target = Target(
-        connection._dns_host, connection.port or 0, connection.source_address, tuple(connection.socket_options or ())
+        connection._dns_host,
+        connection.port or 0,
+        connection.source_address,
+        tuple(connection.socket_options or ()),
+        urllib3.util.connection.allowed_gai_family(),
     )
     try:
-        if is_genuine(socket.socket, "socket"):
-            return open_connection(target, seconds)
-        # A mock in the place of sockets knows the functions that urllib3 calls.
+        if is_genuine(socket.socket, "socket") and is_genuine(
+            urllib3.util.connection.create_connection, "urllib3.util.connection"
+        ):
+            return open_connection(target, seconds, attempt)
+        # A mock in the place of sockets knows the functions that urllib3 calls, and programs replace this one.
         return urllib3.util.connection.create_connection(
             (target.host, target.port), seconds, target.source_address, connection.socket_options
         )
@@ -242,6 +249,7 @@ class DirectLease(ConnectionLease):
         return self.connection.wire
 
     def _wake(self) -> None:
+        interrupt(self.attempt)
         shut_down(self.connection.sock)
 
     def _dispose(self) -> None:
@@ -274,6 +282,7 @@ class Pool(HTTPConnectionPool):
         try:
             if connection.sock is None:
                 self._connect(connection, attempt, is_tunnelled=is_tunnelled)
+                lease.check_open()
         except BaseException:
             lease.close()
             raise

@@ -96,7 +96,7 @@ class EndableResponse(Response):
     def __del__(self) -> None:
         # No lock may be taken here: a thread may be interrupted in the middle of anything.
         if hasattr(self, "_lease"):
-            self._lease.close()
+            self._lease.abandon()
 
 
 class DirectResponse(EndableResponse):

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from muxi.errors import ConfigurationError
+from muxi.errors import MissingExtraError, MuxiError
 from muxi_transports.http.attempt import invalid_request
 from muxi_transports.http.proxies import Proxy
 from muxi_transports.http.settings import HttpSettings, Way
 
-__all__ = ["PoolClasses", "Route", "open_pool", "route_of"]
+__all__ = ["PoolClasses", "Route", "open_pool", "route_of", "socks_missing"]
 
 
 class Route(NamedTuple):
@@ -93,9 +93,20 @@ def open_pool(way: Way, settings: HttpSettings, classes: PoolClasses) -> HTTPCon
         return manager.connection_from_host(
             origin.host, origin.port, origin.scheme, pool_kwargs={"ssl_context": context} if context else None
         )
+    except MuxiError:
+        raise
     except ValueError as error:
         failure = invalid_request(error)
     raise failure
+
+
+def socks_missing(proxy: str) -> MissingExtraError:
+    """The error for a SOCKS proxy without PySocks.
+
+    Args:
+        proxy: the beginning of the sentence.
+    """
+    return MissingExtraError(f"{proxy} is a SOCKS proxy, which needs PySocks: pip install 'muxi-client[socks]'")
 
 
 def _manager(
@@ -107,9 +118,7 @@ def _manager(
             pools = classes.socks()
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as error:
-            raise ConfigurationError(
-                f"the proxy {proxy.where} is a SOCKS proxy, which needs PySocks: pip install 'muxi-client[socks]'"
-            ) from error
+            raise socks_missing(f"the proxy {proxy.where}") from error
         manager = SOCKSProxyManager(proxy.address, proxy.user, proxy.password, 1, **options)
         manager.pool_classes_by_scheme = pools
         return manager

@@ -13,20 +13,23 @@ import urllib3.util
 from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import HTTPConnectionPool
 
+from muxi.errors import MuxiError
 from muxi.transport import BytesBody, Request
+from muxi.transport.causes import copy_cause
 from muxi_transports.http.attempt import Attempt, invalid_request
 from muxi_transports.http.unix import SCHEME
-from muxi_transports.http.wire import sendable_headers
+from muxi_transports.http.wire import Origin, sendable_headers, split_url
+from muxi_transports.pooled.borrowed import hold_pools
 from muxi_transports.pooled.foreign import FullResponse
 from muxi_transports.pooled.full import FullLease, carrying
+from muxi_transports.pooled.routes import socks_missing
 from muxi_transports.pooled.tools import is_genuine
 
-__all__ = ["OwnSession", "as_bytes", "send_by_session", "sent"]
+__all__ = ["OwnSession", "adapters_of", "as_bytes", "send_by_session", "sent"]
 
 # What requests' own exceptions say of a URL or a header that cannot be sent.
 _INVALID = (
     requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidHeader,
 )
@@ -63,6 +66,7 @@ class OwnSession:
         for prefix in ("https://", "http://", f"{SCHEME}://"):
             session.mount(prefix, own)
         for prefix, adapter in mounted.items():
+            hold_pools(adapter)
             session.mount(prefix, adapter)
 
     @property
@@ -159,17 +163,42 @@ def _no_target(response: requests.Response) -> None:
     return None
 
 
-def send_by_session(session: requests.Session, request: Request, lease: FullLease) -> requests.Response:
-    """Send a request by a session of the user's, with all that it does."""
+def send_by_session(session: requests.Session, request: Request, origin: Origin, lease: FullLease) -> requests.Response:
+    """Send a request by a session of the user's, with all that it does.
+
+    Args:
+        session: any object with the method ``request`` of a session.
+        request: what is sent.
+        origin: of its URL.
+        lease: the claim of the request.
+    """
+    for adapter in adapters_of(session):
+        hold_pools(adapter)
     return session.request(
         request.method,
-        request.url,
+        # A session would put the user and password of a URL in the place of the request's own Authorization.
+        request.url if origin.authorization is None else _without_userinfo(request.url),
         data=body_for_requests(lease.attempt),
-        headers=headers_for_requests(request),
+        headers=headers_for_requests(request, origin),
         stream=True,
         allow_redirects=False,
         timeout=connect_and_read(lease.attempt),
     )
+
+
+class _MissingFileError(Exception):
+    """A file with certificates that an adapter does not find."""
+
+
+def _send_checked(send: Callable[[], requests.Response]) -> requests.Response:
+    try:
+        return send()
+    except OSError as error:
+        # An adapter raises it before it connects; the path is in the text alone.
+        if type(error) is not OSError or "invalid path: " not in str(error):
+            raise
+        text = str(error)
+    raise _MissingFileError(text)
 
 
 def sent(send: Callable[[], requests.Response], lease: FullLease) -> FullResponse:
@@ -178,9 +207,12 @@ def sent(send: Callable[[], requests.Response], lease: FullLease) -> FullRespons
     Raises:
         ConfigurationError: the URL or a header cannot be sent.
     """
+    failure: MuxiError
     try:
-        received = send()
-    except _INVALID as error:
+        received = _send_checked(send)
+    except requests.exceptions.InvalidSchema as error:
+        failure = socks_missing("the proxy of the session") if "SOCKS" in str(error) else invalid_request(error)
+    except (*_INVALID, _MissingFileError) as error:
         failure = invalid_request(error)
     else:
         return received_by_requests(received, lease)
@@ -188,7 +220,23 @@ def sent(send: Callable[[], requests.Response], lease: FullLease) -> FullRespons
 
 
 def received_by_requests(received: requests.Response, lease: FullLease) -> FullResponse:
-    """An answer of requests as one of ours."""
+    """An answer of requests as one of ours.
+
+    Raises:
+        ConnectionError: it is none; a session and an adapter may answer with anything.
+    """
+    try:
+        return _response_of(received, lease)
+    except MuxiError:
+        raise
+    except Exception as error:
+        lease.attempt.connected = True
+        failure = lease.attempt.failed_by([error], invalid=True)
+        failure.__cause__ = copy_cause([error])
+    raise failure
+
+
+def _response_of(received: requests.Response, lease: FullLease) -> FullResponse:
     lease.raw = raw = received.raw
     # A hook of a session may have read the body already (to log it), or a cache; then requests has kept it.
     content = received.content if getattr(received, "_content_consumed", False) else None
@@ -198,9 +246,21 @@ def received_by_requests(received: requests.Response, lease: FullLease) -> FullR
     return FullResponse(lease, received.status_code, received.reason or "", headers, content)
 
 
-def headers_for_requests(request: Request) -> dict[str, str]:
+def adapters_of(session: object) -> list[object]:
+    """The adapters of a session; none of what only looks like one."""
+    adapters = getattr(session, "adapters", None)
+    return list(adapters.values()) if isinstance(adapters, Mapping) else []
+
+
+def _without_userinfo(url: str) -> str:
+    base, target = split_url(url)
+    scheme, _, authority = base.partition("://")
+    return f"{scheme}://{authority.rpartition('@')[2]}{target}"
+
+
+def headers_for_requests(request: Request, origin: Origin) -> dict[str, str]:
     """The headers, without those that requests works out by itself: stated twice, it would send both kinds."""
-    headers = sendable_headers(request.headers, request.body)
+    headers = sendable_headers(request.headers, request.body, origin.authorization)
     for name in ("Content-Length", "Accept-Encoding"):
         if name not in request.headers or name == "Content-Length":
             headers.pop(name, None)

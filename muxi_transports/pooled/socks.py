@@ -16,6 +16,8 @@ with warnings.catch_warnings():
     import socks  # type: ignore[import-untyped]  # PySocks has no types
     from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection, SOCKSProxyManager
 
+from muxi_transports.http.attempt import Attempt, NameLookupTimeout
+from muxi_transports.pooled.lookup import look_up
 from muxi_transports.pooled.pool import Connection, Pool, SecurePool
 
 __all__ = ["LIBRARY_POOLS", "SOCKS_POOLS", "connect_by_socks"]
@@ -36,17 +38,23 @@ class _BoundedSocket(socks.socksocket):  # type: ignore[misc]  # PySocks has no 
         return int(super().recv_into(buffer, nbytes, flags))
 
 
-def connect_by_socks(connection: SOCKSConnection, seconds: float | None) -> socket.socket:
+def connect_by_socks(
+    connection: SOCKSConnection, seconds: float | None, attempt: Attempt | None = None
+) -> socket.socket:
     """A socket that a SOCKS proxy has connected to the host of a connection of urllib3.
 
     Args:
         connection: whose host, port, proxy and options are taken.
         seconds: the longest time for everything.
+        attempt: what the connection is for.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     failure: Exception
     try:
-        return _connect(connection, deadline)
+        return _connect(connection, deadline, attempt)
+    except NameLookupTimeout as error:
+        failure = ConnectTimeoutError(connection, f"connecting to {connection.host} timed out")
+        failure.__cause__ = error
     except TimeoutError:
         failure = ConnectTimeoutError(connection, f"connecting to {connection.host} timed out")
     except socks.ProxyError as error:
@@ -60,11 +68,17 @@ def connect_by_socks(connection: SOCKSConnection, seconds: float | None) -> sock
     raise failure
 
 
-def _connect(connection: SOCKSConnection, deadline: float | None) -> socket.socket:
+def _connect(connection: SOCKSConnection, deadline: float | None, attempt: Attempt | None) -> socket.socket:
     options: Any = connection._socks_options  # Any: the types of PySocks and of urllib3 do not agree
     proxy, port = (options["proxy_host"] or "").strip("[]"), options["proxy_port"]
     failure: Exception = OSError("the name of the proxy has no addresses")
-    for family, kind, protocol, _, address in socket.getaddrinfo(proxy, port, 0, socket.SOCK_STREAM):
+    host = connection.host.strip("[]")
+    if not options["rdns"]:
+        # PySocks would look the name up itself, as long as that takes. SOCKS 4 knows no IPv6.
+        of_4 = options["socks_version"] == socks.SOCKS4
+        found = look_up(host, connection.port or 0, deadline, attempt, family=socket.AF_INET if of_4 else 0)
+        host = str(found[0][4][0])
+    for family, kind, protocol, _, address in look_up(proxy, port, deadline, attempt):
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError("timed out")
@@ -84,7 +98,7 @@ def _connect(connection: SOCKSConnection, deadline: float | None) -> socket.sock
             )
             if connection.source_address:
                 sock.bind(connection.source_address)
-            sock.connect((connection.host.strip("[]"), connection.port))
+            sock.connect((host, connection.port))
             # From here on it is a plain socket: that of PySocks knows no waiting for nothing.
             plain = socket.socket(fileno=sock.detach())
             plain.settimeout(left)
@@ -100,7 +114,7 @@ def _connect(connection: SOCKSConnection, deadline: float | None) -> socket.sock
 
 class _SocksConnection(Connection, SOCKSConnection):
     def _new_conn(self) -> Any:  # Any: in urllib3 it is PySocks' own socket
-        return connect_by_socks(self, self.time_to_connect)
+        return connect_by_socks(self, self.time_to_connect, self.attempt)
 
 
 class _SecureSocksConnection(_SocksConnection, SOCKSHTTPSConnection):

@@ -178,7 +178,7 @@ class PooledTransport(Transport):
         origin = self._state.origins.get(base) or self._find_origin(base)
         route = origin.route
         order = _prepare(request, route, target)  # refuses what the direct lane refuses
-        lease = FullLease(order.attempt, self._state.live, route.prefix + target)
+        lease = FullLease(order.attempt, self._state.live, route.prefix + target, request.method)
         token = carrying.set(lease)
         try:
             return translated(lambda: self._receive(request, route, lease), lease.attempt)
@@ -211,10 +211,14 @@ class PooledTransport(Transport):
         route = self._find_route(base)
         if status in _REDIRECTS and route.socket is not None and "location" in response.headers:
             response.headers["Location"] = rebased(response.headers["location"], base, target)
-        elif status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
+        elif status == _PROXY_AUTHENTICATION_REQUIRED and self._is_forwarded(route, response):
             response.close()
             raise response.attempt.refused_by_proxy(f"{status} {response.reason}".rstrip())
         return response
+
+    def _is_forwarded(self, route: Route, response: EndableResponse) -> bool:
+        """Return whether an answer may be that of a forwarding proxy."""
+        return route.is_forwarded
 
     def _find_route(self, base: str) -> Route:
         origin = self._state.origins.get(base) or self._find_origin(base)

@@ -11,7 +11,7 @@ from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.polling import wait_for
 from muxi_transports.http.wire import PIECE
 
-__all__ = ["Wire", "bound", "has_arrived", "receive", "shut_down"]
+__all__ = ["Wire", "bound", "has_arrived", "interrupt", "receive", "shut_down"]
 
 # A timeout that is set already may be longer than the bound by this, in seconds: setting it anew is a system call.
 _SLACK = 0.005
@@ -57,6 +57,13 @@ def has_arrived(wire: object) -> bool:
     if pending is not None and pending():
         return True
     return isinstance(wire, socket.socket) and wait_for(wire, 0, write=False)
+
+
+def interrupt(attempt: Attempt) -> None:
+    """End the wait of an attempt for the lookup of a name."""
+    waiter = attempt.waiter
+    if waiter is not None:
+        waiter.set()
 
 
 def shut_down(wire: object) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-__all__ = ["Complete", "Conversation", "NotWsgi", "WsgiHead", "WsgiItem"]
+__all__ = ["Complete", "WsgiConversation", "NotWsgi", "WsgiHead", "WsgiItem"]
 
 
 class WsgiHead(NamedTuple):
@@ -30,7 +30,7 @@ class NotWsgi(Exception):
     """The application broke the rules of WSGI."""
 
 
-class Conversation:
+class WsgiConversation:
     """One call of an application.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from muxi_transports.http.application import LIMIT, failure_of, log_late
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.wsgi.conversation import Complete, Conversation, NotWsgi, WsgiItem
+from muxi_transports.wsgi.conversation import Complete, WsgiConversation, NotWsgi, WsgiItem
 from muxi_transports.wsgi.environ import RequestBody
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ThreadSource(Source):
     def __init__(
         self, app: WSGIApplication, environ: WSGIEnvironment, body: RequestBody, attempt: Attempt, *, as_it_is: bool
     ) -> None:
-        self._conversation = Conversation(app, environ, self._put)
+        self._conversation = WsgiConversation(app, environ, self._put)
         self._body = body
         self._attempt = attempt
         self._as_it_is = as_it_is
@@ -144,7 +144,7 @@ class HereSource(Source):
     def __init__(
         self, app: WSGIApplication, environ: WSGIEnvironment, body: RequestBody, attempt: Attempt, *, as_it_is: bool
     ) -> None:
-        self._steps = Conversation(app, environ).run()
+        self._steps = WsgiConversation(app, environ).run()
         self._body = body
         self._attempt = attempt
         self._as_it_is = as_it_is

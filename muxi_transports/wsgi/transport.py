@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from muxi.clock import Clock
@@ -46,6 +46,11 @@ class WsgiTransport(Transport):
     def private(self) -> bool:
         """True: requests stay in this process."""
         return True
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """An address, for clients that are given none: all lead to the application."""
+        return {"url": "http://application"}
 
     def __init__(
         self,

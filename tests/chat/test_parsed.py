@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pydantic
 import pytest
 from marshmallow import Schema, fields, post_load
 
@@ -46,7 +47,7 @@ TEA = Recipe("Tea", ["boil", "```steep```"])
     ],
 )
 def test_json_is_loaded_with_and_without_a_fence(text: str) -> None:
-    assert load_answer(text, RecipeSchema()) == TEA
+    assert load_answer(text, RecipeSchema().load) == TEA
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_json_is_loaded_with_and_without_a_fence(text: str) -> None:
 )
 def test_what_is_not_json_is_refused_with_its_text(text: str) -> None:
     with pytest.raises(ValidationError, match="not JSON") as caught:
-        load_answer(text, RecipeSchema(), "req_1")
+        load_answer(text, RecipeSchema().load, "req_1")
     assert (caught.value.code, caught.value.request_id) == ("ANSWER_NOT_JSON", "req_1")
     assert caught.value.details["text"] == text
 
@@ -74,7 +75,7 @@ def test_what_does_not_fit_is_refused_with_every_wrong_field(
 @pytest.mark.parametrize("text", ["3", "null", "[]", '"Tea"'])
 def test_json_of_another_shape_is_refused(text: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        load_answer(text, RecipeSchema())
+        load_answer(text, RecipeSchema().load)
     assert caught.value.code == "ANSWER_INVALID"
     assert [problem["field"] for problem in caught.value.details["validation_errors"]] == [""]
 
@@ -102,6 +103,26 @@ def test_anything_that_loads_is_a_schema(both: Any, answers: Callable[..., Any],
     assert both(lambda client: client.chat_parsed("Tea?", Upper), answers(reply(TEXT))) == "TEA"
 
 
+class RecipeModel(pydantic.BaseModel):
+    name: str
+    steps: list[str]
+
+
+def test_a_pydantic_model_is_loaded(both: Any, answers: Callable[..., Any], reply: Any) -> None:
+    found = both(lambda client: client.chat_parsed("Tea?", RecipeModel), answers(reply(TEXT)))
+    assert found == RecipeModel(name="Tea", steps=TEA.steps)
+
+
+def test_what_does_not_fit_a_model_is_refused_with_every_wrong_field(
+    both: Any, answers: Callable[..., Any], reply: Any
+) -> None:
+    text = '{"steps": ["boil", {}]}'
+    with pytest.raises(ValidationError, match="name: Field required") as caught:
+        both(lambda client: client.chat_parsed("Tea?", RecipeModel), answers(reply(text)))
+    assert (caught.value.code, caught.value.details["text"]) == ("ANSWER_INVALID", text)
+    assert {problem["field"] for problem in caught.value.details["validation_errors"]} == {"name", "steps.1"}
+
+
 def test_an_answer_from_the_background_is_yet_to_come(both: Any, answers: Callable[..., Any]) -> None:
     message = {"status": "processing", "request_id": "req_b", "message": "Running in the background."}
     script = answers({"message": message, "user_id": "ada", "session_id": None, "request_id": None})
@@ -125,6 +146,6 @@ def test_nothing_loads_marshmallow_before_it_is_needed() -> None:
 @pytest.mark.parametrize("schema", [object(), object, "RecipeSchema", None])
 def test_what_is_no_schema_is_refused_before_the_chat(both: Any, answers: Callable[..., Any], schema: Any) -> None:
     script = answers()
-    with pytest.raises(ValidationError, match=r"schema takes a marshmallow schema.*chat_parsed"):
+    with pytest.raises(ValidationError, match=r"schema takes a pydantic model, a marshmallow schema.*chat_parsed"):
         both(lambda client: client.chat_parsed("As JSON", schema), script)
     assert not script.requests

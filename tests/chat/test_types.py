@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
+import pydantic
 
-from muxi import AsyncFormationClient, FormationClient, PendingTurn, pending
+from muxi import AsyncFormationClient, FormationClient, PendingTurn, RawResponse, pending
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
@@ -19,14 +20,27 @@ class Recipe:
     pass
 
 
+class RecipeModel(pydantic.BaseModel):
+    name: str
+
+
 class RecipeSchema(marshmallow.Schema):
-    def load(self, data: Any, **options: Any) -> Recipe:
+    pass
+
+
+class RecipeLoader:
+    def load(self, data: Any) -> Recipe:
         return Recipe()
 
 
 def sync(client: FormationClient) -> None:
-    assert_type(client.chat_parsed("Tea?", RecipeSchema()), Recipe)
-    assert_type(client.chat_parsed("Tea?", RecipeSchema, user_id="ada"), Recipe)
+    assert_type(client.ask("Tea?", user_id="ada"), str)
+    assert_type(client.conversation(user_id="ada").ask("Tea?"), str)
+    assert_type(client.chat_parsed("Tea?", RecipeModel, user_id="ada"), RecipeModel)
+    assert_type(client.chat_parsed("Tea?", RecipeLoader()), Recipe)
+    assert_type(client.chat_parsed("Tea?", RecipeLoader, user_id="ada"), Recipe)
+    assert_type(client.with_raw_response.chat_parsed("Tea?", RecipeModel), RawResponse[RecipeModel])
+    client.chat_parsed("Tea?", RecipeSchema)["name"]
     answer = client.chat("Hi", files=["a", Path("b"), b"c", ("d", b"d"), ("e", "e", "text/plain"), {"filename": "f"}])
     assert_type(answer, ChatResult)
     assert_type(pending(answer), PendingTurn | None)
@@ -40,8 +54,8 @@ def sync(client: FormationClient) -> None:
 
 
 async def asynchronous(client: AsyncFormationClient) -> None:
-    assert_type(await client.chat_parsed("Tea?", RecipeSchema()), Recipe)
-    assert_type(await client.chat_parsed("Tea?", RecipeSchema), Recipe)
+    assert_type(await client.chat_parsed("Tea?", RecipeLoader()), Recipe)
+    assert_type(await client.chat_parsed("Tea?", RecipeModel), RecipeModel)
     assert_type(await client.audio_chat(files=["a.wav"]), ChatResult)
     assert_type(await client.wait_for_request("r", "ada"), RequestStatus)
 

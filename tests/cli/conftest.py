@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Sandbox, Served, serve
+from tests.cli.terminal import Terminal, make_terminal
+
 SCRIPT = """\
 formation: {id: shop, name: The shop, version: 2.0.0}
 replies:
@@ -102,3 +105,49 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     yield running
     code, err = running.end()
     assert (code, err) == (0, "")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder without anything in it, an environment without settings, and another working folder."""
+    for name in [name for name in os.environ if name.startswith(("MUXI_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir(work)
+    return folder
+
+
+@pytest.fixture
+def terminal(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Runs commands in this process, through pipes."""
+    return make_terminal(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="package")
+def sandbox() -> Iterator[Served]:
+    """A server with the formation ``bot`` behind it, over HTTP. Its agent echoes."""
+    server = EmbeddedServer(key_id="muxi_pk_cli", secret_key="muxi_sk_cli_secret")
+    formation = EmbeddedFormation("bot", client_key="fmc_cli_key_0001", admin_key="fma_cli_key_0001")
+    server.add(formation)
+    with serve(Sandbox(formation=formation, server=server)) as served:
+        server.port = served.port
+        yield served
+
+
+@pytest.fixture
+def connected(sandbox: Served, home: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """The sandbox, named with its keys by the environment."""
+    for name, value in {
+        "MUXI_SERVER_URL": sandbox.url,
+        "MUXI_FORMATION_ID": "bot",
+        "MUXI_CLIENT_KEY": "fmc_cli_key_0001",
+        "MUXI_ADMIN_KEY": "fma_cli_key_0001",
+        "MUXI_KEY_ID": "muxi_pk_cli",
+        "MUXI_SECRET_KEY": "muxi_sk_cli_secret",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return sandbox

@@ -9,14 +9,18 @@ import sys
 import types
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 import muxi
-from muxi import cli
-from muxi.cli import demo as demonstration
-from muxi.cli import main
+from muxi import cli, hookspecs
+from muxi.cli import main, plugged
+from muxi.cli.commands import COMMANDS
+from muxi.cli.commands import demo as demonstration
+from muxi.cli.lazy import LazyGroup
 from muxi.client import environment
+from muxi.errors import MissingExtraError
 from muxi.version import __version__
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Served, Turn, serve
 
@@ -111,12 +115,12 @@ def test_a_formation_without_a_store_of_memories_is_no_reason_to_stop(
     assert "NotFoundError" in out
 
 
-def test_an_error_is_one_line_and_exit_code_1(
+def test_a_refused_key_is_one_line_and_exit_code_3(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], served: Served
 ) -> None:
     monkeypatch.setenv("MUXI_FORMATION_URL", served.url)
     monkeypatch.setenv("MUXI_CLIENT_KEY", "fmc_wrong")
-    assert main(["demo"]) == 1
+    assert main(["demo"]) == 3
     err = capsys.readouterr().err
     assert err.startswith("muxi-client: UNAUTHORIZED: Invalid client API key.")
     assert err.count("\n") == 1
@@ -136,17 +140,98 @@ def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"muxi-client {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["demo", "--loud"]])
-def test_wrong_use_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["demo", "--loud"], ["audit"], ["audit", "dance"]])
+def test_wrong_use_is_exit_code_2_with_all_of_it_on_stderr(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
-    assert "usage: muxi-client" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Usage: muxi-client" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        (["dmo"], "no command 'dmo'; did you mean 'demo'?"),
+        (["audit", "verfy"], "no command 'verfy'; did you mean 'verify'?"),
+        (["serve", "--prot", "1"], "--port"),
+    ],
+)
+def test_a_misspelt_name_gets_the_nearest(
+    arguments: list[str], nearest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert nearest in capsys.readouterr().err
+
+
+def test_help_loads_no_command_and_no_client() -> None:
+    loaded = "import sys; from muxi.cli import main; main(['--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    heavy = {"muxi.formation", "muxi.config", "muxi.hooks", "muxi_transports", "rich", "yaml", "requests", "asyncio"}
+    commands = {f"muxi.cli.commands.{name}" for name, _, _ in COMMANDS}
+    assert not (heavy | commands) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in COMMANDS])
+def test_the_help_of_each_command_is_ascii_and_begins_as_the_list_says(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert out.startswith(f"Usage: muxi-client {name} ")
+
+
+def test_the_group_of_plugins_is_the_one_that_clients_use() -> None:
+    assert plugged.GROUP == hookspecs.PROJECT
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "muxi.cli", "--help"], stdout=full, stderr=-1, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "muxi-client: the output cannot be written: No space left on device\n"
+
+
+def test_an_output_in_ascii_is_one_line() -> None:
+    code = "from muxi.cli import lazy, app; lazy.LazyGroup.invoke = lambda *_: print('caf\\xe9'); app.run(['demo'])"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stderr == "muxi-client: the output is ascii, and cannot have '\\xe9'; set PYTHONIOENCODING=utf-8\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (muxi.MuxiError("X", "failed"), 1),
+        (muxi.ConfigurationError("no such thing"), 2),
+        (muxi.ValidationError("INVALID_PAYLOAD", "not sent", details={"validation_errors": []}), 2),
+        (muxi.ValidationError("INVALID", "sent and refused", 422), 1),
+        (muxi.AuthenticationError("UNAUTHORIZED", "no", 401), 3),
+        (muxi.AuthorizationError("FORBIDDEN", "no", 403), 3),
+        (muxi.NotFoundError("NOT_FOUND", "no", 404), 4),
+        (MissingExtraError("pip install it"), 1),
+        (FileNotFoundError(2, "No such file", "x"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(LazyGroup, "invoke", fail)
+    assert main(["demo"]) == code
+    assert capsys.readouterr().err.strip().startswith("muxi-client: ")
 
 
 def test_conflicting_distributions_are_told_at_the_beginning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (environment, sys.modules["muxi.cli.command"]):
-        monkeypatch.setattr(module, "conflicts", lambda: ("two of a name",))
+    monkeypatch.setattr(environment, "conflicts", lambda: ("two of a name",))
     assert main(["demo"]) == 0
     assert capsys.readouterr().err == "muxi-client: warning: two of a name\n"
 

@@ -15,8 +15,8 @@ import pytest
 
 from muxi import FormationClient, ServerClient
 from muxi.cli import main
-from muxi.cli.serve.browsers import OpenToBrowsers
-from muxi.cli.serve.requests import LoggedWorld
+from muxi.cli.commands.serve.browsers import OpenToBrowsers
+from muxi.cli.commands.serve.requests import LoggedWorld
 from muxi.errors import AuthenticationError, TurnFailed
 from muxi.transport import Headers, Request
 from muxi_transports.memory import EmbeddedFormation, MemoryTransport
@@ -145,8 +145,8 @@ def test_a_port_in_use_is_told(shop: Running, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--port", "http"], "a port is a number from 0 to 65535, not 'http'"),
-        (["--port", "70000"], "a port is a number from 0 to 65535"),
+        (["--port", "http"], "Invalid value for '--port'"),
+        (["--port", "70000"], "70000 is not in the range 0<=x<=65535"),
         (["--pace", "-1"], "seconds are a number that is not negative"),
         (["--pace", "nan"], "seconds are a number that is not negative"),
         (["--key-id", "x", "--server"], "--key-id and --secret-key go together"),

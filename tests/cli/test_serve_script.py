@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muxi import FormationClient, ManualClock
-from muxi.cli.serve.script import ScriptError, ServeScript, read_script
+from muxi.cli.commands.serve.script import ScriptError, ServeScript, read_script
 from muxi.errors import TurnFailed
 from muxi_transports.memory import EmbeddedFormation, MemoryTransport
 

@@ -293,7 +293,7 @@ def test_items_of_pages_are_the_same_with_raw_responses(colour: Colour) -> None:
 
 
 def test_a_procedure_that_makes_no_call_has_no_answer_to_show() -> None:
-    from muxi.client.base import raw_response
+    from muxi.client.runner import raw_response
 
     with pytest.raises(TypeError, match="no call was made"):
         raw_response(None)

@@ -53,9 +53,6 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatc
     for name in [name for name in os.environ if name.startswith("MUXI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MUXI_TRANSPORT", "memory")
-    monkeypatch.setenv("MUXI_FORMATION_URL", "http://memory")
-    monkeypatch.setenv("MUXI_CLIENT_KEY", "fmc_reader")
-    monkeypatch.setenv("MUXI_ADMIN_KEY", "fma_reader")
     content = b"id: my-bot\ndescription: A bot\n"
     with tarfile.open(tmp_path / "my-bot.tar.gz", "w:gz") as archive:
         member = tarfile.TarInfo("my-bot/formation.yaml")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from muxi import AsyncFormationClient, ConfigurationError, FormationClient, hookimpl, register_transport, registry
+from muxi import installed as distributions
 from muxi.registry import TransportPair, TransportRegistry
 from muxi.transport import AsyncTransport, Transport
 from tests.answers import AsyncPlaybackTransport, Colour, Playback, PlaybackTransport, answer
@@ -116,6 +117,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Install a distribution with one module and one entry point of the group ``muxi.transports``."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(registry, "_entry_points", registry._entry_points.__wrapped__)
+    monkeypatch.setattr(distributions, "look", distributions.look.__wrapped__)
 
     def installed(name: str, source: str, value: str) -> None:
         (tmp_path / f"muxi_{name}_transport.py").write_text(source)

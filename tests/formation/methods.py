@@ -1,4 +1,4 @@
-"""Every method of a formation client, and the calls that they make."""
+"""Every method of a formation client that has a route of its own, and the calls that they make."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ SAMPLES: Mapping[str, Any] = {
 @cache
 def endpoints(kind: type[AnyEndpoint] = Endpoint) -> dict[str, AnyEndpoint]:
     """The methods by name."""
-    found = {name: inspect.getattr_static(FormationOperations, name) for name in dir(FormationOperations)}
+    found = {
+        name: inspect.getattr_static(FormationOperations, name)
+        for name in dir(FormationOperations)
+        if name != "request"
+    }
     return {name: endpoint for name, endpoint in found.items() if isinstance(endpoint, kind)}
 
 

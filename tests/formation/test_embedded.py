@@ -114,6 +114,7 @@ def chats(call: Caller, tmp_path: Path) -> None:
     call("chat", {"message": "Hi", "session_id": "s", "request_id": "req_1"}, user_id=USER, files=[("a.txt", b"x")])
     call("chat_stream", {"message": "Hi", "session_id": "s"}, user_id=USER)
     assert call("chat_parsed", "as JSON", Answer, user_id=USER) == {"ok": True}
+    assert call("ask", "as JSON", user_id=USER) == '{"ok": true}'
     call("audio_chat", files=[("note", b"x", "audio/wav")], user_id=USER)
     call("audio_chat_stream", files=[("note", b"x", "audio/wav")], user_id=USER)
     call("get_sessions", USER, 10, active_only=True)

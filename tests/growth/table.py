@@ -21,8 +21,8 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     ),
     "muxi.bundles.identity": ("[a-z0-9][a-z0-9-]*[a-z0-9]",),
     "muxi.bundles.rules": ("'|'.join((translate(pattern.lower()) for pattern in patterns))",),
-    "muxi.cli.serve.script.recipes": ("\\$\\{\\{\\s*(.*?)\\s*\\}\\}",),
-    "muxi.cli.serve.script.replies": (
+    "muxi.cli.commands.serve.script.recipes": ("\\$\\{\\{\\s*(.*?)\\s*\\}\\}",),
+    "muxi.cli.commands.serve.script.replies": (
         "pattern",
         "super()._deserialize(value, attr, data)",
     ),

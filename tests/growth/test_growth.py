@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable
@@ -111,7 +110,7 @@ FUNCTIONS: dict[str, tuple[Callable[[str], object], tuple[str, ...]]] = {
         ("t=1,", "v1=", ",", "=", "t=1,v1=a,"),
     ),
     "load_answer": (
-        refuse(lambda text: load_answer(text, io)),  # type: ignore[arg-type]  # it never comes so far
+        refuse(lambda text: load_answer(text, dict)),
         ("```", "```json\n", "```\n", " ", "\n", "{", "` "),
     ),
     "mask_emails_and_numbers": (mask_emails_and_numbers, ("a@", ".+%-", "1 ", "1-", "AB12 ", "a.b@c.", "+(", "((")),

@@ -11,6 +11,7 @@ import pluggy
 import pytest
 
 from muxi import STOP, ConfigurationError, Context, Outcome, PluginError, hookimpl
+from muxi import installed as installed_distributions
 from muxi.hooks import Await, Hooks
 from muxi.hooks import installed as installed_plugins
 from muxi.transport import Request
@@ -29,7 +30,7 @@ def test_an_async_implementation_on_a_sync_client_is_refused_by_name(hook: str) 
     setattr(Vault, hook, hookimpl(implementation))
     with pytest.raises(PluginError, match=rf"'vault'.*{hook}.*(async def|cannot be async)"):
         Hooks(plugins=[Vault()])
-    if hook in ("muxi_register_transports", "muxi_register_schemas", "muxi_client_created"):
+    if hook.startswith("muxi_register_") or hook == "muxi_client_created":
         with pytest.raises(PluginError, match=f"{hook} cannot be async"):
             Hooks(plugins=[Vault()], asynchronous=True)
     else:
@@ -261,6 +262,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     monkeypatch.syspath_prepend(str(tmp_path))
     installed_plugins.entry_points.cache_clear()
     monkeypatch.setattr(installed_plugins, "entry_points", installed_plugins.entry_points.__wrapped__)
+    monkeypatch.setattr(installed_distributions, "look", installed_distributions.look.__wrapped__)
 
     def installed(name: str, source: str, attribute: str = "") -> None:
         (tmp_path / f"muxi_{name}_plugin.py").write_text(source)
@@ -295,9 +297,23 @@ def test_an_installed_plugin_is_found_and_can_be_switched_off(
 
     assert header() == "yes"
     assert header(disable_plugins=["stamp"]) is None
-    for value, expected in [("1", None), ("true", None), ("stamp, other", None), ("other", "yes"), ("", "yes")]:
+    for value, expected in [("1", None), ("true", None), ("stamp", None), ("", "yes")]:
         monkeypatch.setenv("MUXI_DISABLE_PLUGINS", value)
         assert header() == expected, value
+
+
+def test_a_misspelt_name_disables_nothing_and_is_warned_of_once(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("stamp", PLUGIN)
+    installed_plugins._warn_of_unknown.cache_clear()
+    monkeypatch.setenv("MUXI_DISABLE_PLUGINS", "stmap, zebra")
+    with pytest.warns(RuntimeWarning) as warned:
+        _ = [Colour().formation(Playback()) for _ in range(2)]
+    assert [str(one.message) for one in warned] == [
+        "MUXI_DISABLE_PLUGINS: no installed plugin is named stmap; did you mean stamp?",
+        "MUXI_DISABLE_PLUGINS: no installed plugin is named zebra; installed are: stamp",
+    ]
 
 
 CLASS = """

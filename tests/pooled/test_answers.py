@@ -43,7 +43,7 @@ def test_a_packed_body_that_breaks_off_is_no_whole_one(lane: Transport, serve: S
     assert isinstance(failure(lane, get(serve(saying(head + packed)).url)), ConnectionError)
 
 
-# -- the rules of HTTP/1.1, on both lanes ----------------------------------------------------------------------
+# -- the rules of HTTP/1.1, on every lane ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_packed_body_that_breaks_off_is_no_whole_one(lane: Transport, serve: S
     ],
     ids=lambda answer: repr(answer[:60]),
 )
-def test_what_is_no_answer_is_refused(serve: ServerFactory, own: Transport, answer: bytes) -> None:
-    error = failure(own, get(serve(saying(answer)).url, timeouts=Timeouts(5, 5, 5)))
+def test_what_is_no_answer_is_refused(serve: ServerFactory, lane: Transport, answer: bytes) -> None:
+    error = failure(lane, get(serve(saying(answer)).url, timeouts=Timeouts(5, 5, 5)))
 
     assert isinstance(error, ConnectionError), error
     assert (error.code, error.connected) == ("INVALID_RESPONSE", True)
@@ -90,10 +90,10 @@ def test_what_is_no_answer_is_refused(serve: ServerFactory, own: Transport, answ
     ],
     ids=lambda answer: repr(answer[-70:]),
 )
-def test_what_is_an_answer_is_accepted(serve: ServerFactory, own: Transport, answer: bytes) -> None:
+def test_what_is_an_answer_is_accepted(serve: ServerFactory, lane: Transport, answer: bytes) -> None:
     server = serve(saying(answer))
     for _ in range(2):
-        assert own.send(get(server.url)).read() == b"ok"
+        assert lane.send(get(server.url)).read() == b"ok"
     assert server.connections == 1
 
 

@@ -20,8 +20,8 @@ from tests.server.routes import ROUTES
 
 
 def operations() -> dict[str, Any]:
-    """The methods of a server client that make calls."""
-    names = [name for name in dir(ServerOperations) if not name.startswith("_")]
+    """The methods of a server client that make calls of their own routes."""
+    names = [name for name in dir(ServerOperations) if not name.startswith("_") and name != "request"]
     return {name: getattr(ServerClient, name) for name in names if callable(getattr(ServerClient, name))}
 
 

@@ -189,17 +189,34 @@ def serving(*pieces: bytes) -> Iterator[str]:
             peer.close()
 
 
-@pytest.mark.parametrize("direct", [True, False])
-@pytest.mark.parametrize("name", ["requests", "urllib3"])
-def test_a_dropped_stream_gives_its_place_to_the_next(
-    name: str, direct: bool, watch: Watch, tmp_path: Path, diary: Diary
-) -> None:
+def _lanes_with_one_connection() -> dict[str, Callable[[], Any]]:
+    """Transports of every lane, whose next request waits for the connection of the one before."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
     from muxi_transports.requests import RequestsTransport
     from muxi_transports.urllib3 import Urllib3Transport
 
-    kind = {"requests": RequestsTransport, "urllib3": Urllib3Transport}[name]
+    def by_session() -> Any:
+        session = requests.Session()
+        session.mount("http://", HTTPAdapter(pool_maxsize=1, pool_block=True))
+        return RequestsTransport(session=session)
+
+    one: dict[str, Any] = {"pool_size": 1, "pool_block": True}
+    return {
+        "requests": lambda: RequestsTransport(**one),
+        "urllib3": lambda: Urllib3Transport(**one),
+        "requests, full": lambda: RequestsTransport(direct=False, **one),
+        "urllib3, full": lambda: Urllib3Transport(direct=False, **one),
+        "session": by_session,
+        "adapters": lambda: RequestsTransport(adapters={"http://": HTTPAdapter(pool_maxsize=1, pool_block=True)}),
+    }
+
+
+@pytest.mark.parametrize("name", ["requests", "urllib3", "requests, full", "urllib3, full", "session", "adapters"])
+def test_a_dropped_stream_gives_its_place_to_the_next(name: str, watch: Watch, tmp_path: Path, diary: Diary) -> None:
     with serving(HELLO, HELLO) as url:
-        transport = kind(pool_size=1, pool_block=True, direct=direct)
+        transport = _lanes_with_one_connection()[name]()
         client = FormationClient(transport=lambda: transport, **{**settings(tmp_path, diary), "url": url})
         for dropped in range(1, 4):
             stream = client.chat_stream("Hello", user_id="ada")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from muxi import AsyncFormationClient, Context, FormationClient, hookimpl
-from muxi.client.base import CANCEL_TIMEOUT
+from muxi.client.runner import CANCEL_TIMEOUT
 from muxi.errors import (
     StreamInterrupted,
 )

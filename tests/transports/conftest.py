@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import ssl
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import trustme
+from requests.adapters import HTTPAdapter
 
 from muxi.testing.transport_suite.facade import FacadeTransport, Loop
 from muxi.transport import Transport
@@ -30,6 +33,34 @@ _SYNC: dict[str, TransportFactory] = {
     "requests, full": partial(RequestsTransport, direct=False),
     "urllib3, full": partial(Urllib3Transport, direct=False),
 }
+
+
+def _by_session(**settings: Any) -> Transport:
+    """By a session with the same settings."""
+    session = requests.Session()
+    for name, value in settings.items():
+        setattr(session, name, _AS_IN_SESSIONS[name](value))
+    transport = RequestsTransport(session=session)
+    weakref.finalize(transport, session.close).atexit = False
+    return transport
+
+
+#: How a session takes the settings of a transport.
+_AS_IN_SESSIONS: dict[str, Callable[[Any], Any]] = {
+    "cert": lambda given: given,
+    "proxies": lambda given: {name: url for name, url in given.items() if name != "no_proxy"},
+    "trust_env": lambda given: given,
+    "verify": lambda given: given,
+}
+
+
+def _by_adapters(**settings: Any) -> Transport:
+    """By plain adapters of requests."""
+    return RequestsTransport(adapters={"http://": HTTPAdapter(), "https://": HTTPAdapter()}, **settings)
+
+
+#: The lanes over connections that are not the transport's own.
+FOREIGN: dict[str, TransportFactory] = {"session": _by_session, "adapters": _by_adapters}
 _VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", *BUNDLE_VARIABLES)
 
 
@@ -64,14 +95,30 @@ def serve() -> Iterator[ServerFactory]:
 
 
 @pytest.fixture(params=[*_SYNC, "aiohttp"])
-def make_transport(request: pytest.FixtureRequest) -> Iterator[TransportFactory]:
+def make_on_own_lane(request: pytest.FixtureRequest) -> Iterator[TransportFactory]:
     """Make the transport under test, with whatever settings; the async one behind a sync face."""
+    yield from _making(request.param)
+
+
+@pytest.fixture
+def make_transport(make_on_own_lane: TransportFactory) -> TransportFactory:
+    """Every lane over connections of the transport's own."""
+    return make_on_own_lane
+
+
+@pytest.fixture(params=[*_SYNC, *FOREIGN, "aiohttp"])
+def make_on_every_lane(request: pytest.FixtureRequest) -> Iterator[TransportFactory]:
+    """The same, also over a session and over adapters of requests."""
+    yield from _making(request.param)
+
+
+def _making(name: str) -> Iterator[TransportFactory]:
     made: list[Transport] = []
     loops: list[Loop] = []
 
     def make(**settings: Any) -> Transport:
-        if request.param in _SYNC:
-            made.append(_SYNC[request.param](**settings))
+        if name != "aiohttp":
+            made.append((_SYNC | FOREIGN)[name](**settings))
         else:
             loops.append(Loop(20))
             made.append(FacadeTransport(AiohttpTransport(**settings), loops[-1]))

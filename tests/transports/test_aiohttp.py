@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import gc
+import re
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+import muxi_transports.aiohttp as aiohttp_room
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
 from muxi.transport import BytesBody, FileBody, IterableBody, Request, Timeouts
 from muxi_transports.aiohttp import AiohttpTransport
+from muxi_transports.aiohttp.protocol import check_answers
 from tests.transports.conftest import ServerFactory
 from tests.transports.raw_server import PATIENCE, Peer
 from tests.transports.scripts import CHUNKED, chunk, ok
@@ -219,3 +225,44 @@ def test_what_arrived_before_a_failure_is_handed_on_first(serve: ServerFactory) 
         return first
 
     assert asyncio.run(scenario()) == b"first"
+
+
+# -- private attributes --------------------------------------------------------------------------------------------
+
+
+def _private_names(sources: list[str]) -> set[str]:
+    """The private names of other packages' classes that the modules of a room use."""
+    own, used, of_bases = set(), set(), set()
+    for node in (node for source in sources for node in ast.walk(ast.parse(source))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            own.add(node.name)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+            name = ast.literal_eval(node.args[1])
+            used |= {name} if name.startswith("_") else set()
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            holder = ast.unparse(node.value)
+            if holder == "super()":
+                of_bases.add(node.attr)
+            elif holder == "self" and isinstance(node.ctx, ast.Store):
+                own.add(node.attr)
+            else:
+                used.add(node.attr)
+    return (used - own) | of_bases
+
+
+def test_every_private_attribute_of_aiohttp_that_is_used_is_in_the_documentation() -> None:
+    folder = Path(aiohttp_room.__path__[0])
+    used = _private_names([path.read_text("utf-8") for path in folder.glob("*.py")])
+    page = (Path(__file__).parents[2] / "docs" / "transports" / "http.md").read_text("utf-8")
+    table = page.partition("## Private parts of aiohttp")[2]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+
+    assert used == set(re.findall(r"\.(_[a-z_]+)`", "".join(cells)))
+
+
+def test_a_connector_whose_connections_cannot_be_chosen_is_left_as_it_is() -> None:
+    connector, loop = SimpleNamespace(), asyncio.new_event_loop()
+    check_answers(cast(Any, connector), loop)
+    loop.close()
+
+    assert vars(connector) == {}

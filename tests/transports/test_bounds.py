@@ -21,6 +21,12 @@ from tests.transports.scripts import CHUNKED, chunk, failure, get
 DRIP, SHORT = 0.02, 0.3
 
 
+@pytest.fixture
+def make_transport(make_on_every_lane: TransportFactory) -> TransportFactory:
+    """Every lane, those over connections of the user's included."""
+    return make_on_every_lane
+
+
 def dripping(beginning: bytes, pieces: Callable[[], Iterator[bytes]]) -> Callable[[Peer], None]:
     """A server that answers with a beginning, and then with a piece at a time, for ever."""
 

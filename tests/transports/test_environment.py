@@ -20,6 +20,7 @@ import pytest
 import requests
 import trustme
 import urllib3
+from requests.adapters import HTTPAdapter
 
 from muxi.errors import ConfigurationError, ConnectionError
 from muxi.testing.transport_suite.facade import FacadeTransport, Loop
@@ -37,6 +38,9 @@ TRANSPORTS: dict[str, Callable[..., Any]] = {
     "requests, full": lambda **settings: RequestsTransport(direct=False, **settings),
     "urllib3": Urllib3Transport,
     "urllib3, full": lambda **settings: Urllib3Transport(direct=False, **settings),
+    "requests, adapters": lambda **settings: RequestsTransport(
+        adapters={"http://": HTTPAdapter(), "https://": HTTPAdapter()}, **settings
+    ),
     "aiohttp": AiohttpTransport,
 }
 
@@ -269,6 +273,7 @@ def test_a_log_of_keys_that_cannot_be_written_is_named(
 
 
 def test_without_trust_in_the_environment_nothing_is_asked(
+    request: pytest.FixtureRequest,
     make: Callable[..., Transport],
     serve: ServerFactory,
     tls: ssl.SSLContext,
@@ -286,7 +291,8 @@ def test_without_trust_in_the_environment_nothing_is_asked(
     with pytest.raises(ConnectionError, match="TLS_ERROR"):
         transport.send(get(serve(ok, tls).url))
     assert proxy.asked == []
-    assert not (tmp_path / "keys").exists()
+    # An adapter of the user's makes its own TLS contexts, by urllib3, which asks for this variable always.
+    assert (tmp_path / "keys").exists() is ("adapters" in request.node.name)
 
 
 @pytest.mark.parametrize("by", ["NETRC", "~/.netrc"])
@@ -306,6 +312,39 @@ def test_netrc_is_never_read(
 
     assert [fetched(server.url) for fetched in (fetch, fetch_plainly)] == ["ok", "ok"]
     assert [bool(request.values("authorization")) for request in server.requests] == [False, True]
+
+
+@pytest.mark.parametrize("trust_env", [True, False])
+def test_a_session_reads_netrc_as_plain_requests_does(
+    trust_env: bool, serve: ServerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".netrc"
+    file.write_text("machine 127.0.0.1 login ada password secret\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    server = serve(ok)
+    with requests.Session() as session:
+        session.trust_env = trust_env
+        RequestsTransport(session=session).send(get(server.url)).read()
+        session.get(server.url)
+
+    ours, theirs = ([value.decode() for value in request.values("authorization")] for request in server.requests)
+    assert ours == theirs == (["Basic YWRhOnNlY3JldA=="] if trust_env else [])
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the system's settings are asked there too")
+@pytest.mark.parametrize("row", PROXIES, ids=str)
+def test_a_session_goes_through_the_proxies_of_plain_requests(
+    row: Row, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = HttpProxy(), HttpProxy()
+    addresses = {"ONE": serve(one).url, "TWO": serve(two).url}
+    for name, value in row.variables.items():
+        monkeypatch.setenv(name, addresses.get(value, value))
+    with requests.Session() as session:
+        assert RequestsTransport(session=session).send(get(serve(ok).url)).read() == b"ok"
+
+    assert ("ONE" if one.asked else "TWO" if two.asked else None) == row.http
 
 
 # -- what the system reads -----------------------------------------------------------------------------------------

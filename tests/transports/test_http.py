@@ -19,6 +19,19 @@ from tests.transports.conftest import ServerFactory, TransportFactory
 from tests.transports.raw_server import PATIENCE, Peer
 from tests.transports.scripts import CHUNKED, CLOSE_DELIMITED, chunk, failure, get, ok, pieces
 
+
+@pytest.fixture
+def make_transport(make_on_every_lane: TransportFactory) -> TransportFactory:
+    """Every lane, those over connections of the user's included."""
+    return make_on_every_lane
+
+
+@pytest.fixture
+def own_transport(make_on_own_lane: TransportFactory) -> Transport:
+    """The lanes over connections of the transport's own: sessions keep cookies, and more that is theirs."""
+    return make_on_own_lane()
+
+
 # -- what is sent and received ---------------------------------------------------------------------------------
 
 
@@ -99,7 +112,7 @@ def test_a_user_in_the_url_becomes_basic_authentication(serve: ServerFactory, tr
 
 
 def test_netrc_is_never_read(
-    serve: ServerFactory, transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: ServerFactory, own_transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
@@ -107,12 +120,12 @@ def test_netrc_is_never_read(
     monkeypatch.setenv("NETRC", str(netrc))
     server = serve(ok)
 
-    transport.send(get(server.url)).read()
+    own_transport.send(get(server.url)).read()
 
     assert server.requests[0].values("authorization") == []
 
 
-def test_cookies_are_not_kept(serve: ServerFactory, transport: Transport) -> None:
+def test_cookies_are_not_kept(serve: ServerFactory, own_transport: Transport) -> None:
     def script(peer: Peer) -> None:
         while True:
             peer.request()
@@ -120,7 +133,7 @@ def test_cookies_are_not_kept(serve: ServerFactory, transport: Transport) -> Non
 
     server = serve(script)
     for _ in range(2):
-        transport.send(get(server.url)).read()
+        own_transport.send(get(server.url)).read()
 
     assert server.requests[1].values("cookie") == []
 
@@ -454,7 +467,7 @@ def test_closing_the_transport_ends_what_is_at_work_and_it_works_again(
     assert transport.send(get(server.url)).read() == b"ok"
 
 
-def test_idle_connections_are_closed_with_the_transport(serve: ServerFactory, transport: Transport) -> None:
+def test_idle_connections_are_closed_with_the_transport(serve: ServerFactory, own_transport: Transport) -> None:
     ended = threading.Event()
 
     def script(peer: Peer) -> None:
@@ -463,8 +476,8 @@ def test_idle_connections_are_closed_with_the_transport(serve: ServerFactory, tr
         peer.wait_for_end()
         ended.set()
 
-    transport.send(get(serve(script).url)).read()
-    transport.close()
+    own_transport.send(get(serve(script).url)).read()
+    own_transport.close()
 
     assert ended.wait(PATIENCE)
 
@@ -500,3 +513,48 @@ def test_nothing_is_sent_twice_when_a_kept_connection_dies(
     assert isinstance(error, ConnectionError)
     assert (error.code, error.connected) == ("CONNECTION_LOST", True)
     assert len(server.requests) == 2
+
+
+def test_a_kept_connection_on_which_something_has_arrived_is_not_used(
+    serve: ServerFactory, transport: Transport
+) -> None:
+    """Else each request would get the answer to the one before."""
+    sent = threading.Event()
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            number = len(peer.server.requests)
+            peer.answer(b"%d" % number)
+            if number == 1:
+                time.sleep(0.05)  # behind the answer, not with it
+                peer.answer(b"unasked")
+                sent.set()
+
+    server = serve(script)
+    assert transport.send(get(server.url)).read() == b"1"
+    assert sent.wait(PATIENCE)
+    assert [transport.send(get(server.url)).read() for _ in range(3)] == [b"2", b"3", b"4"]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("lengths", [b"Content-Length: 2\r\nContent-Length: 2", b"Content-Length: 2, 2"])
+def test_a_length_that_is_stated_twice_is_one(serve: ServerFactory, transport: Transport, lengths: bytes) -> None:
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\n\r\nok")
+
+    server = serve(script)
+    assert [transport.send(get(server.url)).read() for _ in range(2)] == [b"ok", b"ok"]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("status", [b"000", b"099", b"101"])
+def test_a_status_that_is_none_is_refused(serve: ServerFactory, transport: Transport, status: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 " + status + b" None\r\nContent-Length: 0\r\n\r\n")
+        peer.wait_for_end()
+
+    assert failure(transport, get(serve(script).url)).code == "INVALID_RESPONSE"

@@ -14,9 +14,16 @@ import pytest
 from muxi.errors import ConnectionError, TimeoutError
 from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import IterableBody, Request, Timeouts, Transport
-from tests.transports.conftest import ServerFactory
+from tests.transports.conftest import ServerFactory, TransportFactory
 from tests.transports.raw_server import PATIENCE, Peer
 from tests.transports.scripts import CHUNKED, chunk, failure, get
+
+
+@pytest.fixture
+def make_transport(make_on_every_lane: TransportFactory) -> TransportFactory:
+    """Every lane, those over connections of the user's included."""
+    return make_on_every_lane
+
 
 # -- failures --------------------------------------------------------------------------------------------------
 

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
+import requests.adapters
 import trustme
 
 from muxi import FormationClient
-from muxi.errors import ConfigurationError, ConnectionError
+from muxi.errors import ConfigurationError, ConnectionError, MissingExtraError
 from muxi.testing.transport_suite.server import unused_port
 from muxi.transport import BytesBody, Request, Timeouts
+from muxi_transports.requests import RequestsTransport
 from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.conftest import ServerFactory, TransportFactory
 from tests.transports.proxies import HttpProxy, SocksProxy
@@ -63,11 +66,11 @@ def test_https_goes_through_a_tunnel(
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("given", ["", "ada:wrong-secret@"], ids=["no user", "wrong password"])
 def test_a_proxy_that_knows_nobody_is_named_and_its_password_is_not(
-    serve: ServerFactory, make_transport: TransportFactory, scheme: str, given: str
+    serve: ServerFactory, make_on_every_lane: TransportFactory, scheme: str, given: str
 ) -> None:
     script = HttpProxy(USER)
     proxy = serve(script)
-    transport = make_transport(proxies={"all": proxy.url.replace("://", f"://{given}")})
+    transport = make_on_every_lane(proxies={"all": proxy.url.replace("://", f"://{given}")})
 
     error = failure(transport, get(f"{scheme}://formation.invalid/"))
 
@@ -232,9 +235,11 @@ def test_socks5_without_h_looks_names_up_here(serve: ServerFactory, make_transpo
 
 
 @pytest.mark.parametrize("given", ["", "ada:wrong-secret@"], ids=["no user", "wrong password"])
-def test_a_socks_proxy_that_knows_nobody(serve: ServerFactory, make_transport: TransportFactory, given: str) -> None:
+def test_a_socks_proxy_that_knows_nobody(
+    serve: ServerFactory, make_on_every_lane: TransportFactory, given: str
+) -> None:
     port = serve(SocksProxy(USER)).port
-    transport = make_transport(proxies={"all": f"socks5h://{given}127.0.0.1:{port}"})
+    transport = make_on_every_lane(proxies={"all": f"socks5h://{given}127.0.0.1:{port}"})
 
     error = failure(transport, get("http://formation.invalid/"))
 
@@ -244,10 +249,10 @@ def test_a_socks_proxy_that_knows_nobody(serve: ServerFactory, make_transport: T
 
 
 def test_a_socks_proxy_that_cannot_connect_and_one_that_is_not_there(
-    serve: ServerFactory, make_transport: TransportFactory
+    serve: ServerFactory, make_on_every_lane: TransportFactory
 ) -> None:
     for port in (serve(SocksProxy()).port, unused_port()):
-        transport = make_transport(proxies={"all": f"socks5h://127.0.0.1:{port}"})
+        transport = make_on_every_lane(proxies={"all": f"socks5h://127.0.0.1:{port}"})
         error = failure(transport, get(f"http://127.0.0.1:{unused_port()}/"))
         assert isinstance(error, ConnectionError)
         assert (error.code, error.connected) == ("PROXY_ERROR", False)
@@ -281,7 +286,7 @@ def test_socks_without_its_package_says_what_to_install(
     for name in ("socks", "aiohttp_socks"):
         monkeypatch.setitem(sys.modules, name, None)
 
-    with pytest.raises(ConfigurationError, match=r"pip install 'muxi-client\[socks\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'muxi-client\[socks\]'"):
         make_transport(proxies={"all": "socks5h://127.0.0.1:1"}).send(get("http://formation.invalid/"))
 
 
@@ -302,3 +307,14 @@ def test_socks_without_its_package_says_what_to_install(
 def test_proxies_that_are_none(make_transport: TransportFactory, proxies: object, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         make_transport(proxies=proxies).send(get("http://formation.invalid/"))
+
+
+def test_a_session_whose_requests_has_no_socks_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*args: object, **options: object) -> None:
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")  # as requests has it
+
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", missing)
+    with requests.Session() as session:
+        session.proxies = {"http": "socks5h://127.0.0.1:1"}
+        with pytest.raises(MissingExtraError, match=r"pip install 'muxi-client\[socks\]'"):
+            RequestsTransport(session=session).send(get("http://formation.invalid/"))

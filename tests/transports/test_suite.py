@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
 
 from muxi.clock import Clock, SystemClock
 from muxi.testing import transport_suite
@@ -47,6 +49,30 @@ class TestUrllib3Full(transport_suite.TransportSuite):
 
     def make_transport(self) -> Transport:
         return Urllib3Transport(direct=False)
+
+
+class TestRequestsAdapters(transport_suite.TransportSuite):
+    """By adapters of the user's."""
+
+    def make_transport(self) -> Transport:
+        return RequestsTransport(adapters={"http://": HTTPAdapter(), "https://": HTTPAdapter()})
+
+
+_SESSION = {
+    "no-header-is-invented": "a session adds its own headers",
+    "cookies-are-not-kept": "a session keeps cookies",
+    "netrc-is-not-read": "a session reads it, unless its trust_env is off",
+    "closing-the-transport-leaves-no-connection": "a session is closed by whoever made it",
+}
+
+
+class TestRequestsSession(transport_suite.TransportSuite):
+    """By a session of the user's. ``docs/transports/http.md`` names what stays a session's own."""
+
+    skips = _SESSION
+
+    def make_transport(self) -> Transport:
+        return RequestsTransport(session=requests.Session())
 
 
 class TestAiohttp(transport_suite.AsyncTransportSuite):

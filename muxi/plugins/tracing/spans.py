@@ -177,7 +177,8 @@ class TracedCall:
         self._attributes = self._describe()
         self.span: Span = recorder.tracer.start_span(
             genai.span_name(call) if self._agents else f"muxi.{call.operation or 'call'}",
-            kind=SpanKind.INTERNAL,
+            # A remote agent's is a client's by the GenAI conventions; other calls only hold those of their attempts.
+            kind=SpanKind.CLIENT if self._agents else SpanKind.INTERNAL,
             attributes=self._attributes,
             start_time=_now(context.clock),
         )

@@ -58,6 +58,12 @@ class Keys:
         return {"ADMIN_KEY": self._admin or "fma_any_key_will_do", "CLIENT_KEY": self._client or "fmc_any_key_will_do"}
 
     @property
+    def given(self) -> dict[str, str]:
+        """The keys that are required, by the names of a client's arguments."""
+        keys = {"client_key": self._client, "admin_key": self._admin}
+        return {name: key for name, key in keys.items() if key is not None}
+
+    @property
     def admin(self) -> str | None:
         """The admin key, which signs webhooks; None where any will do."""
         return self._admin

@@ -70,6 +70,11 @@ class EmbeddedFormation(FormationCore):
         ConfigurationError: a key is empty, something to imitate is no defect, or the definition is none.
     """
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The keys that it was given, as a client's arguments; any other key will do where there is none."""
+        return self.keys.given
+
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
         self.background.catch_up()

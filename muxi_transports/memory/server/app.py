@@ -59,6 +59,13 @@ class EmbeddedServer(ServerCore):
             no defect.
     """
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The key pair, as a client's arguments; empty where any will do."""
+        if self._key_id is None or self._secret_key is None:
+            return {}
+        return {"key_id": self._key_id, "secret_key": self._secret_key}
+
     def respond(self, request: Request) -> Exchange:
         """Answer one request (:class:`~muxi_transports.memory.World`)."""
         self.background.catch_up()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from muxi.clock import Clock
 from muxi.transport import Request
 from muxi_transports.memory.stubs.failures import UnexpectedRequest
 from muxi_transports.memory.stubs.ledger import Ledger
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stubbing import Stubbing
-from muxi_transports.memory.world import Exchange, Pause, World
+from muxi_transports.memory.world import Exchange, Pause, World, credentials_of
 
 __all__ = ["StubbedWorld"]
 
@@ -35,6 +37,11 @@ class StubbedWorld(Stubbing):
     def clock(self) -> Clock:
         """The world's."""
         return self.world.clock
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """The world's."""
+        return credentials_of(self.world)
 
     @property
     def ledger(self) -> Ledger:

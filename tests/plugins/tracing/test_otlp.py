@@ -92,7 +92,7 @@ def test_a_collector_gets_the_spans_and_the_metrics(collector: Collector, colour
                 for span in scope.spans:
                     spans[len(spans)] = span
     refused, streamed, whole = sorted(spans.values(), key=lambda span: span.end_time_unix_nano)
-    assert (whole.name, whole.kind) == ("invoke_agent desk", Span.SPAN_KIND_INTERNAL)
+    assert (whole.name, whole.kind) == ("invoke_agent desk", Span.SPAN_KIND_CLIENT)
     assert (refused.name, refused.kind) == ("POST /v1/chat", Span.SPAN_KIND_CLIENT)
     assert refused.status.code == Status.STATUS_CODE_ERROR
     assert refused.parent_span_id == streamed.parent_span_id == whole.span_id

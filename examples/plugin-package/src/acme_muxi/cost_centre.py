@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import muxi
 from muxi import Call, Context, Outcome
+from muxi.commands import CommandRegistry
 from muxi.transport import Request
 
 __all__ = ["PLUGIN", "USAGE", "CostCentre", "Ledger", "Usage", "cost_centre"]
@@ -85,6 +86,11 @@ class CostCentre:
     def __init__(self, ledger: Ledger, default: str | None = None) -> None:
         self.ledger = ledger
         self._default = default
+
+    @muxi.hookimpl
+    def muxi_register_commands(self, registry: CommandRegistry) -> None:
+        """Add ``muxi-client acme-payer``; its module is imported when it is run."""
+        registry.add("acme-payer", "acme_muxi.commands:payer", "print the cost centre that pays for calls")
 
     @muxi.hookimpl
     def muxi_call_started(self, context: Context) -> None:
