@@ -84,8 +84,8 @@ def check_named(request: pytest.FixtureRequest, called: set[str]) -> None:
 
 
 def public_methods(client: type) -> set[str]:
-    """Return the names of what a client offers, but for its clock."""
-    return {name for name in dir(client) if not name.startswith("_")} - {"clock"}
+    """Return the names of what a client offers, but for its clock and what makes a client of saved settings."""
+    return {name for name in dir(client) if not name.startswith("_")} - {"clock", "from_profile"}
 
 
 def new_client(colour: Colour, url: str, **settings: Any) -> Any:
@@ -135,15 +135,15 @@ class Live:
         self.called.add(method)
         return self.colour.collect(getattr(on or self.client, method), *args, **kwargs)
 
-    def text(self, method: str, *args: Any, **kwargs: Any) -> tuple[str, Any]:
+    def text(self, method: str, *args: Any, on: Any = None, **kwargs: Any) -> tuple[str, Any]:
         """Return the text of a stream as its pieces make it, and the stream's result."""
         self.called.add(method)
         if not self.colour.asynchronous:
-            with getattr(self.client, method)(*args, **kwargs) as stream:
+            with getattr(on or self.client, method)(*args, **kwargs) as stream:
                 return "".join(stream.text()), stream.result()
 
         async def read() -> tuple[str, Any]:
-            async with await getattr(self.client, method)(*args, **kwargs) as stream:
+            async with await getattr(on or self.client, method)(*args, **kwargs) as stream:
                 return "".join([piece async for piece in stream.text()]), await stream.result()
 
         both: tuple[str, Any] = self.colour.run(read)

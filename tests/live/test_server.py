@@ -116,6 +116,7 @@ def managed(request: pytest.FixtureRequest, server_url: str, tmp_path: Path) -> 
     "docs_url",
     "with_options",
     "with_raw_response",
+    "request",
     on=[EMBEDDED],
 )
 def test_the_server(managed: Managed) -> None:
@@ -128,6 +129,7 @@ def test_the_server(managed: Managed) -> None:
     raw = managed("status", on=managed.client.with_raw_response)
     assert (raw.status_code, raw.attempts) == (200, 1)
     assert managed("ping", on=managed("with_options", timeout=5)) >= 0
+    assert managed("request", "GET", "/rpc/server/status")["server"] == raw.data["server"]
     stranger = managed.new_client(secret_key="muxi_sk_wrong")
     with pytest.raises(AuthenticationError):
         managed("status", on=stranger)
