@@ -60,8 +60,8 @@ DEFECTS: dict[str, Defect] = {
     ),
     "audit log": Defect("writes none of the changes into the audit log but that it was cleared", "lists what is there"),
     "cooperative cancellation": Defect(
-        "often completes a turn all the same that was cancelled with `cancel_request`, and reports one that was "
-        "cancelled in its first second as processing until it fails it after 600 s",
+        "takes a cancellation with `cancel_request` for a wish: the turn may come to its end, or stay `processing` "
+        "by its status until the runtime fails it after 600 s",
         "says so at the method; closing the stream of a turn stops it for certain",
     ),
     "agents remember others": Defect(
