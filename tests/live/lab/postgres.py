@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.live.lab.installing import find_postgres_programs
 from tests.live.lab.places import make_folder
-from tests.live.lab.processes import LabError, Program, free_port, listens, run_to_end
+from tests.live.lab.processes import LabError, Program, answers, free_port, run_to_end
 
 __all__ = ["Postgres"]
 
@@ -39,8 +39,9 @@ class Postgres:
         command += [word for setting in settings for word in ("-c", setting)]
         self._program = Program(command, folder.parent / "postgres.log", cwd=folder, **self._as_user)
         try:
-            self._program.wait_until(lambda: listens(port))
             where = ["-h", "127.0.0.1", "-p", str(port), "-U", _USER]
+            # It listens before it is ready.
+            self._program.wait_until(lambda: answers([f"{tools}/pg_isready", "-q", *where]))
             run_to_end([f"{tools}/createdb", *where, _DATABASE], "createdb")
             extension = "create extension if not exists vector"
             run_to_end([f"{tools}/psql", *where, "-q", "-c", extension, _DATABASE], "the extension vector")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LabError", "Program", "free_port", "listens"]
+__all__ = ["LabError", "Program", "answers", "free_port", "listens", "run_to_end"]
 
 #: Seconds that a process has to end after it was asked to.
 _GRACE = 15.0
@@ -89,6 +89,11 @@ def listens(port: int) -> bool:
     with socket.socket() as connection:
         connection.settimeout(1)
         return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def answers(command: Sequence[str]) -> bool:
+    """True if a program ends without an error."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def run_to_end(command: Sequence[str], what: str, environment: Mapping[str, str] | None = None, **options: Any) -> None:
