@@ -39,6 +39,10 @@ DEFECTS: dict[str, Defect] = {
         "takes it for the success it is",
     ),
     "sqlite memories": Defect("answers 500 to listing, adding and deleting memories in SQLite", _RAISED),
+    "sqlite projections": Defect(
+        "fails in SQLite to rebuild what it has made of memories, and to project distilled ones (`no such table`)",
+        "raises `JobFailed` with that reason; of a distilled batch, `counts` tells how many failed",
+    ),
     "file in the answer": Defect(
         "answers 500 where the answer of a turn has a file, though the turn was done and the file is stored",
         f"{_RAISED}; `chat_stream` has the file, and `get_artifacts` lists it",

@@ -12,7 +12,7 @@ from tests.live.probing import Live, probe
 def test_a_conversation(live: Live) -> None:
     assert live("ask", "Tell me about pears", user_id=live.user) == "Stub reply to: Tell me about pears"
     live.called.add("conversation")
-    talk = live.client.conversation(user_id=live.user)
+    talk = live.client.conversation(user_id=live.owner)
     assert live("ask", "Tell me about figs", on=talk) == "Stub reply to: Tell me about figs"
     text, _ = live.text("stream", "Tell me about dates", on=talk)
     assert text == "Stub reply to: Tell me about dates"
@@ -20,7 +20,7 @@ def test_a_conversation(live: Live) -> None:
     assert [message["metadata"]["role"] for message in said] == ["user", "assistant", "user", "assistant"]
     assert "figs" in said[0]["text"]
     # Another talk that knows the session goes on with it.
-    again = live.client.conversation(user_id=live.user, session_id=talk.session_id)
+    again = live.client.conversation(user_id=live.owner, session_id=talk.session_id)
     assert live("messages", on=again) == said
     live("clear", on=again)
     assert live("messages", on=talk) == []
