@@ -40,7 +40,7 @@ DEFECTS: dict[str, Defect] = {
     ),
     "sqlite memories": Defect("answers 500 to listing, adding and deleting memories in SQLite", _RAISED),
     "sqlite projections": Defect(
-        "fails now and then in SQLite to rebuild what it has made of memories, and to project distilled ones (`no such table`)",
+        "fails now and then in SQLite to rebuild memories, and to project distilled ones (`no such table`)",
         "raises `JobFailed` with that reason; of a distilled batch, `counts` tells how many failed",
     ),
     "file in the answer": Defect(

@@ -122,7 +122,8 @@ def test_maintenance_may_fail_in_sqlite(live: Live) -> None:
         try:
             return str(live("wait_for_memory_job", job)["status"])
         except JobFailed as error:
-            assert "no such table" in error.message
+            if "no such table" not in error.message:
+                raise
             return str(error.details["status"])
 
     _maintain(live, end)

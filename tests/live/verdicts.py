@@ -63,7 +63,7 @@ class Verdicts:
         notes: list[Defect] = []
         python = ".".join(platform.python_version_tuple()[:2])
         lines = [
-            f"Of a run of `make live` with `{RUNTIME}` on Python {python}; each verdict is that of the sync and of the "
+            f"Of runs of `make live` with `{RUNTIME}` on Python {python}; each verdict is that of the sync and of the "
             "async client.",
             "",
             "| method of `FormationClient` | several users, PostgreSQL | one user, SQLite |",
@@ -75,7 +75,7 @@ class Verdicts:
         lines += ["", "Defects of the runtime, and what the SDK makes of them:", ""]
         lines += [f"{number}. It {note.does}. The SDK {note.sdk}." for number, note in enumerate(notes, 1)]
         if self.figures:
-            lines += ["", "Numbers of that run:", ""]
+            lines += ["", "Numbers of the last run:", ""]
             lines += [f"- {what}: {number}" for what, number in self.figures.items()]
         lines += [
             "",
