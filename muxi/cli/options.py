@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from muxi.profiles import ChosenSettings
     from muxi.server import ServerClient
 
-__all__ = ["CommandTarget", "Target", "output_options", "target_options"]
+__all__ = ["CommandTarget", "output_options", "target_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,9 +122,6 @@ class CommandTarget:
         """The user's id, where one is chosen."""
         return self.settings.value("user_id")
 
-
-#: The shorter name of :class:`CommandTarget`.
-Target = CommandTarget
 
 _MISSING = {
     "formation": "which formation? Give --formation ID, or --url URL for one without a server (or set "

@@ -22,7 +22,7 @@ from muxi.cli.app import run
 from muxi.cli.commands.batch.files import LineFile
 from muxi.cli.commands.batch.prompts import PromptTemplate
 from muxi.cli.commands.batch.watching import describe
-from muxi.cli.exits import Failure
+from muxi.cli.exits import CommandFailure
 from tests.answers import failure
 from tests.batch.support import Formation, serving
 
@@ -204,7 +204,7 @@ def test_bytes_that_are_no_text_are_refused(url: str, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("text", ["{}", "{0}", "{a.__class__}", "{a[b]}", "{a!r}", "{a:>9}", "{", "}"])
 def test_a_template_has_names_only(text: str) -> None:
-    with pytest.raises(Failure, match="--template"):
+    with pytest.raises(CommandFailure, match="--template"):
         PromptTemplate(text)
 
 
@@ -234,7 +234,7 @@ def test_wrong_use_sends_nothing(url: str, formation: Formation, arguments: list
 def test_a_file_of_others_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes"
     path.write_text("mine\n")
-    with pytest.raises(Failure, match="not of an earlier run"):
+    with pytest.raises(CommandFailure, match="not of an earlier run"):
         LineFile(str(path), resume=True)
     assert path.read_text() == "mine\n"
     assert list(tmp_path.iterdir()) == [path]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muxi.cli.exits import Exit, Failure
-from muxi.cli.options import Target, target_options
+from muxi.cli.exits import CommandFailure, Exit
+from muxi.cli.options import CommandTarget, target_options
 from muxi.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def command(
     executor: str,
     scheduler: str | None,
     quiet: bool,
-    target: Target,
+    target: CommandTarget,
     **settings: Any,
 ) -> None:
     """Send each prompt of a file, and write each answer as it comes.
 
-    PROMPTS has a JSON text or object on each line ({"message": …, "user_id": …, "session_id": …, "id": …}), or is CSV
-    with a header. What has been answered is in TO.journal before it is in TO, so that a run that was killed goes on
+    PROMPTS has a JSON text or object on each line ({"message": ..., "user_id": ..., "session_id": ..., "id": ...}), or
+    is CSV with a header. What has been answered is in TO.journal before it is in TO, so that a run that was killed goes on
     with --resume: no chat is done twice, none is lost.
 
     \b
@@ -110,7 +110,7 @@ def command(
     if not quiet:
         _summarise(counts, to, failures)
     if counts.failed:
-        raise Failure("", Exit.REFUSED if refused == counts.done else Exit.FAILED)
+        raise CommandFailure("", Exit.REFUSED if refused == counts.done else Exit.FAILED)
 
 
 #: Refused chats, from the first one on, after which the rest is not sent.
@@ -138,13 +138,13 @@ def _check_paths(prompts: str, to: str, failures: str, journal: str, *, resume: 
         raise click.UsageError("the prompts, the answers, the failures and the journal need files of their own")
     for path in (journal, to, failures):
         if not resume and _has_content(path):
-            raise Failure(
+            raise CommandFailure(
                 f"{path} is there already: --resume goes on with that run; remove it to begin anew, or give another "
                 "file with --to",
                 Exit.MISUSED,
             )
     if resume and _has_content(to) and not _has_content(journal):
-        raise Failure(
+        raise CommandFailure(
             f"{to} has answers, and the journal {journal} is missing or empty: they cannot be told from those of "
             "another run. Remove it to begin anew, or give another file with --to",
             Exit.MISUSED,
@@ -157,7 +157,7 @@ def _has_content(path: str) -> bool:
     return False
 
 
-def _recipe(target: Target, timeout: float, *, shared: bool) -> ClientRecipe:
+def _recipe(target: CommandTarget, timeout: float, *, shared: bool) -> ClientRecipe:
     """Return the recipe of the clients; for other processes without keys, which they find in their environment."""
     from muxi.batch import ClientRecipe
     from muxi.config import FormationConfig
@@ -186,7 +186,7 @@ def _executor(name: str, scheduler: str | None) -> Iterator[Any]:
     try:
         client = Client(scheduler, timeout=10, set_as_default=False)
     except OSError as error:
-        raise Failure(f"the scheduler {scheduler} cannot be reached: {error}") from None
+        raise CommandFailure(f"the scheduler {scheduler} cannot be reached: {error}") from None
     with client:
         executor: Executor = client.get_executor(pure=False)
         yield executor
@@ -209,7 +209,7 @@ class _Records:
         while position not in self._waiting:
             number, prompt = next(self._source, (-1, None))
             if prompt is None:
-                raise Failure("the prompts have changed while they were read", Exit.FAILED)
+                raise CommandFailure("the prompts have changed while they were read", Exit.FAILED)
             self._waiting[number] = prompt.record
         return self._waiting.pop(position)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from muxi.answers import pending
 from muxi.batch import BatchResult
-from muxi.cli.exits import Exit, Failure
+from muxi.cli.exits import CommandFailure, Exit
 from muxi.types import ChatResult
 
 __all__ = ["LineFile", "answer_record", "failure_record"]
@@ -24,7 +24,7 @@ class LineFile:
         resume: whether lines of an earlier run are kept; those of errors are not, since their results come again.
 
     Raises:
-        Failure: the file is not of an earlier run.
+        CommandFailure: the file is not of an earlier run.
         OSError: it cannot be read or written.
     """
 
@@ -47,7 +47,7 @@ class LineFile:
                 if position is None:
                     with suppress(OSError):
                         os.unlink(kept)
-                    raise Failure(
+                    raise CommandFailure(
                         f"{self._path}, line {number}: it is not of an earlier run; give another file, or remove it",
                         Exit.MISUSED,
                     )

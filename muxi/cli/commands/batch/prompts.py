@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from muxi.call import Call
-from muxi.cli.exits import Exit, Failure
+from muxi.cli.exits import CommandFailure, Exit
 from muxi.formation import FormationClient
 from muxi.types import ChatResult
 
@@ -30,7 +30,7 @@ class PromptTemplate:
         text: the template.
 
     Raises:
-        Failure: it has other things in braces than names.
+        CommandFailure: it has other things in braces than names.
     """
 
     def __init__(self, text: str) -> None:
@@ -41,7 +41,9 @@ class PromptTemplate:
                     raise ValueError(f"{{{name}}} is no name of a field")
                 self._pieces.append((before, name))
         except ValueError as error:
-            raise Failure(f"--template: {error}; write {{name}} for a field, {{{{ for a brace", Exit.MISUSED) from None
+            raise CommandFailure(
+                f"--template: {error}; write {{name}} for a field, {{{{ for a brace", Exit.MISUSED
+            ) from None
 
     def fill(self, record: Mapping[str, Any]) -> str:
         """Return the text with the fields of a record.
@@ -78,7 +80,7 @@ class Prompts:
         """The number of prompts; reads the file, and checks it.
 
         Raises:
-            Failure: a record is invalid; the message has its line.
+            CommandFailure: a record is invalid; the message has its line.
         """
         if self._length is None:
             self._length = sum(1 for _ in self.prompts())
@@ -91,7 +93,7 @@ class Prompts:
         """Yield the prompts.
 
         Raises:
-            Failure: a record is invalid, or the file is no text.
+            CommandFailure: a record is invalid, or the file is no text.
             OSError: the file cannot be read.
         """
         with open(self._path, encoding="utf-8-sig", newline="") as file:
@@ -99,7 +101,7 @@ class Prompts:
                 for number, record in self._records(file):
                     yield Prompt(record, self._call(record, number))
             except UnicodeDecodeError:
-                raise Failure(f"{self._path}: it is not UTF-8 text", Exit.MISUSED) from None
+                raise CommandFailure(f"{self._path}: it is not UTF-8 text", Exit.MISUSED) from None
 
     def _records(self, file: Any) -> Iterator[tuple[int, dict[str, Any]]]:
         suffix = os.path.splitext(self._path)[1].lower()
@@ -113,11 +115,11 @@ class Prompts:
             try:
                 message = self._template.fill(record)
             except KeyError as missing:
-                raise Failure(f"{where}: there is no field {missing} for --template", Exit.MISUSED) from None
+                raise CommandFailure(f"{where}: there is no field {missing} for --template", Exit.MISUSED) from None
         else:
             message = record.get("message", "")
             if not isinstance(message, str) or not message:
-                raise Failure(
+                raise CommandFailure(
                     f"{where}: there is no text in the field 'message'; --template makes a message of other fields",
                     Exit.MISUSED,
                 )
@@ -137,11 +139,11 @@ def _json_records(path: str, file: Any) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise Failure(f"{path}, line {number}: it is not JSON: {error}", Exit.MISUSED) from None
+            raise CommandFailure(f"{path}, line {number}: it is not JSON: {error}", Exit.MISUSED) from None
         if isinstance(record, str):
             record = {"message": record}
         if not isinstance(record, dict):
-            raise Failure(f"{path}, line {number}: a text or an object is expected", Exit.MISUSED)
+            raise CommandFailure(f"{path}, line {number}: a text or an object is expected", Exit.MISUSED)
         yield number, record
 
 
@@ -150,18 +152,18 @@ def _csv_records(path: str, lines: Iterable[str], delimiter: str) -> Iterator[tu
     try:
         header = next(rows, [])
         if len(set(header)) != len(header):
-            raise Failure(f"{path}: two columns have the same name", Exit.MISUSED)
+            raise CommandFailure(f"{path}: two columns have the same name", Exit.MISUSED)
         for row in rows:
             if not row:
                 continue
             if len(row) != len(header):
-                raise Failure(
+                raise CommandFailure(
                     f"{path}, line {rows.line_num}: it has {len(row)} fields, and the header has {len(header)}",
                     Exit.MISUSED,
                 )
             yield rows.line_num, dict(zip(header, row, strict=True))
     except csv.Error as error:
-        raise Failure(f"{path}, line {rows.line_num}: {error}", Exit.MISUSED) from None
+        raise CommandFailure(f"{path}, line {rows.line_num}: {error}", Exit.MISUSED) from None
 
 
 def _text(value: object) -> str:
