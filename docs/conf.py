@@ -22,7 +22,7 @@ extensions = [
     "rules",
     "tables",
 ]
-# What the measurements have written; pages include it.
+# What commands write is included by pages.
 exclude_patterns = ["_build", "_generated"]
 html_theme = "furo"
 html_title = f"muxi-client {__version__}"
