@@ -19,12 +19,12 @@ def loader_of(schema: Model[T] | Loads[T] | type[Loads[T]]) -> Callable[[Any], T
     Raises:
         ValidationError: it has neither; nothing has been sent.
     """
-    validate = getattr(schema, "model_validate", None)
+    validate: Any = getattr(schema, "model_validate", None)
     if callable(validate):
         found: Callable[[Any], T] = validate
         return found
     made: object = schema() if isinstance(schema, type) and callable(getattr(schema, "load", None)) else schema
-    load = getattr(made, "load", None)
+    load: Any = getattr(made, "load", None)
     if not callable(load) or isinstance(made, type):
         name = schema.__name__ if isinstance(schema, type) else type(schema).__name__
         raise ValidationError(
