@@ -51,7 +51,8 @@ def _problems_of(error: Exception) -> Iterator[dict[str, str]]:
     if isinstance(error, marshmallow.ValidationError):
         yield from flatten(error.messages)
     elif callable(errors):  # pydantic's
-        for problem in errors():
+        problems: Any = errors()
+        for problem in problems:
             yield {"field": ".".join(map(str, problem["loc"])), "msg": str(problem["msg"])}
     else:
         yield {"field": "", "msg": str(error)}
