@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-slow browser screenshots lint types floors docs bench arguments soak fuzz matrix audit release clean
+.PHONY: help demo test check check-slow browser screenshots lint types floors docs bench arguments soak fuzz live mutants matrix audit release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -77,8 +77,14 @@ fuzz: $(VENV)/.for-dev  ## random input for whatever a peer chooses, FUZZ_S=30 s
 	@$(BIN)/python -m pip install --quiet atheris || echo "atheris does not install here; the project's own mutator is used"
 	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
+mutants: $(VENV)/.for-dev  ## small faults in the code that decides: each must fail a test; MUTANTS="sse repeat" takes some
+	$(BIN)/python tests/mutants/run.py $(MUTANTS)
+
+live: $(VENV)/.for-dev  ## the suite against the platform's real runtime, which is installed below .live (2 GB)
+	$(BIN)/python -m tests.live $(LIVE_FLAGS)
+
 clean:  ## remove everything that was made
-	rm -rf $(VENV) .venvs .bench .matrix build dist *.egg-info docs/_build
+	rm -rf $(VENV) .venvs .bench .live .matrix build dist *.egg-info docs/_build
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from muxi.tracefile.fields import number_of, pairs_of, text_of, whole_of
-from muxi.tracefile.reading import Record
+from muxi.tracefile.reading import TraceLine
 
 __all__ = ["COLUMNS", "CallTrace"]
 
@@ -84,7 +84,7 @@ class CallTrace:
         """Seconds between the first event and the last."""
         return 0.0 if self.first is None or self.last is None else max(0.0, self.last - self.first)
 
-    def add(self, record: Record) -> bool:
+    def add(self, record: TraceLine) -> bool:
         """Add a line. Return whether it was the last one of the call."""
         at = max(0.0, float(record["at"]))
         self.seconds = max(self.seconds, at)
@@ -108,14 +108,14 @@ class CallTrace:
             return True
         return False
 
-    def _add_start(self, record: Record) -> None:
+    def _add_start(self, record: TraceLine) -> None:
         self.operation = text_of(record.get("operation"), 200) or "unknown"
         self._pid = whole_of(record.get("pid"))
         names = ("method", "route", "url", "user", "session", "request", "key", "safety")
         self._call = {name: text_of(record.get(name)) for name in names}
         self._call["max_retries"] = whole_of(record.get("max_retries"))
 
-    def _add_attempt(self, record: Record, at: float) -> None:
+    def _add_attempt(self, record: TraceLine, at: float) -> None:
         self.attempts = max(self.attempts, min(whole_of(record.get("attempt")) or 0, 1_000_000))
         found = {
             "n": whole_of(record.get("attempt")),
@@ -129,7 +129,7 @@ class CallTrace:
         else:
             self._tries[-1] = found
 
-    def _add_event(self, record: Record, at: float) -> None:
+    def _add_event(self, record: TraceLine, at: float) -> None:
         self.events += 1
         self.first = at if self.first is None else self.first
         self.last = at
@@ -142,7 +142,7 @@ class CallTrace:
         ]
         (self._first_events if len(self._first_events) < FIRST_EVENTS else self._last_events).append(found)
 
-    def _finish(self, record: Record) -> None:
+    def _finish(self, record: TraceLine) -> None:
         outcome = record.get("outcome")
         self.outcome = outcome if outcome in ("ok", "failed", "left") else "unfinished"
         self.attempts = max(self.attempts, min(whole_of(record.get("attempts")) or 0, 1_000_000))
@@ -209,18 +209,18 @@ class CallTrace:
         return json.dumps(found, separators=(",", ":"), allow_nan=False)
 
 
-def _describe_content(record: Record) -> dict[str, Any]:
+def _describe_content(record: TraceLine) -> dict[str, Any]:
     found: dict[str, Any] = {"headers": pairs_of(record.get("headers")), "size": whole_of(record.get("size"))}
     body = text_of(record.get("body"), LONGEST_BODY)
     return {**found, "body": body} if body else found
 
 
-def _describe_answer(record: Record, at: float) -> dict[str, Any]:
+def _describe_answer(record: TraceLine, at: float) -> dict[str, Any]:
     status, reason = whole_of(record.get("status")), text_of(record.get("reason"), 100)
     return {"at": at, "status": status, "reason": reason, **_describe_content(record)}
 
 
-def _describe_error(record: Record) -> dict[str, Any]:
+def _describe_error(record: TraceLine) -> dict[str, Any]:
     return {
         "error": text_of(record.get("error"), 200),
         "code": text_of(record.get("code"), 200),

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, NoReturn
 from muxi.tracefile import MAX_LINE, VERSION
 from muxi.tracefile.writing import rotated_files
 
-__all__ = ["LineParser", "LineTally", "Record", "TraceFollower", "read_trace"]
+__all__ = ["LineParser", "LineTally", "TraceFollower", "TraceLine", "read_trace"]
 
 #: A line of a trace, checked for the fields that every line has.
-Record = dict[str, Any]
+TraceLine = dict[str, Any]
 
 #: Bytes that are read at once.
 _CHUNK = 1024 * 1024
@@ -44,7 +44,7 @@ class LineParser:
         self._rest = b""
         self._skipping = False
 
-    def feed(self, chunk: bytes) -> Iterator[Record]:
+    def feed(self, chunk: bytes) -> Iterator[TraceLine]:
         """Add a chunk; yield the records of the lines that it completes."""
         self.tally.bytes += len(chunk)
         lines = (self._rest + chunk).split(b"\n")
@@ -63,7 +63,7 @@ class LineParser:
             self.tally.long += not self._skipping
             self._rest, self._skipping = b"", True
 
-    def finish(self) -> Iterator[Record]:
+    def finish(self) -> Iterator[TraceLine]:
         """Yield the record of a last line without a line feed, if it is whole."""
         line, self._rest = self._rest, b""
         if self._skipping or not line.strip():
@@ -77,7 +77,7 @@ class LineParser:
             self.tally.junk -= 1
             self.tally.cut += 1
 
-    def _parse(self, line: bytes) -> Record | None:
+    def _parse(self, line: bytes) -> TraceLine | None:
         self.tally.lines += 1
         try:
             record = _decode(line.decode())
@@ -119,7 +119,7 @@ def _refuse_constant(name: str) -> NoReturn:
 _decode: Callable[[str], object] = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
-def read_trace(path: str, parser: LineParser) -> Iterator[Record]:
+def read_trace(path: str, parser: LineParser) -> Iterator[TraceLine]:
     """Yield the records of a trace file and of those that were renamed before it, the oldest first.
 
     Raises:
@@ -146,7 +146,7 @@ class TraceFollower:
         self._file: BinaryIO | None = None
         self._earlier = rotated_files(path)[:-1]
 
-    def read(self) -> Iterator[Record]:
+    def read(self) -> Iterator[TraceLine]:
         """Yield the records that are new."""
         for name in self._earlier:
             with open(name, "rb") as file:
@@ -173,7 +173,7 @@ class TraceFollower:
             self._file.close()
             self._file = None
 
-    def _read_open(self) -> Iterator[Record]:
+    def _read_open(self) -> Iterator[TraceLine]:
         while self._file is not None and (chunk := self._file.read(_CHUNK)):
             yield from self._parser.feed(chunk)
 

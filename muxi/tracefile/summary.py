@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from muxi.tracefile import VERSION
 from muxi.tracefile.calls import CallTrace
-from muxi.tracefile.reading import LineTally, Record
+from muxi.tracefile.reading import LineTally, TraceLine
 from muxi.tracefile.totals import TotalsTable
 
 __all__ = ["KeptCall", "SelectionLimits", "TraceSummary"]
@@ -63,7 +63,7 @@ class TraceSummary:
         #: Rows of calls that have changed since :meth:`take_changes`, by id; None if nothing follows the summary.
         self._changes: dict[str, KeptCall | CallTrace] | None = None
 
-    def add(self, record: Record) -> None:
+    def add(self, record: TraceLine) -> None:
         """Add a line."""
         name = record["call"]
         call = self._running.get(name)
@@ -76,7 +76,7 @@ class TraceSummary:
         elif self._changes is not None:
             self._changes[name] = call
 
-    def add_all(self, records: Iterable[Record]) -> None:
+    def add_all(self, records: Iterable[TraceLine]) -> None:
         """Add lines."""
         for record in records:
             self.add(record)

@@ -51,6 +51,8 @@ ENVIRONMENTS = {
     "celery": ("celery >=5.4",),
     "notebook": ("ipykernel >=6.29", "jupyter-client >=8"),
     "pyinstaller": ("pyinstaller >=6.10",),
+    "dask": ("distributed >=2024.8",),
+    "ray": ("ray >=2.40",),
 }
 
 

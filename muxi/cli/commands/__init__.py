@@ -27,6 +27,7 @@ _DEVELOP = "Develop and test"
 #: Name, section and summary of each command; ``name`` is in the module of that name here, as ``command``.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("ask", _TALK, "send one message, and print the answer"),
+    ("batch", _TALK, "send a file of prompts, and write a file of answers"),
     ("call", _TALK, "call any operation of a formation or a server"),
     ("chat", _TALK, "talk to a formation"),
     ("bundle", _MANAGE, "list and check what would be deployed"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from muxi.cli.exits import Failure
+from muxi.cli.exits import CommandFailure
 from muxi.cli.lazy import Group
 from muxi.cli.terminal import answer, say
 
@@ -34,7 +34,7 @@ class TraceGroup(Group):
     cls=TraceGroup,
     no_args_is_help=True,
     context_settings={"allow_interspersed_args": False},
-    subcommand_metavar="-- PROGRAM [ARGUMENTS]… | show FILE",
+    subcommand_metavar="-- PROGRAM [ARGUMENTS]... | show FILE",
 )
 @click.option("--to", "target", metavar="FILE", default="trace.jsonl", show_default=True, help="The trace file.")
 @click.option("--bodies", is_flag=True, help="Write bodies and texts of streams too, redacted.")
@@ -78,7 +78,7 @@ def run_program(context: click.Context, program: tuple[str, ...]) -> None:
 def show_trace(file: str, target: str | None, live: bool, as_json: bool, no_browser: bool, port: int) -> None:
     """Show a trace file in a browser: a page that holds all it needs.
 
-    Files that were renamed because they were full (FILE.1, FILE.2, …) are part of the trace.
+    Files that were renamed because they were full (FILE.1, FILE.2, ...) are part of the trace.
     """
     if sum((target is not None, live, as_json)) > 1:
         raise click.UsageError("--to, --live and --json exclude each other")
@@ -106,7 +106,7 @@ def _follow(file: str, port: int, *, no_browser: bool) -> None:
     from muxi.cli.trace.live import LiveServer
 
     if os.path.isdir(file):
-        raise Failure(f"{file} is a folder")
+        raise CommandFailure(f"{file} is a folder")
     with LiveServer(file, port) as server:
         _open(server.url, no_browser=no_browser)
         say(f"muxi-client: following {file}; Ctrl-C ends it")
