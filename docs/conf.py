@@ -17,8 +17,10 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx_copybutton",
     "architecture",
     "endpoints",
+    "reference",
     "rules",
     "tables",
 ]
@@ -26,6 +28,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"muxi-client {__version__}"
 html_static_path = ["_static"]
+html_css_files = ["names.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
@@ -47,3 +50,7 @@ nitpick_ignore_regex = [
     (r"py:mod", r".*"),
     (r"py:class", r"muxi(_transports)?(\.[a-z_0-9]+)+\.\w+"),
 ]
+
+# Copied code has no prompts and no output.
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
