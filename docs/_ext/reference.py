@@ -2,6 +2,7 @@
 
 ``muxi-methods CLIENT CLASS…``: the methods of a client that one of these classes defines.
 ``muxi-objects MODULE``: the objects named in its content, one a line; ``*`` stands for all of the module's public names.
+``muxi-official`` (a role): how many names of the official SDK there are, and how many are the same.
 With ``:inherited:`` classes are shown with the members that they inherit.
 """
 
@@ -9,17 +10,26 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import types as python_types
 import typing
+from pathlib import Path
 from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import muxi
+
+#: Words of a page of the reference, at most.
+MAX_WORDS = 3000
+
+#: Public names of the official SDK 1.20260713.0, with the parameters of methods.
+OFFICIAL_NAMES = Path(__file__).parents[2] / "tests" / "docs" / "official_names.json"
 
 
 class _Generated(SphinxDirective):
@@ -86,8 +96,67 @@ def _directive(value: object) -> tuple[str, list[str]]:
     return ("function", []) if isinstance(value, python_types.FunctionType) else ("data", ["no-value:"])
 
 
+def excess_of(docname: str, text: str) -> str | None:
+    """Return the complaint about a page of the reference that has too many words, or None."""
+    count = len(text.split())
+    if not docname.startswith("reference/") or count <= MAX_WORDS:
+        return None
+    return f"{docname} has {count} words; a page of the reference has {MAX_WORDS} at most: split it"
+
+
+def _check_length(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    if complaint := excess_of(docname, doctree.astext()):
+        logging.getLogger(__name__).warning(complaint, location=docname)
+
+
+def _count_official(
+    name: str, rawtext: str, text: str, lineno: int, inliner: object, options: object = None, content: object = None
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """The number of public names of the official SDK: ``all``, or those that are the ``same`` here."""
+    official = json.loads(OFFICIAL_NAMES.read_text(encoding="utf-8"))
+    count = sum(len(names) for names in official.values())
+    if text == "same":
+        count -= len(different_names(official))
+    return [nodes.Text(str(count))], []
+
+
+def different_names(official: dict[str, dict[str, list[str] | None]]) -> list[str]:
+    """Names of the official SDK that are missing here, or that do not take the official parameters.
+
+    Args:
+        official: by module or class, each name with its parameters (None if it is not called).
+    """
+    return [
+        f"{owner}.{name}"
+        for owner, names in official.items()
+        for name, parameters in names.items()
+        if not _is_same(owner, name, parameters)
+    ]
+
+
+def _is_same(owner: str, name: str, parameters: list[str] | None) -> bool:
+    try:
+        module, _, class_name = owner.rpartition(".")
+        if class_name[0].isupper():
+            found: object = getattr(importlib.import_module(module), class_name)
+        else:
+            found = importlib.import_module(owner)
+    except ImportError:
+        return False
+    if class_name == "MuxiError":
+        return name in inspect.signature(muxi.MuxiError).parameters
+    if name not in getattr(found, "__dataclass_fields__", {}) and not hasattr(found, name):
+        return False
+    if parameters is None:
+        return True
+    taken = inspect.signature(getattr(found, name)).parameters
+    return all(parameter in taken for parameter in parameters)
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the directives."""
     app.add_directive("muxi-methods", Methods)
     app.add_directive("muxi-objects", Objects)
+    app.connect("doctree-resolved", _check_length)
+    app.add_role("muxi-official", _count_official)
     return {"version": "1", "parallel_read_safe": True}
