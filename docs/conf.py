@@ -41,6 +41,8 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = False
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
+# The list of a page is narrow: chat() and not FormationClient.chat().
+toc_object_entries_show_parents = "hide"
 
 # Names that our pages and docstrings write must lead somewhere: `muxi.Name`. Those in signatures come with the module
 # that they are defined in; Python's own, type variables and what is internal have no page here.
