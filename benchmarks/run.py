@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import batch
+import instructions
 from chart import bars
 from environments import ROOT, distributions, official_python, our_python, variables
 
@@ -36,10 +38,10 @@ SDKS = ("ours", "ours, full lane", "ours, urllib3", "official")
 TAKES_PART = {
     "unary": EVERYBODY,
     "streams": EVERYBODY,
-    "first event": ("ours", "ours, full lane", "ours, urllib3", "official", "httpx"),
+    "first event": ("ours", "ours, full lane", "ours, urllib3", "official", "urllib3", "requests", "httpx"),
     "tls": EVERYBODY,
-    "threads": SDKS,
-    "endurance": SDKS,
+    "threads": (*SDKS, "urllib3", "requests", "httpx"),
+    "endurance": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
     "bundle": ("ours",),
     "many streams": ("ours",),
     "async": ("ours", "official", "aiohttp"),
@@ -55,6 +57,9 @@ UNITS = {
     "many streams": "answers; s; CPU ms per stream",
     "async": "CPU µs per call, per event",
     "start": "CPU ms",
+    "scan": "CPU ms",
+    "instructions of a start": "millions",
+    "instructions": "thousands per call, per event",
     "pipeline": "CPU µs",
 }
 #: Ratios to the official SDK that DESIGN promises: measurement, figure, contender.
@@ -66,6 +71,16 @@ BUDGETS = {
     ("streams", "small", "ours"): 0.40,
     ("streams", "single", "ours"): 0.80,
     ("streams", "small", "ours, full lane"): 1.3,
+    ("instructions", "memories", "ours"): 0.50,
+    ("instructions", "chat", "ours"): 0.50,
+    ("instructions", "memories", "ours, full lane"): 1.0,
+    ("instructions", "chat", "ours, full lane"): 1.0,
+    ("instructions", "event, small", "ours"): 0.40,
+    ("instructions", "event, one by one", "ours"): 0.80,
+    ("instructions", "event, small", "ours, full lane"): 1.3,
+    ("instructions of a start", "import", "ours"): 0.50,
+    ("instructions of a start", "first answer", "ours"): 0.75,
+    ("instructions of a start", "first answer, 300 distributions", "ours"): 0.80,
     ("start", "import", "ours"): 0.50,
     ("start", "first answer", "ours"): 0.75,
     ("start", "first answer, 300 distributions", "ours"): 0.80,
@@ -79,17 +94,21 @@ class Bench:
 
     Args:
         rounds: how often each measurement of each contender is repeated, in turn.
+        who: the contenders that are measured; all if empty.
     """
 
-    def __init__(self, rounds: int) -> None:
+    def __init__(self, rounds: int, who: list[str]) -> None:
         self.rounds = rounds
+        self.who = who
         self.ours = our_python()
         self.official = official_python()
         #: measurement -> figure -> contender -> the rounds
         self.results: dict[str, Figures] = {}
 
     def python(self, contender: str) -> str | None:
-        """The Python of a contender's environment."""
+        """The Python of a contender's environment; None where it is not measured."""
+        if self.who and contender not in self.who:
+            return None
         return self.official if contender == "official" else self.ours
 
     def note(self, measurement: str, contender: str, figures: dict[str, float]) -> None:
@@ -125,6 +144,36 @@ class Bench:
                     self.note("start", contender, {f"import{crowd}": spent - bare})
                     first = [python, str(HERE / "worker.py"), "first answer", contender, port]
                     self.note("start", contender, {f"first answer{crowd}": process_cpu(first, *paths)})
+
+    def measure_scan(self) -> None:
+        """CPU of the look for plugins and transports among few and many distributions."""
+        for count in (30, 300):
+            command = [self.ours, str(HERE / "worker.py"), "scan", "ours", "0"]
+            for _ in range(self.rounds):
+                done = subprocess.run(
+                    command, capture_output=True, text=True, check=True, cwd=HERE, env=variables(distributions(count))
+                )
+                for what, spent in json.loads(done.stdout).items():
+                    self.note("scan", what, {f"{count} distributions": spent})
+
+    def measure_instructions(self, port: str) -> None:
+        """Instructions of a start, of calls and of events; nothing where there is no valgrind. Once: they repeat."""
+        if not instructions.is_available():
+            return
+        for contender in ("official", "ours", "ours, full lane", "http.client"):
+            python = self.python(contender)
+            if python is None:
+                continue
+            if contender in ("official", "ours"):
+                bare = instructions.count([python, "-c", "pass"])
+                for crowd, paths in {"": (), ", 300 distributions": (distributions(300),)}.items():
+                    first = [python, str(HERE / "worker.py"), "first answer", contender, port]
+                    figures = {
+                        f"import{crowd}": instructions.count([python, "-c", IMPORT], *paths) - bare,
+                        f"first answer{crowd}": instructions.count(first, *paths),
+                    }
+                    self.note("instructions of a start", contender, figures)
+            self.note("instructions", contender, instructions.of_calls(python, contender, port))
 
     def measure_pipeline(self) -> None:
         """The pipeline alone: a transport that answers from memory, and what each part of the SDK adds."""
@@ -205,14 +254,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measurements", nargs="*", help="names of measurements; all without")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
+    parser.add_argument("--who", action="append", default=[], help="a contender to measure; all without")
     options = parser.parse_args()
-    bench = Bench(options.rounds)
+    if not options.measurements or "batch" in options.measurements:
+        batch.main([])
+        if options.measurements == ["batch"]:
+            return
+        options.measurements = [name for name in options.measurements if name != "batch"]
+    bench = Bench(options.rounds, options.who)
     if bench.official is None:
         print("The official SDK cannot be installed: its figures and all ratios are left out.")
     with canned_server() as arguments:
         everything: dict[str, Callable[[], None]] = {
             "start": lambda: bench.measure_start(arguments[0]),
             **{name: (lambda name=name: bench.measure(name, arguments)) for name in TAKES_PART},  # type: ignore[misc]  # a default binds the name
+            "scan": bench.measure_scan,
+            "instructions": lambda: bench.measure_instructions(arguments[0]),
             "pipeline": bench.measure_pipeline,
         }
         if unknown := set(options.measurements) - set(everything):
@@ -220,24 +277,28 @@ def main() -> None:
         for name, measure in everything.items():
             if options.measurements and name not in options.measurements:
                 continue
+            before = set(bench.results)
             measure()
-            print(table({name: bench.results[name]}), flush=True)
-    keep(bench.results, options.rounds, whole=not options.measurements)
+            print(table({found: bench.results[found] for found in bench.results if found not in before}), flush=True)
+    keep(bench.results, options.rounds, whole=not (options.measurements or options.who))
 
 
 def keep(results: dict[str, Figures], rounds: int, *, whole: bool) -> None:
-    """Write text, JSON and charts; a run of some measurements only leaves the others' figures as they are."""
+    """Write text, JSON and charts; a run of a part leaves the other figures as they are."""
     GENERATED.mkdir(exist_ok=True)
     path = GENERATED / "benchmarks.json"
     kept = {} if whole or not path.exists() else json.loads(path.read_text(encoding="utf-8"))["results"]
-    merged = {**kept, **results}
+    merged: dict[str, Figures] = kept
+    for measurement, figures in results.items():
+        for figure, contenders in figures.items():
+            merged.setdefault(measurement, {}).setdefault(figure, {}).update(contenders)
     told = conditions(rounds)
     path.write_text(json.dumps({"conditions": told, "results": merged}, indent=1) + "\n", encoding="utf-8")
     (GENERATED / "benchmarks.md").write_text(f"{told}\n\n{table(merged)}", encoding="utf-8")
-    for name in ("unary", "streams", "start"):
+    for name in ("unary", "streams", "start", "instructions of a start", "instructions", "first event", "pipeline"):
         if name in merged:
             chart = bars(merged[name], UNITS[name])
-            (GENERATED / f"benchmarks-{name}.svg").write_text(chart, encoding="utf-8")
+            (GENERATED / f"benchmarks-{name.replace(' ', '-')}.svg").write_text(chart, encoding="utf-8")
 
 
 if __name__ == "__main__":

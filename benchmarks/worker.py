@@ -158,6 +158,29 @@ def bundle(contender: Contender) -> dict[str, float]:
             return {"up": up, "down": peak() - before}
 
 
+def repeat(contender: Contender, kind: str, times: int) -> None:
+    """Make the same call, or read the same stream, several times: what is measured is the whole process."""
+    for _ in range(times):
+        if kind in ("memories", "chat", "large"):
+            getattr(contender, kind)()
+        else:
+            consume(contender.stream(kind))
+
+
+def scan() -> dict[str, float]:
+    """CPU milliseconds of the look for entry points, and of what importlib.metadata takes for the same."""
+    from muxi.installed import look
+
+    figures = {"look of the SDK": cpu_per_run(look.__wrapped__, 5, 1) / 1000}
+    start = time.process_time()
+    from importlib.metadata import entry_points
+
+    entry_points(group="muxi")
+    entry_points(group="muxi.transports")
+    figures["importlib.metadata, loaded and asked once"] = (time.process_time() - start) * 1000
+    return figures
+
+
 def first_answer(contender: Contender) -> dict[str, float]:
     """Nothing but one chat: what is measured is the whole process, from outside."""
     contender.chat()
@@ -253,10 +276,16 @@ MEASUREMENTS: dict[str, Callable[[Contender], dict[str, float]]] = {
 def main() -> None:
     """Print the figures of one measurement of one contender."""
     measurement, name, port = sys.argv[1:4]
+    if measurement == "scan":
+        print(json.dumps(scan()))
+        return
     if measurement == "async":
         print(json.dumps(asyncio.run(_asynchronous(f"http://127.0.0.1:{port}/v1", name))))
         return
     base, verify = f"http://127.0.0.1:{port}/v1", None
+    if measurement == "repeat":
+        repeat(CONTENDERS[name](base), sys.argv[4], int(sys.argv[5]))
+        return
     if measurement == "tls":
         base, verify = f"https://localhost:{sys.argv[4]}/v1", sys.argv[5]
     contender = CONTENDERS[name](base, verify)

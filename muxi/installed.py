@@ -7,7 +7,6 @@ an entry point of the SDK's groups, and where something is installed in a form t
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["announced", "is_installed"]
 
 #: The groups of entry points that the SDK looks for: plugins, and transports.
-_GROUP = re.compile(rb"^[ \t]*\[[ \t]*(muxi(?:\.transports)?)[ \t]*\]", re.MULTILINE)
+_GROUPS = {b"[muxi]": "muxi", b"[muxi.transports]": "muxi.transports"}
 
 
 class Found(Record, frozen=True):
@@ -86,7 +85,7 @@ def look() -> Found:
 
 def _name_of(folder: str) -> str:
     """Return ``made-up`` for ``made_up-1.0.dist-info``."""
-    return re.sub(r"[-_.]+", "-", folder.rpartition(".")[0].partition("-")[0])
+    return folder.rpartition(".")[0].partition("-")[0].replace("_", "-").replace(".", "-")
 
 
 def _groups_in(path: str) -> Iterator[str]:
@@ -95,5 +94,5 @@ def _groups_in(path: str) -> Iterator[str]:
             text = file.read()
     except OSError:
         return
-    for found in _GROUP.finditer(text):
-        yield found[1].decode()
+    if b"muxi" in text:
+        yield from (_GROUPS[line] for line in map(bytes.strip, text.splitlines()) if line in _GROUPS)

@@ -82,8 +82,10 @@ class AnnotationNames(dict[str, object]):
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
         try:
-            self[name]  # type: ignore[index]  # what is no text is not there
+            self[name]
         except KeyError:
             return False
         return True

@@ -66,11 +66,11 @@ def field(
 class _Layout:
     """The fields of a class, sorted by what its methods do with them."""
 
-    __slots__ = ("compared", "defaults", "factories", "fields", "names", "positional")
+    __slots__ = ("compared", "count", "defaults", "factories", "fields", "positional", "required")
 
     def __init__(self, found: tuple[RecordField, ...]) -> None:
         self.fields = found
-        self.names = frozenset(item.name for item in found)
+        self.count = len(found)
         #: The names of the fields that may be given by position.
         self.positional = tuple(item.name for item in found if not item.kw_only)
         #: Defaults that all records share.
@@ -78,7 +78,12 @@ class _Layout:
         self.factories = tuple(
             (item.name, item.default_factory) for item in found if item.default_factory is not MISSING
         )
+        self.required = frozenset(item.name for item in found if _is_required(item))
         self.compared = tuple(item.name for item in found if item.compare)
+
+
+def _is_required(item: RecordField) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
 
 
 class _FromDataclasses:
@@ -195,21 +200,18 @@ class Record:
     if not TYPE_CHECKING:
 
         def __init__(self, *args: Any, **given: Any) -> None:
-            layout, values = self._layout, self.__dict__
-            positional = layout.positional
-            values.update(layout.defaults)
+            layout, values, named = self._layout, self.__dict__, given
             if args:
-                values.update(zip(positional, args, strict=False))
-            values.update(given)
+                named = dict(zip(layout.positional, args, strict=False), **given)
+                if len(named) != len(args) + len(given):
+                    raise _wrong_arguments(type(self), args, given)
+            values.update(layout.defaults)
+            values.update(named)
             for name, make in layout.factories:
                 if name not in values:
                     values[name] = make()
-            if (
-                len(values) != len(layout.names)
-                or not given.keys() <= layout.names
-                or len(args) > len(positional)
-                or (args and not given.keys().isdisjoint(positional[: len(args)]))
-            ):
+            # With every required field there, and no more values than fields, there is no unknown one.
+            if len(values) != layout.count or not layout.required <= values.keys():
                 raise _wrong_arguments(type(self), args, given)
 
         def __replace__(self, /, **changes: Any) -> Self:

@@ -7,7 +7,6 @@ from contextlib import aclosing, closing
 from typing import Protocol, TypeVar, cast
 
 from muxi.call import Item
-from muxi.exchange.download import save, save_async
 from muxi.exchange.steps import (
     DiscardBody,
     Effect,
@@ -39,6 +38,8 @@ def perform(effect: Effect, transport: Callable[[], Transport], sleeper: Sleeper
     if isinstance(effect, ReadResponse):
         return effect.response.read(effect.within, limit=effect.limit)
     if isinstance(effect, SaveBody):
+        from muxi.exchange.download import save
+
         return save(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         sleeper.sleep(effect.seconds)
@@ -56,6 +57,8 @@ async def perform_async(effect: Effect, transport: Callable[[], AsyncTransport],
     if isinstance(effect, ReadResponse):
         return await effect.response.read(effect.within, limit=effect.limit)
     if isinstance(effect, SaveBody):
+        from muxi.exchange.download import save_async
+
         return await save_async(effect.response, effect.call.into or "", effect.call.progress)
     if isinstance(effect, Sleep):
         await sleeper.sleep_async(effect.seconds)

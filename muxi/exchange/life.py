@@ -21,7 +21,6 @@ from muxi.errors import (
     ValidationError,
     error_from_answer,
 )
-from muxi.exchange.download import check_target, describe
 from muxi.exchange.identifiers import random_id
 from muxi.exchange.incoming import (
     answer_behind,
@@ -129,6 +128,8 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
         )
         settings.schemas.check_request(call)
         if call.into is not None:
+            from muxi.exchange.download import check_target
+
             check_target(call.into)
         if call.tracked and isinstance(call.body, dict):
             context.request_id = call.body.get("request_id") or random_id("req_")
@@ -301,6 +302,8 @@ def _send(request: Request, context: Context, settings: ExchangeSettings) -> Exc
 
 def _save(response: AnyResponse, request: Request, context: Context) -> ExchangeSteps[ExchangeResult[Any]]:
     """Write the answer's body to the call's file."""
+    from muxi.exchange.download import describe
+
     call = context.call
     try:
         size: int = yield SaveBody(response, call)

@@ -17,7 +17,7 @@ from muxi import types
 from muxi.errors import ValidationError
 from muxi.forks import renew_after_fork
 from muxi.schemas.payloads import payload_type
-from muxi.schemas.shapes import fits, is_record
+from muxi.schemas.shapes import fits, is_record, misfits
 
 if TYPE_CHECKING:
     from marshmallow import Schema
@@ -77,6 +77,8 @@ class SchemaRegistry:
         self._logger = logger or logging.getLogger("muxi")
         #: The mismatches logged so far, by call.
         self._reported: dict[str, set[str]] = {}
+        #: The places of the mismatches that need no further explanation, by call.
+        self._explained: dict[str, set[frozenset[tuple[str, str]]]] = {}
         self._lock = threading.Lock()
         renew_after_fork(self, "_lock")
 
@@ -151,7 +153,12 @@ class SchemaRegistry:
             ValidationError: the data does not fit; ``details["validation_errors"]`` has every wrong field.
         """
         fitting = call.returns is None or _response_fits(call.returns, data)
+        places = None if strict or fitting else self._responses.places(call.operation, call.returns, data)
+        if places is not None and self._needs_no_explanation(call.label, places):
+            return
         problems = self._responses.problems(call.operation, call.returns, data, fitting=fitting)
+        if places is not None:
+            self._note_explained(call.label, places)
         if not problems:
             return
         if strict:
@@ -166,6 +173,17 @@ class SchemaRegistry:
                 call.label,
                 _summarize(problems),
             )
+
+    def _needs_no_explanation(self, label: str, places: frozenset[tuple[str, str]]) -> bool:
+        """Tell whether answers of this kind have been explained before, or enough of this call's have been."""
+        return places in self._explained.get(label, ()) or len(self._reported.get(label, ())) == _MAX_LOGGED
+
+    def _note_explained(self, label: str, places: frozenset[tuple[str, str]]) -> None:
+        """Remember where an answer did not fit, so that the next one of its kind is not explained again."""
+        with self._lock:
+            explained = self._explained.setdefault(label, set())
+            if len(explained) < _MAX_LOGGED:
+                explained.add(places)
 
     def _record_mismatch(self, call: Call[Any], problems: list[dict[str, str]]) -> bool:
         """Remember a kind of mismatch; false where it was logged before, or the call has had enough of them."""
@@ -198,6 +216,12 @@ class _Checks:
         from muxi.schemas.lenient import lenient  # marshmallow is loaded: the schema is made with it
 
         self._beside.setdefault(operation, []).append(lenient(schema() if isinstance(schema, type) else schema))
+
+    def places(self, operation: str, shipped: str | None, data: Any) -> frozenset[tuple[str, str]] | None:
+        """Return where an answer does not fit the SDK's type; None where other schemas decide."""
+        if shipped is None or operation in self._replaced or operation in self._beside:
+            return None
+        return frozenset(misfits(getattr(types, shipped), data))
 
     def problems(self, operation: str, shipped: str | None, data: Any, *, fitting: bool) -> list[dict[str, str]]:
         """Return each wrong field of a payload with its problem.

@@ -8,8 +8,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_sche
 from marshmallow.fields import Field
 from marshmallow.validate import Length, Range
 
-from muxi.schemas.files import FILE_LIMIT
-from muxi.schemas.payloads import MESSAGE_LIMIT
+from muxi.schemas.payloads import FILE_LIMIT, MESSAGE_LIMIT
 
 __all__ = ["AudioChatRequestSchema", "ChatRequestSchema"]
 

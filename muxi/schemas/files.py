@@ -13,14 +13,12 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from muxi.errors import ValidationError
+from muxi.schemas.payloads import FILE_LIMIT
 
 if TYPE_CHECKING:
     from muxi.types import FileInput
 
-__all__ = ["FILE_LIMIT", "content_type_of", "encoded_files"]
-
-#: Largest file that the runtime accepts, in bytes, by its declared size.
-FILE_LIMIT = 52 * 1024 * 1024
+__all__ = ["content_type_of", "encoded_files"]
 
 #: Media types that not every Python knows, or that machines name differently.
 _CONTENT_TYPES = {

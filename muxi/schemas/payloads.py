@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
 
-from muxi.schemas.files import FILE_LIMIT
 from muxi.schemas.shapes import Where
 
-__all__ = ["JOB_TYPES", "MAX_BATCH", "MESSAGE_LIMIT", "SCOPES", "TUNING_LIMIT", "payload_type", "utf8_length"]
+__all__ = [
+    "FILE_LIMIT",
+    "JOB_TYPES",
+    "MAX_BATCH",
+    "MESSAGE_LIMIT",
+    "SCOPES",
+    "TUNING_LIMIT",
+    "payload_type",
+    "utf8_length",
+]
 
 #: The longest message, in characters. The runtime answers a longer one with an error text under HTTP 200, and
 #: breaks the stream of one.
 MESSAGE_LIMIT = 100_000
+
+#: Largest file that the runtime accepts, in bytes, by its declared size.
+FILE_LIMIT = 52 * 1024 * 1024
 
 #: The largest number of items in a batch of memories.
 MAX_BATCH = 100

@@ -7,13 +7,13 @@ of its type is first checked. Where data does not fit, a marshmallow schema expl
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from muxi.records import Record
 
-__all__ = ["KINDS", "Hint", "Where", "fits", "hints_of", "is_record", "options_of", "origin_of"]
+__all__ = ["KINDS", "Hint", "Where", "fits", "hints_of", "is_record", "misfits", "options_of", "origin_of"]
 
 #: An annotation: a class, or a form of :mod:`typing`.
 Hint = Any
@@ -49,6 +49,46 @@ def fits(hint: Hint, *, closed: bool = False) -> _Test:
         TypeError: the type has a part for which JSON has no form.
     """
     return _compile(hint, closed)
+
+
+def misfits(hint: Hint, value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each place where data does not fit a type, with the class found there; places in lists are one.
+
+    This takes hardly longer than the test that fails, where a schema takes ten times as long to say why.
+
+    Args:
+        hint: as for :func:`fits`.
+        value: the data.
+        path: the place of the data.
+    """
+    if fits(hint)(value):
+        return
+    record, items = _parts(hint)
+    if record is not None and isinstance(value, dict):
+        hints, required = record
+        for name, inner in hints.items():
+            found = dict.get(value, name, _ABSENT)
+            if found is not _ABSENT:
+                yield from misfits(inner, found, f"{path}.{name}")
+            elif name in required:
+                yield f"{path}.{name}", "absent"
+    elif items is not None and isinstance(value, list | dict):
+        for name, item in value.items() if isinstance(value, dict) else (("*", item) for item in value):
+            yield from misfits(items, item, f"{path}.{name}")
+    else:
+        yield path, type(value).__name__
+
+
+@cache
+def _parts(hint: Hint) -> tuple[tuple[dict[str, Hint], frozenset[str]] | None, Hint]:
+    """Return the fields of the record among a type's options, and the type of the items of the list or mapping."""
+    record = items = None
+    for option in options_of(hint):
+        if is_record(option):
+            record = record or hints_of(option)
+        elif origin_of(option) in (list, dict):
+            items = items or get_args(option)[-1]
+    return record, items
 
 
 def is_record(hint: Hint) -> bool:

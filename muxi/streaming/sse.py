@@ -9,6 +9,7 @@ parser reads right: whole blocks, one kind of line end, valid UTF-8, no byte ord
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,6 +60,13 @@ class ServerSentEvent(NamedTuple):
     data: str
 
 
+#: Lines of data with an empty line after each: nearly all streams are of these alone, and need no closer look.
+_PLAIN = re.compile(rb"\n?(?:data:[^\n]*\n\n)*(?:data:[^\n]*\n)?")
+_DATA = re.compile(r"data: ?([^\n]*)\n\n")
+
+_decode_json = json.JSONDecoder().raw_decode
+
+
 class Framer:
     """Splits a byte stream into whole blocks, however its bytes are split into chunks.
 
@@ -89,7 +97,7 @@ class Framer:
             raise EventTooLarge(self.limit)
         whole = self._cut(self._take_lines(self._normalise(chunk)))
         good, lines = whole, None
-        if len(whole) > self.limit or whole.count(b"\n") > MAX_EVENT_LINES:
+        if len(whole) > self.limit or (not _PLAIN.fullmatch(whole) and whole.count(b"\n") > MAX_EVENT_LINES):
             good, lines = _until_too_large(whole, self.limit)
         unfinished = len(self._block) + (0 if self._line.startswith(b":") else len(self._line))
         if len(good) < len(whole) or unfinished > self.limit:
@@ -124,7 +132,7 @@ class Framer:
         self._line += rest
         if self._line.startswith(b":"):
             del self._line[1:]
-        if lines.startswith(b":") or b"\n:" in lines:
+        if not _PLAIN.fullmatch(lines) and (lines.startswith(b":") or b"\n:" in lines):
             kept = [line for line in lines.split(b"\n") if not line.startswith(b":")]
             self.comments += lines.count(b"\n") + 1 - len(kept)
             lines = b"\n".join(kept)
@@ -166,8 +174,8 @@ def _clean(whole: bytes) -> bytes:
     """Return blocks in the form that sseclient-py reads correctly: valid UTF-8, and no named block without data."""
     if not whole.isascii():
         whole = whole.decode("utf-8", "replace").encode()
-    if whole.startswith(b"data:") and whole.count(b"\n\n") == whole.count(b"\n\ndata:") + 1:
-        return whole  # every block begins with data
+    if _PLAIN.fullmatch(whole):
+        return whole
     return b"".join(map(_clean_block, whole.split(b"\n\n")))
 
 
@@ -187,14 +195,19 @@ def decode(blocks: bytes) -> list[ServerSentEvent]:
     """Return the events of a run of whole, clean blocks as :meth:`Framer.feed` returns them."""
     if not blocks:
         return []
-    client = _client_class()(iter((blocks,)))
-    return [ServerSentEvent(event.event, event.data) for event in client.events()]
+    client = _client_class()
+    if _PLAIN.fullmatch(blocks):
+        return [ServerSentEvent("message", data) for data in _DATA.findall(blocks.decode())]
+    return [ServerSentEvent(event.event, event.data) for event in client(iter((blocks,))).events()]
 
 
 def json_object(data: str) -> dict[str, Any] | None:
     """Return the JSON object in the data of an event, or None if it is not one."""
     try:
-        payload = json.loads(data)
+        # json.loads() does the same and looks for white space and a byte order mark first, which are rare here.
+        payload, end = _decode_json(data) if data.startswith("{") else (json.loads(data), len(data))
+        if end != len(data) and data[end:].strip(" \t\r\n"):
+            return None
     except (ValueError, RecursionError):  # not JSON, or nested too deeply
         return None
     return payload if isinstance(payload, dict) else None

@@ -98,11 +98,15 @@ class EventStream(_Stream[E]):
             self._reading.release()
 
     def _next(self) -> E:
-        opened, progress = self._opened, self._opened.progress
+        opened = self._opened
+        progress = opened.progress
+        ready = progress.reader.ready
         if progress.is_of_parent:
             raise _of_parent()
         try:
-            if not progress.reader.ready:
+            if len(ready) > 1 and not progress.left and opened.on_event is None:
+                return ready.popleft()  # most of what comes in batches
+            if not ready:
                 progress.wait()
                 while progress.waiting:
                     progress.arrived(next(opened.chunks, None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import warnings
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 __all__ = ["is_loopback", "warn_of_key"]
@@ -27,6 +28,7 @@ def warn_of_key(url: str, *, private: bool) -> None:
     warnings.warn(f"a key is sent to {host} over plain http, readable on the way; use https", stacklevel=3)
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine: ``localhost``, a name below it, or a loopback address."""
     name = host.rstrip(".").lower()

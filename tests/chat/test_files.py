@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from muxi import FormationClient, ValidationError
-from muxi.schemas.files import FILE_LIMIT, content_type_of, encoded_files
+from muxi.schemas.files import content_type_of, encoded_files
+from muxi.schemas.payloads import FILE_LIMIT
 from muxi_transports.memory import EmbeddedFormation, Part, Turn, Widgets
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -26,9 +26,9 @@ from muxi import (
 )
 from muxi.call import Call
 from muxi.errors import ConfigurationError
-from muxi.schemas import SchemaRegistry
+from muxi.schemas import SchemaRegistry, _problems
 from muxi.schemas.responses import _schema, response_schema
-from muxi.schemas.shapes import KINDS, fits, hints_of, is_record, options_of, origin_of
+from muxi.schemas.shapes import KINDS, fits, hints_of, is_record, misfits, options_of, origin_of
 from muxi.streaming.call import StreamCall
 from tests.answers import Colour, Playback, answer, chat_answer
 from tests.formation.methods import calls
@@ -426,3 +426,59 @@ def test_a_mistake_in_a_schema_of_the_caller_is_the_callers(colour: Colour) -> N
     data = {"message": message, "user_id": "0", "session_id": None, "request_id": None}
     with pytest.raises(KeyError, match="mine"):
         colour.run(colour.formation(answer(data)).chat_parsed, "As JSON", Broken())
+
+
+# What is explained once is looked at cheaply afterwards
+
+
+def test_an_answer_of_a_kind_that_has_been_logged_is_not_explained_again(
+    colour: Colour, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    explained = []
+
+    def explain(schema: Schema, data: object) -> list[dict[str, str]]:
+        explained.append(data)
+        return list(_problems(schema, data))
+
+    monkeypatch.setattr("muxi.schemas._problems", explain)
+    many = {"memories": [{**MEMORY, "content": 5}] * 50, "count": 50}
+    answers = [*[answer(WRONG)] * 3, answer(many), answer({"memories": []}), answer(PAGE)]
+    client = colour.formation(*answers, validate_responses="warn")
+    with caplog.at_level(logging.WARNING, "muxi"):
+        for _ in range(4):
+            colour.run(client.get_memories, "ada")
+    assert len(explained) == 1
+    assert len(caplog.records) == 1
+    with caplog.at_level(logging.WARNING, "muxi"):
+        assert colour.run(client.get_memories, "ada") == {"memories": []}
+        assert colour.run(client.get_memories, "ada") == PAGE
+    assert len(explained) == len(caplog.records) == 2, "another kind of mismatch is explained and logged"
+
+
+@pytest.mark.parametrize(
+    ("data", "places"),
+    [
+        (PAGE, set()),
+        (WRONG, {(".memories.*.content", "int")}),
+        ({"memories": [MEMORY, {**MEMORY, "scope_id": 3}]}, {(".memories.*.scope_id", "int"), (".count", "absent")}),
+        ({"memories": None, "count": "1"}, {(".memories", "NoneType"), (".count", "str")}),
+        ([], {("", "list")}),
+    ],
+)
+def test_the_places_where_data_does_not_fit_are_named(data: object, places: set[tuple[str, str]]) -> None:
+    assert set(misfits(types.MemoryPage, data)) == places
+
+
+@pytest.mark.parametrize("name", returned())
+def test_data_has_misfits_exactly_where_it_does_not_fit(name: str) -> None:
+    record: Any = getattr(types, name)
+    data: Any
+    for data in (
+        {},
+        None,
+        [],
+        {"data": 1},
+        dict.fromkeys(hints_of(record)[0]),
+        dict.fromkeys(hints_of(record)[0], 1.5j),
+    ):
+        assert bool(list(misfits(record, data))) is not fits(record)(data)
