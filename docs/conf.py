@@ -17,8 +17,10 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx_copybutton",
     "architecture",
     "endpoints",
+    "reference",
     "rules",
     "tables",
 ]
@@ -27,6 +29,7 @@ exclude_patterns = ["_build", "_generated"]
 html_theme = "furo"
 html_title = f"muxi-client {__version__}"
 html_static_path = ["_static"]
+html_css_files = ["names.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
@@ -39,6 +42,8 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = False
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
+# The list of a page is narrow: chat() and not FormationClient.chat().
+toc_object_entries_show_parents = "hide"
 
 # Names that our pages and docstrings write must lead somewhere: `muxi.Name`. Those in signatures come with the module
 # that they are defined in; Python's own, type variables and what is internal have no page here.
@@ -48,3 +53,7 @@ nitpick_ignore_regex = [
     (r"py:mod", r".*"),
     (r"py:class", r"muxi(_transports)?(\.[a-z_0-9]+)+\.\w+"),
 ]
+
+# Copied code has no prompts and no output.
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True

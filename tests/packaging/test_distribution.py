@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from muxi.version import __version__
+from tests.packaging.conftest import Environment
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def test_the_wheel_is_typed_and_licensed(files: list[str]) -> None:
 
 
 def test_the_wheel_has_every_module_and_nothing_else(files: list[str], source_tree: Path) -> None:
-    packaged = {name for name in files if ".dist-info/" not in name}
+    packaged = {name for name in files if ".dist-info/" not in name and ".data/" not in name}
     sources = {
         path.relative_to(source_tree).as_posix()
         for package in ("muxi", "muxi_transports")
@@ -37,6 +38,20 @@ def test_the_wheel_has_every_module_and_nothing_else(files: list[str], source_tr
     }
     assert packaged == sources
     assert not [name for name in packaged if name.startswith("muxi/runtime")]
+
+
+def test_the_wheel_has_the_examples_where_the_page_on_examples_finds_them(
+    files: list[str], source_tree: Path, wheel: Path, environment: Environment
+) -> None:
+    folder = f"muxi_client-{__version__}.data/data/share/muxi-client/examples/"
+    packaged = {name.removeprefix(folder) for name in files if ".data/" in name}
+    assert packaged == {path.name for path in (source_tree / "examples").glob("*.py")}
+    environment.install(wheel)
+    page = (source_tree / "docs" / "examples.md").read_text(encoding="utf-8")
+    program = page.partition("```python\n")[2].partition("```")[0]
+    found = [Path(line) for line in environment.python(program).split()]
+    assert {path.name for path in found} == packaged
+    assert all(path.is_file() for path in found)
 
 
 def test_the_wheel_describes_itself(wheel: Path) -> None:
@@ -53,11 +68,12 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
     assert "muxi-client = muxi.cli:main" in scripts
 
 
-def test_the_sdist_has_the_sources_and_no_tests(sdist: Path) -> None:
+def test_the_sdist_has_the_sources_and_the_examples_and_no_tests(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "muxi/py.typed", "muxi_transports/py.typed"} <= names
-    assert not [name for name in names if name.startswith(("tests", "docs", "examples"))]
+    assert not [name for name in names if name.startswith(("tests", "docs"))]
+    assert "examples/chat.py" in names
 
 
 @pytest.mark.parametrize(
