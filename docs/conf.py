@@ -29,7 +29,9 @@ exclude_patterns = ["_build", "_generated"]
 html_theme = "furo"
 html_title = f"muxi-client {__version__}"
 html_static_path = ["_static"]
-html_css_files = ["names.css"]
+html_css_files = ["names.css", "layout.css"]
+# The default for dark pages underlines every import.
+pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
@@ -38,6 +40,8 @@ suppress_warnings = ["myst.header"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+# Longer signatures have a line for each parameter.
+maximum_signature_line_length = 88
 # Off: it reads defaults from the source, and those of the clients' constructors are fields of muxi.config.
 autodoc_preserve_defaults = False
 napoleon_use_rtype = False
