@@ -63,5 +63,5 @@ def test_a_frozen_program_finds_what_is_imported_by_name(tmp_path: Path, wheel: 
         "requests You said: sync", "NotFoundError",
         "urllib3 You said: sync", "NotFoundError",
         "aiohttp You said: async",
-        "FormationConfig Retry x-muxi-signature",
+        "FormationConfig Retry X-Muxi-Signature",
     ]  # fmt: skip

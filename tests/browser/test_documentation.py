@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "docs" / "_build"
 
 #: What is looked at: prose and code, a table, a long reference, definitions, an index of pages.
-PAGES = ("index", "notebooks", "web-applications", "plugins/tracing", "reference/index")
+PAGES = ("index", "notebooks", "web-applications", "plugins/tracing", "reference/formation")
 SIZES = {"wide": 1440, "narrow": 390}
 
 #: Elements that are wider than the page, and neither scroll nor are in something that does.
