@@ -10,21 +10,29 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-slow lint types floors docs bench arguments soak fuzz matrix audit release clean
+.PHONY: help demo test check check-slow browser screenshots lint types floors docs bench arguments soak fuzz live mutants matrix audit release clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.for-demo  ## talk to a formation that runs on this machine, without keys and models
 	@$(BIN)/muxi-client demo
 
-test: $(VENV)/.for-dev  ## run the tests, except the slow ones
-	$(BIN)/python -m pytest $(TEST_FLAGS) -m 'not slow'
+test: $(VENV)/.for-dev  ## run the tests, except the slow ones and those in a browser
+	$(BIN)/python -m pytest $(TEST_FLAGS) -m 'not slow and not browser'
 
 check: lint types floors test  ## run every check; the tests come last
 
 check-slow: $(VENV)/.for-dev  ## run the slow tests: beside the tools of others, packages, type checkers
 	$(BIN)/python -m pytest $(TEST_FLAGS) -m slow
+
+browser: $(VENV)/.for-dev  ## run the tests in a headless Chromium, which is installed where it may be
+	@.ci/install-chromium
+	$(BIN)/python -m pytest -m browser tests/browser
+
+screenshots: $(VENV)/.for-dev  ## make the pictures of the documentation anew, in the same browser
+	@.ci/install-chromium
+	MUXI_SCREENSHOTS=1 $(BIN)/python -m pytest -m browser -k pictures tests/browser
 
 lint: $(VENV)/.for-dev
 	$(BIN)/ruff check
@@ -69,8 +77,14 @@ fuzz: $(VENV)/.for-dev  ## random input for whatever a peer chooses, FUZZ_S=30 s
 	@$(BIN)/python -m pip install --quiet atheris || echo "atheris does not install here; the project's own mutator is used"
 	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
+mutants: $(VENV)/.for-dev  ## small faults in the code that decides: each must fail a test; MUTANTS="sse repeat" takes some
+	$(BIN)/python tests/mutants/run.py $(MUTANTS)
+
+live: $(VENV)/.for-dev  ## the suite against the platform's real runtime, which is installed below .live (2 GB)
+	$(BIN)/python -m tests.live $(LIVE_FLAGS)
+
 clean:  ## remove everything that was made
-	rm -rf $(VENV) .venvs .bench .matrix build dist *.egg-info docs/_build
+	rm -rf $(VENV) .venvs .bench .live .matrix build dist *.egg-info docs/_build
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

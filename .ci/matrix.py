@@ -2,11 +2,12 @@
 
 ``make matrix`` calls it. Each Python from 3.10 to 3.14 that the machine has gets two environments below ``.matrix/``:
 one with the lowest version of every dependency that ``setup.cfg`` allows, one with the newest. The suite runs against
-the installed wheel, in a copy of the checkout without the sources. The table of results is written to
+the installed wheel, in a copy of the checkout without the sources; then the sdist takes the wheel's place, and has to
+install the same files. The results are written to
 ``docs/_generated/matrix.md``, which the page on compatibility includes.
 
-Arguments: versions (``3.12``) and kinds (``lowest``, ``newest``) to restrict the run to; ``--quick`` installs and
-imports, and leaves the suite out.
+Arguments: versions (``3.12``) and kinds (``lowest``, ``newest``) to restrict the run to, which leaves the other rows of
+the table as they are; ``--quick`` installs and imports, leaves the suite out, and writes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 KINDS = ("lowest", "newest")
 
 #: Extras that the suite needs; those of linters and documentation stay out, so that their pins do not decide versions.
-EXTRAS = ("async", "cli", "socks", "test", "tracing", "cache", "prometheus")
+EXTRAS = ("async", "bundles", "cli", "socks", "test", "tracing", "cache", "prometheus")
 
 #: Tests of the checkout, not of the installed distribution: they build it, type-check it, or read its sources.
 NOT_INSTALLED = ("tests/packaging", "tests/typing")
@@ -65,14 +66,14 @@ def main(arguments: list[str]) -> int:
         python = find_python(version)
         if python is None:
             print(f"Python {version} is not on this machine: left out")
-            rows.append(Row(version, "", "", "not on this machine", 0.0))
+            rows += [Row(version, kind, "", "not on this machine", 0.0) for kind in kinds]
             continue
         rows += [run(python, version, kind, wheel, tree, quick=quick) for kind in kinds]
-    text = table(rows)
-    print(text)
-    if not quick and not wanted:
+    print(table(rows))
+    if not quick:
         TABLE.parent.mkdir(exist_ok=True)
-        TABLE.write_text(text, encoding="utf-8")
+        earlier = read_table(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else []
+        TABLE.write_text(table(merged(earlier, rows)), encoding="utf-8")
     return int(any(row.verdict.startswith("failed") for row in rows))
 
 
@@ -138,13 +139,28 @@ def run(python: str, version: str, kind: str, wheel: Path, tree: Path, *, quick:
         call([inside, "-c", "import muxi, muxi_transports; from muxi import FormationClient, AsyncFormationClient"])
         if not quick:
             left_out = [f"--ignore={name}" for name in NOT_INSTALLED]
-            command = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "not slow", *left_out]
+            chosen = ["-m", "not slow and not browser", *left_out]
+            command = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *chosen]
             call(command, cwd=tree)
+        install_sdist(inside, wheel)
     except subprocess.CalledProcessError as error:
         verdict = f"failed: {Path(error.cmd[0]).name} {' '.join(map(str, error.cmd[1:4]))}"
     else:
         verdict = "installs and imports" if quick else "passed"
     return Row(version, kind, installed(inside), verdict, time.monotonic() - began)
+
+
+def install_sdist(inside: str, wheel: Path) -> None:
+    """Install the sdist in place of the wheel, and compare what it installs with what the wheel has."""
+    (sdist,) = wheel.parent.glob("*.tar.gz")
+    pip(inside, "install", "--quiet", "--no-deps", "--force-reinstall", str(sdist))
+    listing = "import importlib.metadata as m; print(*sorted(map(str, m.distribution('muxi-client').files)), sep='\\n')"
+    installed_files = set(output(inside, "-c", listing).splitlines())
+    with zipfile.ZipFile(wheel) as archive:
+        missing = {name for name in archive.namelist() if name.endswith((".py", "py.typed"))} - installed_files
+    if missing:
+        raise SystemExit(f"the sdist does not install {sorted(missing)}")
+    call([inside, "-c", "import muxi, muxi_transports"])
 
 
 def lowest(version: str) -> list[str]:
@@ -218,6 +234,20 @@ def remove(path: Path) -> None:
         raise SystemExit(f"{path} is not a folder of this script's own")
     if path.exists():
         shutil.rmtree(path)
+
+
+def merged(earlier: list[Row], rows: list[Row]) -> list[Row]:
+    """Every Python with both kinds of dependencies: the row of this run, else an earlier one, else none."""
+    found = {(row.python, row.kind): row for row in (*earlier, *rows)}
+    return [
+        found.get((version, kind), Row(version, kind, "", "not run", 0.0)) for version in VERSIONS for kind in KINDS
+    ]
+
+
+def read_table(text: str) -> list[Row]:
+    """The rows of a table that :func:`table` has made."""
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:] if line]
+    return [Row(python, kind, versions, verdict, float(seconds)) for python, kind, versions, verdict, seconds in cells]
 
 
 def table(rows: list[Row]) -> str:

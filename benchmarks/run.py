@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import batch
 import instructions
 from chart import bars
 from environments import ROOT, distributions, official_python, our_python, variables
@@ -255,6 +256,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     parser.add_argument("--who", action="append", default=[], help="a contender to measure; all without")
     options = parser.parse_args()
+    if not options.measurements or "batch" in options.measurements:
+        batch.main([])
+        if options.measurements == ["batch"]:
+            return
+        options.measurements = [name for name in options.measurements if name != "batch"]
     bench = Bench(options.rounds, options.who)
     if bench.official is None:
         print("The official SDK cannot be installed: its figures and all ratios are left out.")

@@ -22,7 +22,8 @@ extensions = [
     "rules",
     "tables",
 ]
-exclude_patterns = ["_build"]
+# What commands write is included by pages.
+exclude_patterns = ["_build", "_generated"]
 html_theme = "furo"
 html_title = f"muxi-client {__version__}"
 html_static_path = ["_static"]

@@ -20,6 +20,7 @@ __all__ = [
     "mask",
     "mask_forms",
     "redact_data",
+    "redact_forms",
     "redact_text",
     "secret_forms",
     "show_value",
@@ -188,6 +189,11 @@ def redact_data(value: object, secrets: tuple[str, ...] = ()) -> object:
     Numbers stay, whatever their field: ``total_tokens`` is not a secret.
     """
     return _redact_data(value, secret_forms(secrets) if secrets else (), _MAX_DEPTH)
+
+
+def redact_forms(value: object, forms: tuple[str, ...]) -> object:
+    """As :func:`redact_data`, with the forms of the secrets (:func:`secret_forms`) made beforehand."""
+    return _redact_data(value, forms, _MAX_DEPTH)
 
 
 def _redact_data(value: object, forms: tuple[str, ...], depth: int) -> object:

@@ -12,14 +12,11 @@ import click
 from muxi.cli.commands import builtin_commands
 from muxi.cli.lazy import LazyGroup
 from muxi.cli.plugged import add_plugged_commands
+from muxi.cli.program import COMPLETE, PROGRAM
 from muxi.cli.terminal import discard_stdout, say
 from muxi.version import __version__
 
 __all__ = ["root", "run"]
-
-#: The name of the command, and of the variable by which shells ask for completions.
-PROGRAM = "muxi-client"
-COMPLETE = "_MUXI_CLIENT_COMPLETE"
 
 
 def root() -> click.Group:

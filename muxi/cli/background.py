@@ -23,10 +23,10 @@ def events_of(stream: Any) -> Iterator[Any]:
     Args:
         stream: the open stream of a sync client.
     """
-    return _Events(stream)
+    return _BackgroundEvents(stream)
 
 
-class _Events(Iterator[Any]):
+class _BackgroundEvents(Iterator[Any]):
     def __init__(self, stream: Any) -> None:
         self._arrived: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()

@@ -14,7 +14,7 @@ from muxi.errors import (
     ValidationError,
 )
 
-__all__ = ["CommandFailure", "Exit", "Failure", "exit_of"]
+__all__ = ["CommandFailure", "Exit", "exit_of"]
 
 
 class Exit(IntEnum):
@@ -68,7 +68,3 @@ def exit_of(error: BaseException) -> Exit:
 def _is_own(error: ValidationError) -> bool:
     """Return whether the payload was refused here, before it was sent."""
     return not error.status_code and "validation_errors" in error.details and not error.code.startswith("ANSWER_")
-
-
-#: The shorter name of :class:`CommandFailure`.
-Failure = CommandFailure

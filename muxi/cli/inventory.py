@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from muxi.installed import announced
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -105,7 +106,7 @@ def find_transports() -> list[dict[str, Any]]:
     """Return the transports: ``name``, ``distribution``, ``sync`` and ``asynchronous``, ``state`` and ``chosen``."""
     from muxi.registry import ENTRY_POINT_GROUP, TransportRegistry, chosen_transport
 
-    points = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    points = {point.name: point for point in announced(ENTRY_POINT_GROUP)}
     registry = TransportRegistry()
     chosen = chosen_transport(None)
     rows: list[dict[str, Any]] = []

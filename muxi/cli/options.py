@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from muxi.profiles import ChosenSettings
     from muxi.server import ServerClient
 
-__all__ = ["CommandTarget", "Target", "output_options", "target_options"]
+__all__ = ["CommandTarget", "output_options", "target_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,13 +77,24 @@ class CommandTarget:
         """
         from muxi.formation import FormationClient
 
+        return FormationClient(**self.formation_settings(**options))
+
+    def formation_settings(self, **options: Any) -> dict[str, Any]:
+        """Return the fields of a :class:`muxi.config.FormationConfig` for the formation, its keys among them.
+
+        Args:
+            options: further fields.
+
+        Raises:
+            UsageError: as for :meth:`formation_client`.
+        """
         found: dict[str, Any] = {**self.settings.formation(), **options}
         if self.draft:
             found["mode"] = "draft"
         if "url" not in found and not {"server_url", "formation_id"} <= found.keys():
             missing = "server" if "formation_id" in found else "formation"
             raise click.UsageError(_MISSING[missing])
-        return FormationClient(**found)
+        return found
 
     def server_client(self, **options: Any) -> ServerClient:
         """Return a client of the server.
@@ -111,9 +122,6 @@ class CommandTarget:
         """The user's id, where one is chosen."""
         return self.settings.value("user_id")
 
-
-#: The shorter name of :class:`CommandTarget`.
-Target = CommandTarget
 
 _MISSING = {
     "formation": "which formation? Give --formation ID, or --url URL for one without a server (or set "

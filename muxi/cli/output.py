@@ -112,13 +112,14 @@ def search(query: str, data: Any) -> Any:
 
     try:
         import jmespath
+        from jmespath.exceptions import JMESPathError
     except ModuleNotFoundError as error:
         from muxi.errors import MissingExtraError
 
         raise MissingExtraError("--query needs jmespath: pip install 'muxi-client[cli]'") from error
     try:
         return jmespath.search(query, data)
-    except jmespath.exceptions.JMESPathError as error:
+    except JMESPathError as error:
         problem = " ".join(str(error).split())
         raise click.UsageError(f"--query: {problem}", click.get_current_context(silent=True)) from None
 

@@ -19,9 +19,9 @@ def add_plugged_commands(registry: CommandRegistry) -> None:
     Args:
         registry: where the commands go.
     """
-    from importlib.metadata import entry_points
+    from muxi.installed import announced
 
-    names = [point.name for point in entry_points(group=GROUP)]
+    names = [point.name for point in announced(GROUP)]
     if not names:
         return
     from muxi.errors import MuxiError

@@ -32,13 +32,13 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
         nonlocal shown
         line = f"{what} {bar_of(sent, total)}"
         if line != shown:
-            say(line, end="", again=True)
+            say(line, end="\n" if sent == total else "", again=True)
             shown = line
 
     try:
         yield report
     finally:
-        if shown:
+        if shown and "100 %" not in shown:
             say("")
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from muxi.cli.output import plain, print_json
 from muxi.cli.terminal import answer, say
@@ -71,7 +71,6 @@ class _Receiver(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Receiver
     protocol_version = "HTTP/1.1"
     timeout = 30
 
@@ -83,7 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(411 if not length else 413)
             return
         body = self.rfile.read(int(length))
-        self._answer(self.server.take(body, dict(self.headers.items())))
+        receiver = cast(_Receiver, self.server)
+        self._answer(receiver.take(body, dict(self.headers.items())))
 
     def _answer(self, status: int) -> None:
         self.send_response(status)
@@ -113,15 +113,22 @@ def read_webhook(body: bytes, signature: str | None, key: str | None) -> tuple[s
 
 def forward(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
     """Send a webhook on; return the status to answer with, and the word about it."""
-    import requests
+    from muxi.errors import MuxiError
+    from muxi.registry import TransportRegistry, chosen_transport
+    from muxi.transport import BytesBody, Headers, Request, Timeouts
 
-    kept = {name: value for name, value in headers.items() if name.lower() not in _OWN}
+    kept = Headers((name, value) for name, value in headers.items() if name.lower() not in _OWN)
+    transport, owned = TransportRegistry().make_sync(chosen_transport(None))
     try:
-        found = requests.post(url, data=body, headers=kept, timeout=_TIMEOUT, allow_redirects=False)
-    except requests.RequestException as error:
-        say(f"{url} cannot be reached: {type(error).__name__}")
+        found = transport.send(Request("POST", url, kept, BytesBody(body), Timeouts(total=_TIMEOUT)))
+        found.read()
+    except MuxiError as error:
+        say(f"{url} cannot be reached: {error.message}")
         return 502, "unreachable"
-    return found.status_code, str(found.status_code)
+    finally:
+        if owned:
+            transport.close()
+    return found.status, str(found.status)
 
 
 def describe_event(event: Any) -> dict[str, Any]:

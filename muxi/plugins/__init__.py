@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from muxi.plugins.retry import Retry, RetryBudget
     from muxi.plugins.sdk_headers import SdkHeaders
     from muxi.plugins.secret import CachedKey
+    from muxi.plugins.trace import Trace
     from muxi.plugins.tracing import Tracing
     from muxi.plugins.version_notice import VersionNotice
 
@@ -41,6 +42,7 @@ __all__ = [
     "Retry",
     "RetryBudget",
     "SdkHeaders",
+    "Trace",
     "Tracing",
     "VersionNotice",
     "mask_emails_and_numbers",
@@ -62,6 +64,7 @@ _HOMES = {
     "muxi.plugins.retry": ("Retry", "RetryBudget"),
     "muxi.plugins.sdk_headers": ("SdkHeaders",),
     "muxi.plugins.secret": ("CachedKey",),
+    "muxi.plugins.trace": ("Trace",),
     "muxi.plugins.tracing": ("Tracing",),
     "muxi.plugins.version_notice": ("VersionNotice",),
 }

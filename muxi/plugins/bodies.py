@@ -8,7 +8,7 @@ from muxi.context import Context
 from muxi.redact import mask_forms, redact_data, redact_text, secret_forms
 from muxi.transport import AsyncResponse, Body, BufferedResponse, BytesBody, FileBody, Headers, Request, Response
 
-__all__ = ["format_body", "format_request", "format_response"]
+__all__ = ["format_body", "format_content", "format_request", "format_response"]
 
 #: Largest body that is formatted, in bytes: the whole body has to be parsed to redact it.
 LARGEST = 1024 * 1024
@@ -28,32 +28,41 @@ def format_request(request: Request, context: Context, limit: int) -> str:
         context: context of its call.
         limit: number of characters of the body; 0 leaves it out.
     """
-    body = _format_content(request.body, request.headers, context, limit)
-    line = f"{request.method} {redact_text(request.url)} {request.headers!r}{body}"
+    body = format_content(request.body, request.headers, context, limit)
+    line = f"{request.method} {redact_text(request.url)} {request.headers!r} {body}".rstrip()
     return mask_forms(line, secret_forms(context.secrets))
 
 
 def format_response(response: Response | AsyncResponse | BufferedResponse, context: Context, limit: int) -> str:
     """Format an answer as one line: status, headers and body; the body of a stream is not read."""
-    body = " <stream>"
+    body = "<stream>"
     if isinstance(response, BufferedResponse):
-        body = _format_content(BytesBody(response.content), response.headers, context, limit)
+        body = format_content(BytesBody(response.content), response.headers, context, limit)
+    line = f"{response.status} {response.headers!r} {body}".rstrip()
     # A header of an answer may repeat a key, such as Location in its query.
-    return mask_forms(redact_text(f"{response.status} {response.headers!r}{body}"), secret_forms(context.secrets))
+    return mask_forms(redact_text(line), secret_forms(context.secrets))
 
 
-def _format_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:
+def format_content(body: Body | None, headers: Headers, context: Context, limit: int) -> str:
+    """Format the body of a request or an answer as one line, redacted; an empty text if there is none to show.
+
+    Args:
+        body: the body; only one that is in memory is read.
+        headers: the headers that it is sent with.
+        context: context of its call, whose secrets are masked.
+        limit: number of characters after which it is truncated; 0 leaves it out.
+    """
     if body is None or limit <= 0:
         return ""
     if isinstance(body, FileBody):
-        return f" <file of {body.length} bytes>"
+        return f"<file of {body.length} bytes>"
     if not isinstance(body, BytesBody):
-        return " <stream>" if body.length is None else f" <{body.length} bytes>"
+        return "<stream>" if body.length is None else f"<{body.length} bytes>"
     if not body.content:
         return ""
     if context.call.path.startswith(_WITHHELD):
-        return f" <{len(body.content)} bytes that may be secret>"
-    return f" {format_body(body.content, headers.get('content-type') or '', limit, context.secrets)}"
+        return f"<{len(body.content)} bytes that may be secret>"
+    return format_body(body.content, headers.get("content-type") or "", limit, context.secrets)
 
 
 def format_body(content: bytes, content_type: str, limit: int, secrets: tuple[str, ...] = ()) -> str:

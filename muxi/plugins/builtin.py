@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from muxi.config import FormationConfig, ServerConfig
     from muxi.plugins.auth import KeyAuth
     from muxi.plugins.signature import SignatureAuth
+    from muxi.plugins.trace import Trace
     from muxi.plugins.tracing import Tracing
 
 __all__ = ["builtin_plugins"]
@@ -22,7 +24,7 @@ __all__ = ["builtin_plugins"]
 def builtin_plugins(config: FormationConfig | ServerConfig, auth: KeyAuth | SignatureAuth) -> list[tuple[str, object]]:
     """Return the built-in plugins of one client by name. A caller's plugin of the same name replaces one."""
     log = Log(config.logger, debug=config.debug)
-    plugins = [auth, SdkHeaders(), Idempotency(), Retry(), log, *_tracing()]
+    plugins = [auth, SdkHeaders(), Idempotency(), Retry(), log, *_tracing(), *_trace()]
     return [(plugin.name, plugin) for plugin in plugins]
 
 
@@ -33,3 +35,13 @@ def _tracing() -> list[Tracing]:
     from muxi.plugins.tracing import tracing_if_usable
 
     return tracing_if_usable()
+
+
+def _trace() -> list[Trace]:
+    """Return the plugin that writes trace files if the environment asks for one."""
+    if not os.environ.get("MUXI_TRACE"):
+        return []
+    from muxi.plugins.trace import trace_of_environment
+
+    found = trace_of_environment()
+    return [found] if found else []

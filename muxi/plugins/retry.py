@@ -12,12 +12,15 @@ from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.redact import show_value
 
-__all__ = ["MAX_RETRY_AFTER", "Retry", "RetryBudget", "backoff"]
+__all__ = ["MAX_RETRY_AFTER", "REASON", "Retry", "RetryBudget", "backoff"]
 
 logger: logging.Logger = logging.getLogger("muxi")
 
 #: Key in the context's state of a call that is counted as waiting to be connected.
 _WAITING = "muxi.retry.waiting"
+
+#: Key in the context's state of the reason why there is no further attempt, as a text.
+REASON = "muxi.retry.reason"
 
 #: Longest ``Retry-After`` that is waited for, in seconds; with a longer one the error is raised at once.
 MAX_RETRY_AFTER = 120.0
@@ -150,15 +153,18 @@ class Retry:
         if not isinstance(error, MuxiError) or error.status_code == 401:
             return None
         if context.attempt > context.options.max_retries:
+            context.state[REASON] = f"max_retries = {context.options.max_retries} is used up"
             return STOP
         wait = error.retry_after
         if wait is not None and wait > self._max_retry_after:
+            context.state[REASON] = f"Retry-After of {wait:g} s exceeds max_retry_after = {self._max_retry_after:g} s"
             return STOP
         unconnected = isinstance(error, ConnectionError | TimeoutError) and not error.connected
         if unconnected and _WAITING not in context.state:
             context.state[_WAITING] = True
             self.budget.begin_waiting()
         if not (self.budget.take_unconnected(context.options.max_retries) if unconnected else self.budget.take()):
+            context.state[REASON] = "the retry budget of the client is used up"
             self._report_exhausted(error, context)
             return STOP
         self._exhausted = False

@@ -6,6 +6,7 @@ needs no plugin for async tests.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -35,6 +36,13 @@ _MARKERS = (
 
 _SHARED = pytest.StashKey["Embedded | Taped"]()
 _PASSED = pytest.StashKey[bool]()
+#: The trace file of a test, and whether it is kept because the test has failed.
+_TRACE = pytest.StashKey[str]()
+_FAILED = pytest.StashKey[bool]()
+_ENVIRONMENT = pytest.StashKey["dict[str, str | None]"]()
+
+#: Longest part of a trace file's name that comes from the test's, in characters.
+_LONGEST_NAME = 120
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,7 +59,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="bool",
         default=False,
     )
-    parser.getgroup("muxi").addoption(
+    group = parser.getgroup("muxi")
+    group.addoption(
+        "--muxi-trace",
+        metavar="DIR",
+        help="write the calls of each failing test to a trace file in this folder, for muxi-client trace show",
+    )
+    group.addoption(
         "--muxi-record",
         choices=("none", "once", "new", "all"),
         help="how muxi_cassette records, whatever its marker says; 'none' on a machine that is to record nothing",
@@ -62,15 +76,41 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+    folder: str | None = config.getoption("--muxi-trace")
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+        # Clients that are made before the first test take part too: each call asks for the file anew.
+        settings = {"MUXI_TRACE": os.devnull, "MUXI_TRACE_BODIES": "1"}
+        config.stash[_ENVIRONMENT] = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Restore the environment."""
+    for name, value in config.stash.get(_ENVIRONMENT, {}).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Keep a test off the network where all tests are to be kept off it."""
-    if not item.config.getini("muxi_block_network"):
+    """Trace the calls of a test if asked for; keep it off the network where all tests are to be kept off it."""
+    with _traced(item), _off_the_network(item) if item.config.getini("muxi_block_network") else nullcontext():
         return (yield)
-    with _off_the_network(item):
-        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Name the trace file in the report of a failing test."""
+    report = yield
+    path = item.stash.get(_TRACE, None)
+    if path is not None and report.failed:
+        item.stash[_FAILED] = True
+        if os.path.exists(path):
+            report.sections.append(("muxi trace", f"muxi-client trace show {path}"))
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
@@ -94,6 +134,38 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         raise
     item.stash[_PASSED] = True
     return result
+
+
+@contextmanager
+def _traced(item: pytest.Item) -> Iterator[None]:
+    """Have the calls of a test written to a file of its own, which is kept if the test fails."""
+    folder: str | None = item.config.getoption("--muxi-trace")
+    if not folder:
+        yield
+        return
+    path = os.path.join(folder, _trace_name(item.nodeid))
+    _remove(path)
+    item.stash[_TRACE] = path
+    os.environ["MUXI_TRACE"] = os.path.abspath(path)
+    try:
+        yield
+    finally:
+        os.environ["MUXI_TRACE"] = os.devnull
+        if not item.stash.get(_FAILED, False):
+            _remove(path)
+
+
+def _trace_name(nodeid: str) -> str:
+    """Return the name of a test's trace file: the test's own as far as a file can have it, and a part of its hash."""
+    from hashlib import sha256
+
+    plain = "".join(letter if letter.isalnum() or letter in "._" else "-" for letter in nodeid)
+    return f"{plain.strip('-')[-_LONGEST_NAME:]}-{sha256(nodeid.encode()).hexdigest()[:8]}.jsonl"
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.remove(path)
 
 
 @contextmanager

@@ -49,6 +49,8 @@ ENVIRONMENTS = {
     "xray": ("aws-xray-sdk >=2.14",),
     "gevent": ("gevent >=24.10",),
     "celery": ("celery >=5.4",),
+    "dask": ("distributed >=2024.8",),
+    "ray": ("ray >=2.40",),
 }
 
 

@@ -112,7 +112,8 @@ def test_a_stream_is_a_line_for_each_event(terminal: Terminal, connected: Served
 
 
 def test_a_route_is_called_raw(terminal: Terminal, connected: Served) -> None:
-    done = terminal("call", "--raw", "GET", "/v1/memories", "-q", "limit=1", "-u", "carol")
+    assert terminal("call", "add_memory", "Likes coffee", "-u", "erin").code == 0
+    done = terminal("call", "--raw", "GET", "/v1/memories", "-q", "limit=1", "-u", "erin")
     assert (done.code, json.loads(done.out)["memories"] != []) == (0, True), done.err
     agents = terminal("call", "--raw", "GET", "/v1/agents", "--admin", "--query", "agents[].id")
     assert json.loads(agents.out) == ["assistant"]

@@ -11,7 +11,7 @@ import pytest
 
 from muxi import FormationClient
 from muxi.cli.conversation.screen import settled
-from muxi.cli.conversation.state import Conversation, chosen_values
+from muxi.cli.conversation.state import ChatState, chosen_values
 from muxi_transports.memory import EmbeddedFormation, Pause, Served, Turn, Widgets, serve
 from tests.cli.screen import Screen, terminal_environment
 from tests.cli.terminal import Terminal
@@ -60,7 +60,7 @@ def test_numbers_choose_from_a_widget(multi: bool, text: str, values: list[str])
 
 
 def test_a_choice_answers_its_widget_and_other_text_is_a_message() -> None:
-    chat = Conversation(widget=WIDGET, session_id="s", agent_id="a")
+    chat = ChatState(widget=WIDGET, session_id="s", agent_id="a")
     assert chat.payload("2") == {
         "message": "home", "ui_response": {"id": "ui_1", "value": "h"}, "session_id": "s", "agent_id": "a",
     }  # fmt: skip

@@ -135,6 +135,28 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "pip install 'muxi-client[cli]'" in capsys.readouterr().err
 
 
+def test_without_click_it_names_the_extra() -> None:
+    code = "import sys; sys.modules['click'] = None; from muxi.cli import main; sys.exit(main(['demo']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "muxi-client: the command line needs click: pip install 'muxi-client[cli]'\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no times of child processes")
+def test_help_takes_less_than_150_ms_of_a_processor() -> None:
+    import resource
+
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "muxi.cli", "--help"], stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # The least of some: what else the machine does costs processor time too.
+    assert min(seconds() for _ in range(7)) < 0.150
+
+
 def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"muxi-client {__version__}\n"
@@ -169,6 +191,7 @@ def test_help_loads_no_command_and_no_client() -> None:
     loaded = "import sys; from muxi.cli import main; main(['--help']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     heavy = {"muxi.formation", "muxi.config", "muxi.hooks", "muxi_transports", "rich", "yaml", "requests", "asyncio"}
+    heavy.add("importlib.metadata")
     commands = {f"muxi.cli.commands.{name}" for name, _, _ in COMMANDS}
     assert not (heavy | commands) & set(done.stdout.split())
 

@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -71,12 +74,16 @@ def test_the_doctor_names_what_is_wrong_and_what_to_do(
     assert "_wrong" not in done.out + done.err
 
 
-def test_a_certificate_that_is_not_trusted_fails_with_a_remedy(home: Path) -> None:
+@pytest.mark.parametrize("case", ["trusted", "ends soon", "unknown authority"])
+def test_a_certificate_is_checked_to_its_end(case: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trustme = pytest.importorskip("trustme")
-    import ssl
-
+    authority = trustme.CA()
+    if case != "unknown authority":
+        authority.cert_pem.write_to_path("ca.pem")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(Path("ca.pem").resolve()))
+    ends = datetime.now(timezone.utc) + timedelta(days=3 if case == "ends soon" else 300)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("localhost").configure_cert(context)
+    authority.issue_cert("localhost", not_after=ends).configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -88,12 +95,14 @@ def test_a_certificate_that_is_not_trusted_fails_with_a_remedy(home: Path) -> No
 
         thread = threading.Thread(target=serve)
         thread.start()
-        found = {
-            check.name: check for check in check_network("server", f"https://localhost:{listening.getsockname()[1]}")
-        }
+        url = f"https://localhost:{listening.getsockname()[1]}"
+        found = {check.name: check for check in check_network("server", url)}["certificate"]
         thread.join()
-    assert found["certificate"].verdict == "failed"
-    assert "REQUESTS_CA_BUNDLE" in found["certificate"].remedy
+    assert (found.verdict, bool(found.remedy)) == {
+        "trusted": ("ok", False),
+        "ends soon": ("warning", True),
+        "unknown authority": ("failed", True),
+    }[case], found
 
 
 def test_plugins_and_transports_are_listed(terminal: Terminal) -> None:
@@ -181,7 +190,7 @@ def test_webhooks_are_received_printed_and_sent_on(connected: Served) -> None:
         to = f"http://127.0.0.1:{receiver.server_port}/hooks"
         arguments = ["-m", "muxi.cli", "webhooks", "listen", "--port", "0", "--forward-to", to]
         with subprocess.Popen(
-            [shutil.which("python") or "python", *arguments], stdout=-1, stderr=-1, text=True, env={**os.environ}
+            [sys.executable, *arguments], stdout=-1, stderr=-1, text=True, env={**os.environ}
         ) as running:
             assert running.stderr is not None
             assert running.stdout is not None

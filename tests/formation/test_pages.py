@@ -101,11 +101,15 @@ def test_an_audit_log_that_fills_the_list_may_have_more(colour: Colour) -> None:
     assert "narrow it down with since=" in error.message
 
 
-@pytest.mark.parametrize(("total", "told"), [(2, False), (3, True)])
-def test_artifacts_are_listed_as_far_as_the_wire_can(colour: Colour, total: int, told: bool) -> None:
-    playback = Playback(answer({"artifacts": [{"id": "a"}, {"id": "b"}], "count": 2, "total": total}))
+@pytest.mark.parametrize(
+    ("listed", "total", "told"),
+    [(100, 100, False), (100, 101, True), pytest.param(0, 1, False, id="counted after one more was made")],
+)
+def test_artifacts_are_listed_as_far_as_the_wire_can(colour: Colour, listed: int, total: int, told: bool) -> None:
+    artifacts = [{"id": str(number)} for number in range(listed)]
+    playback = Playback(answer({"artifacts": artifacts, "count": listed, "total": total}))
     items, error = walk(colour, colour.formation(playback).iter_artifacts, "ada")
-    assert [item["id"] for item in items] == ["a", "b"]
+    assert items == artifacts
     assert (error is not None) is told
     assert query(playback) == ["limit=100"]
 

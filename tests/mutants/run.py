@@ -1,6 +1,8 @@
-"""Mutation testing: every small fault of a package has to make its tests fail.
+"""Mutation testing: every small fault in the code that decides has to make its tests fail.
 
-    python tests/mutants/run.py muxi_transports/http1 tests.http1.test_rules … --survivors tests/mutants/http1.txt
+    make mutants MUTANTS="sse repeat"                    the targets of tests/mutants/table.py; all of them by default
+    python tests/mutants/run.py sse --slice 1/4          the first quarter of the mutants of one
+    python tests/mutants/run.py sse --only Framer.feed   those whose name has this in it
 
 Each mutant is tested in a process forked from this one. It fails where a mutant survives that is not in the list of
 survivors, which says of each why it is no fault, and where one is listed that does not survive.
@@ -20,6 +22,7 @@ import itertools
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,16 +34,17 @@ sys.path.insert(0, str(ROOT))
 
 import h11  # noqa: E402, F401
 import hypothesis  # noqa: E402
-import pytest  # noqa: E402, F401
+import pytest  # noqa: E402
 
 from tests.mutants.mutate import Mutant, mutants  # noqa: E402
+from tests.mutants.table import TARGETS, Target  # noqa: E402
 
 hypothesis.settings.register_profile("mutants", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("mutants")
 
-# A mutant that loops is noticed: it uses more processor time than all tests together.
-_SECONDS = 8
-_MEMORY = 1 << 30
+_MEMORY = 3 << 30
+#: Seconds until a mutant that waits for ever is ended.
+_PATIENCE = 120
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -61,30 +65,40 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._tree, f"<mutant of {self._module}>", "exec"), vars(module))  # noqa: S102
 
 
-_WORK: list[tuple[Mutant, str, list[str]]] = []
+_WORK: list[tuple[Mutant, str, Target]] = []
 
 
 def _test(at: int) -> tuple[int, bool]:
     return at, _survives(*_WORK[at])
 
 
-def _survives(mutant: Mutant, module: str, arguments: list[str]) -> bool:
+def _survives(mutant: Mutant, module: str, target: Target) -> bool:
     """Whether all tests pass with a mutant."""
     child = os.fork()
     if child == 0:
         status = 1
         with contextlib.suppress(BaseException):
-            resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (target.seconds, target.seconds))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+            signal.alarm(_PATIENCE)
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, 1)
             os.dup2(nothing, 2)
             sys.meta_path.insert(0, _Finder(module, mutant.tree))
-            for test in _tests_of(arguments):
-                test()
-            status = 0
+            status = _run_tests(target)
         os._exit(status)
     return os.waitpid(child, 0)[1] == 0
+
+
+def _run_tests(target: Target) -> int:
+    """Run the tests of a target; 0 where all pass."""
+    if target.plain:
+        for test in _tests_of([name.removesuffix(".py").replace("/", ".") for name in target.tests]):
+            test()
+        return 0
+    options = ["-q", "-x", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "--assert=plain", "--tb=no"]
+    return int(pytest.main([*options, *target.tests]))
 
 
 def _tests_of(modules: list[str]) -> Iterator[Callable[[], object]]:
@@ -109,11 +123,11 @@ def _names(names: str | Sequence[str]) -> Sequence[str]:
     return names.split(",") if isinstance(names, str) else names
 
 
-def _listed(path: Path | None) -> dict[str, str]:
+def _listed(path: Path) -> dict[str, str]:
     """The mutants that may survive, each with its reason: a line with the name, and an indented one with the reason."""
     found: dict[str, str] = {}
     name = ""
-    for line in path.read_text(encoding="utf-8").splitlines() if path else []:
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         if line.startswith("    "):
             found[name] = line.strip()
         elif line and not line.startswith("#"):
@@ -121,49 +135,61 @@ def _listed(path: Path | None) -> dict[str, str]:
     return found
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("package", type=Path)
-    parser.add_argument("tests", nargs="+", help="modules of tests, the quickest first")
-    parser.add_argument("--survivors", type=Path, help="the list of mutants that may survive")
-    parser.add_argument("--only", default="", help="mutants whose name has this in it")
-    parser.add_argument("--named", type=Path, help="only the mutants whose names are in this file")
-    parser.add_argument("-j", type=int, default=2, help="how many at a time")
-    options = parser.parse_args()
+def _mutants_of(target: Target) -> Iterator[tuple[str, Mutant]]:
+    """The mutants of a target, each with its module."""
+    for source in target.sources:
+        path = Path(source)
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            if file.stem != "__init__":
+                module = ".".join([*file.parent.parts, file.stem])
+                for mutant in mutants(file.read_text(encoding="utf-8"), file.stem):
+                    yield module, mutant
 
-    arguments: list[str] = options.tests
-    named = set(options.named.read_text(encoding="utf-8").splitlines()) if options.named else None
-    work: list[tuple[str, Mutant]] = []
-    for path in sorted(options.package.glob("*.py")):
-        if path.stem == "__init__":
-            continue
-        module = ".".join([*path.parent.parts, path.stem])
-        work += [
-            (module, mutant)
-            for mutant in mutants(path.read_text(encoding="utf-8"), path.stem)
-            if options.only in mutant.name and (named is None or mutant.name in named)
-        ]
+
+def _run_target(name: str, options: argparse.Namespace) -> bool:
+    """Test the mutants of a target, and compare the survivors with its list."""
+    target = TARGETS[name]
+    at, of = (int(number) for number in options.slice.split("/"))
+    every = [(module, mutant) for module, mutant in _mutants_of(target) if options.only in mutant.name]
+    _WORK[:] = [(mutant, module, target) for module, mutant in every[at - 1 :: of]]
+    if not target.plain and not options.only and _survives(Mutant("", 0, ast.parse("")), "", target) is False:
+        print(f"{name}: the tests fail without a mutant")
+        return False
     started = time.monotonic()
     survivors: list[str] = []
-    _WORK[:] = [(mutant, module, arguments) for module, mutant in work]
     with multiprocessing.get_context("fork").Pool(options.j) as pool:
-        for at, survives in pool.imap_unordered(_test, range(len(_WORK))):
+        for index, survives in pool.imap_unordered(_test, range(len(_WORK))):
             if survives:
-                mutant = _WORK[at][0]
+                mutant = _WORK[index][0]
                 survivors.append(mutant.name)
                 print(f"survives (line {mutant.line}): {mutant.name}", flush=True)
-    listed = _listed(options.survivors)
-    unknown = [name for name in survivors if name not in listed]
-    tested = {mutant.name for _, mutant in work}
-    gone = [name for name in listed if name in tested and name not in survivors]
-    print(
-        f"{len(work)} mutants in {time.monotonic() - started:.0f} s; {len(survivors)} survive, {len(listed)} are listed"
-    )
-    for name in unknown:
-        print(f"not listed: {name}")
-    for name in gone:
-        print(f"listed, and does not survive: {name}")
-    return 1 if unknown or gone else 0
+    listed = _listed(ROOT / "tests" / "mutants" / f"{name}.txt")
+    tested = {mutant.name for mutant, _, _ in _WORK}
+    unknown = [survivor for survivor in survivors if survivor not in listed]
+    gone = [known for known in listed if known in tested and known not in survivors]
+    if options.slice == "1/1" and not options.only:
+        gone += [f"{known} (there is no such mutant any more)" for known in listed if known not in tested]
+    seconds = time.monotonic() - started
+    print(f"{name}: {len(_WORK)} mutants in {seconds:.0f} s; {len(survivors)} survive, {len(listed)} are listed")
+    for survivor in unknown:
+        print(f"{name}: not listed: {survivor}")
+    for known in gone:
+        print(f"{name}: listed, and does not survive: {known}")
+    return not unknown and not gone
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("targets", nargs="*", metavar="target", help=f"any of {', '.join(TARGETS)}; default: all")
+    parser.add_argument("--only", default="", help="mutants whose name has this in it")
+    parser.add_argument("--slice", default="1/1", metavar="I/N", help="the I-th of N parts of the mutants")
+    parser.add_argument("-j", type=int, default=2, help="how many at a time")
+    options = parser.parse_args()
+    if unknown := [name for name in options.targets if name not in TARGETS]:
+        parser.error(f"there is no target {', '.join(unknown)}")
+    os.chdir(ROOT)
+    passed = [_run_target(name, options) for name in options.targets or TARGETS]  # all, also after a failure
+    return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":

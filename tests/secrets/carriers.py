@@ -118,14 +118,14 @@ class Carrier:
         settings = {"url": self.url, "max_retries": 0, "timeout": 5, **settings}
         if not self.asynchronous:
             cls = FormationClient if kind == "formation" else ServerClient
-            with contextlib.closing(self.transport), cls(transport=self.transport, **settings) as client:  # type: ignore[arg-type, type-var]  # a sync one
+            with contextlib.closing(self.transport), cls(transport=self.transport, **settings) as client:
                 found = work(client)
                 return list(found) if hasattr(found, "__next__") else found
 
         async def run() -> Any:
             cls = AsyncFormationClient if kind == "formation" else AsyncServerClient
             try:
-                async with cls(transport=self.transport, **settings) as client:  # type: ignore[arg-type]  # an async one
+                async with cls(transport=self.transport, **settings) as client:
                     found = work(client)
                     return [item async for item in found] if hasattr(found, "__anext__") else await found
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,31 @@ def test_the_signature_leaves_out_a_prefix_that_a_proxy_removes(colour: Colour, 
 def test_headers_are_a_mapping_for_dict() -> None:
     headers = Headers([("X-A", "1"), ("x-a", "2"), ("B", "3")])
     assert dict(headers) == {"X-A": "1, 2", "B": "3"}
+
+
+def test_a_key_that_failover_sends_over_plain_http_is_warned_about() -> None:
+    from muxi_transports.failover import FailoverTransport
+
+    url = "http://127.0.0.1.evil.example"
+    transport = FailoverTransport({url: Colour().transport(Playback(answer({})))})
+    with (
+        FormationClient(transport=transport, url="https://formation.example", client_key="fmc_0123") as client,
+        pytest.warns(UserWarning, match=r"127\.0\.0\.1\.evil\.example over plain http"),
+    ):
+        client.get_memories("ada")
+
+
+def test_a_cassette_that_is_played_is_not_warned_about(tmp_path: Path) -> None:
+    from muxi_transports.recorded import RecordedTransport
+
+    transport = RecordedTransport(tmp_path / "a.yaml", MemoryTransport(), "new")
+    assert transport.private  # the wrapped transport sends nothing
+    over_network = RecordedTransport(tmp_path / "b.yaml", "urllib3", "new")
+    assert not over_network.private
+    with FormationClient(transport=transport, url="http://formation.example", client_key="k") as client:
+        client.get_memories("ada")
+    played = RecordedTransport(tmp_path / "a.yaml", "urllib3", "none")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with FormationClient(transport=played, url="http://formation.example", client_key="k") as client:
+            client.get_memories("ada")

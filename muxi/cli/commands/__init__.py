@@ -27,6 +27,7 @@ _DEVELOP = "Develop and test"
 #: Name, section and summary of each command; ``name`` is in the module of that name here, as ``command``.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("ask", _TALK, "send one message, and print the answer"),
+    ("batch", _TALK, "send a file of prompts, and write a file of answers"),
     ("call", _TALK, "call any operation of a formation or a server"),
     ("chat", _TALK, "talk to a formation"),
     ("bundle", _MANAGE, "list and check what would be deployed"),
@@ -42,6 +43,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("cassette", _DEVELOP, "list, show and scrub recorded exchanges"),
     ("demo", _DEVELOP, "stream a chat, keep a memory, read a session, and see an error"),
     ("serve", _DEVELOP, "run a formation without models as a development server"),
+    ("trace", _DEVELOP, "run a program and show what its calls did, in a browser"),
     ("webhooks", _DEVELOP, "receive, sign and verify webhooks"),
 )
 

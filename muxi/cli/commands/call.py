@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -169,20 +169,23 @@ def _call_raw(
     target: CommandTarget,
     output: OutputFormat,
 ) -> None:
-    from muxi.call import Call, Key
-
     if not 1 <= len(arguments) <= 2 or not arguments[0].startswith("/") or not method.isalpha():
         raise click.UsageError("--raw takes a method, a path and perhaps a body: call --raw GET /v1/agents")
-    path, body = arguments[0], _body(arguments[1]) if len(arguments) == 2 else None
-    query = dict(_pair(item) for item in query_items)
-    # The formation's client has the version in its address; everything else is the server's.
-    of_formation = path == "/v1" or path.startswith("/v1/")
-    key = Key.SIGNATURE if not of_formation else Key.ADMIN if admin else Key.EITHER
+    path = arguments[0]
     # Braces stand for themselves here, and name no parameters of the route.
-    route = path.removeprefix("/v1").replace("{", "%7B").replace("}", "%7D")
-    call: Call[Any] = Call(method.upper(), route, query=query, body=body, key=key, user_id=target.user_id)
-    with target.formation_client() if of_formation else target.server_client() as client:
-        show(client.send(call), output)
+    route = path.replace("{", "%7B").replace("}", "%7D")
+    given: dict[str, Any] = {
+        "query": dict(_pair(item) for item in query_items),
+        "body": _body(arguments[1]) if len(arguments) == 2 else None,
+    }
+    if path.startswith("/v1/"):
+        # The formation's client has the version in its address.
+        with target.formation_client() as formation:
+            key: Literal["admin", "either"] = "admin" if admin else "either"
+            show(formation.request(method, route.removeprefix("/v1"), key=key, user_id=target.user_id, **given), output)
+    else:
+        with target.server_client() as server:
+            show(server.request(method, route, **given), output)
 
 
 def _body(text: str) -> Any:

@@ -11,7 +11,7 @@ from muxi.cli.background import events_of
 from muxi.cli.conversation.prompt import make_prompt
 from muxi.cli.conversation.screen import Screen
 from muxi.cli.conversation.slash import SLASH_COMMANDS, run_slash
-from muxi.cli.conversation.state import Conversation, choices_of
+from muxi.cli.conversation.state import ChatState, choices_of
 from muxi.cli.options import CommandTarget, target_options
 from muxi.cli.terminal import is_terminal, say
 
@@ -36,13 +36,13 @@ def command(session: str | None, agent: str | None, target: CommandTarget) -> No
     """
     # Closing a stream early cancels its turn, behind a server or not.
     with target.formation_client(cancel_on_close=True) as formation:
-        chat = Conversation(user_id=target.user_id or "0", session_id=session, agent_id=agent)
+        chat = ChatState(user_id=target.user_id or "0", session_id=session, agent_id=agent)
         if session:
             formation.get_session(session, chat.user_id)
         _talk(chat, formation)
 
 
-def _talk(chat: Conversation, formation: FormationClient) -> None:
+def _talk(chat: ChatState, formation: FormationClient) -> None:
     prompt = make_prompt([*SLASH_COMMANDS, "/retry", "/quit"])
     screen = Screen()
     if is_terminal(sys.stdin):
@@ -76,7 +76,7 @@ def _talk(chat: Conversation, formation: FormationClient) -> None:
 
 
 def _send(
-    chat: Conversation, formation: FormationClient, screen: Screen, payload: dict[str, Any], files: list[str]
+    chat: ChatState, formation: FormationClient, screen: Screen, payload: dict[str, Any], files: list[str]
 ) -> bool:
     """Send a message and show its answer; return False where Ctrl-C stopped it."""
     from muxi.errors import MuxiError
@@ -113,7 +113,7 @@ def _show(stream: Any, screen: Screen) -> list[Any]:
     return widgets
 
 
-def _show_widget(chat: Conversation, screen: Screen, widget: Any) -> None:
+def _show_widget(chat: ChatState, screen: Screen, widget: Any) -> None:
     if choices := choices_of(widget):
         chat.widget = widget
         if widget.get("prompt"):

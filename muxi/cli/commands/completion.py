@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from muxi.cli.program import COMPLETE, PROGRAM
 from muxi.cli.terminal import answer
 
 __all__ = ["command"]
@@ -21,8 +22,6 @@ _LINES = {
 def command(context: click.Context, shell: str) -> None:
     """Print the script that makes a shell complete commands, options, profiles, formations and operations."""
     from click.shell_completion import get_completion_class
-
-    from muxi.cli.app import COMPLETE, PROGRAM
 
     root = context.find_root().command
     found = get_completion_class(shell)

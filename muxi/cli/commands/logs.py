@@ -68,9 +68,8 @@ def command(
 
 def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: Any, follow: bool) -> None:
     with target.server_client() as server:
-        kept = server.get_formation_logs(formation_id, limit=tail, stream=output)
-        lines: Any = kept["logs"].get(output) or []
-        for line in lines[-tail:]:
+        kept: Any = server.get_formation_logs(formation_id, limit=tail, stream=output)["logs"]
+        for line in (kept.get(output) or [])[-tail:]:
             answer(line)
         if follow:
 
@@ -78,15 +77,23 @@ def _print_lines(target: CommandTarget, formation_id: str, tail: int, output: An
                 return server.stream_formation_logs(formation_id, stream=output)
 
             for event in followed(opened):
-                if event["type"] == "log":
-                    answer(str(event.get("line", "")))
+                _print_log_line(event)
+
+
+def _print_log_line(event: Any) -> None:
+    if event["type"] == "connected":
+        say("New lines follow, until Ctrl-C.", dim=True)
+    elif event["type"] == "log":
+        answer(str(event.get("line", "")))
 
 
 def _print_events(target: CommandTarget, filters: dict[str, Any], as_json: bool) -> None:
     with target.formation_client() as formation:
 
         def opened() -> Any:
-            return formation.stream_logs(**filters)
+            stream = formation.stream_logs(**filters)
+            say("New events follow, until Ctrl-C.", dim=True)
+            return stream
 
         for event in followed(opened):
             if as_json:

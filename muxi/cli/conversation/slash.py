@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from muxi.cli.conversation.state import Conversation
+from muxi.cli.conversation.state import ChatState
 from muxi.cli.lazy import unknown
 from muxi.cli.output import OutputFormat, show
 from muxi.cli.terminal import say
@@ -19,7 +19,7 @@ __all__ = ["SLASH_COMMANDS", "run_slash"]
 _TABLE = OutputFormat()
 
 
-def _help(chat: Conversation, formation: FormationClient, argument: str) -> None:
+def _help(chat: ChatState, formation: FormationClient, argument: str) -> None:
     """show these commands"""
     width = max(map(len, SLASH_COMMANDS))
     for name, function in SLASH_COMMANDS.items():
@@ -28,7 +28,7 @@ def _help(chat: Conversation, formation: FormationClient, argument: str) -> None
     say(f"{'/quit'.ljust(width)}  leave (Ctrl-D does too)")
 
 
-def _session(chat: Conversation, formation: FormationClient, argument: str) -> None:
+def _session(chat: ChatState, formation: FormationClient, argument: str) -> None:
     """show the session; /session ID continues one, /session new begins one"""
     if argument == "new":
         chat.session_id = None
@@ -41,12 +41,12 @@ def _session(chat: Conversation, formation: FormationClient, argument: str) -> N
         say(f"session {chat.session_id}" if chat.session_id else "The next message begins a session.")
 
 
-def _sessions(chat: Conversation, formation: FormationClient, argument: str) -> None:
+def _sessions(chat: ChatState, formation: FormationClient, argument: str) -> None:
     """list the user's sessions"""
     show(formation.get_sessions(chat.user_id), _TABLE)
 
 
-def _agents(chat: Conversation, formation: FormationClient, argument: str) -> None:
+def _agents(chat: ChatState, formation: FormationClient, argument: str) -> None:
     """list the agents; /agents ID has one answer, /agents any lets the formation choose"""
     if argument:
         chat.agent_id = None if argument == "any" else argument
@@ -55,7 +55,7 @@ def _agents(chat: Conversation, formation: FormationClient, argument: str) -> No
     show(formation.get_agents(), _TABLE)
 
 
-def _file(chat: Conversation, formation: FormationClient, argument: str) -> None:
+def _file(chat: ChatState, formation: FormationClient, argument: str) -> None:
     """attach a file to the next message"""
     path = os.path.expanduser(argument)
     if not argument or not os.path.isfile(path):
@@ -65,7 +65,7 @@ def _file(chat: Conversation, formation: FormationClient, argument: str) -> None
     say(f"{len(chat.files)} file{'' if len(chat.files) == 1 else 's'} will go along with the next message.")
 
 
-def _memory(chat: Conversation, formation: FormationClient, argument: str) -> None:
+def _memory(chat: ChatState, formation: FormationClient, argument: str) -> None:
     """list what the formation remembers of the user; /memory TEXT adds to it"""
     if argument:
         formation.add_memory(argument, user_id=chat.user_id)
@@ -77,7 +77,7 @@ def _memory(chat: Conversation, formation: FormationClient, argument: str) -> No
     show(found["memories"], _TABLE, ("id", "content"))
 
 
-def _save(chat: Conversation, formation: FormationClient, argument: str) -> None:
+def _save(chat: ChatState, formation: FormationClient, argument: str) -> None:
     """write the conversation to a Markdown file"""
     path = os.path.expanduser(argument or f"{chat.session_id or 'conversation'}.md")
     with open(path, "w", encoding="utf-8") as file:
@@ -86,7 +86,7 @@ def _save(chat: Conversation, formation: FormationClient, argument: str) -> None
 
 
 #: The commands, but ``/retry`` and ``/quit``, which the loop does itself.
-SLASH_COMMANDS: dict[str, Callable[[Conversation, FormationClient, str], None]] = {
+SLASH_COMMANDS: dict[str, Callable[[ChatState, FormationClient, str], None]] = {
     "/help": _help,
     "/session": _session,
     "/sessions": _sessions,
@@ -97,7 +97,7 @@ SLASH_COMMANDS: dict[str, Callable[[Conversation, FormationClient, str], None]] 
 }
 
 
-def run_slash(chat: Conversation, formation: FormationClient, line: str) -> None:
+def run_slash(chat: ChatState, formation: FormationClient, line: str) -> None:
     """Run a command of a conversation; an error of it is a line, and the conversation goes on."""
     from muxi.errors import MuxiError
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Conversation", "choices_of", "chosen_values"]
+__all__ = ["ChatState", "choices_of", "chosen_values"]
 
 
 @dataclass
-class Conversation:
-    """A conversation with a formation."""
+class ChatState:
+    """The state of a conversation with a formation."""
 
     user_id: str = ""
     session_id: str | None = None
@@ -47,7 +47,7 @@ class Conversation:
 
     def as_markdown(self) -> str:
         """Return the conversation as a Markdown text."""
-        title = f"# Session {self.session_id}" if self.session_id else "# Conversation"
+        title = f"# Session {self.session_id}" if self.session_id else "# ChatState"
         parts = [f"## {role}\n\n{text.strip()}" for role, text in self.transcript]
         return "\n\n".join([title, *parts]) + "\n"
 

@@ -1,0 +1,73 @@
+"""The modules that are mutated, and the tests that have to notice."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["TARGETS", "Target"]
+
+
+class Target(NamedTuple):
+    """Modules that are mutated together, and their tests."""
+
+    #: Paths of the modules; of a directory, every module in it.
+    sources: tuple[str, ...]
+    #: Files of tests, those that find most first; every mutant runs them up to the first failure.
+    tests: tuple[str, ...]
+    #: Whether the tests run as plain calls, without pytest, which takes a second to begin.
+    plain: bool = False
+    #: Processor seconds that all tests together do not take: more is a mutant that loops.
+    seconds: int = 40
+
+
+#: By name; the survivors of each are listed in ``NAME.txt`` beside this file.
+TARGETS: dict[str, Target] = {
+    "http1": Target(
+        ("muxi_transports/http1",),
+        (
+            "tests/http1/test_rules.py",
+            "tests/http1/test_reader.py",
+            "tests/http1/test_request_heads.py",
+            "tests/http1/test_bounds.py",
+        ),
+        plain=True,
+        seconds=8,
+    ),
+    "repeat": Target(
+        ("muxi/exchange/repeat.py",),
+        ("tests/exchange/test_repeat.py", "tests/formation/test_routes.py", "tests/server/test_tables.py"),
+    ),
+    "exchange": Target(
+        ("muxi/exchange/life.py",), ("tests/exchange/test_exchange.py", "tests/exchange/test_answer_size.py")
+    ),
+    "incoming": Target(
+        ("muxi/exchange/incoming.py",), ("tests/exchange/test_exchange.py", "tests/exchange/test_only_our_errors.py")
+    ),
+    "sse": Target(("muxi/streaming/sse.py",), ("tests/streaming/test_sse.py", "tests/streaming/test_events.py")),
+    "streams": Target(
+        ("muxi/streaming/streams.py", "muxi/streaming/progress.py"),
+        (
+            "tests/streaming/test_streams.py",
+            "tests/streaming/test_stream_endings.py",
+            "tests/streaming/test_stream_failures.py",
+            "tests/streaming/test_one_reader.py",
+        ),
+    ),
+    "signatures": Target(
+        ("muxi/webhook/signature.py", "muxi/webhook/replay.py", "muxi/plugins/signature.py"),
+        (
+            "tests/webhook/test_signature.py",
+            "tests/webhook/test_replay.py",
+            "tests/webhook/test_canonical.py",
+            "tests/server/test_signature.py",
+        ),
+    ),
+    "redaction": Target(
+        ("muxi/redact.py", "muxi/plugins/redaction.py"),
+        ("tests/doors/test_secrets.py", "tests/plugins/test_redaction.py", "tests/secrets/test_masking.py"),
+    ),
+    "lanes": Target(
+        ("muxi_transports/pooled/routes.py", "muxi_transports/pooled/watch.py"),
+        ("tests/pooled/test_lanes.py", "tests/transports/test_watch.py", "tests/transports/test_http_routes.py"),
+    ),
+}
