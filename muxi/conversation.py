@@ -61,7 +61,7 @@ class _Talk:
 
 
 class Conversation(_Talk):
-    """Messages of one user in one session; :meth:`muxi.FormationClient.conversation` makes it.
+    """Messages of one user in one session; :meth:`~muxi.FormationClient.conversation` makes it.
 
     It holds nothing but ids, so that many can share a client, and one can go on with ``session_id`` elsewhere.
     """

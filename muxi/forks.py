@@ -34,8 +34,9 @@ def _renew() -> None:
         for name in names:
             lock = getattr(owner, name, None)
             # In place, as the library of Python does it: several objects may share a lock.
-            if isinstance(lock, _LOCKS) and hasattr(lock, "_at_fork_reinit"):
-                lock._at_fork_reinit()
+            renew = getattr(lock, "_at_fork_reinit", None)
+            if isinstance(lock, _LOCKS) and renew is not None:
+                renew()
             elif (make := _makers().get(type(lock))) is not None:
                 setattr(owner, name, make())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from muxi.client.base import AsyncClient, AsyncRawClient, BaseClient, Client, RawClient
 from muxi.client.defaults import fill_in
@@ -145,7 +145,7 @@ class FormationClient(FormationOperations, Client):
             session_id: a session that goes on; a new one if None.
             agent_id: the agent that is to answer; the formation chooses one if None.
         """
-        return conversations.Conversation(self, user_id, session_id, agent_id)
+        return conversations.Conversation(cast(Any, self), user_id, session_id, agent_id)
 
     @classmethod
     @takes_fields_of(FormationConfig, without=ADDRESSING)
@@ -198,7 +198,7 @@ class AsyncFormationClient(FormationOperations, AsyncClient):
         self, *, user_id: str, session_id: str | None = None, agent_id: str | None = None
     ) -> conversations.AsyncConversation:
         """Return a conversation, as :meth:`FormationClient.conversation`; its methods are awaited."""
-        return conversations.AsyncConversation(self, user_id, session_id, agent_id)
+        return conversations.AsyncConversation(cast(Any, self), user_id, session_id, agent_id)
 
     @classmethod
     @takes_fields_of(FormationConfig, without=ADDRESSING)

@@ -47,11 +47,12 @@ def load_answer(text: str, load: Callable[[Any], T], request_id: str | None = No
 
 def _problems_of(error: Exception) -> Iterator[dict[str, str]]:
     """Yield the wrong fields that an error of a schema or model names."""
-    errors: object = getattr(error, "errors", None)
+    errors: Any = getattr(error, "errors", None)
     if isinstance(error, marshmallow.ValidationError):
         yield from flatten(error.messages)
     elif callable(errors):  # pydantic's
-        for problem in errors():
+        problems: Any = errors()
+        for problem in problems:
             yield {"field": ".".join(map(str, problem["loc"])), "msg": str(problem["msg"])}
     else:
         yield {"field": "", "msg": str(error)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from muxi.answers import Loads, Model
 from muxi.errors import ValidationError
@@ -19,12 +19,11 @@ def loader_of(schema: Model[T] | Loads[T] | type[Loads[T]]) -> Callable[[Any], T
     Raises:
         ValidationError: it has neither; nothing has been sent.
     """
-    validate = getattr(schema, "model_validate", None)
+    validate: Any = getattr(schema, "model_validate", None)
     if callable(validate):
-        found: Callable[[Any], T] = validate
-        return found
+        return cast("Callable[[Any], T]", validate)
     made: object = schema() if isinstance(schema, type) and callable(getattr(schema, "load", None)) else schema
-    load = getattr(made, "load", None)
+    load: Any = getattr(made, "load", None)
     if not callable(load) or isinstance(made, type):
         name = schema.__name__ if isinstance(schema, type) else type(schema).__name__
         raise ValidationError(
@@ -32,5 +31,4 @@ def loader_of(schema: Model[T] | Loads[T] | type[Loads[T]]) -> Callable[[Any], T
             f"schema takes a pydantic model, a marshmallow schema, or something else with a load(), got {name}",
             details={"validation_errors": [{"field": "schema", "msg": "has no load() and no model_validate()"}]},
         )
-    loaded: Callable[[Any], T] = load
-    return loaded
+    return cast("Callable[[Any], T]", load)

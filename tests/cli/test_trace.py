@@ -102,7 +102,12 @@ def test_the_browser_is_given_a_page_in_a_folder_of_its_own(
     trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or False)
+
+    def refuse(address: str) -> bool:
+        opened.append(address)
+        return False
+
+    monkeypatch.setattr("webbrowser.open", refuse)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     write_trace(trace, shop_trace(5))
     assert main(["trace", "show", str(trace)]) == 0

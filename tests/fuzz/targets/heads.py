@@ -44,7 +44,9 @@ def _decode(headers: Headers, status: int, *pieces: bytes) -> None:
     try:
         body = Content(_REQUEST, status, headers, attempt)
         for piece in pieces:
-            body.feed(piece)
+            body.add(piece)
+            while body.take():
+                pass
         body.finish()
     except MuxiError as error:
         check_error(error)

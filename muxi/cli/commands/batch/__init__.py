@@ -58,8 +58,8 @@ def command(
     """Send each prompt of a file, and write each answer as it comes.
 
     PROMPTS has a JSON text or object on each line ({"message": ..., "user_id": ..., "session_id": ..., "id": ...}), or
-    is CSV with a header. What has been answered is in TO.journal before it is in TO, so that a run that was killed goes on
-    with --resume: no chat is done twice, none is lost.
+    is CSV with a header. What has been answered is in TO.journal before it is in TO, so that a run that was killed goes
+    on with --resume: no chat is done twice, none is lost.
 
     \b
     muxi-client batch prompts.jsonl --to answers.jsonl --concurrency 50
