@@ -68,10 +68,6 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi.schemas.__init__": ("\\.\\d+(?=\\.|$)",),
     "muxi.schemas.answer": ("```(?:json)?(.*)```",),
     "muxi.streaming.chat": ("[\ud800-\udfff]",),
-    "muxi.streaming.sse": (
-        "\\n?(?:data:[^\\n]*\\n\\n)*(?:data:[^\\n]*\\n)?",
-        "data: ?([^\\n]*)\\n\\n",
-    ),
     "muxi.streaming.feeds": ('\\n|"|\\\\.',),
     "muxi.testing.taped": ("[^\\w.-]+",),
     "muxi.transport.headers": (
