@@ -18,9 +18,21 @@ ROWS = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
 NOT_CODES = {
     *("ADMIN_KEY", "CLIENT_KEY", "OPENAI_API_KEY", "NO_PROXY", "NO_COLOR"),
     *("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
-    *("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_COOKIE", "PATH_INFO", "REQUEST_METHOD", "SERVER_PORT", "QUERY_STRING", "RAW_URI", "REMOTE_ADDR", "REQUEST_URI"),
+    *(
+        "CONTENT_LENGTH",
+        "CONTENT_TYPE",
+        "HTTP_COOKIE",
+        "PATH_INFO",
+        "REQUEST_METHOD",
+        "SERVER_PORT",
+        "QUERY_STRING",
+        "RAW_URI",
+        "REMOTE_ADDR",
+        "REQUEST_URI",
+    ),
     *("SCRIPT_NAME", "SERVER_NAME", "SERVER_PROTOCOL"),
-    *("AF_UNIX", "O_BINARY", "TCP_KEEPALIVE", "TCP_KEEPCNT", "TCP_KEEPIDLE", "TCP_KEEPINTVL"),
+    *("AF_UNIX", "O_BINARY", "O_CLOEXEC", "O_NONBLOCK"),
+    *("TCP_KEEPALIVE", "TCP_KEEPCNT", "TCP_KEEPIDLE", "TCP_KEEPINTVL"),
     *("ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "WRONG_VERSION_NUMBER"),
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
     "MEMORY_BUFFER_CLEARED",  # the defect of a route that has done its work
@@ -33,7 +45,9 @@ _MADE_OF_STATES = {"JOB_FAILED"}  # an f-string
 
 def test_the_page_has_every_code_and_no_other() -> None:
     codes = {code for path in _sources() for code in codes_of(path)} - NOT_CODES
-    codes |= {errors.map_error(status, "", "").code for status in range(400, 600)} | set(DEPLOYMENT_ERRORS) | _MADE_OF_STATES
+    codes |= (
+        {errors.map_error(status, "", "").code for status in range(400, 600)} | set(DEPLOYMENT_ERRORS) | _MADE_OF_STATES
+    )
     assert {code for code, _, _ in ROWS} == codes
 
 
@@ -87,5 +101,7 @@ def _is_export(node: ast.AST) -> bool:
 
 
 def _makes_errors(function: ast.expr) -> bool:
-    name = function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    name = (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
     return name in _MAKERS or name == "__init__" or isinstance(getattr(errors, name, None), type)
