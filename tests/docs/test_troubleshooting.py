@@ -85,12 +85,15 @@ def codes_of(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _makes_errors(node.func):
             for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    if re.fullmatch(r"[A-Z]{4,}|[A-Z][a-z]+([A-Z][A-Za-z]*)+", argument.value):
-                        yield argument.value
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in exported:
-            if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", node.value) and not node.value.startswith("MUXI_"):
-                yield node.value
+                if _text(argument) and re.fullmatch(r"[A-Z]{4,}|[A-Z][a-z]+([A-Z][A-Za-z]*)+", _text(argument)):
+                    yield _text(argument)
+        if id(node) not in exported and re.fullmatch(r"(?!MUXI_)[A-Z]+(_[A-Z]+)+", _text(node)):
+            yield _text(node)
+
+
+def _text(node: ast.AST) -> str:
+    """The value of a literal text; empty for any other node."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _is_export(node: ast.AST) -> bool:
