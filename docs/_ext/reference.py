@@ -1,9 +1,9 @@
 """Directives for the reference, which is split into pages by subject.
 
 ``muxi-methods CLIENT CLASS…``: the methods of a client that one of these classes defines.
-``muxi-objects MODULE``: the objects named in its content, one a line; ``*`` stands for all of the module's public names.
-``muxi-official`` (a role): how many names of the official SDK there are, and how many are the same.
+``muxi-objects MODULE``: the objects named in its content, one a line; ``*`` stands for all public names of the module.
 With ``:inherited:`` classes are shown with the members that they inherit.
+``muxi-official`` (a role): how many names of the official SDK there are, and how many are the same.
 """
 
 from __future__ import annotations

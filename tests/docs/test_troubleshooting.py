@@ -31,7 +31,8 @@ NOT_CODES = {
         "REQUEST_URI",
     ),
     *("SCRIPT_NAME", "SERVER_NAME", "SERVER_PROTOCOL"),
-    *("AF_UNIX", "O_BINARY", "TCP_KEEPALIVE", "TCP_KEEPCNT", "TCP_KEEPIDLE", "TCP_KEEPINTVL"),
+    *("AF_UNIX", "O_BINARY", "O_CLOEXEC", "O_NONBLOCK"),
+    *("TCP_KEEPALIVE", "TCP_KEEPCNT", "TCP_KEEPIDLE", "TCP_KEEPINTVL"),
     *("ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "WRONG_VERSION_NUMBER"),
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
     "MEMORY_BUFFER_CLEARED",  # the defect of a route that has done its work
@@ -84,12 +85,15 @@ def codes_of(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _makes_errors(node.func):
             for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    if re.fullmatch(r"[A-Z]{4,}|[A-Z][a-z]+([A-Z][A-Za-z]*)+", argument.value):
-                        yield argument.value
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in exported:
-            if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", node.value) and not node.value.startswith("MUXI_"):
-                yield node.value
+                if _text(argument) and re.fullmatch(r"[A-Z]{4,}|[A-Z][a-z]+([A-Z][A-Za-z]*)+", _text(argument)):
+                    yield _text(argument)
+        if id(node) not in exported and re.fullmatch(r"(?!MUXI_)[A-Z]+(_[A-Z]+)+", _text(node)):
+            yield _text(node)
+
+
+def _text(node: ast.AST) -> str:
+    """The value of a literal text; empty for any other node."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _is_export(node: ast.AST) -> bool:
