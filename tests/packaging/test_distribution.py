@@ -45,12 +45,17 @@ def test_the_wheel_has_the_examples_where_the_page_on_examples_finds_them(
 ) -> None:
     folder = f"muxi_client-{__version__}.data/data/share/muxi-client/examples/"
     packaged = {name.removeprefix(folder) for name in files if ".data/" in name}
-    assert packaged == {path.name for path in (source_tree / "examples").glob("*.py")}
+    examples = source_tree / "examples"
+    assert packaged == {
+        path.relative_to(examples).as_posix()
+        for path in examples.rglob("*")
+        if path.is_file() and path.relative_to(examples).parts[0] != "plugin-package"
+    }
     environment.install(wheel)
     page = (source_tree / "docs" / "examples.md").read_text(encoding="utf-8")
     program = page.partition("```python\n")[2].partition("```")[0]
     found = [Path(line) for line in environment.python(program).split()]
-    assert {path.name for path in found} == packaged
+    assert {path.name for path in found} == {Path(name).name for name in packaged if name.endswith(".py")}
     assert all(path.is_file() for path in found)
 
 
@@ -66,6 +71,7 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
     required = {line.split(">=")[0].split("<")[0] for line in metadata.get_all("Requires-Dist", []) if ";" not in line}
     assert required == {"requests", "urllib3", "sseclient-py", "pluggy", "marshmallow"}
     assert "muxi-client = muxi.cli:main" in scripts
+    assert "hook-dirs = muxi.__pyinstaller:get_hook_dirs" in scripts
 
 
 def test_the_sdist_has_the_sources_and_the_examples_and_no_tests(sdist: Path) -> None:
