@@ -142,7 +142,7 @@ class Bench:
                 for crowd, paths in crowds.items():
                     spent = process_cpu([python, "-c", IMPORT], *paths)
                     self.note("start", contender, {f"import{crowd}": spent - bare})
-                    first = [python, str(HERE / "worker.py"), "first answer", contender, port]
+                    first = [python, str(HERE / "first_answer.py"), port]
                     self.note("start", contender, {f"first answer{crowd}": process_cpu(first, *paths)})
 
     def measure_scan(self) -> None:
@@ -167,7 +167,7 @@ class Bench:
             if contender in ("official", "ours"):
                 bare = instructions.count([python, "-c", "pass"])
                 for crowd, paths in {"": (), ", 300 distributions": (distributions(300),)}.items():
-                    first = [python, str(HERE / "worker.py"), "first answer", contender, port]
+                    first = [python, str(HERE / "first_answer.py"), port]
                     figures = {
                         f"import{crowd}": instructions.count([python, "-c", IMPORT], *paths) - bare,
                         f"first answer{crowd}": instructions.count(first, *paths),

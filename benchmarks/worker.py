@@ -181,12 +181,6 @@ def scan() -> dict[str, float]:
     return figures
 
 
-def first_answer(contender: Contender) -> dict[str, float]:
-    """Nothing but one chat: what is measured is the whole process, from outside."""
-    contender.chat()
-    return {}
-
-
 async def _many_streams(base: str, count: int) -> dict[str, float]:
     from muxi import AsyncFormationClient
 
@@ -268,7 +262,6 @@ MEASUREMENTS: dict[str, Callable[[Contender], dict[str, float]]] = {
     "threads": threads,
     "endurance": endurance,
     "bundle": bundle,
-    "first answer": first_answer,
     "many streams": many_streams,
 }
 

@@ -94,7 +94,7 @@ class Options(Record):
         size: object = self.max_answer_bytes
         if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
             raise ConfigurationError(
-                f"max_answer_bytes= takes a whole number of bytes from 1 up, got {size!r}; None is no bound"
+                f"max_answer_bytes= takes a whole number of bytes from 1 up, got {show_value(size)}; None is no bound"
             )
         if self.validate_responses not in ("warn", "strict", "off"):
             raise ConfigurationError(

@@ -9,7 +9,6 @@ parser reads right: whole blocks, one kind of line end, valid UTF-8, no byte ord
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -60,10 +59,6 @@ class ServerSentEvent(NamedTuple):
     data: str
 
 
-#: Lines of data with an empty line after each: nearly all streams are of these alone, and need no closer look.
-_PLAIN = re.compile(rb"\n?(?:data:[^\n]*\n\n)*(?:data:[^\n]*\n)?")
-_DATA = re.compile(r"data: ?([^\n]*)\n\n")
-
 _decode_json = json.JSONDecoder().raw_decode
 
 
@@ -96,14 +91,15 @@ class Framer:
         if self._broken:
             raise EventTooLarge(self.limit)
         whole = self._cut(self._take_lines(self._normalise(chunk)))
+        plain = _is_plain(whole)
         good, lines = whole, None
-        if len(whole) > self.limit or (not _PLAIN.fullmatch(whole) and whole.count(b"\n") > MAX_EVENT_LINES):
+        if len(whole) > self.limit or (not plain and whole.count(b"\n") > MAX_EVENT_LINES):
             good, lines = _until_too_large(whole, self.limit)
         unfinished = len(self._block) + (0 if self._line.startswith(b":") else len(self._line))
         if len(good) < len(whole) or unfinished > self.limit:
             self._broken = True
             raise EventTooLarge(self.limit, _clean(good), lines)
-        return _clean(good)
+        return whole if plain and whole.isascii() else _clean(good)
 
     def _normalise(self, chunk: bytes) -> bytes:
         """Return the chunk with LF as its only line end and without the stream's byte order mark."""
@@ -132,7 +128,7 @@ class Framer:
         self._line += rest
         if self._line.startswith(b":"):
             del self._line[1:]
-        if not _PLAIN.fullmatch(lines) and (lines.startswith(b":") or b"\n:" in lines):
+        if not _is_plain(lines) and (lines.startswith(b":") or b"\n:" in lines):
             kept = [line for line in lines.split(b"\n") if not line.startswith(b":")]
             self.comments += lines.count(b"\n") + 1 - len(kept)
             lines = b"\n".join(kept)
@@ -155,6 +151,20 @@ class Framer:
         return whole
 
 
+def _is_plain(lines: bytes) -> bool:
+    """Tell whether each line is one of data with an empty line after it, as nearly all are; the last may lack that."""
+    at, end = int(lines.startswith(b"\n")), len(lines)
+    while at < end:
+        if not lines.startswith(b"data:", at):
+            return False
+        # The search for one byte is as fast as memory; a count, a split and a search for two are not.
+        at = lines.find(b"\n", at) + 1
+        if at < end and not lines.startswith(b"\n", at):
+            return False
+        at += 1
+    return True
+
+
 def _until_too_large(whole: bytes, limit: int) -> tuple[bytes, int | None]:
     """Return the blocks before the first that is too large, and the most lines where that one has more."""
     start = 0
@@ -174,7 +184,7 @@ def _clean(whole: bytes) -> bytes:
     """Return blocks in the form that sseclient-py reads correctly: valid UTF-8, and no named block without data."""
     if not whole.isascii():
         whole = whole.decode("utf-8", "replace").encode()
-    if _PLAIN.fullmatch(whole):
+    if _is_plain(whole):
         return whole
     return b"".join(map(_clean_block, whole.split(b"\n\n")))
 
@@ -196,9 +206,20 @@ def decode(blocks: bytes) -> list[ServerSentEvent]:
     if not blocks:
         return []
     client = _client_class()
-    if _PLAIN.fullmatch(blocks):
-        return [ServerSentEvent("message", data) for data in _DATA.findall(blocks.decode())]
-    return [ServerSentEvent(event.event, event.data) for event in client(iter((blocks,))).events()]
+    text = blocks.decode()
+    found: list[ServerSentEvent] = []
+    at, end = 0, len(text)
+    while at < end and text.startswith("data:", at):
+        stop = text.find("\n", at)
+        if not text.startswith("\n", stop + 1):
+            break
+        found.append(ServerSentEvent("message", text[at + (6 if text.startswith(" ", at + 5) else 5) : stop]))
+        at = stop + 2
+    if at < end:
+        # Blocks of several lines, or of other fields than data.
+        rest = client(iter((text[at:].encode(),))).events()
+        found += [ServerSentEvent(event.event, event.data) for event in rest]
+    return found
 
 
 def json_object(data: str) -> dict[str, Any] | None:

@@ -14,6 +14,14 @@ from typing import Any
 import pytest
 
 from muxi import errors
+from muxi.batch.errors import (
+    BatchError,
+    ExecutorBroken,
+    JournalBusy,
+    JournalError,
+    JournalMismatch,
+    OutcomeUnknown,
+)
 from muxi.errors import (
     AuthenticationError,
     AuthorizationError,
@@ -283,6 +291,12 @@ OTHERS = [
     WebhookVerificationError("bad", "REPLAYED"),
     CassetteError("broken"),
     UnrecordedRequest("new", None, ["body"]),
+    BatchError("ENDED", "ended"),
+    OutcomeUnknown("WORKER_LOST", "lost"),
+    ExecutorBroken("EXECUTOR_BROKEN", "broken"),
+    JournalError("JOURNAL_INVALID", "broken"),
+    JournalBusy("JOURNAL_BUSY", "busy"),
+    JournalMismatch("JOURNAL_MISMATCH", "of others"),
 ]
 
 

@@ -29,7 +29,6 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi.cli.json_schema": ("schema['pattern']", "pattern"),
     "muxi.cli.terminal": ("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]",),
     "muxi.commands": ("[a-z][a-z0-9]*(?:-[a-z0-9]+)*", "\\w+(?:\\.\\w+)*:\\w+"),
-    "muxi.installed": ("^[ \\t]*\\[[ \\t]*(muxi(?:\\.transports)?)[ \\t]*\\]", "[-_.]+"),
     "muxi.errors": ("[^A-Z0-9]+",),
     "muxi.exchange.download": (
         ';[ \\t]*([\\w!#$%&\\\'*+.^`|~-]+)[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s;"]+))',
@@ -62,10 +61,6 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi.schemas.__init__": ("\\.\\d+(?=\\.|$)",),
     "muxi.schemas.answer": ("```(?:json)?(.*)```",),
     "muxi.streaming.chat": ("[\ud800-\udfff]",),
-    "muxi.streaming.sse": (
-        "\\n?(?:data:[^\\n]*\\n\\n)*(?:data:[^\\n]*\\n)?",
-        "data: ?([^\\n]*)\\n\\n",
-    ),
     "muxi.streaming.feeds": ('\\n|"|\\\\.',),
     "muxi.testing.taped": ("[^\\w.-]+",),
     "muxi.transport.headers": (
