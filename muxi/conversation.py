@@ -96,7 +96,7 @@ class Conversation(_Talk):
 
 
 class AsyncConversation(_Talk):
-    """As :class:`Conversation`, for async clients; :meth:`muxi.AsyncFormationClient.conversation` makes it."""
+    """As :class:`Conversation`, for async clients; ``AsyncFormationClient.conversation()`` makes it."""
 
     def __init__(
         self, client: _AsyncClient, user_id: str, session_id: str | None = None, agent_id: str | None = None

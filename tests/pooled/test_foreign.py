@@ -131,7 +131,7 @@ def test_a_raw_answer_that_is_none_is_refused(make: Any, raw: Any) -> None:
     assert (error.code, getattr(error, "connected", None)) == ("INVALID_RESPONSE", True)
 
 
-@pytest.mark.parametrize("answer", [None, "text", 5, object()], ids=repr)
+@pytest.mark.parametrize("answer", [None, "text", 5, object()], ids=lambda given: type(given).__name__)
 def test_a_session_that_answers_with_no_response_is_refused(answer: Any) -> None:
     class Odd(requests.Session):
         def request(self, *args: Any, **options: Any) -> Any:
@@ -140,13 +140,15 @@ def test_a_session_that_answers_with_no_response_is_refused(answer: Any) -> None
     assert failure(RequestsTransport(session=Odd()), get(URL)).code == "INVALID_RESPONSE"
 
 
-@pytest.mark.parametrize("session", ["text", 5, object(), requests.Session, requests], ids=repr)
+@pytest.mark.parametrize(
+    "session", ["text", 5, object(), requests.Session, requests], ids=lambda given: type(given).__name__
+)
 def test_what_is_no_session_is_refused_when_the_transport_is_made(session: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"session= takes a session such as requests\.Session\(\) makes"):
         RequestsTransport(session=session)
 
 
-@pytest.mark.parametrize("reason", [b"Fine", None, 5], ids=repr)
+@pytest.mark.parametrize("reason", [b"Fine", None, 5], ids=lambda given: type(given).__name__)
 def test_a_reason_is_text(reason: Any) -> None:
     adapter = Answering(io.BytesIO(b"ok"))
     send = adapter.send
