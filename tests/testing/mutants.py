@@ -80,6 +80,12 @@ MUTANTS = [
         "the-request-is-left-as-it-is",
     ),
     Mutant(
+        "reads without a limit",
+        _RESPONSE,
+        _RESPONSE + "        read = response.read\n        response.read = lambda limit=None: read()\n",
+        "a-body-is-read-up-to-a-limit",
+    ),
+    Mutant(
         "keeps cookies",
         _RESPONSE,
         _RESPONSE + '        self._cookie = response.headers["set-cookie"]\n',
