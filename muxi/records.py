@@ -32,15 +32,15 @@ class RecordField:
     __slots__ = ("compare", "default", "default_factory", "kw_only", "name", "repr", "type")
 
     def __init__(self, default: Any, default_factory: Any, *, show: bool, compare: bool, kw_only: bool) -> None:
-        self.name = ""
+        self.name: str = ""
         #: The annotation, as text.
-        self.type = ""
+        self.type: str = ""
         self.default: Any = default
         #: Makes the default of each new record.
         self.default_factory: Any = default_factory
-        self.repr = show
-        self.compare = compare
-        self.kw_only = kw_only
+        self.repr: bool = show
+        self.compare: bool = compare
+        self.kw_only: bool = kw_only
 
 
 def field(
@@ -183,12 +183,13 @@ class Record:
                 found.update((item.name, item) for item in base.__dict__["_layout"].fields)
         found.update((item.name, item) for item in _fields_in(cls))
         cls._layout = _Layout(tuple(found.values()))
-        cls.__match_args__ = cls._layout.positional  # type: ignore[attr-defined,misc]  # a class has it where it is set
+        made: Any = cls  # attributes of each class, which the base does not have for type checkers
+        made.__match_args__ = cls._layout.positional  # type: ignore[misc]  # mypy lets classes alone have it
         if frozen and not cls._frozen:
-            cls._frozen = True
-            cls.__setattr__ = _refuse_setting  # type: ignore[assignment]  # a function of the same arguments
-            cls.__delattr__ = _refuse_deleting  # type: ignore[assignment]  # likewise
-            cls.__hash__ = _hash  # type: ignore[assignment]  # likewise
+            made._frozen = True
+            made.__setattr__ = _refuse_setting
+            made.__delattr__ = _refuse_deleting
+            made.__hash__ = _hash
         if not TYPE_CHECKING:
             # A parent's may have been made before this class was.
             cls.__signature__ = _Signature()
