@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode, use_span
+from opentelemetry.trace import StatusCode, use_span
 
 from muxi import FormationClient, ManualClock
 from muxi.plugins import Tracing
@@ -157,7 +157,7 @@ def _kind(span: ReadableSpan) -> str:
     scope = span.instrumentation_scope
     if scope is None or scope.name != "muxi":
         return "program"
-    if span.kind is SpanKind.INTERNAL:
+    if "muxi.operation" in (span.attributes or {}):
         return "call"
     return "failed" if span.status.status_code is StatusCode.ERROR else "attempt"
 

@@ -54,12 +54,16 @@ def names(cells: Iterable[str]) -> set[str]:
     return {name for cell in cells for name in re.findall(r"`([a-z0-9_.]+\.[a-z0-9_.]+)`", cell)}
 
 
-@pytest.mark.parametrize(
-    ("heading", "kind"), [("The span of a call", SpanKind.INTERNAL), ("The span of an attempt", SpanKind.CLIENT)]
-)
-def test_the_attributes_on_the_page_are_those_recorded(everything: Telemetry, heading: str, kind: SpanKind) -> None:
-    recorded = {name for span in everything.spans if span.kind is kind for name in attributes(span)}
+@pytest.mark.parametrize(("heading", "above"), [("The span of a call", False), ("The span of an attempt", True)])
+def test_the_attributes_on_the_page_are_those_recorded(everything: Telemetry, heading: str, above: bool) -> None:
+    recorded = {name for span in everything.spans if (span.parent is not None) is above for name in attributes(span)}
     assert names(row[0] for row in section(heading) if len(row) == 3) == recorded
+
+
+def test_the_spans_have_the_kinds_of_the_conventions(everything: Telemetry) -> None:
+    for span in everything.spans:
+        inner = span.parent is None and not span.name.startswith("invoke_agent")
+        assert span.kind is (SpanKind.INTERNAL if inner else SpanKind.CLIENT), span.name
 
 
 def test_the_events_on_the_page_are_those_recorded(everything: Telemetry) -> None:
