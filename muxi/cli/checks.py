@@ -112,6 +112,7 @@ def _check_transports(rows: list[dict[str, Any]]) -> Iterator[Check]:
 
 
 def _check_settings(target: CommandTarget) -> Generator[Check, None, ChosenSettings | None]:
+    from muxi.cli.options import brings_address
     from muxi.errors import ConfigurationError
 
     try:
@@ -121,7 +122,7 @@ def _check_settings(target: CommandTarget) -> Generator[Check, None, ChosenSetti
         return None
     for found in settings.values():
         yield Check("settings", "ok", f"{found.name} = {found.shown}, from {found.source}")
-    if not settings.value("server_url") and not settings.value("url"):
+    if not settings.value("server_url") and not settings.value("url") and not brings_address():
         yield Check("settings", "failed", "no server and no formation is chosen", "muxi-client profiles add NAME")
     return settings
 

@@ -30,9 +30,16 @@ if TYPE_CHECKING:
     from muxi.profiles import ChosenSettings
     from muxi.server import ServerClient
 
-__all__ = ["CommandTarget", "output_options", "target_options"]
+__all__ = ["CommandTarget", "brings_address", "output_options", "target_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def brings_address() -> bool:
+    """Tell whether the transport of ``MUXI_TRANSPORT`` leads to one place, such as the world in memory."""
+    from muxi.registry import chosen_transport, transport_defaults
+
+    return "url" in transport_defaults(chosen_transport(None))
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class CommandTarget:
         found: dict[str, Any] = {**self.settings.formation(), **options}
         if self.draft:
             found["mode"] = "draft"
-        if "url" not in found and not {"server_url", "formation_id"} <= found.keys():
+        if "url" not in found and not {"server_url", "formation_id"} <= found.keys() and not brings_address():
             missing = "server" if "formation_id" in found else "formation"
             raise click.UsageError(_MISSING[missing])
         return found
@@ -108,7 +115,7 @@ class CommandTarget:
         from muxi.server import ServerClient
 
         found: dict[str, Any] = {**self.settings.server(), **options}
-        if "url" not in found:
+        if "url" not in found and not brings_address():
             raise click.UsageError(_MISSING["server"])
         return ServerClient(**found)
 
