@@ -116,6 +116,8 @@ def test_a_route_is_called_raw(terminal: Terminal, connected: Served) -> None:
     done = terminal("call", "--raw", "GET", "/v1/memories", "-q", "limit=1", "-u", "erin")
     assert (done.code, json.loads(done.out)["memories"] != []) == (0, True), done.err
     agents = terminal("call", "--raw", "GET", "/v1/agents", "--admin", "--query", "agents[].id")
+    told = terminal("call", "--raw", "GET", "/v1/agents", "--query", "agents[].id")
+    assert (told.out, told.err) == (agents.out, "The client key was refused; this is the answer to the admin key.\n")
     assert json.loads(agents.out) == ["assistant"]
     assert json.loads(terminal("call", "--raw", "GET", "/rpc/server/status").out)["formations"]["total"] == 1
     assert terminal("call", "--raw", "GET", "/rpc/formations/nope").code == 4

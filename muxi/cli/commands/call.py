@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from muxi.cli.operations import CatalogueEntry
+    from muxi.formation import FormationClient
 
 __all__ = ["command"]
 
@@ -180,12 +181,29 @@ def _call_raw(
     }
     if path.startswith("/v1/"):
         # The formation's client has the version in its address.
+        given["user_id"] = target.user_id
         with target.formation_client() as formation:
-            key: Literal["admin", "either"] = "admin" if admin else "either"
-            show(formation.request(method, route.removeprefix("/v1"), key=key, user_id=target.user_id, **given), output)
+            show(_request(formation, method, route.removeprefix("/v1"), given, admin, target), output)
     else:
         with target.server_client() as server:
             show(server.request(method, route, **given), output)
+
+
+def _request(
+    formation: FormationClient, method: str, route: str, given: dict[str, Any], admin: bool, target: CommandTarget
+) -> Any:
+    """Call a route with the client key, and with the admin key where that is refused, and so has done nothing."""
+    from muxi.errors import AuthenticationError
+
+    if admin:
+        return formation.request(method, route, key="admin", **given)
+    try:
+        return formation.request(method, route, **given)
+    except AuthenticationError:
+        if not {"client_key", "admin_key"} <= target.settings.formation().keys():
+            raise
+    say("The client key was refused; this is the answer to the admin key.")
+    return formation.request(method, route, key="admin", **given)
 
 
 def _body(text: str) -> Any:
