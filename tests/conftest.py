@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,6 +58,12 @@ class Capture(NamedTuple):
     pieces: list[bytes]
     #: Whether the recording was stopped before the end.
     stopped: bool
+
+
+def pytest_configure() -> None:
+    """Undo an ignored Ctrl-C: a shell starts background jobs with it, and programs under test inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
