@@ -52,6 +52,12 @@ def start(url: str, folder: Path, colour: str) -> subprocess.Popen[str]:
     return running
 
 
+def set_at_end(running: subprocess.Popen[str], event: threading.Event) -> None:
+    """Set an event when a program has ended."""
+    running.wait()
+    event.set()
+
+
 def run_with_kills(folder: Path, colour: str, kills: int, choose: Callable[[], tuple[int, float]]) -> int:
     """Run a batch to its end, killed that often at the most on the way, and check everything; the number of kills."""
     formation = Watched()
@@ -62,6 +68,8 @@ def run_with_kills(folder: Path, colour: str, kills: int, choose: Callable[[], t
             formation.wait_for(requests)
             running = start(url, folder, colour)
             assert running.stdout is not None
+            # A batch that is through sends no more requests.
+            threading.Thread(target=set_at_end, args=(running, formation.reached), daemon=True).start()
             if done < kills:
                 # So many requests, and a moment more: in the middle of whatever the batch does then.
                 formation.reached.wait(30 if requests < COUNT else 0.3)
