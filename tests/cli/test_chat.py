@@ -91,6 +91,24 @@ def test_an_error_in_a_conversation_is_a_line_and_it_goes_on(terminal: Terminal,
     assert "You said: Hello" in done.out
 
 
+def test_a_file_goes_along_with_the_next_message_alone_and_again_with_a_retry(
+    terminal: Terminal, home: Path, served: Served, formation: EmbeddedFormation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[list[str]] = []
+
+    def agent(turn: Turn) -> str:
+        sent.append([str(file["filename"]) for file in turn.files])
+        return "Seen."
+
+    formation.agent("assistant", agent)
+    monkeypatch.setenv("MUXI_FORMATION_URL", served.url)
+    monkeypatch.setenv("MUXI_CLIENT_KEY", "fmc_cli_key_0001")
+    Path("notes.txt").write_text("Tea at five.")
+    done = terminal("chat", "-u", "ada", given="/file notes.txt\nRead this\n/retry\nAnd now\n/quit\n")
+    assert done.code == 0, done.err
+    assert sent == [["notes.txt"], ["notes.txt"], []]
+
+
 @pytest.fixture
 def formation(home: Path) -> EmbeddedFormation:
     """A formation for a conversation at a terminal."""
