@@ -20,7 +20,9 @@ def test_a_formation_answers_without_any_setting(terminal: Terminal) -> None:
 
 
 def test_a_server_answers_without_any_setting(terminal: Terminal) -> None:
-    assert json.loads(terminal("formations", "list", "-o", "json").out) == []
+    found = terminal("formations", "list", "-o", "json")
+    assert json.loads(found.out) == []
+    assert "There are no formations on this server yet." in found.err
 
 
 def test_the_doctor_finds_nothing_missing(terminal: Terminal) -> None:

@@ -55,6 +55,8 @@ def list_formations(context: click.Context, watch: bool, target: CommandTarget, 
 def _list(target: CommandTarget, output: OutputFormat) -> None:
     with target.server_client() as server:
         found: Any = server.list_formations()
+    if not found["formations"]:
+        say("There are no formations on this server yet. Deploy one with: muxi-client deploy DIR")
     rows = [{**row, "version": _version(row)} if output.format == "table" else row for row in found["formations"]]
     show(sorted(rows, key=lambda row: str(row.get("id"))), output, _COLUMNS)
 
