@@ -6,7 +6,8 @@ import importlib.util
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,13 +26,14 @@ Deliver = Callable[[bytes, Mapping[str, str]], tuple[int, str]]
 
 
 @pytest.fixture(params=["fastapi", "flask", "django"])
-def deliver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Deliver:
+def deliver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deliver]:
     """Deliver webhooks to the example for each framework."""
     framework: str = request.param
     require_module(framework)
     monkeypatch.setenv("MUXI_ADMIN_KEY", SECRET)
     module = load(f"webhook_{framework}")
-    return {"fastapi": by_fastapi, "flask": by_flask, "django": by_django}[framework](module)
+    with {"fastapi": by_fastapi, "flask": by_flask, "django": by_django}[framework](module) as deliver:
+        yield deliver
 
 
 def load(name: str) -> ModuleType:
@@ -45,7 +47,8 @@ def load(name: str) -> ModuleType:
     return sys.modules[name]
 
 
-def by_fastapi(module: ModuleType) -> Deliver:
+@contextmanager
+def by_fastapi(module: ModuleType) -> Iterator[Deliver]:
     require_module("httpx")
     with warnings.catch_warnings():
         # Newer ones say which HTTP library they would rather have.
@@ -58,21 +61,23 @@ def by_fastapi(module: ModuleType) -> Deliver:
         response = client.post(PATH, content=body, headers=dict(headers))
         return response.status_code, response.text
 
-    return deliver
+    yield deliver
 
 
-def by_flask(module: ModuleType) -> Deliver:
+@contextmanager
+def by_flask(module: ModuleType) -> Iterator[Deliver]:
     client = module.app.test_client()
 
     def deliver(body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         response = client.post(PATH, data=body, headers=dict(headers), content_type="application/json")
         return response.status_code, response.get_data(as_text=True)
 
-    return deliver
+    yield deliver
 
 
-def by_django(module: ModuleType) -> Deliver:
-    from django.test import Client
+@contextmanager
+def by_django(module: ModuleType) -> Iterator[Deliver]:
+    from django.test import Client, override_settings
 
     client: Any = Client(enforce_csrf_checks=True, headers={"Host": "localhost"})
 
@@ -80,7 +85,9 @@ def by_django(module: ModuleType) -> Deliver:
         response = client.post(PATH, data=body, content_type="application/json", headers=dict(headers))
         return response.status_code, response.content.decode()
 
-    return deliver
+    # Another example may have set Django up in this process.
+    with override_settings(ROOT_URLCONF=module.__name__, MIDDLEWARE=[], ALLOWED_HOSTS=["localhost"]):
+        yield deliver
 
 
 def signed(body: bytes, age: int = 0) -> dict[str, str]:
