@@ -41,6 +41,10 @@ suppress_warnings = ["myst.header"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+# Shown by their names: what they stand for has lines of its own.
+autodoc_type_aliases = {
+    name: name for name in ("Agent", "Block", "Choice", "Line", "Part", "Reply", "ReplyScript", "Respond", "StreamItem")
+}
 # Longer signatures have a line for each parameter.
 maximum_signature_line_length = 88
 # Off: it reads defaults from the source, and those of the clients' constructors are fields of muxi.config.

@@ -3,7 +3,7 @@
     python examples/chat.py "What can you do?"
 
 Where the formation is comes from the environment: MUXI_FORMATION_URL (or MUXI_SERVER_URL and MUXI_FORMATION_ID) and
-MUXI_CLIENT_KEY. To try it without one: MUXI_TRANSPORT=memory MUXI_FORMATION_URL=http://memory MUXI_CLIENT_KEY=any
+MUXI_CLIENT_KEY. MUXI_TRANSPORT=memory tries it without one.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python examples/deploy.py path/to/my-bot
 
 Where the server is comes from the environment: MUXI_SERVER_URL, MUXI_KEY_ID and MUXI_SECRET_KEY; the formation's key
-from MUXI_CLIENT_KEY. Without a path, a formation that only has a name is made and deployed. To try it without a server:
-MUXI_TRANSPORT=memory MUXI_SERVER_URL=http://memory MUXI_KEY_ID=any MUXI_SECRET_KEY=any MUXI_CLIENT_KEY=any
+from MUXI_CLIENT_KEY. Without a path, a formation that only has a name is made and deployed. MUXI_TRANSPORT=memory tries
+it without a server.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Guard a client: an audit trail, redaction, limits, a circuit breaker and a cache, over one formation.
 
-Needs ``pip install 'muxi-client[breaker,cache]'``. ``MUXI_TRANSPORT=memory`` runs it against an in-memory world.
+Needs ``pip install 'muxi-client[cache]'``. ``MUXI_TRANSPORT=memory`` runs it against an in-memory world.
 """
 
 from __future__ import annotations

@@ -62,9 +62,9 @@ def test_codes_are_found_in_calls_and_in_texts_of_their_form(tmp_path: Path) -> 
     path = tmp_path / "example.py"
     path.write_text(
         'LIMIT_HERE = 1\n__all__ = ["LIMIT_HERE"]\ncode = "ONE_CODE"\nraise MuxiError("GONE", "text")\n'
-        'raise StepFailed(404, "text", "NotFound", stage)\nprint("TEXT")\n'
+        'raise StepFailed(404, "text", "NotFound", stage)\nprint("TEXT")\ndef fail(code="BARE", other="WORD"): ...\n'
     )
-    assert set(codes_of(path)) == {"ONE_CODE", "GONE", "NotFound"}
+    assert set(codes_of(path)) == {"ONE_CODE", "GONE", "NotFound", "BARE"}
 
 
 def _sources() -> Iterator[Path]:
@@ -87,8 +87,20 @@ def codes_of(path: Path) -> Iterator[str]:
             for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
                 if _text(argument) and re.fullmatch(r"[A-Z]{4,}|[A-Z][a-z]+([A-Z][A-Za-z]*)+", _text(argument)):
                     yield _text(argument)
+        if isinstance(node, ast.arguments):
+            yield from _defaults_of_code(node)
         if id(node) not in exported and re.fullmatch(r"(?!MUXI_)[A-Z]+(_[A-Z]+)+", _text(node)):
             yield _text(node)
+
+
+def _defaults_of_code(arguments: ast.arguments) -> Iterator[str]:
+    """The text that a parameter named ``code`` has where a caller gives none."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults = [*zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True)]
+    defaults += [(name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value]
+    for name, value in defaults:
+        if name.arg == "code" and re.fullmatch(r"[A-Z]{4,}", _text(value)):
+            yield _text(value)
 
 
 def _text(node: ast.AST) -> str:
