@@ -23,9 +23,8 @@ def test_the_program_of_the_recipe_delivers_its_spans_and_metrics() -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MUXI_", "OTEL_"))}
     with listen() as collector:
         settings = {"MUXI_TRANSPORT": "memory", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=kept | settings, capture_output=True, text=True, timeout=60, check=False
-        )
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=kept | settings, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         attempt, call = collector.spans
         resources = [values_of(found.resource.attributes)["service.name"] for found in collector.resource_spans]

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("docs", "examples", "muxi", "muxi_transports")
 TEXTS = [
     ROOT / "README.md",
-    *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".md", ".py", ".html")),
+    *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".md", ".py")),
 ]
 
 

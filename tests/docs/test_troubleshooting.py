@@ -97,7 +97,9 @@ def _defaults_of_code(arguments: ast.arguments) -> Iterator[str]:
     """The text that a parameter named ``code`` has where a caller gives none."""
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [*zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True)]
-    defaults += [(name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value]
+    defaults += [
+        (name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value
+    ]
     for name, value in defaults:
         if name.arg == "code" and re.fullmatch(r"[A-Z]{4,}", _text(value)):
             yield _text(value)
