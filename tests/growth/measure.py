@@ -32,6 +32,9 @@ MOST_TIME = 1000
 NEGLIGIBLE = 0.005
 LONGEST = 2.0
 
+#: Seconds for which a small input is measured again and again.
+_CARE = 0.02
+
 #: Methods of texts, bytes and lists that read or move the whole object, whatever their arguments are.
 _WHOLE = frozenset(
     {"split", "rsplit", "splitlines", "replace", "translate", "decode", "encode", "lower", "upper", "title"}
@@ -42,7 +45,7 @@ _WHOLE = frozenset(
 _PER_STEP = 64
 
 
-class TooSlow(Exception):
+class TooSlow(BaseException):
     """A run was broken off."""
 
 
@@ -144,7 +147,7 @@ def judge_time(make: Make, sizes: tuple[int, int, int]) -> str:
 
 def _least(function: Callable[[], object], times: int, enough: float = 0.0) -> float:
     """Return the least processor time of several runs, of no more once one is below ``enough``."""
-    least = LONGEST
+    least, spent = LONGEST, 0.0
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -153,8 +156,9 @@ def _least(function: Callable[[], object], times: int, enough: float = 0.0) -> f
                 # Not process_time(), which Linux advances in ticks while the alarm is set.
                 begun = time.thread_time()
                 function()
-                least = min(least, time.thread_time() - begun)
-                if least < enough:
+                taken = time.thread_time() - begun
+                least, spent = min(least, taken), spent + taken
+                if least < enough or (spent > _CARE and not enough):
                     break
     finally:
         if enabled:
