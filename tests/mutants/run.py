@@ -4,7 +4,9 @@
     python tests/mutants/run.py sse --slice 1/4          the first quarter of the mutants of one
     python tests/mutants/run.py sse --only Framer.feed   those whose name has this in it
 
-Each mutant is tested in a process forked from this one. It fails where a mutant survives that is not in the list of
+Each mutant is tested in a process of its own: one of a single function is put into a process forked when the tests are
+collected already (see inside.py), and whatever passes there, like all others, is tested in a process forked from this
+one, which loads the mutant in the place of its module. It fails where a mutant survives that is not in the list of
 survivors, which says of each why it is no fault, and where one is listed that does not survive.
 """
 
@@ -36,6 +38,7 @@ import h11  # noqa: E402, F401
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
+from tests.mutants.inside import Limits, Selection, changed_function, find_killed  # noqa: E402
 from tests.mutants.mutate import Mutant, mutants  # noqa: E402
 from tests.mutants.table import TARGETS, Target  # noqa: E402
 
@@ -45,6 +48,7 @@ hypothesis.settings.load_profile("mutants")
 _MEMORY = 3 << 30
 #: Seconds until a mutant that waits for ever is ended.
 _PATIENCE = 120
+_OPTIONS = ("-q", "-x", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "--assert=plain", "--tb=no")
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -97,8 +101,21 @@ def _run_tests(target: Target) -> int:
         for test in _tests_of([name.removesuffix(".py").replace("/", ".") for name in target.tests]):
             test()
         return 0
-    options = ["-q", "-x", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "--assert=plain", "--tb=no"]
-    return int(pytest.main([*options, *target.tests]))
+    return int(pytest.main([*_OPTIONS, *target.tests]))
+
+
+def _killed_inside(target: Target, jobs: int) -> set[int] | None:
+    """Mutants of single functions that fail a test, by their place; None where the tests fail without a mutant."""
+    originals: dict[str, tuple[str, ast.Module]] = {}
+    selections: list[Selection] = []
+    for at, (mutant, module, _) in enumerate(_WORK):
+        if module not in originals:
+            file = str(ROOT.joinpath(*module.split(".")).with_suffix(".py"))
+            originals[module] = file, ast.parse(Path(file).read_text(encoding="utf-8"))
+        file, original = originals[module]
+        if changed := changed_function(original, mutant.tree, file):
+            selections.append(Selection(at, file, *changed))
+    return find_killed(_OPTIONS, target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections)
 
 
 def _tests_of(modules: list[str]) -> Iterator[Callable[[], object]]:
@@ -152,13 +169,15 @@ def _run_target(name: str, options: argparse.Namespace) -> bool:
     at, of = (int(number) for number in options.slice.split("/"))
     every = [(module, mutant) for module, mutant in _mutants_of(target) if options.only in mutant.name]
     _WORK[:] = [(mutant, module, target) for module, mutant in every[at - 1 :: of]]
-    if not target.plain and not options.only and _survives(Mutant("", 0, ast.parse("")), "", target) is False:
+    started = time.monotonic()
+    killed = set() if target.plain else _killed_inside(target, options.j)
+    if killed is None:
         print(f"{name}: the tests fail without a mutant")
         return False
-    started = time.monotonic()
+    print(f"{name}: {len(killed)} of {len(_WORK)} mutants killed in {time.monotonic() - started:.0f} s", flush=True)
     survivors: list[str] = []
     with multiprocessing.get_context("fork").Pool(options.j) as pool:
-        for index, survives in pool.imap_unordered(_test, range(len(_WORK))):
+        for index, survives in pool.imap_unordered(_test, [at for at in range(len(_WORK)) if at not in killed]):
             if survives:
                 mutant = _WORK[index][0]
                 survivors.append(mutant.name)

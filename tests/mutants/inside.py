@@ -1,0 +1,217 @@
+"""Mutants of functions, put into a process that has collected its tests already.
+
+Of a mutant whose fault is inside a function only the code of this function is exchanged, and only the tests that call
+the function run: a process forked for it starts with everything loaded. What changes the body of a module or a class
+(constants, patterns, defaults of arguments) needs a process in which nothing is loaded yet, and is not tested here.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import gc
+import os
+import pickle
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import NamedTuple, TypeVar, cast
+
+import pytest
+
+__all__ = ["Limits", "Selection", "changed_function", "find_killed"]
+
+#: A function within a file: its name, and its first line.
+Key = tuple[str, int]
+_Result = TypeVar("_Result")
+
+
+class Limits(NamedTuple):
+    """What a process with a mutant may use; more is a mutant that loops."""
+
+    processor_seconds: int
+    #: Bytes of memory.
+    memory: int
+    #: Seconds until a mutant that waits for ever is ended.
+    patience: int
+
+
+class Selection(NamedTuple):
+    """A mutant as the code of one function."""
+
+    #: Its place in the work.
+    at: int
+    #: The file of the module.
+    file: str
+    function: Key
+    code: CodeType
+
+
+def changed_function(original: ast.Module, mutant: ast.Module, file: str) -> tuple[Key, CodeType] | None:
+    """The one function whose code a mutant changes; None where it changes the body of the module or of a class."""
+    before, after = (compile(tree, file, "exec", dont_inherit=True) for tree in (original, mutant))
+    return _changed(before, after)
+
+
+def _changed(before: CodeType, after: CodeType) -> tuple[Key, CodeType] | None:
+    """The outermost function that differs between two module or class bodies which are alike otherwise."""
+    inner = [[const for const in code.co_consts if isinstance(const, CodeType)] for code in (before, after)]
+    if _own(before) != _own(after) or len(inner[0]) != len(inner[1]):
+        return None
+    differing = [(one, other) for one, other in zip(*inner, strict=True) if one != other]
+    if len(differing) != 1:
+        return None
+    one, other = differing[0]
+    if one.co_flags & 2:  # CO_NEWLOCALS: a function, or a comprehension; a class body has it not
+        fits = one.co_freevars == other.co_freevars and _key(one) == _key(other) and one.co_name.isidentifier()
+        return (_key(one), other) if fits else None
+    return _changed(one, other)
+
+
+def _own(code: CodeType) -> tuple[object, ...]:
+    """A body without the functions in it."""
+    consts = [None if isinstance(const, CodeType) else (type(const), const) for const in code.co_consts]
+    return code.co_code, consts, code.co_names, code.co_exceptiontable if sys.version_info >= (3, 11) else None
+
+
+def _key(code: CodeType) -> Key:
+    return code.co_name, code.co_firstlineno
+
+
+def find_killed(
+    options: Sequence[str], files: Sequence[str], limits: Limits, jobs: int, work: Sequence[Selection]
+) -> set[int] | None:
+    """The mutants that fail a test, by their place; None where the tests fail without a mutant."""
+    return _in_fork(lambda: _collect_and_test(options, files, limits, jobs, work))
+
+
+def _collect_and_test(
+    options: Sequence[str], files: Sequence[str], limits: Limits, jobs: int, work: Sequence[Selection]
+) -> set[int] | None:
+    _silence()
+    plugin = _Plugin(limits, jobs, work, {str(Path(selection.file)) for selection in work})
+    pytest.main([*options, *files], plugins=[plugin])
+    return plugin.killed
+
+
+class _Plugin:
+    """Runs the tests of each mutant in the place of one run of all tests."""
+
+    def __init__(self, limits: Limits, jobs: int, work: Sequence[Selection], sources: set[str]) -> None:
+        self._limits = limits
+        self._jobs = jobs
+        self._work = work
+        self._sources = sources
+        self.killed: set[int] | None = None
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        callers = _in_fork(lambda: self._record_callers(session))
+        if callers is None:
+            return True
+        functions = _functions_of(self._sources)
+        self.killed = set()
+        running: dict[int, int] = {}
+        for selection in self._work:
+            while len(running) >= self._jobs:
+                self._wait(running)
+            tests = callers.get((selection.file, selection.function), [])
+            found = functions.get((selection.file, selection.function), [])
+            if tests and found:
+                running[_start(lambda: self._passes(session, tests, found, selection.code))] = selection.at  # noqa: B023
+        while running:
+            self._wait(running)
+        return True
+
+    def _wait(self, running: dict[int, int]) -> None:
+        pid, status = os.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)  # what the tests of a mutant have started
+        at = running.pop(pid)
+        if status and self.killed is not None:
+            self.killed.add(at)
+
+    def _record_callers(self, session: pytest.Session) -> dict[tuple[str, Key], list[int]] | None:
+        """Run all tests, and note which of them call each function; None where one fails."""
+        callers: dict[tuple[str, Key], dict[int, None]] = {}
+        at = 0
+
+        def profile(frame: FrameType, event: str, arg: object) -> None:
+            code = frame.f_code
+            if event == "call" and code.co_filename in self._sources:
+                callers.setdefault((code.co_filename, _key(code)), {})[at] = None
+
+        threading.setprofile(profile)
+        sys.setprofile(profile)
+        for at, item in enumerate(session.items):
+            _run(session, item, session.items[at + 1] if at + 1 < len(session.items) else None)
+            if session.testsfailed:
+                return None
+        sys.setprofile(None)
+        return {function: list(tests) for function, tests in callers.items()}
+
+    def _passes(
+        self, session: pytest.Session, tests: Sequence[int], functions: Sequence[FunctionType], code: CodeType
+    ) -> bool:
+        """Whether the tests that call a function pass with another code of it."""
+        os.setsid()
+        seconds, memory, patience = self._limits
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        signal.alarm(patience)
+        for function in functions:
+            function.__code__ = code
+        for place, at in enumerate(tests):
+            following = session.items[tests[place + 1]] if place + 1 < len(tests) else None
+            _run(session, session.items[at], following)
+            if session.testsfailed:
+                return False
+        return True
+
+
+def _run(session: pytest.Session, item: pytest.Item, following: pytest.Item | None) -> None:
+    session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+
+
+def _functions_of(sources: set[str]) -> dict[tuple[str, Key], list[FunctionType]]:
+    """Every function of some files that is there by now."""
+    found: dict[tuple[str, Key], list[FunctionType]] = {}
+    for thing in gc.get_objects():
+        if isinstance(thing, FunctionType) and thing.__code__.co_filename in sources:
+            found.setdefault((thing.__code__.co_filename, _key(thing.__code__)), []).append(thing)
+    return found
+
+
+def _start(passes: Callable[[], bool]) -> int:
+    """Fork a process that ends with 0 where the tests pass."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        with contextlib.suppress(BaseException):
+            status = 0 if passes() else 1
+        os._exit(status)
+    return child
+
+
+def _in_fork(work: Callable[[], _Result | None]) -> _Result | None:
+    """Do work in a forked process, for its result alone; None where it breaks down."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException), os.fdopen(writing, "wb") as file:
+            pickle.dump(work(), file)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        result = file.read()
+    os.waitpid(child, 0)
+    return cast("_Result | None", pickle.loads(result)) if result else None  # noqa: S301
+
+
+def _silence() -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
