@@ -21,8 +21,10 @@ from tests.requirements import REQUIRE_ALL
 if TYPE_CHECKING:
     from tests.scripted import Side
 
-# The same examples each time; `pytest --hypothesis-profile=default` looks for new ones.
-settings.register_profile("steady", derandomize=True, deadline=None)
+# The same examples each time; `pytest --hypothesis-profile=default` looks for new ones. The slow tests come with a
+# "thorough" run of the generated ones: what needs more examples than the profile has says so as a multiple.
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=30)
+settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("steady")
 
 #: The recorded wire: what the platform's runtime and server really send.

@@ -1,8 +1,9 @@
 """Mutants of functions, put into a process that has collected its tests already.
 
 Of a mutant whose fault is inside a function only the code of this function is exchanged, and only the tests that call
-the function run: a process forked for it starts with everything loaded. What changes the body of a module or a class
-(constants, patterns, defaults of arguments) needs a process in which nothing is loaded yet, and is not tested here.
+the function run, those first that have found other mutants of it: a process forked for it starts with everything
+loaded. What changes the body of a module or a class (constants, patterns, defaults of arguments) needs a process in
+which nothing is loaded yet, and so does a function that is called while tests are collected; neither is tested here.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import mmap
 import os
 import pickle
 import resource
 import signal
+import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import NamedTuple, TypeVar, cast
 
 import pytest
 
-__all__ = ["Limits", "Selection", "changed_function", "find_killed"]
+__all__ = ["Limits", "Selection", "Verdicts", "changed_function", "judge"]
+
+_OWN = ("muxi", "tests", "__main__")
 
 #: A function within a file: its name, and its first line.
 Key = tuple[str, int]
@@ -82,46 +86,91 @@ def _key(code: CodeType) -> Key:
     return code.co_name, code.co_firstlineno
 
 
-def find_killed(
+class Verdicts(NamedTuple):
+    """What became of the mutants, by their place; those of neither kind are still to be tested."""
+
+    killed: set[int]
+    survive: set[int]
+    #: Modules that the tests load, for processes which start without.
+    modules: list[str]
+
+
+def judge(
     options: Sequence[str], files: Sequence[str], limits: Limits, jobs: int, work: Sequence[Selection]
-) -> set[int] | None:
-    """The mutants that fail a test, by their place; None where the tests fail without a mutant."""
+) -> Verdicts | None:
+    """Run the tests of each mutant; None where they fail without one."""
     return _in_fork(lambda: _collect_and_test(options, files, limits, jobs, work))
 
 
 def _collect_and_test(
     options: Sequence[str], files: Sequence[str], limits: Limits, jobs: int, work: Sequence[Selection]
-) -> set[int] | None:
+) -> Verdicts | None:
     _silence()
-    plugin = _Plugin(limits, jobs, work, {str(Path(selection.file)) for selection in work})
+    plugin = _Plugin(limits, jobs, work)
+    plugin.callers.start()
     pytest.main([*options, *files], plugins=[plugin])
-    return plugin.killed
+    return plugin.verdicts
+
+
+class _Callers:
+    """The tests that call each function of some files."""
+
+    def __init__(self, files: set[str]) -> None:
+        self._files = files
+        self._found: dict[tuple[str, Key], dict[int, None]] = {}
+        #: The test that runs; -1 while they are collected.
+        self.test = -1
+
+    def start(self) -> None:
+        """Note every call from here on, also those in threads that start later."""
+        threading.setprofile(self._note)
+        sys.setprofile(self._note)
+
+    def stop(self) -> None:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    def tests(self) -> dict[tuple[str, Key], list[int]]:
+        return {function: list(tests) for function, tests in self._found.items()}
+
+    def _note(self, frame: FrameType, event: str, arg: object) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename in self._files:
+            self._found.setdefault((code.co_filename, _key(code)), {})[self.test] = None
 
 
 class _Plugin:
     """Runs the tests of each mutant in the place of one run of all tests."""
 
-    def __init__(self, limits: Limits, jobs: int, work: Sequence[Selection], sources: set[str]) -> None:
+    def __init__(self, limits: Limits, jobs: int, work: Sequence[Selection]) -> None:
         self._limits = limits
         self._jobs = jobs
         self._work = work
-        self._sources = sources
-        self.killed: set[int] | None = None
+        self._files = {selection.file for selection in work}
+        self.callers = _Callers(self._files)
+        #: The test that killed each mutant, as its process writes it: one more than its place, or 0.
+        self._killers = mmap.mmap(-1, 4 * max(1, len(work)))
+        self._found_by: dict[Key, dict[int, None]] = {}
+        self.verdicts: Verdicts | None = None
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.callers.stop()
         callers = _in_fork(lambda: self._record_callers(session))
         if callers is None:
             return True
-        functions = _functions_of(self._sources)
-        self.killed = set()
+        functions = _functions_of(self._files)
+        self.verdicts = Verdicts(set(), set(), [name for name in sys.modules if not name.startswith(_OWN)])
         running: dict[int, int] = {}
-        for selection in self._work:
+        for place, selection in enumerate(self._work):
+            where = selection.file, selection.function
+            tests, found = callers.get(where, []), functions.get(where, [])
+            if not found or -1 in tests:
+                continue
             while len(running) >= self._jobs:
                 self._wait(running)
-            tests = callers.get((selection.file, selection.function), [])
-            found = functions.get((selection.file, selection.function), [])
-            if tests and found:
-                running[_start(lambda: self._passes(session, tests, found, selection.code))] = selection.at  # noqa: B023
+            first = self._found_by.get(selection.function, {})
+            order = [*reversed(first), *(test for test in tests if test not in first)]
+            running[_start(lambda: self._passes(session, order, found, place))] = place  # noqa: B023  at once
         while running:
             self._wait(running)
         return True
@@ -130,31 +179,29 @@ class _Plugin:
         pid, status = os.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)  # what the tests of a mutant have started
-        at = running.pop(pid)
-        if status and self.killed is not None:
-            self.killed.add(at)
+        place = running.pop(pid)
+        selection = self._work[place]
+        assert self.verdicts is not None
+        (self.verdicts.killed if status else self.verdicts.survive).add(selection.at)
+        killer = struct.unpack_from("i", self._killers, 4 * place)[0] - 1
+        if killer >= 0:
+            found = self._found_by.setdefault(selection.function, {})
+            found.pop(killer, None)
+            found[killer] = None
 
     def _record_callers(self, session: pytest.Session) -> dict[tuple[str, Key], list[int]] | None:
         """Run all tests, and note which of them call each function; None where one fails."""
-        callers: dict[tuple[str, Key], dict[int, None]] = {}
-        at = 0
-
-        def profile(frame: FrameType, event: str, arg: object) -> None:
-            code = frame.f_code
-            if event == "call" and code.co_filename in self._sources:
-                callers.setdefault((code.co_filename, _key(code)), {})[at] = None
-
-        threading.setprofile(profile)
-        sys.setprofile(profile)
+        self.callers.start()
         for at, item in enumerate(session.items):
+            self.callers.test = at
             _run(session, item, session.items[at + 1] if at + 1 < len(session.items) else None)
             if session.testsfailed:
                 return None
-        sys.setprofile(None)
-        return {function: list(tests) for function, tests in callers.items()}
+        self.callers.stop()
+        return self.callers.tests()
 
     def _passes(
-        self, session: pytest.Session, tests: Sequence[int], functions: Sequence[FunctionType], code: CodeType
+        self, session: pytest.Session, tests: Sequence[int], functions: Sequence[FunctionType], place: int
     ) -> bool:
         """Whether the tests that call a function pass with another code of it."""
         os.setsid()
@@ -163,12 +210,13 @@ class _Plugin:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         signal.alarm(patience)
         for function in functions:
-            function.__code__ = code
-        for place, at in enumerate(tests):
-            following = session.items[tests[place + 1]] if place + 1 < len(tests) else None
-            _run(session, session.items[at], following)
+            function.__code__ = self._work[place].code
+        for step, at in enumerate(tests):
+            struct.pack_into("i", self._killers, 4 * place, at + 1)  # also where the process does not return from it
+            _run(session, session.items[at], session.items[tests[step + 1]] if step + 1 < len(tests) else None)
             if session.testsfailed:
                 return False
+        struct.pack_into("i", self._killers, 4 * place, 0)
         return True
 
 

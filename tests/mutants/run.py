@@ -5,8 +5,8 @@
     python tests/mutants/run.py sse --only Framer.feed   those whose name has this in it
 
 Each mutant is tested in a process of its own: one of a single function is put into a process forked when the tests are
-collected already (see inside.py), and whatever passes there, like all others, is tested in a process forked from this
-one, which loads the mutant in the place of its module. It fails where a mutant survives that is not in the list of
+collected already (see inside.py); any other is tested in a process forked from this one, which loads the mutant in the
+place of its module. It fails where a mutant survives that is not in the list of
 survivors, which says of each why it is no fault, and where one is listed that does not survive.
 """
 
@@ -38,7 +38,7 @@ import h11  # noqa: E402, F401
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
-from tests.mutants.inside import Limits, Selection, changed_function, find_killed  # noqa: E402
+from tests.mutants.inside import Limits, Selection, Verdicts, changed_function, judge  # noqa: E402
 from tests.mutants.mutate import Mutant, mutants  # noqa: E402
 from tests.mutants.table import TARGETS, Target  # noqa: E402
 
@@ -48,7 +48,19 @@ hypothesis.settings.load_profile("mutants")
 _MEMORY = 3 << 30
 #: Seconds until a mutant that waits for ever is ended.
 _PATIENCE = 120
-_OPTIONS = ("-q", "-x", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "--assert=plain", "--tb=no")
+_OPTIONS = (
+    "--hypothesis-profile=mutants",
+    "-q",
+    "-x",
+    "-n",
+    "0",
+    "-m",
+    "not slow",
+    "-p",
+    "no:cacheprovider",
+    "--assert=plain",
+    "--tb=no",
+)
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -104,8 +116,8 @@ def _run_tests(target: Target) -> int:
     return int(pytest.main([*_OPTIONS, *target.tests]))
 
 
-def _killed_inside(target: Target, jobs: int) -> set[int] | None:
-    """Mutants of single functions that fail a test, by their place; None where the tests fail without a mutant."""
+def _judge_inside(target: Target, jobs: int) -> Verdicts | None:
+    """Test the mutants of single functions; None where the tests fail without a mutant."""
     originals: dict[str, tuple[str, ast.Module]] = {}
     selections: list[Selection] = []
     for at, (mutant, module, _) in enumerate(_WORK):
@@ -115,7 +127,7 @@ def _killed_inside(target: Target, jobs: int) -> set[int] | None:
         file, original = originals[module]
         if changed := changed_function(original, mutant.tree, file):
             selections.append(Selection(at, file, *changed))
-    return find_killed(_OPTIONS, target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections)
+    return judge(_OPTIONS, target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections)
 
 
 def _tests_of(modules: list[str]) -> Iterator[Callable[[], object]]:
@@ -170,14 +182,25 @@ def _run_target(name: str, options: argparse.Namespace) -> bool:
     every = [(module, mutant) for module, mutant in _mutants_of(target) if options.only in mutant.name]
     _WORK[:] = [(mutant, module, target) for module, mutant in every[at - 1 :: of]]
     started = time.monotonic()
-    killed = set() if target.plain else _killed_inside(target, options.j)
-    if killed is None:
+    verdicts = Verdicts(set(), set(), []) if target.plain else _judge_inside(target, options.j)
+    if verdicts is None:
         print(f"{name}: the tests fail without a mutant")
         return False
-    print(f"{name}: {len(killed)} of {len(_WORK)} mutants killed in {time.monotonic() - started:.0f} s", flush=True)
+    killed, alive, modules = verdicts
+    print(
+        f"{name}: in {time.monotonic() - started:.0f} s {len(killed)} of {len(_WORK)} mutants are killed, and "
+        f"{len(alive)} survive",
+        flush=True,
+    )
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
     survivors: list[str] = []
+    for index in sorted(alive):
+        survivors.append(_WORK[index][0].name)
+        print(f"survives (line {_WORK[index][0].line}): {survivors[-1]}", flush=True)
     with multiprocessing.get_context("fork").Pool(options.j) as pool:
-        for index, survives in pool.imap_unordered(_test, [at for at in range(len(_WORK)) if at not in killed]):
+        for index, survives in pool.imap_unordered(_test, [at for at in range(len(_WORK)) if at not in killed | alive]):
             if survives:
                 mutant = _WORK[index][0]
                 survivors.append(mutant.name)

@@ -139,7 +139,7 @@ STREAMS = st.one_of(
     st.binary(max_size=60),
 )
 #: The same examples in every run, and no timing.
-steadily = settings(derandomize=True, deadline=None, max_examples=300)
+steadily = settings(derandomize=True, deadline=None, max_examples=3 * settings().max_examples)
 PLACES = st.lists(st.integers(min_value=0, max_value=10_000), max_size=12)
 
 
