@@ -123,19 +123,20 @@ class _Callers:
 
     def start(self) -> None:
         """Note every call from here on, also those in threads that start later."""
-        threading.setprofile(self._note)
-        sys.setprofile(self._note)
+        threading.settrace(self._note)
+        sys.settrace(self._note)
 
     def stop(self) -> None:
-        sys.setprofile(None)
-        threading.setprofile(None)
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]  # as its documentation says
 
     def tests(self) -> dict[tuple[str, Key], list[int]]:
         return {function: list(tests) for function, tests in self._found.items()}
 
     def _note(self, frame: FrameType, event: str, arg: object) -> None:
+        # Tracing, not profiling: calls of functions written in C are many, and make no events here.
         code = frame.f_code
-        if event == "call" and code.co_filename in self._files:
+        if code.co_filename in self._files:
             self._found.setdefault((code.co_filename, _key(code)), {})[self.test] = None
 
 
