@@ -79,7 +79,7 @@ def _changed(before: CodeType, after: CodeType) -> tuple[Key, CodeType] | None:
 def _own(code: CodeType) -> tuple[object, ...]:
     """A body without the functions in it."""
     consts = [None if isinstance(const, CodeType) else (type(const), const) for const in code.co_consts]
-    return code.co_code, consts, code.co_names, code.co_exceptiontable if sys.version_info >= (3, 11) else None
+    return code.co_code, consts, code.co_names, getattr(code, "co_exceptiontable", None)
 
 
 def _key(code: CodeType) -> Key:
@@ -128,7 +128,7 @@ class _Callers:
 
     def stop(self) -> None:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]  # as its documentation says
+        threading.settrace(None)
 
     def tests(self) -> dict[tuple[str, Key], list[int]]:
         return {function: list(tests) for function, tests in self._found.items()}
