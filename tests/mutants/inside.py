@@ -1,9 +1,11 @@
 """Mutants of functions, put into a process that has collected its tests already.
 
 Of a mutant whose fault is inside a function only the code of this function is exchanged, and only the tests that call
-the function run, those first that have found other mutants of it: a process forked for it starts with everything
-loaded. What changes the body of a module or a class (constants, patterns, defaults of arguments) needs a process in
-which nothing is loaded yet, and so does a function that is called while tests are collected; neither is tested here.
+the function run; of one whose fault is in the body of its module the values of the module's names are. Those tests run
+first that have found other mutants of the same place. A process forked for a mutant starts with everything loaded.
+
+A fault in the body of a class and one in a default are not tested here. Nor is it final that a fault survives which
+bears on more than it is put into here: a value that was used when modules were loaded, a function that was called then.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import NamedTuple, TypeVar, cast
 
 import pytest
 
-__all__ = ["Limits", "Selection", "Verdicts", "changed_function", "judge"]
+__all__ = ["Limits", "Selection", "Verdicts", "judge", "select"]
 
 _OWN = ("muxi", "tests", "__main__")
 
@@ -45,20 +47,26 @@ class Limits(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """A mutant as the code of one function."""
+    """A mutant as the code of one function, or of the body of its module."""
 
     #: Its place in the work.
     at: int
+    module: str
     #: The file of the module.
     file: str
-    function: Key
+    #: None for the body of the module.
+    function: Key | None
     code: CodeType
 
 
-def changed_function(original: ast.Module, mutant: ast.Module, file: str) -> tuple[Key, CodeType] | None:
-    """The one function whose code a mutant changes; None where it changes the body of the module or of a class."""
+def select(at: int, module: str, file: str, original: ast.Module, mutant: ast.Module) -> Selection | None:
+    """Find what a mutant changes; None where it is the body of a class, or a default."""
     before, after = (compile(tree, file, "exec", dont_inherit=True) for tree in (original, mutant))
-    return _changed(before, after)
+    if found := _changed(before, after):
+        return Selection(at, module, file, *found)
+    functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    texts = [[ast.dump(node) for node in tree.body if isinstance(node, functions)] for tree in (original, mutant)]
+    return Selection(at, module, file, None, after) if texts[0] == texts[1] else None
 
 
 def _changed(before: CodeType, after: CodeType) -> tuple[Key, CodeType] | None:
@@ -151,7 +159,9 @@ class _Plugin:
         self.callers = _Callers(self._files)
         #: The test that killed each mutant, as its process writes it: one more than its place, or 0.
         self._killers = mmap.mmap(-1, 4 * max(1, len(work)))
-        self._found_by: dict[Key, dict[int, None]] = {}
+        self._found_by: dict[Key | None, dict[int, None]] = {}
+        #: Those of which it is not final that they survive here.
+        self._uncertain: set[int] = set()
         self.verdicts: Verdicts | None = None
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -163,10 +173,17 @@ class _Plugin:
         self.verdicts = Verdicts(set(), set(), [name for name in sys.modules if not name.startswith(_OWN)])
         running: dict[int, int] = {}
         for place, selection in enumerate(self._work):
-            where = selection.file, selection.function
-            tests, found = callers.get(where, []), functions.get(where, [])
-            if not found or -1 in tests:
-                continue
+            tests, found = list(range(len(session.items))), list[FunctionType]()
+            if selection.function:
+                where = selection.file, selection.function
+                tests, found = callers.get(where, []), functions.get(where, [])
+                if not found:
+                    continue
+                if -1 in tests:
+                    self._uncertain.add(place)
+                    tests = tests[1:]
+            else:
+                self._uncertain.add(place)
             while len(running) >= self._jobs:
                 self._wait(running)
             first = self._found_by.get(selection.function, {})
@@ -183,7 +200,10 @@ class _Plugin:
         place = running.pop(pid)
         selection = self._work[place]
         assert self.verdicts is not None
-        (self.verdicts.killed if status else self.verdicts.survive).add(selection.at)
+        if status:
+            self.verdicts.killed.add(selection.at)
+        elif place not in self._uncertain:
+            self.verdicts.survive.add(selection.at)
         killer = struct.unpack_from("i", self._killers, 4 * place)[0] - 1
         if killer >= 0:
             found = self._found_by.setdefault(selection.function, {})
@@ -210,8 +230,11 @@ class _Plugin:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         signal.alarm(patience)
+        selection = self._work[place]
         for function in functions:
-            function.__code__ = self._work[place].code
+            function.__code__ = selection.code
+        if selection.function is None:
+            _replace_values(selection.module, selection.code)
         for step, at in enumerate(tests):
             struct.pack_into("i", self._killers, 4 * place, at + 1)  # also where the process does not return from it
             _run(session, session.items[at], session.items[tests[step + 1]] if step + 1 < len(tests) else None)
@@ -223,6 +246,22 @@ class _Plugin:
 
 def _run(session: pytest.Session, item: pytest.Item, following: pytest.Item | None) -> None:
     session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+
+
+def _replace_values(module: str, code: CodeType) -> None:
+    """Give the names of a module their values of a mutant, here and wherever they were imported."""
+    before = vars(sys.modules[module])
+    after = {name: before[name] for name in before if name.startswith("__")}
+    exec(code, after)  # noqa: S102
+    for name, value in after.items():
+        old = before.get(name)
+        if name.startswith("__") or isinstance(value, type | FunctionType | ModuleType) or old is None:
+            continue
+        for other in [other for key, other in sys.modules.items() if key.startswith(_OWN)]:
+            if vars(other).get(name) is old:
+                setattr(other, name, value)
+    for name in before.keys() - after.keys():
+        delattr(sys.modules[module], name)
 
 
 def _functions_of(sources: set[str]) -> dict[tuple[str, Key], list[FunctionType]]:

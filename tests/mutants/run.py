@@ -4,10 +4,10 @@
     python tests/mutants/run.py sse --slice 1/4          the first quarter of the mutants of one
     python tests/mutants/run.py sse --only Framer.feed   those whose name has this in it
 
-Each mutant is tested in a process of its own: one of a single function is put into a process forked when the tests are
-collected already (see inside.py); any other is tested in a process forked from this one, which loads the mutant in the
-place of its module. It fails where a mutant survives that is not in the list of
-survivors, which says of each why it is no fault, and where one is listed that does not survive.
+Each mutant is tested in a process of its own, forked when the tests are collected already (see inside.py). Where that
+decides nothing, it is tested in a process forked from this one, which loads the mutant in the place of its module. It
+fails where a mutant survives that is not in the list of survivors, which says of each why it is no fault, and where one
+is listed that does not survive.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ import h11  # noqa: E402, F401
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
-from tests.mutants.inside import Limits, Selection, Verdicts, changed_function, judge  # noqa: E402
+from tests.mutants.inside import Limits, Selection, Verdicts, judge, select  # noqa: E402
 from tests.mutants.mutate import Mutant, mutants  # noqa: E402
 from tests.mutants.table import TARGETS, Target  # noqa: E402
 
@@ -125,8 +125,8 @@ def _judge_inside(target: Target, jobs: int) -> Verdicts | None:
             file = str(ROOT.joinpath(*module.split(".")).with_suffix(".py"))
             originals[module] = file, ast.parse(Path(file).read_text(encoding="utf-8"))
         file, original = originals[module]
-        if changed := changed_function(original, mutant.tree, file):
-            selections.append(Selection(at, file, *changed))
+        if selection := select(at, module, file, original, mutant.tree):
+            selections.append(selection)
     return judge(_OPTIONS, target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections)
 
 
