@@ -14,8 +14,9 @@ from tests.http1.generated import Generated, generate
 from tests.http1.others import OtherReading, read_by_h11, read_by_http_client
 from tests.http1.reading import Reading, cut_at_random, every_byte, read
 
-#: In the fast suite as many as show each difference; in the slow one ten times as many.
-ANSWERS = [2_000, pytest.param(20_000, marks=pytest.mark.slow)]
+#: As many as show every difference.
+ALL = 20_000
+ANSWERS = [2_000, pytest.param(ALL, marks=pytest.mark.slow)]
 
 #: Whether a difference is the one that the function is called after.
 Reason = Callable[[Generated, Reading, OtherReading], bool]
@@ -182,7 +183,8 @@ def test_generated_answers_are_read_as_others_read_them_but_for_differences_with
         found[reason.__name__] += 1
 
     assert found["same"] > answers * (0.9 if library == "h11" else 0.6)
-    assert set(found) == {"same", *(reason.__name__ for reason in reasons)}, "a reason explains nothing any more"
+    if answers == ALL:
+        assert set(found) == {"same", *(reason.__name__ for reason in reasons)}, "a reason explains nothing any more"
 
 
 @pytest.mark.parametrize("answers", ANSWERS)

@@ -60,6 +60,7 @@ def test_recorded_once_and_played_where_nobody_has_a_formation(
     assert played.counts == {"passed": 3}, played.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_what_was_not_recorded_fails_the_test_and_is_not_sent(
     run_pytest: Pytest, tmp_path: Path, there: dict[str, str]
 ) -> None:
@@ -103,7 +104,6 @@ def test_without_a_cassette_and_an_address_the_error_says_that_nothing_is_record
     assert "set MUXI_FORMATION_URL and MUXI_CLIENT_KEY" in run.output
 
 
-@pytest.mark.slow  # starts an interpreter with pytest
 def test_mode_none_without_a_cassette_says_so(run_pytest: Pytest) -> None:
     run = run_pytest(SOURCE, "-k", "fixture", "--muxi-record=none")
     assert "there is no cassette" in run.output
