@@ -44,7 +44,17 @@ TARGETS: dict[str, Target] = {
         ("muxi/exchange/life.py",), ("tests/exchange/test_exchange.py", "tests/exchange/test_answer_size.py")
     ),
     "incoming": Target(
-        ("muxi/exchange/incoming.py",), ("tests/exchange/test_exchange.py", "tests/exchange/test_only_our_errors.py")
+        ("muxi/exchange/incoming.py",),
+        (
+            "tests/exchange/test_exchange.py",
+            "tests/exchange/test_only_our_errors.py",
+            "tests/exchange/test_answer_size.py",
+            "tests/exchange/test_responses.py",
+            "tests/formation/test_downloads.py",
+            "tests/server/test_refused_uploads.py",
+            "tests/chat/test_types.py",
+            "tests/streaming/test_events.py",
+        ),
     ),
     "sse": Target(("muxi/streaming/sse.py",), ("tests/streaming/test_sse.py", "tests/streaming/test_events.py")),
     "streams": Target(

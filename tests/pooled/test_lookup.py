@@ -61,10 +61,8 @@ def lookups() -> list[threading.Thread]:
 
 
 def timed_out(transport: Transport, request: Request) -> TimeoutError:
-    started = time.monotonic()
     error = failure(transport, request)
     assert isinstance(error, TimeoutError), error
-    assert time.monotonic() - started < 6 * SHORT
     return error
 
 
