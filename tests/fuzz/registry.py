@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-__all__ = ["SLOW", "TARGETS", "Target", "TooSlow", "goes_on", "run_once", "sample", "target", "watch"]
+__all__ = ["SLOW", "TARGETS", "Target", "TooSlow", "goes_on", "is_drawn", "run_once", "sample", "target", "watch"]
 
 #: Seconds of CPU that one input of some kilobytes may cost.
 SLOW = 2.0
@@ -53,6 +53,11 @@ def sample(one_of: int) -> None:
 def goes_on(data: bytes) -> bool:
     """Return True if this input goes through a whole client."""
     return zlib.adler32(data) % _one_of == 0
+
+
+def is_drawn(data: bytes, one_of: int) -> bool:
+    """Return True for one of so many inputs of a long run, and for every input of a run through whole clients."""
+    return _one_of == 1 or zlib.crc32(data) % one_of == 0
 
 
 #: All targets, by name.
