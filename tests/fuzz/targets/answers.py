@@ -129,7 +129,7 @@ def _strict_decision() -> Decision:
 
 def _json_answer(body: bytes) -> BufferedResponse:
     status = (200, 200, 200, 400, 500)[len(body) % 5]
-    return BufferedResponse(status, {"Content-Type": "application/json"}, body)
+    return BufferedResponse(status, [("Content-Type", "application/json")], body)
 
 
 def _json(body: bytes, request: Request) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import yaml
 
@@ -24,20 +25,11 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="muxi-fuzz-")
 
 
-class _Scanner(yaml.cyaml.CParser):
-    """libyaml's scanner and parser, where PyYAML's own would be: the SDK sees the same nodes and events of both."""
+#: libyaml's scanner and parser, where they are installed: the SDK sees the same nodes and events of both.
+_QuickLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _QuickLoader(_Scanner, yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
-    """A loader for formation files."""
-
-    def __init__(self, stream: str) -> None:
-        _Scanner.__init__(self, stream)
-        yaml.constructor.SafeConstructor.__init__(self)
-        yaml.resolver.Resolver.__init__(self)
-
-
-class _QuickCassetteLoader(_QuickLoader):
+class _QuickCassetteLoader(_QuickLoader):  # type: ignore[misc,valid-type]  # which it is depends on the installation
     """A loader for cassettes, with the values that they have."""
 
     yaml_implicit_resolvers = reading._Loader.yaml_implicit_resolvers
@@ -49,12 +41,8 @@ def _quick_yaml(data: bytes) -> Iterator[None]:
     if is_drawn(data, 50):
         yield
         return
-    own, yaml.SafeLoader = yaml.SafeLoader, _QuickLoader  # type: ignore[misc,assignment]  # until the end of this input
-    kept, reading._Loader = reading._Loader, _QuickCassetteLoader  # type: ignore[misc,assignment]
-    try:
+    with patch.object(yaml, "SafeLoader", _QuickLoader), patch.object(reading, "_Loader", _QuickCassetteLoader):
         yield
-    finally:
-        yaml.SafeLoader, reading._Loader = own, kept  # type: ignore[misc]
 
 
 def _formation_files() -> Iterator[bytes]:

@@ -6,6 +6,8 @@ import asyncio
 import io
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
@@ -13,9 +15,16 @@ from urllib3.connection import HTTPConnection
 
 from muxi import MuxiError
 from muxi.transport import BytesBody, Headers, Request, Response, Timeouts
-from muxi_transports.pooled.pool import Connection, IdleStack
+from muxi_transports.http.attempt import Attempt
+from muxi_transports.pooled.answer import exchange
+from muxi_transports.pooled.failures import translated
+from muxi_transports.pooled.foreign import FullResponse
+from muxi_transports.pooled.full import FullLease, take_up
+from muxi_transports.pooled.pool import Connection, DirectLease, IdleStack, Pool
+from muxi_transports.pooled.response import DirectResponse
 from muxi_transports.requests import RequestsTransport
 from muxi_transports.urllib3 import Urllib3Transport
+from tests.fuzz.registry import is_drawn
 from tests.fuzz.targets.scripted import check_error
 
 __all__ = ["read_aiohttp", "read_direct", "read_full"]
@@ -25,14 +34,17 @@ _TIMES = Timeouts(connect=5.0, read=60.0, total=60.0)
 _STREAM_TIMES = Timeouts(connect=5.0, read=60.0, head=60.0, stall=60.0)
 
 
+_JSON = Headers({"Content-Type": "application/json"})
+_REQUESTS = (
+    Request("GET", _URL, timeouts=_TIMES),
+    Request("POST", _URL, _JSON, BytesBody(b"{}"), _TIMES),
+    Request("POST", _URL, _JSON, BytesBody(b"{}"), _STREAM_TIMES, stream=True),
+)
+
+
 def _request(data: bytes) -> Request:
     """A plain request, one with a body, or one for a stream, by the input."""
-    kind = zlib.crc32(data) % 3
-    if kind == 0:
-        return Request("GET", _URL, timeouts=_TIMES)
-    headers = Headers({"Content-Type": "application/json"})
-    times = _STREAM_TIMES if kind == 2 else _TIMES
-    return Request("POST", _URL, headers, BytesBody(b"{}"), times, stream=kind == 2)
+    return _REQUESTS[zlib.crc32(data) % len(_REQUESTS)]
 
 
 def _read(response: Response) -> None:
@@ -105,20 +117,72 @@ def _idle_of(kind: str) -> IdleStack:
     return idle
 
 
+#: One of so many inputs of a long run goes through all of a transport; the others begin behind the request.
+_WHOLE = 20
+
+
 def read_direct(kind: str, data: bytes) -> None:
-    """Send a request over the direct lane of a transport, and read these bytes as its answer."""
+    """Read these bytes as an answer on the direct lane of a transport; of some inputs the request is sent too."""
     connection = Connection("localhost")
     connection.idle_since = time.monotonic()
-    _read_over(kind, connection, data)
+    if is_drawn(data, _WHOLE):
+        return _read_over(kind, connection, data)
+    connection.sock = _Socket(data)
+    request = _request(data)
+    attempt = Attempt(request, "localhost:80")
+    lease = DirectLease(attempt, set(), connection, _POOL)
+    with _checked():
+        _read(DirectResponse(translated(partial(exchange, lease, b"", request.method), attempt)))
+    return None
 
 
 def read_full(data: bytes) -> None:
-    """Send a request through requests and urllib3, and read these bytes as its answer."""
-    _read_over("requests, full lane", _KeptConnection("localhost"), data)
+    """Read these bytes as an answer of http.client and urllib3; of some inputs requests sends the request too."""
+    connection = _KeptConnection("localhost")
+    if is_drawn(data, _WHOLE):
+        return _read_over("requests, full lane", connection, data)
+    connection.sock = _Socket(data)
+    request = _request(data)
+    lease = FullLease(Attempt(request, "localhost:80"), set(), "/", request.method)
+
+    def receive() -> FullResponse:
+        take_up(connection, lease)
+        lease.attempt.connected = True
+        connection.request(request.method, "/", preload_content=False, decode_content=False)
+        lease.raw = raw = connection.getresponse()
+        return FullResponse(lease, raw.status, raw.reason or "", raw.headers)
+
+    with _checked():
+        try:
+            response = translated(receive, lease.attempt)
+        except BaseException:
+            lease.close()
+            raise
+        _read(response)
+    return None
+
+
+@contextmanager
+def _checked() -> Iterator[None]:
+    try:
+        yield
+    except MuxiError as error:
+        check_error(error)
+
+
+class _NoPool(Pool):
+    """A pool that keeps nothing."""
+
+    def give_back(self, connection: Connection | None) -> None:
+        if connection is not None:
+            connection.close()
+
+
+_POOL = _NoPool("localhost")
 
 
 def _read_over(kind: str, connection: HTTPConnection, data: bytes) -> None:
-    connection.sock = _Socket(data)  # type: ignore[assignment]  # what of it is used
+    connection.sock = _Socket(data)
     idle = _idle_of(kind)
     idle.put(connection)
     try:
@@ -176,6 +240,22 @@ class _Pipe(asyncio.Transport):
         pass
 
 
+class _Key:
+    """The origin of a connection of aiohttp."""
+
+    is_ssl = False
+
+
+class _Sent:
+    """The writer of a request that is out."""
+
+    output_size = 0
+
+
+_KEY: Any = _Key()
+_SENT: Any = _Sent()
+
+
 class _AiohttpReader:
     """A transport over aiohttp whose connections are made in memory."""
 
@@ -191,6 +271,8 @@ class _AiohttpReader:
         transport = self._transport
         transport._claim_loop()
         connector: Any = transport._open_route("http://localhost").session.connector
+        self._connector = connector
+        connector._force_close = True
         connector._create_connection = partial(self._connect, connector)
 
     async def _connect(self, connector: Any, *arguments: object) -> object:
@@ -199,18 +281,64 @@ class _AiohttpReader:
         return protocol
 
     def read(self, data: bytes) -> None:
-        """Send a request, and read these bytes as its answer."""
+        """Read these bytes as an answer; of some inputs the request is sent too."""
         self._data = data
-        self._loop.run_until_complete(self._send(_request(data)))
+        request = _request(data)
+        self._loop.run_until_complete(self._send(request) if is_drawn(data, _WHOLE) else self._read(request))
+
+    async def _read(self, request: Request) -> None:
+        from aiohttp.client_reqrep import ClientResponse
+        from aiohttp.connector import Connection as AiohttpConnection
+        from yarl import URL
+
+        from muxi_transports.aiohttp.carriage import Carriage
+        from muxi_transports.aiohttp.failures import failure_of
+        from muxi_transports.aiohttp.response import AiohttpResponse
+
+        carriage = Carriage(Attempt(request, "localhost:80"))
+        connector: Any = self._connector
+        protocol: Any = await self._connect(connector)
+        protocol.set_response_params(
+            read_until_eof=True, auto_decompress=False, read_timeout=60.0, max_line_size=65536, max_field_size=65536
+        )
+        carriage.attempt.connected = True
+        carriage.add(protocol)
+        nothing: Any = None
+        received = ClientResponse(
+            request.method,
+            URL(_URL),
+            writer=None,
+            continue100=None,
+            timer=nothing,
+            request_info=nothing,
+            traces=[],
+            loop=self._loop,
+            session=nothing,
+            stream_writer=_SENT,
+        )
+        protocol.transport.write(b"")
+        with _checked():
+            failure: BaseException
+            try:
+                await received.start(AiohttpConnection(connector, _KEY, protocol, self._loop))
+            except Exception as error:
+                carriage.abort()
+                received.close()
+                failure = failure_of(error, carriage.attempt, carriage.fault)
+            else:
+                response = AiohttpResponse(received, carriage)
+                async for _ in response.chunks():
+                    pass
+                await response.close()
+                return
+            raise failure
 
     async def _send(self, request: Request) -> None:
-        try:
+        with _checked():
             response = await self._transport.send(request)
             async for _ in response.chunks():
                 pass
             await response.close()
-        except MuxiError as error:
-            check_error(error)
 
 
 @cache
