@@ -17,7 +17,15 @@ from typing import Any, Protocol
 
 from muxi.redact import redact_data, redact_text
 
-__all__ = ["AnswerScreen", "LiveMarkdown", "LiveText", "find_screen", "render_html", "render_in_notebook", "render_markdown"]
+__all__ = [
+    "AnswerScreen",
+    "LiveMarkdown",
+    "LiveText",
+    "find_screen",
+    "render_html",
+    "render_in_notebook",
+    "render_markdown",
+]
 
 #: Rows and columns of a table, and characters of a cell and of an answer that are shown.
 ROWS = 50

@@ -37,7 +37,9 @@ class UnrecordedRequest(CassetteError):
             fits and has been played already.
     """
 
-    def __init__(self, message: str, nearest: exchanges.Exchange | None = None, differences: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, nearest: exchanges.Exchange | None = None, differences: Sequence[str] = ()
+    ) -> None:
         super().__init__(message, code="UNRECORDED_REQUEST")
         self.nearest: exchanges.Exchange | None = nearest
         self.differences: tuple[str, ...] = tuple(differences)

@@ -24,7 +24,12 @@ def test_the_program_of_the_recipe_delivers_its_spans_and_metrics() -> None:
     with listen() as collector:
         settings = {"MUXI_TRANSPORT": "memory", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            [sys.executable, "-c", program], env=kept | settings, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", program],
+            env=kept | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
         attempt, call = collector.spans

@@ -18,7 +18,7 @@ class Target(NamedTuple):
     plain: bool = False
     #: Processor seconds that all tests together do not take: more is a mutant that loops.
     seconds: int = 40
-    #: Names of plain tests that measure time. They run last, with the mutants that survive all others and are not listed.
+    #: Names of plain tests that measure time. They run last, with mutants that survive all others and are not listed.
     measures: tuple[str, ...] = ()
 
 
