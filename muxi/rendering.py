@@ -210,16 +210,16 @@ def _write_line(line: str) -> str:
     written: list[str] = []
     at = 0
     runs = [(match.start(), match.end()) for match in _BACKTICKS.finditer(line)]
-    closing: dict[int, list[int]] = {}
-    for number, (start, end) in enumerate(runs):
-        closing.setdefault(end - start, []).append(number)
+    closing: dict[int, deque[tuple[int, int]]] = {}
+    for run in runs:
+        closing.setdefault(run[1] - run[0], deque()).append(run)
     for start, end in runs:
         same = closing[end - start]
-        while same and runs[same[0]][0] <= start:
-            same.pop(0)
+        while same and same[0][0] <= start:
+            same.popleft()
         if start < at or not same:
             continue
-        last, after = runs[same[0]]
+        last, after = same[0]
         written += [_escape(line[at:start]), f"<code>{_encode(line[end:last])}</code>"]
         at = after
     return "".join([*written, _escape(line[at:])])
