@@ -11,10 +11,10 @@ Python's import lock makes all three safe for threads.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Mapping
 from importlib import import_module
 
-__all__ = ["AnnotationNames", "LazyModule", "names_of"]
+__all__ = ["AnnotationNames", "LazyModule", "TextAnnotations", "names_of"]
 
 
 def names_of(
@@ -89,3 +89,28 @@ class AnnotationNames(dict[str, object]):
         except KeyError:
             return False
         return True
+
+
+class TextAnnotations(dict[str, object]):
+    """Annotations of a function as texts, which load the names in them when they are listed.
+
+    From Python 3.13 on ``inspect`` evaluates texts with ``names`` as plain globals, where a missing name is not asked
+    for: it has to be there before.
+
+    Args:
+        texts: the annotations.
+        names: the globals of the function.
+    """
+
+    def __init__(self, texts: Mapping[str, object], names: AnnotationNames) -> None:
+        super().__init__(texts)
+        self._names = names
+
+    def items(self) -> ItemsView[str, object]:  # type: ignore[override]  # dict_items cannot be named
+        """Return the annotations, after loading the names in them."""
+        for text in self.values():
+            if isinstance(text, str):
+                for name in compile(text, "annotation", "eval").co_names:
+                    if name in self._names:
+                        self._names[name] = self._names[name]
+        return super().items()

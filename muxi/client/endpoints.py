@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from muxi.client.checking import ArgumentCheck, described_with
 from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
-from muxi.lazy import AnnotationNames
+from muxi.lazy import AnnotationNames, TextAnnotations
 from muxi.result import RawResponse
 from muxi.transport.causes import clear_frames
 
@@ -217,7 +217,8 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
         names = AnnotationNames(describe.__globals__, _HOMES)
         face = FunctionType(describe.__code__, names, describe.__name__, describe.__defaults__, describe.__closure__)
         face.__kwdefaults__ = describe.__kwdefaults__
-        face.__annotations__ = {**describe.__annotations__, "return": result.format(self._described_type())}
+        texts = {**describe.__annotations__, "return": result.format(self._described_type())}
+        face.__annotations__ = TextAnnotations(texts, names)
         for copy in (face, function):
             copy.__name__ = describe.__name__
             copy.__qualname__ = describe.__qualname__
