@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import requests.adapters
 
 from muxi import ConfigurationError, FormationClient, ServerClient
+from muxi.errors import ConnectionError as MuxiConnectionError
 from muxi.plugins.signature import sign
 from muxi.transport import Headers, plaintext
 from muxi.transport.plaintext import is_loopback
@@ -71,10 +76,82 @@ def test_transports_within_the_process_are_not_warned_about() -> None:
             assert client.chat("hi", user_id="ada")["message"]["content"]
 
 
-@pytest.mark.parametrize("make", [RequestsTransport, Urllib3Transport, AiohttpTransport])
-def test_tls_that_verifies_nothing_is_warned_about(make: Any) -> None:
-    with pytest.warns(UserWarning, match="certificates are not verified"):
-        make(verify=False)
+def _context(*, verified: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _session(*, verified: bool, by: str = "verify") -> requests.Session:
+    session = requests.Session()
+    if by == "verify":
+        session.verify = verified
+    else:
+        session.mount("https://", _Adapter(_context(verified=verified)))
+    return session
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """An adapter with a TLS context, as its documentation makes one."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+
+#: Every way to make a transport that verifies certificates, or none.
+TRUST: dict[str, Callable[[bool], object]] = {
+    "requests": lambda verified: RequestsTransport(verify=verified),
+    "requests, full": lambda verified: RequestsTransport(verify=verified, direct=False),
+    "requests, context": lambda verified: RequestsTransport(verify=_context(verified=verified)),
+    "requests, session": lambda verified: RequestsTransport(session=_session(verified=verified)),
+    "requests, adapter of a session": lambda verified: RequestsTransport(
+        session=_session(verified=verified, by="adapter")
+    ),
+    "requests, adapter": lambda verified: RequestsTransport(adapters={"https://": _Adapter(_context(verified=verified))}),
+    "urllib3": lambda verified: Urllib3Transport(verify=verified),
+    "urllib3, full": lambda verified: Urllib3Transport(verify=verified, direct=False),
+    "urllib3, context": lambda verified: Urllib3Transport(verify=_context(verified=verified)),
+    "aiohttp": lambda verified: AiohttpTransport(verify=verified),
+    "aiohttp, context": lambda verified: AiohttpTransport(verify=_context(verified=verified)),
+}
+
+
+@pytest.mark.parametrize("way", TRUST)
+def test_tls_that_verifies_nothing_is_warned_about_by_every_transport(way: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TRUST[way](True)
+    with pytest.warns(UserWarning, match="certificates are not verified") as caught:
+        TRUST[way](False)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_a_session_that_verifies_nothing_later_is_warned_about_once() -> None:
+    session = requests.Session()
+    transport = RequestsTransport(session=session)
+    with FormationClient(url="https://127.0.0.1:1", client_key="k", transport=transport, max_retries=0) as client:
+        session.verify = False
+        with pytest.warns(UserWarning, match="certificates are not verified") as caught:
+            for _ in range(2):
+                with pytest.raises(MuxiConnectionError):
+                    client.get_memories("ada")
+        assert len(caught) == 1
+
+
+def test_a_session_that_verifies_nothing_is_not_warned_about_without_tls() -> None:
+    session = requests.Session()
+    transport = RequestsTransport(session=session)
+    with FormationClient(url="http://127.0.0.1:1", client_key="k", transport=transport, max_retries=0) as client:
+        session.verify = False
+        with pytest.raises(MuxiConnectionError):
+            client.get_memories("ada")
 
 
 @pytest.mark.parametrize("space", [" ", "\n", "\t", "\r\n", "\u00a0"])

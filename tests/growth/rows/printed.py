@@ -90,14 +90,14 @@ _MARKDOWN = ("`", "``` ", "```\n", "` ", "``\n", "&a;", "](", "](data:", "![", "
 
 ROWS: dict[str, Row] = {
     "render_markdown": texts(render_markdown, *_MARKDOWN),
-    "render_html": sized(5000, **{name: (lambda data: lambda size: (lambda it: lambda: render_html(it))(data(size)))(data) for name, data in _DATA.items()}),
+    "render_html": sized(1000, **{name: (lambda data: lambda size: (lambda it: lambda: render_html(it))(data(size)))(data) for name, data in _DATA.items()}),
     "live Markdown": in_pieces(live, b"a", b"a\n\n", b"`"),
     "the paragraphs that stay": in_pieces(paragraphs, b"a\n\n", b"```\n", b"a", b"\n", b"a\n", piece=1),
     "the screen of a conversation": in_pieces(screen, b"a", b"a\n\n", b"```\n"),
     "the progress of a conversation": texts(lambda text: Screen().progress(text), " ", "a", "\n"),
     "printable": texts(lambda text: printable(text, _Terminal()), "\x1b", "a", "\x9b[", "\n"),
     **{
-        f"a result as {format}": sized(1000, **{name: shown(format)(data) for name, data in _DATA.items()})
+        f"a result as {format}": sized(300, **{name: shown(format)(data) for name, data in _DATA.items()})
         for format in FORMATS
     },
     "the schema of an answer": sized(
