@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import warnings
 from collections.abc import Callable
@@ -12,8 +13,9 @@ import pytest
 import requests
 import requests.adapters
 
-from muxi import ConfigurationError, FormationClient, ServerClient
+from muxi import ConfigurationError, FormationClient, ServerClient, webhook
 from muxi.errors import ConnectionError as MuxiConnectionError
+from muxi.plugins import BearerAuth
 from muxi.plugins.signature import sign
 from muxi.transport import Headers, plaintext
 from muxi.transport.plaintext import is_loopback
@@ -168,6 +170,44 @@ def test_white_space_at_the_ends_of_any_key_or_id_is_dropped(space: str, monkeyp
     assert (config.key_id, config.secret_key) == ("id", "s")
     monkeypatch.setenv("MUXI_KEY_ID", f"id{space}")
     assert ServerClient(url="http://localhost")._core.config.key_id == "id"  # type: ignore[union-attr]  # a server's
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\r\n", "\u00a0"])
+def test_white_space_at_the_ends_of_ids_of_a_call_is_dropped_wherever_they_go(colour: Colour, space: str) -> None:
+    play = Playback(*[answer({"message": {"role": "assistant", "content": "x"}, "memories": [], "count": 0})] * 4)
+    client = colour.formation(play)
+    message = {"message": f" hi{space}", "session_id": f"s{space}", "agent_id": f"{space}a", "group_id": "g "}
+    colour.run(client.chat, message, user_id=f"{space}ada{space}")
+    colour.run(client.get_session, f"{space}s", f"ada{space}")
+    colour.run(client.get_memories, f"ada{space}")
+    colour.run(client.request, "GET", "/x", params={}, query={"session_id": f"s{space}", "text": "t "})
+    chat, session, memories, raw = play.requests
+    assert [it.headers["X-Muxi-User-ID"] for it in (chat, session, memories)] == ["ada"] * 3
+    sent = json.loads(b"".join(chat.body.chunks())) if chat.body else {}
+    assert {name: sent[name] for name in message} == {
+        "message": f" hi{space}", "session_id": "s", "agent_id": "a", "group_id": "g"
+    }  # fmt: skip
+    assert session.path.endswith("/sessions/s")
+    assert raw.url.endswith("/x?session_id=s&text=t+")
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n"])
+def test_white_space_at_the_ends_of_the_key_of_webhooks_is_dropped(space: str) -> None:
+    signature = webhook.sign("{}", f"secret-key{space}", 1)
+    assert signature == webhook.sign("{}", "secret-key", 1)
+    assert webhook.verify_signature("{}", signature, f"{space}secret-key{space}", tolerance_seconds=1e12)
+    with pytest.raises(webhook.WebhookVerificationError, match="SECRET_MISSING"):
+        webhook.sign("{}", space, 1)
+
+
+@pytest.mark.parametrize("space", [" ", "\n"])
+@pytest.mark.parametrize("function", [False, True])
+def test_white_space_at_the_ends_of_a_token_is_dropped(colour: Colour, space: str, function: bool) -> None:
+    play = Playback(answer({"memories": [], "count": 0}))
+    token = f"{space}t0k3n{space}"
+    client = colour.formation(play, plugins=[BearerAuth((lambda: token) if function else token)])
+    colour.run(client.get_memories, "ada")
+    assert play.requests[0].headers["Authorization"] == "Bearer t0k3n"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from muxi import webhook
 from muxi.cli.conversation.screen import GrowingMarkdown, Screen
 from muxi.cli.json_schema import JsonSchema
-from muxi.cli.output import FORMATS, OutputFormat, show
+from muxi.cli.output import FORMATS, OutputFormat, _columns_of, show
 from muxi.cli.terminal import printable
 from muxi.cli.webhook_receiver import line_of, read_webhook
 from muxi.rendering import LiveMarkdown, render_html, render_markdown
@@ -97,9 +97,12 @@ ROWS: dict[str, Row] = {
     "the progress of a conversation": texts(lambda text: Screen().progress(text), " ", "a", "\n"),
     "printable": texts(lambda text: printable(text, _Terminal()), "\x1b", "a", "\x9b[", "\n"),
     **{
-        f"a result as {format}": sized(300, **{name: shown(format)(data) for name, data in _DATA.items()})
+        f"a result as {format}": sized(
+            300, **{name: shown(format)(data) for name, data in _DATA.items() if (format, name) != ("table", "own")}
+        )
         for format in FORMATS
     },
+    "the columns of a table": sized(own=lambda size: (lambda rows: lambda: _columns_of(rows))(_DATA["own"](size)["items"])),
     "the schema of an answer": sized(
         2000,
         items=lambda size: lambda: JsonSchema({"type": "array", "items": {"enum": [1, 2]}}).load([1] * size),

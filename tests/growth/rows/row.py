@@ -20,7 +20,7 @@ class Row(NamedTuple):
     inputs: dict[str, Make]
     #: Elements of the largest input for the two judges, of code in Python and of code in C; 0 where one does not judge.
     most_steps: int = 5000
-    most_time: int = 30_000
+    most_time: int = 20_000
 
 
 def refusable(function: Callable[[], object]) -> Callable[[], object]:
@@ -35,7 +35,7 @@ def refusable(function: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
-def texts(function: Callable[[str], object], *units: str, after: str = "", most: int = 30_000) -> Row:
+def texts(function: Callable[[str], object], *units: str, after: str = "", most: int = 20_000) -> Row:
     """A function of a text, tried on repetitions of each unit."""
 
     def inputs(unit: str) -> Make:
@@ -66,7 +66,7 @@ def in_pieces(
     *units: bytes,
     piece: int = 7,
     before: bytes = b"",
-    most: int = 20_000,
+    most: int = 10_000,
 ) -> Row:
     """A decoder, fed with repetitions of each unit in small pieces.
 
@@ -99,12 +99,12 @@ def in_pieces(
 def yaml(function: Callable[[str], object]) -> Row:
     """A function of a text in YAML, tried on all that its parser goes back and forth on.
 
-    Its steps are not judged: PyYAML looks 1,024 characters ahead, and takes quadratic time up to there.
+    Its steps are not judged: within a line PyYAML looks 1,024 characters ahead, and takes quadratic time up to there.
     """
-    return Row(texts(function, *_YAML).inputs, 0, 20_000)
+    return Row(texts(function, *_YAML).inputs, 0, 10_000)
 
 
-_YAML = ("'", '"', "[", "{", "a: ", "- ", "&a ", "*a ", "|", "#", "\n", " ", "? ", "a: b\n", "- a\n", "a:\n ")
+_YAML = ("'", '"', "[\n", "{\n", "a: ", "- ", "&a ", "*a ", "|", "#", "\n", " ", "? ", "a: b\n", "- a\n", "a:\n ")
 
 
 def sized(most: int = 5000, /, **makes: Make) -> Row:
