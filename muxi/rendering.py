@@ -17,7 +17,15 @@ from typing import Any, Protocol
 
 from muxi.redact import redact_data, redact_text
 
-__all__ = ["AnswerScreen", "LiveMarkdown", "LiveText", "find_screen", "render_html", "render_markdown"]
+__all__ = [
+    "AnswerScreen",
+    "LiveMarkdown",
+    "LiveText",
+    "find_screen",
+    "render_html",
+    "render_in_notebook",
+    "render_markdown",
+]
 
 #: Rows and columns of a table, and characters of a cell and of an answer that are shown.
 ROWS = 50
@@ -98,6 +106,60 @@ def find_screen() -> AnswerScreen:
         return LiveText()
     handle = ipython.display.display(ipython.display.Markdown(""), display_id=True)
     return LiveMarkdown(lambda text: handle.update(ipython.display.Markdown(text)))
+
+
+#: The latest results of streams, which are plain dicts: a notebook shows them as it shows other results.
+_STREAM_RESULTS: deque[dict[str, Any]] = deque(maxlen=100)
+
+
+def render_in_notebook(result: dict[str, Any]) -> None:
+    """Have the notebook that runs this code show a stream's result as Markdown or as a table; no effect elsewhere.
+
+    The result stays a plain dict. IPython asks its formatters by type, so those of dicts look for the very object.
+    """
+    ipython: Any = sys.modules.get("IPython")  # Any: not a dependency
+    shell = ipython and ipython.get_ipython()
+    if not shell:
+        return
+    _STREAM_RESULTS.append(result)
+    for kind, render in (("text/markdown", _answer_of), ("text/html", _table_of)):
+        formatter = shell.display_formatter.formatters[kind]
+        others = formatter.type_printers.get(dict)
+        if not isinstance(others, _DictFormatter):
+            formatter.for_type(dict, _DictFormatter(formatter.print_method, render, others))
+
+
+class _DictFormatter:
+    """Renders results of streams; leaves every other dict as it was.
+
+    Args:
+        method: the name of the method by which other results of ours render themselves.
+        render: renders a result of a stream, or returns None.
+        others: what formatted dicts before, if anything did.
+    """
+
+    def __init__(self, method: str, render: Callable[[Any], str | None], others: Callable[[Any], Any] | None) -> None:
+        self._method = method
+        self._render = render
+        self._others = others
+
+    def __call__(self, data: dict[str, Any]) -> Any:
+        # IPython prefers the formatter of a base class to the method of a class.
+        own: Callable[[], Any] | None = getattr(data, self._method, None)
+        if own is not None:
+            return own()
+        if any(result is data for result in _STREAM_RESULTS):
+            return self._render(data)
+        return self._others(data) if self._others is not None else None
+
+
+def _answer_of(message: dict[str, Any]) -> str | None:
+    text = message.get("content")
+    return render_markdown(text) if isinstance(text, str) else None
+
+
+def _table_of(result: dict[str, Any]) -> str | None:
+    return None if isinstance(result.get("content"), str) else render_html(result)
 
 
 def render_markdown(text: str) -> str:

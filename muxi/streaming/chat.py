@@ -225,7 +225,9 @@ class ChatReader(EventReader[ChatEvent]):
             text = replace_halves(text)
             self._completed = token
             self._completions += 1
-            if self._completions <= _MAX_COMPLETIONS and (rest := remainder("".join(self._deltas), text, broken=bool(token.get("stream_discontinuity")))):
+            if self._completions <= _MAX_COMPLETIONS and (
+                rest := remainder("".join(self._deltas), text, broken=bool(token.get("stream_discontinuity")))
+            ):
                 self._deltas.append(rest)
                 self.ready.append({"type": "text", "event": frame.event, "data": frame.data, "text": rest})
         self.ready.append({"type": kind, "event": frame.event, "data": frame.data, "text": text, "token": token})

@@ -9,10 +9,10 @@ from http.client import HTTPException
 from typing import Any
 
 from muxi import FormationClient, ManualClock, parse_ui_widgets
+from muxi.bundles.identity import check_id
 from muxi.errors import error_from_answer
 from muxi.exchange.incoming import decode
 from muxi.plugins import mask_emails_and_numbers
-from muxi.bundles.identity import check_id
 from muxi.plugins.bodies import format_body
 from muxi.plugins.cache import _directives
 from muxi.plugins.log import _request_id

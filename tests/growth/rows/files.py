@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from muxi.batch.journal import Journal, JournalFile
-from muxi.batch.records import begun_line, header_line, parse, unsent_line
 from muxi.batch.records import JournalHeader as Header
+from muxi.batch.records import begun_line, header_line, parse, unsent_line
 from muxi.bundles.contents import find_secrets, read_archive
 from muxi.bundles.fields import _read_lines, read_fields
 from muxi.cli.commands.audit import _read_line, count_calls
@@ -143,8 +143,10 @@ def compare(text: str) -> object:
 
 _BEGUN = begun_line(1, _DIGEST) + unsent_line(1)
 _EVENT = trace_line("event", type="text", text="a", data="b")
-_CALL = trace_line("started", operation="chat") + trace_line("attempt", attempt=1, headers=[["a", "b"]]) + trace_line(
-    "finished", outcome="ok"
+_CALL = (
+    trace_line("started", operation="chat")
+    + trace_line("attempt", attempt=1, headers=[["a", "b"]])
+    + trace_line("finished", outcome="ok")
 )
 
 ROWS: dict[str, Row] = {

@@ -86,7 +86,22 @@ _DATA: dict[str, Callable[[int], Any]] = {
     "fields": lambda size: {f"f{index}": "a" for index in range(size)},
     "text": lambda size: {"text": "a\n" * size},
 }
-_MARKDOWN = ("`", "``` ", "```\n", "` ", "``\n", "&a;", "](", "](data:", "![", "~~~\n", "<", "a\n\n", "    a\n", "`a` ``b`` ")
+_MARKDOWN = (
+    "`",
+    "``` ",
+    "```\n",
+    "` ",
+    "``\n",
+    "&a;",
+    "](",
+    "](data:",
+    "![",
+    "~~~\n",
+    "<",
+    "a\n\n",
+    "    a\n",
+    "`a` ``b`` ",
+)
 
 ROWS: dict[str, Row] = {
     "render_markdown": texts(render_markdown, *_MARKDOWN),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from muxi.streaming.chat import remainder, reader_for
+from muxi.streaming.chat import reader_for, remainder
 from muxi.streaming.sse import Framer
 from muxi_transports.faulty.faults import _Events
 from tests.growth.rows.row import Row, in_pieces, sized
@@ -38,7 +38,18 @@ def faulty() -> Callable[[bytes], object]:
     return lambda piece: list(shaper.feed(piece))
 
 
-_LINES = (b"data: a\n", b"\n", b": ping\n\n", b"data: a\n\n", b"event: a\n", b"\r", b"id", b"data", b"\xef\xbb\xbf", b"\xff\n\n")
+_LINES = (
+    b"data: a\n",
+    b"\n",
+    b": ping\n\n",
+    b"data: a\n\n",
+    b"event: a\n",
+    b"\r",
+    b"id",
+    b"data",
+    b"\xef\xbb\xbf",
+    b"\xff\n\n",
+)
 _CONTENT = token(type="content", content="word \ud83d")
 _COMPLETED = token(type="completed", content="another text", status="success")
 _PROGRESS = b'event: progress\ndata: {"stage": "extracting", "message": "m"}\n\n'

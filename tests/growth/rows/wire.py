@@ -57,7 +57,17 @@ def feed_body(head: bytes) -> Callable[[], Callable[[bytes], object]]:
 
 _HEAD = b"HTTP/1.1 200 OK\r\n"
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-_LINES = (b"a: b\r\n", b" \r\n", b"a", b" ", b"\r", b": ", b"a:\r\n b\r\n", b"Content-Length: 1\r\n", b"Connection: a,\r\n")
+_LINES = (
+    b"a: b\r\n",
+    b" \r\n",
+    b"a",
+    b" ",
+    b"\r",
+    b": ",
+    b"a:\r\n b\r\n",
+    b"Content-Length: 1\r\n",
+    b"Connection: a,\r\n",
+)
 _MEMBER = gzip.compress(b"a", mtime=0)
 #: A block of deflate that has nothing in it; any number of them may precede the last one.
 _EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
