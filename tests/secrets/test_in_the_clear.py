@@ -115,7 +115,9 @@ TRUST: dict[str, Callable[[bool], object]] = {
     "requests, adapter of a session": lambda verified: RequestsTransport(
         session=_session(verified=verified, by="adapter")
     ),
-    "requests, adapter": lambda verified: RequestsTransport(adapters={"https://": _Adapter(_context(verified=verified))}),
+    "requests, adapter": lambda verified: RequestsTransport(
+        adapters={"https://": _Adapter(_context(verified=verified))}
+    ),
     "urllib3": lambda verified: Urllib3Transport(verify=verified),
     "urllib3, full": lambda verified: Urllib3Transport(verify=verified, direct=False),
     "urllib3, context": lambda verified: Urllib3Transport(verify=_context(verified=verified)),
@@ -135,15 +137,19 @@ def test_tls_that_verifies_nothing_is_warned_about_by_every_transport(way: str) 
     assert caught[0].filename == __file__
 
 
+def _fail_twice(client: FormationClient) -> None:
+    for _ in range(2):
+        with pytest.raises(MuxiConnectionError):
+            client.get_memories("ada")
+
+
 def test_a_session_that_verifies_nothing_later_is_warned_about_once() -> None:
     session = requests.Session()
     transport = RequestsTransport(session=session)
     with FormationClient(url="https://127.0.0.1:1", client_key="k", transport=transport, max_retries=0) as client:
         session.verify = False
         with pytest.warns(UserWarning, match="certificates are not verified") as caught:
-            for _ in range(2):
-                with pytest.raises(MuxiConnectionError):
-                    client.get_memories("ada")
+            _fail_twice(client)
         assert len(caught) == 1
 
 

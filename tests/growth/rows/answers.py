@@ -89,13 +89,17 @@ def fail(text: str) -> object:
 _UNKNOWN = many(lambda index: (f"sesion_id{index}", "s"))
 
 ROWS: dict[str, Row] = {
-    "redact_text": texts(redact_text, "://", "://a@", "?a", "?token", "signature=", "fma_", "&token=a", "http://a:b@c "),
+    "redact_text": texts(
+        redact_text, "://", "://a@", "?a", "?token", "signature=", "fma_", "&token=a", "http://a:b@c "
+    ),
     "redact_text with secrets": texts(lambda text: redact_text(text, SECRETS), "://", "fmc_0", "a'b\"c", "%20"),
     "mask_forms": texts(lambda text: mask_forms(text, secret_forms(SECRETS)), "fmc_012345678", "a'b", "Zm1jX"),
     "redact_data": texts(lambda text: redact_data({"a": [text], "token": text}), "://", "?a", "token"),
     "redact_data of many fields": sized(
         2000,
-        fields=lambda size: (lambda data: lambda: redact_data(data))(many(lambda index: (f"token{index}", "://"))(size)),
+        fields=lambda size: (lambda data: lambda: redact_data(data))(
+            many(lambda index: (f"token{index}", "://"))(size)
+        ),
     ),
     "keys_in": texts(lambda text: keys_in([("Authorization", text)]), "Bearer ", " ", "a"),
     "redact_error": texts(
@@ -133,9 +137,15 @@ ROWS: dict[str, Row] = {
     "server_of": texts(server_of, "http://", ":", "@", "["),
     "the announcement of a version": texts(lambda text: is_newer(f"1.post{text}", "1.0"), "1", "a"),
     "the exception of a library": texts(fail, " ", "<", "a", "\n"),
-    "the directives of a cache": texts(lambda text: _directives(Headers({"cache-control": text})), ",", "a=", '"', " ,"),
+    "the directives of a cache": texts(
+        lambda text: _directives(Headers({"cache-control": text})), ",", "a=", '"', " ,"
+    ),
     "the id of a request": texts(
-        lambda text: _request_id(BufferedResponse(200, [], text.encode())), '"request"', '"request":{', '"request_id":', " "
+        lambda text: _request_id(BufferedResponse(200, [], text.encode())),
+        '"request"',
+        '"request":{',
+        '"request_id":',
+        " ",
     ),
     "check_id": texts(check_id, "a", "-", "A"),
     "flatten": texts(lambda text: list(flatten({"a": [text] * 10})), "a", "."),
@@ -151,4 +161,4 @@ ROWS: dict[str, Row] = {
         others=lambda size: spell({"message": "x", "files": [_UNKNOWN(size)] * size} if size < 500 else {"files": []}),
         levels=lambda size: spell({"message": "x", "files": nested(min(size, 500))}),
     ),
-}  # fmt: skip
+}

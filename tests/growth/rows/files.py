@@ -178,13 +178,31 @@ ROWS: dict[str, Row] = {
         scrub("application/json"), "://", "?a", "hunter2-hunte", "Bearer ", "\\", '"', "ü", "a=b&", most=5000
     ),
     "scrubbing text": texts(
-        scrub("text/plain"), "://", "?a", "hunter2-hunter2", "hunter2-hunte", "Bearer a", "\r", "\n", "ü", "&token=", most=5000
+        scrub("text/plain"),
+        "://",
+        "?a",
+        "hunter2-hunter2",
+        "hunter2-hunte",
+        "Bearer a",
+        "\r",
+        "\n",
+        "ü",
+        "&token=",
+        most=5000,
     ),
     "scrubbing events": texts(
-        scrub("text/event-stream"), "data: {}\n\n", 'data: {"token": "a"}\n\n', "data:", "\r\n", 'data: "a"\n', most=5000
+        scrub("text/event-stream"),
+        "data: {}\n\n",
+        'data: {"token": "a"}\n\n',
+        "data:",
+        "\r\n",
+        'data: "a"\n',
+        most=5000,
     ),
     "a binary body of a cassette": binary(
-        lambda data: dump(Exchange(RecordedRequest("POST", "/v1/x", Headers(), data + b"\xff"), None, None, 0)), b"a", b"\0"
+        lambda data: dump(Exchange(RecordedRequest("POST", "/v1/x", Headers(), data + b"\xff"), None, None, 0)),
+        b"a",
+        b"\0",
     ),
     "the lines of a trace": binary(summarize, _EVENT, _CALL, b"\n", b"[", b"a", b'{"v":1}\n', trace_line("wait")),
     "a trace of many calls": sized(
@@ -207,7 +225,9 @@ ROWS: dict[str, Row] = {
         calls=lambda size: lambda: count_calls({"event": "finished", "operation": f"o{one}"} for one in range(size)),
     ),
     "a line of an audit trail": texts(_read_line, "[", "{", '"'),
-    "the answers of a batch": texts(read_file("answers.jsonl", continue_answers), '{"position": 1}\n', "[", '{"position":'),
+    "the answers of a batch": texts(
+        read_file("answers.jsonl", continue_answers), '{"position": 1}\n', "[", '{"position":'
+    ),
     "prompts in JSON": texts(read_file("prompts.jsonl", read_prompts), '"a"\n', '{"message": "a"}\n', "[", "\n", " "),
     "prompts in CSV": texts(
         read_file("prompts.csv", read_prompts), "message\na\n", "a,", '"', '""', "\n", "message,", after="\n"
@@ -220,7 +240,7 @@ ROWS: dict[str, Row] = {
             "profiles:\n" + "".join(f"  p{index}:\n    url: http://a\n" for index in range(size))
         ),
     ),
-}  # fmt: skip
+}
 
 many_profiles = read_profiles("many", lambda store: (store.profiles(), store.get("q")))
 assert csv.field_size_limit() < 200_000, "a field of CSV is bounded"
