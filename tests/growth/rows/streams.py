@@ -56,7 +56,7 @@ _PROGRESS = b'event: progress\ndata: {"stage": "extracting", "message": "m"}\n\n
 
 ROWS: dict[str, Row] = {
     "Framer": in_pieces(lambda: Framer().feed, *_LINES),
-    "Framer, a byte at a time": in_pieces(lambda: Framer().feed, *_LINES, piece=1, most=10_000),
+    "Framer, a byte at a time": in_pieces(lambda: Framer().feed, *_LINES, piece=1, most=5000),
     "a chat": in_pieces(
         reader("chat"),
         *(
