@@ -135,7 +135,8 @@ ROWS: dict[str, Row] = {
     "is_newer": texts(lambda text: is_newer(text, "1.0"), "1.", "a", "1!", "+a.", "-"),
     "redacted_url": texts(redacted_url, "://", "?a=", "&", "@", "/", "token=", "#", "http://h/?a=b&"),
     "server_of": texts(server_of, "http://", ":", "@", "["),
-    "the announcement of a version": texts(lambda text: is_newer(f"1.post{text}", "1.0"), "1", "a"),
+    # Longer ones are no versions.
+    "the announcement of a version": texts(lambda text: is_newer(f"1.post{text[:50]}", "1.0"), "1", "a"),
     "the exception of a library": texts(fail, " ", "<", "a", "\n"),
     "the directives of a cache": texts(
         lambda text: _directives(Headers({"cache-control": text})), ",", "a=", '"', " ,"
