@@ -199,6 +199,7 @@ class Call(Record, Generic[T], frozen=True):
                 raise invalid_parameter("path", f"{path!r} has names in braces that params= has no value for") from None
         if self.query:
             pairs = [(name, _format_scalar(name, value)) for name, value in self.query.items() if value is not None]
+            pairs = [(name, value.strip() if name.endswith("_id") else value) for name, value in pairs]
             if pairs:
                 from urllib.parse import urlencode
 
@@ -264,9 +265,13 @@ def send(call: Call[T]) -> Generator[Call[T], Any, T]:
 
 
 def _encode_segment(name: str, value: object, proxied: bool) -> str:
-    """Return a parameter as one path segment; refuse ``..`` and others that lead to another route."""
+    """Return a parameter as one path segment; refuse ``..`` and others that lead to another route.
+
+    White space at its ends is dropped, as that of keys and of the user's id is.
+    """
     if not isinstance(value, str) or not value.strip():
         raise invalid_parameter(name, f"takes a text that is not empty, got {show_value(value)}")
+    value = value.strip()
     if value in (".", ".."):
         raise invalid_parameter(name, f"cannot be {value!r}: a path segment of dots leads to another route")
     if "/" in value:

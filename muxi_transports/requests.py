@@ -11,7 +11,7 @@ from muxi.lazy import LazyModule
 from muxi.redact import show_value
 from muxi.transport import Request
 from muxi_transports.http.settings import HttpSettings, SourceAddress
-from muxi_transports.http.tls import Cert, Verify
+from muxi_transports.http.tls import Cert, Verify, warn_unverified
 from muxi_transports.http.wire import parse_origin, split_url
 from muxi_transports.pooled.failures import translated
 from muxi_transports.pooled.full import FullLease, carrying
@@ -107,6 +107,10 @@ class RequestsTransport(PooledTransport):
                 }
             )
         self._session = session
+        #: Whether there was a warning that the session verifies no certificates; it may be set so later on.
+        self._warned = False
+        if session is not None:
+            self._warn_of_session(session, "https://")
         self._own: OwnSession | None = None
         settings = HttpSettings(
             verify=verify,
@@ -121,6 +125,15 @@ class RequestsTransport(PooledTransport):
         )
         self._mounted = _check_adapters(adapters or {}, settings)
         super().__init__(settings, _WATCH if direct else None)
+
+    def _warn_of_session(self, session: requests.Session, url: str) -> None:
+        if self._warned or not url.lower().startswith("https://"):
+            return
+        from muxi_transports.pooled.sessions import verifies_nothing
+
+        if verifies_nothing(session):
+            self._warned = True
+            warn_unverified(stacklevel=4)
 
     def explain(self, url: str) -> str:
         """Describe the route to a URL, the trusted certificate authorities, and the lane of the next request.
@@ -178,6 +191,7 @@ class RequestsTransport(PooledTransport):
         from muxi_transports.http.attempt import Attempt
         from muxi_transports.pooled.sessions import send_by_session, sent
 
+        self._warn_of_session(session, base)
         origin = parse_origin(base)
         refuse_unsendable(request, origin.host_header, target)
         attempt = Attempt(request, origin.where, trust="those of the session")
@@ -246,6 +260,8 @@ def _check_adapters(
         return {}
     from requests.adapters import BaseAdapter
 
+    from muxi_transports.pooled.sessions import adapter_verifies_nothing
+
     for prefix, adapter in adapters.items():
         if "://" not in prefix:
             raise ConfigurationError(
@@ -254,6 +270,8 @@ def _check_adapters(
         given: object = adapter
         if not isinstance(given, BaseAdapter):
             raise ConfigurationError(f"adapters[{prefix!r}] takes an adapter of requests, got {type(given).__name__}")
+        if adapter_verifies_nothing(adapter):
+            warn_unverified(stacklevel=4)
     settings.bundle()
     settings.certificate()
     return {prefix.lower(): adapters[prefix] for prefix in sorted(adapters, key=len, reverse=True)}

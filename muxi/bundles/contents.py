@@ -16,7 +16,7 @@ from muxi.bundles.fields import FieldValue, Unread, is_pyyaml_installed, read_fi
 from muxi.bundles.identity import Identity, check_id
 from muxi.bundles.refusal import refused
 from muxi.bundles.report import PlannedFile
-from muxi.bundles.rules import REFUSED_REASONS, SECRET_FILES, is_private_key, reason_never
+from muxi.bundles.rules import KEY_HEAD, REFUSED_REASONS, SECRET_FILES, is_private_key, reason_never
 from muxi.errors import ValidationError
 
 __all__ = ["FORMATION_FILES", "SECRET_FILES", "Contents", "check", "decoded", "list_archive", "read_archive"]
@@ -34,9 +34,6 @@ _PIECE = 1024 * 1024
 
 #: Largest size of an entry's extended headers (pax, GNU), in bytes.
 _MAX_EXTENSIONS = 1024 * 1024
-
-#: Bytes of a file that are searched for the head of a private key.
-_HEAD = 128
 
 #: Formats that are mistaken for a bundle, by their first bytes.
 _FORMATS = (
@@ -105,7 +102,7 @@ def read_archive(file: IO[bytes], where: str) -> Contents:
                 top = member.name.split("/", 1)[0]
             _check_entry(member, path, where, top)
             content = archive.extractfile(member) if member.isreg() else None
-            head = content.read(_HEAD) if content else b""
+            head = content.read(KEY_HEAD) if content else b""
             if is_private_key(head) and posixpath.relpath(path, top) not in SECRET_FILES:
                 raise _must_not_travel(where, member.name, "private key")
             if content is not None and posixpath.dirname(path) in (top, ""):
@@ -201,7 +198,8 @@ def _check_entry(member: tarfile.TarInfo, path: str, where: str, top: str) -> No
             f"{where} has the link {member.name!r} to {member.linkname!r}, which the server would leave out; pack the "
             "file itself (tar --dereference --hard-dereference)",
         )
-    if not member.isreg() and not member.isdir():
+    # Not isreg(), which also takes sparse and contiguous files: the server reads neither.
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.isdir():
         raise refused("bundle_path", f"{where} has the entry {member.name!r}, which is neither a file nor a directory")
     parts = path.split("/")
     if top != ".":

@@ -9,12 +9,9 @@ from collections.abc import Iterator
 from muxi.bundles.ignoring import IgnoreRules
 from muxi.bundles.refusal import refused
 from muxi.bundles.report import BundlePlan, LeftOut, PlannedFile
-from muxi.bundles.rules import is_private_key, reason_never
+from muxi.bundles.rules import KEY_HEAD, is_private_key, reason_never
 
 __all__ = ["plan"]
-
-#: Bytes of a file that are searched for the head of a private key.
-_HEAD = 128
 
 
 def plan(folder: str | os.PathLike[str]) -> BundlePlan:
@@ -108,7 +105,7 @@ class _Walk:
             if not stat.S_ISREG(kind):
                 raise refused("bundle_path", f"{path} is neither a file nor a directory, and cannot travel")
             with open(path, "rb") as file:
-                head = file.read(_HEAD)
+                head = file.read(KEY_HEAD)
         except OSError as error:
             raise refused("bundle_path", f"{path} cannot be read: {error.strerror}") from None
         return "private key" if is_private_key(head) else None

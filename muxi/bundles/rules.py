@@ -7,7 +7,16 @@ from collections.abc import Callable
 from fnmatch import translate
 from functools import cache
 
-__all__ = ["IGNORED", "NEVER", "NEVER_AT_TOP", "REFUSED_REASONS", "SECRET_FILES", "is_private_key", "reason_never"]
+__all__ = [
+    "IGNORED",
+    "KEY_HEAD",
+    "NEVER",
+    "NEVER_AT_TOP",
+    "REFUSED_REASONS",
+    "SECRET_FILES",
+    "is_private_key",
+    "reason_never",
+]
 
 #: Files of the top directory that the server requires of a formation that uses secrets.
 SECRET_FILES = ("secrets.enc", ".key")
@@ -26,7 +35,12 @@ NEVER: dict[str, tuple[str, ...]] = {
         *(".s3cfg", ".dockercfg", ".dockerconfigjson", ".htpasswd", ".vault-token", ".terraformrc", "kubeconfig"),
         *("*.kubeconfig", "credentials.json", "credentials.tfrc.json", "client_secret*.json", "token.json"),
         *("service-account*.json", "service_account*.json", "application_default_credentials.json"),
-        *("secrets.yaml", "secrets.yml", "secrets.json", "secrets.toml", "*.kdbx"),
+        *("*-firebase-adminsdk-*.json", "local.settings.json", "auth.json", "*.tfvars", "*.tfvars.json"),
+        *("secret.yaml", "secret.yml", "secret.json", "secret.toml", "*.kdbx"),
+        *("secrets.yaml", "secrets.yml", "secrets.json", "secrets.toml"),
+        *(".config", ".cargo", ".gem", ".composer", ".age", ".sops", ".snowsql", ".snowflake", ".databrickscfg"),
+        *(".fly", ".vercel", ".netlify", ".ngrok2", "ngrok.yml", "rclone.conf", ".rclone.conf", ".sentryclirc"),
+        *("pip.conf", "pip.ini", ".condarc", ".mylogin.cnf", ".msmtprc", ".clasprc.json", ".*_history"),
     ),
     "private key": (
         *("*.key", "*.pem", "*.p12", "*.pfx", "*.p8", "*.ppk", "*.jks", "*.keystore"),
@@ -53,7 +67,13 @@ REFUSED_REASONS = frozenset({"version control", "environment", "credentials", "p
 #: All patterns of :data:`NEVER`.
 IGNORED: tuple[str, ...] = tuple(pattern for patterns in NEVER.values() for pattern in patterns)
 
+#: Bytes of a file that are searched for the head of a private key.
+KEY_HEAD = 2048
+
 _KEY_HEADS = (b"-----BEGIN ", b"PuTTY-User-Key-File-")
+
+#: Lines that OpenSSL puts before a key that it exports.
+_EXPORTED = (b"Bag Attributes", b"Key Attributes")
 
 
 def reason_never(name: str, *, at_top: bool) -> str | None:
@@ -77,6 +97,14 @@ def _compile(*, at_top: bool) -> tuple[tuple[str, Callable[[str], object]], ...]
 
 
 def is_private_key(head: bytes) -> bool:
-    """Tell whether the first line of a file is that of a private key."""
-    line = head.lstrip().partition(b"\n")[0]
+    """Tell whether a file begins as a private key does, by itself, as exported by OpenSSL, or in a JSON object."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"{"):
+        return b'"-----BEGIN ' in text and b"PRIVATE KEY-----" in text
+    if text.startswith(_EXPORTED):
+        return any(_is_key_head(line) for line in text.splitlines())
+    return _is_key_head(text.partition(b"\n")[0])
+
+
+def _is_key_head(line: bytes) -> bool:
     return line.startswith(_KEY_HEADS[1]) or (line.startswith(_KEY_HEADS[0]) and b"PRIVATE KEY" in line)

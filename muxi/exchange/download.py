@@ -118,6 +118,10 @@ def check_target(into: str | os.PathLike[str]) -> None:
     resolve_target(into)
 
 
+#: Characters that separate the parts of a path on this system.
+_SEPARATORS = (os.sep, os.altsep or os.sep)
+
+
 def resolve_target(into: str | os.PathLike[str]) -> str:
     """Return the file that a download replaces: the path itself, or the end of the links that it is.
 
@@ -127,6 +131,8 @@ def resolve_target(into: str | os.PathLike[str]) -> str:
     path = os.fspath(into)
     if not path:
         raise _refuse_path("takes the name of a file")
+    if path.endswith(_SEPARATORS) and not os.path.isdir(path):
+        raise _refuse_path(f"takes the name of a file, and {path!r} is that of a folder, which does not exist")
     target = path
     try:
         target = os.path.realpath(path)
@@ -215,7 +221,7 @@ _EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE)
 _MAX_NAME = 255
 
 #: Names of devices on Windows, with any extension.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
 def _filename(disposition: str) -> str | None:

@@ -40,7 +40,8 @@ def new_request(method: str, url: str, context: Context, body: Body | None) -> R
     if body is not None and call.content is None:
         headers["Content-Type"] = "application/json"
     if call.user_id:
-        headers["X-Muxi-User-ID"] = call.user_id
+        # HTTP drops white space at the ends of a header anyway; paths and bodies have the same id.
+        headers["X-Muxi-User-ID"] = call.user_id.strip()
     for name, value in call.headers.items():
         headers[name] = value
     for name, value in options.headers.items():
@@ -106,9 +107,19 @@ def body_of(call: Call[Any], context: Context) -> Body | None:
     if call.body is None:
         return None
     body = call.body
+    if isinstance(body, dict) and any(_is_padded_id(body.get(name)) for name in _IDS):
+        body = {name: value.strip() if name in _IDS and _is_padded_id(value) else value for name, value in body.items()}
     if context.request_id and isinstance(body, dict):
         body = {**body, "request_id": context.request_id}
     return BytesBody(call.payload(body))
+
+
+#: Fields of a body that name a user, a session, an agent or a group, as arguments and headers do.
+_IDS = ("user_id", "session_id", "agent_id", "group_id")
+
+
+def _is_padded_id(value: object) -> bool:
+    return isinstance(value, str) and value != value.strip()
 
 
 def check_user(call: Call[Any]) -> None:
@@ -121,7 +132,7 @@ def check_user(call: Call[Any]) -> None:
     if not isinstance(user, str):
         raise _bad_user("INVALID_PARAMETER", f"user_id takes a text, got {type(user).__name__}")
     check_text("user_id", user)
-    if not set(user).isdisjoint("\r\n\0"):
+    if not set(user.strip()).isdisjoint("\r\n\0"):
         raise _bad_user("INVALID_HEADER", "user_id has a line break or a NUL in it")
 
 

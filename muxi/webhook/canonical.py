@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from muxi.webhook.errors import WebhookVerificationError
 
@@ -102,7 +102,7 @@ def _copy_finite(value: Any) -> Any:
         return None
     if isinstance(value, Mapping):
         return {key: _copy_finite(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if _is_array(value):
         return [_copy_finite(item) for item in value]
     return value
 
@@ -131,9 +131,14 @@ def _write(value: object) -> str:
     if isinstance(value, Mapping):
         # Sorting texts sorts by code point, which is the order of their UTF-8 as well.
         return "{" + ",".join(f"{_key(key)}:{_write(value[key])}" for key in sorted(value)) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+    if _is_array(value):
         return "[" + ",".join(map(_write, value)) + "]"
     raise TypeError(f"JSON has no form for {type(value).__name__}")
+
+
+def _is_array(value: object) -> TypeGuard[Sequence[Any]]:
+    """Return whether the canonical form of a value is an array: a list, a tuple, or what else a framework makes."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
 
 
 def _key(key: object) -> str:

@@ -161,7 +161,8 @@ def _refusal(
 def _secrets(secret: str | Sequence[str]) -> tuple[str, ...]:
     given: object = (secret,) if isinstance(secret, str) else secret
     several = tuple(given) if isinstance(given, Sequence) else ()
-    secrets = tuple(one for one in several if isinstance(one, str) and one and _is_encodable(one))
+    # White space at the ends is dropped, as a client does with the same key.
+    secrets = tuple(one.strip() for one in several if isinstance(one, str) and one.strip() and _is_encodable(one))
     if not secrets or len(secrets) != len(several):
         raise WebhookVerificationError(
             "verifying webhooks takes the formation's admin key, as a text that is not empty", "SECRET_MISSING"

@@ -14,9 +14,15 @@ MAX_CODINGS = 5
 #: The most bytes that a coding gives in one step. The reader gets them before the next step is made.
 MAX_STEP = 256 * 1024
 
+#: The most coded bytes that a coding may hand to the next one beyond what comes out as content. A body of one coding
+#: is as large as what was sent; of several, a few bytes could stand for gigabytes that bring no content at all.
+MAX_INTERMEDIATE = 16 * 1024 * 1024
+
 _GZIP = 16 + zlib.MAX_WBITS
 #: Codings that can be undone here, in lower case.
 KNOWN_CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+#: Bytes that a decoder is given at once.
+_SLICE = 16 * 1024
 # The most compressed members, one behind the other, that may bring no content at all.
 _MAX_EMPTY_MEMBERS = 1000
 
@@ -99,11 +105,13 @@ class Codings:
         known = KNOWN_CODINGS.issuperset(encodings)
         self._decoders = [_Decoder(gzip=name != "deflate") for name in reversed(undone if known else [])]
         self._plain = b""
+        #: Bytes that the codings have handed to each other, less those of the content.
+        self._intermediate = 0
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes of the body."""
         if self._decoders:
-            self._decoders[0].waiting += piece
+            self._decoders[0].add(piece)
         else:
             self._plain += piece
 
@@ -118,7 +126,9 @@ class Codings:
             return content
         failure = None
         try:
-            return self._take(len(self._decoders) - 1)
+            content = self._take(len(self._decoders) - 1)
+            self._intermediate = max(0, self._intermediate - 2 * len(content))
+            return content
         except zlib.error as error:
             failure = self._attempt.failed(f"it is not encoded as it says: {error}", code="INVALID_RESPONSE")
         raise failure
@@ -134,7 +144,10 @@ class Codings:
             inner = self._take(index - 1)
             if not inner:
                 return b""
-            decoder.waiting += inner
+            self._intermediate += len(inner)
+            if self._intermediate > MAX_INTERMEDIATE:
+                raise zlib.error(f"more than {MAX_INTERMEDIATE} bytes without content")
+            decoder.add(inner)
 
     def finish(self) -> None:
         """Note the end of the body.
@@ -152,8 +165,9 @@ class _Decoder:
     def __init__(self, *, gzip: bool) -> None:
         self._gzip = gzip
         self._inflate = zlib.decompressobj(_GZIP) if gzip else None
-        #: Bytes that have come and are not decoded yet.
-        self.waiting = b""
+        #: Bytes that have come, and how many of them are decoded.
+        self._waiting = b""
+        self._at = 0
         self._begun = False
         #: Whether the last step was cut at its limit, so that more may come out without further bytes.
         self._more = False
@@ -164,34 +178,38 @@ class _Decoder:
     def complete(self) -> bool:
         """True if the end of the coded content was seen, or nothing of it at all."""
         if self._inflate is None:
-            return not self.waiting
+            return not self._waiting
         return self._inflate.eof or not self._begun
+
+    def add(self, piece: bytes) -> None:
+        """Take the next coded bytes."""
+        self._waiting = self._waiting[self._at :] + piece
+        self._at = 0
 
     def step(self) -> bytes:
         """The next content, of at most :data:`MAX_STEP` bytes; nothing where more has to come first."""
-        while self.waiting or self._more:
+        while self._at < len(self._waiting) or self._more:
             inflate = self._inflate
             if inflate is None:
-                if len(self.waiting) < 2:
+                if len(self._waiting) < 2:
                     return b""
                 # Many send as "deflate" what has no zlib header (RFC 1950, section 2.2).
-                headed = self.waiting[0] & 0x0F == 8 and int.from_bytes(self.waiting[:2], "big") % 31 == 0
+                headed = self._waiting[0] & 0x0F == 8 and int.from_bytes(self._waiting[:2], "big") % 31 == 0
                 inflate = self._inflate = zlib.decompressobj(zlib.MAX_WBITS if headed else -zlib.MAX_WBITS)
             if inflate.eof:
                 if not self._gzip:
-                    self.waiting = b""
-                    return b""
+                    break
                 inflate = self._inflate = self._next_member()
             self._begun = True
-            data, self.waiting = self.waiting, b""
+            # Little at a time: zlib copies what it does not use, for each member anew.
+            data = self._waiting[self._at : self._at + _SLICE]
             content = inflate.decompress(data, MAX_STEP)
             self._more = len(content) == MAX_STEP and not inflate.eof
-            self.waiting = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+            self._at += len(data) - len(inflate.unused_data if inflate.eof else inflate.unconsumed_tail)
             if content:
                 self._member_is_empty = False
                 return content
-            if not inflate.eof:
-                return b""
+        self._waiting, self._at = b"", 0
         return b""
 
     def _next_member(self) -> zlib._Decompress:

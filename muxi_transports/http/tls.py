@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 from muxi.errors import ConfigurationError
 
-__all__ = ["Cert", "Verify", "advice_for", "check_trust", "tls_context", "trusted"]
+__all__ = [
+    "Cert",
+    "Verify",
+    "advice_for",
+    "check_trust",
+    "tls_context",
+    "trusted",
+    "verifies_nothing",
+    "warn_unverified",
+]
 
 #: Whether certificates are verified; a file or a folder of authorities to trust; or a context of one's own.
 Verify = bool | str | os.PathLike[str] | ssl.SSLContext
@@ -49,12 +58,8 @@ def check_trust(verify: Verify, cert: Cert | None) -> None:
         raise ConfigurationError(
             "verify='' names no CA bundle; to verify nothing, which is dangerous, give verify=False"
         )
-    if verify is False or (isinstance(verify, ssl.SSLContext) and verify.verify_mode is ssl.CERT_NONE):
-        warnings.warn(
-            "TLS certificates are not verified, so that hosts on the way can read the keys; give verify= the path of "
-            "the authority to trust instead of False",
-            stacklevel=4,  # the line that makes the transport
-        )
+    if verify is False or verifies_nothing(verify):
+        warn_unverified(stacklevel=5)  # the line that makes the transport
     if cert is None:
         return
     if isinstance(verify, ssl.SSLContext):
@@ -63,6 +68,20 @@ def check_trust(verify: Verify, cert: Cert | None) -> None:
     if isinstance(pair, str | os.PathLike) or (isinstance(pair, tuple) and 2 <= len(pair) <= 3):
         return
     raise ConfigurationError("cert= takes a path, (certificate, key) or (certificate, key, password of the key)")
+
+
+def verifies_nothing(context: object) -> bool:
+    """Return whether an object is a TLS context that verifies no certificates."""
+    return isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_NONE
+
+
+def warn_unverified(stacklevel: int) -> None:
+    """Warn of a transport that verifies no certificates."""
+    warnings.warn(
+        "TLS certificates are not verified, so that hosts on the way can read the keys; give verify= the path of "
+        "the authority to trust instead of False",
+        stacklevel=stacklevel,
+    )
 
 
 def trusted(verify: Verify, trust_env: bool) -> tuple[str | None, str]:

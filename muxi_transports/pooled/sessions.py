@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -16,6 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from muxi.errors import MuxiError
 from muxi.transport import BytesBody, Request
 from muxi.transport.causes import copy_cause
+from muxi_transports.http import tls
 from muxi_transports.http.attempt import Attempt, invalid_request
 from muxi_transports.http.unix import SCHEME
 from muxi_transports.http.wire import Origin, sendable_headers, split_url
@@ -25,7 +27,15 @@ from muxi_transports.pooled.full import FullLease, carrying
 from muxi_transports.pooled.routes import socks_missing
 from muxi_transports.pooled.tools import is_genuine
 
-__all__ = ["OwnSession", "adapters_of", "as_bytes", "send_by_session", "sent"]
+__all__ = [
+    "OwnSession",
+    "adapter_verifies_nothing",
+    "adapters_of",
+    "as_bytes",
+    "send_by_session",
+    "sent",
+    "verifies_nothing",
+]
 
 # What requests' own exceptions say of a URL or a header that cannot be sent.
 _INVALID = (
@@ -268,6 +278,21 @@ def adapters_of(session: object) -> list[object]:
     """The adapters of a session; none of what only looks like one."""
     adapters = getattr(session, "adapters", None)
     return list(adapters.values()) if isinstance(adapters, Mapping) else []
+
+
+def verifies_nothing(session: object) -> bool:
+    """Return whether a session, or an adapter of it for https, verifies no certificates."""
+    return not getattr(session, "verify", True) or any(map(adapter_verifies_nothing, adapters_of(session)))
+
+
+def adapter_verifies_nothing(adapter: object) -> bool:
+    """Return whether the pools of an adapter are made with settings that verify no certificates."""
+    settings = getattr(getattr(adapter, "poolmanager", None), "connection_pool_kw", None)
+    if not isinstance(settings, Mapping):
+        return False
+    if settings.get("ssl_context") is not None:
+        return tls.verifies_nothing(settings["ssl_context"])
+    return settings.get("cert_reqs") in ("CERT_NONE", "NONE", ssl.CERT_NONE)
 
 
 def _without_userinfo(url: str) -> str:

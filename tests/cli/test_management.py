@@ -103,7 +103,7 @@ def test_a_bundle_is_listed_and_checked(terminal: Terminal, folder: Path) -> Non
 
 
 def test_an_archive_is_listed_as_carefully_as_it_is_checked(terminal: Terminal, folder: Path) -> None:
-    with open("my-bot.tar.gz", "wb") as file:
+    with Path("my-bot.tar.gz").open("wb") as file:
         pack(folder, file)
     assert terminal("bundle", "ls", "my-bot.tar.gz", "-o", "name").out == "my-bot/formation.afs\n"
     Path("broken.tar.gz").write_bytes(Path("my-bot.tar.gz").read_bytes()[:60])

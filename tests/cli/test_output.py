@@ -50,6 +50,19 @@ def test_a_terminal_gets_no_control_characters_and_a_pipe_all() -> None:
     assert printable(hostile, Stream()) == hostile
 
 
+@pytest.mark.parametrize("name", ["\x1b[2Ja", "[bold]a", "[/]a", "a\x9b31m"])
+def test_names_of_fields_are_no_markup_and_no_sequences(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", stream := Stream(terminal=True))
+    monkeypatch.setenv("NO_COLOR", "1")
+    for data in ([{name: "value"}], {name: "value"}):
+        show(data)
+    assert "\x1b[2J" not in stream.text
+    assert "\x9b" not in stream.text
+    shown = name.replace("\x1b", "\ufffd").replace("\x9b", "\ufffd")
+    assert shown in stream.text
+    assert shown.upper() in stream.text
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_table_keeps_to_the_width_of_a_terminal_and_is_whole_in_a_pipe(
     terminal: bool, monkeypatch: pytest.MonkeyPatch

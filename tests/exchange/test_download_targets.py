@@ -70,7 +70,7 @@ def test_a_device_or_a_pipe_is_refused_and_stays(download: Any, tmp_path: Path) 
     assert names(tmp_path) == ["link", "pipe"]
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", "none/a.zip", "."])
+@pytest.mark.parametrize("path", ["", "a\0b", "none/a.zip", ".", "none/", "none//"])
 def test_a_path_that_no_file_can_have_is_refused(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValidationError, match=r"^INVALID_PATH"):
@@ -127,6 +127,8 @@ def test_a_disk_that_is_full_is_named(download: Any, tmp_path: Path, monkeypatch
         ("attachment; filename*=UTF-8''a%E2%80%AEtxt.exe", None),
         ('attachment; filename="a\nb"', None),
         ('attachment; filename="C:evil"', None),
+        ('attachment; filename="CONIN$"', None),
+        ('attachment; filename="com¹.txt"', None),
         ('attachment; filename="x:stream"', None),
         ('attachment; filename=".."', None),
         ('attachment; filename="..."', None),

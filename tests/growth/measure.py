@@ -1,7 +1,7 @@
 """Judges of growth: counted steps for code in Python, processor time for code in C and for expressions.
 
 Steps are exact, the same in every run. Where C does the work, the input grows a hundredfold: linear cost then grows a
-hundredfold and quadratic cost ten-thousandfold, and the bound between them leaves tenfold room for noise on either side.
+hundredfold, and quadratic cost ten-thousandfold. The bound between them leaves tenfold room for noise on either side.
 """
 
 from __future__ import annotations

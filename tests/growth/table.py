@@ -33,7 +33,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi.exchange.download": (
         ';[ \\t]*([\\w!#$%&\\\'*+.^`|~-]+)[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s;"]+))',
         "(utf-8|iso-8859-1)'[^']*'(.*)",
-        "(con|prn|aux|nul|com[0-9]|lpt[0-9])(\\..*)?",
+        "(con|prn|aux|nul|conin\\$|conout\\$|com[0-9¹²³]|lpt[0-9¹²³])(\\..*)?",
         "\\\\(.)",
     ),
     "muxi.hooks.registration": ("\\bmuxi_\\w+",),

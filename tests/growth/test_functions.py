@@ -12,7 +12,7 @@ from tests.growth.readers import readers
 from tests.growth.rows import ROWS
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.most_steps])
 def test_a_function_that_meets_the_text_of_a_peer_takes_linear_steps(name: str) -> None:
     row = ROWS[name]
     sizes = (row.most_steps // 100, row.most_steps // 10, row.most_steps)

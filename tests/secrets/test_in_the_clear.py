@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import ssl
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import requests.adapters
 
-from muxi import ConfigurationError, FormationClient, ServerClient
+from muxi import ConfigurationError, FormationClient, ServerClient, webhook
+from muxi.errors import ConnectionError as MuxiConnectionError
+from muxi.plugins import BearerAuth
 from muxi.plugins.signature import sign
 from muxi.transport import Headers, plaintext
 from muxi.transport.plaintext import is_loopback
@@ -71,10 +78,88 @@ def test_transports_within_the_process_are_not_warned_about() -> None:
             assert client.chat("hi", user_id="ada")["message"]["content"]
 
 
-@pytest.mark.parametrize("make", [RequestsTransport, Urllib3Transport, AiohttpTransport])
-def test_tls_that_verifies_nothing_is_warned_about(make: Any) -> None:
-    with pytest.warns(UserWarning, match="certificates are not verified"):
-        make(verify=False)
+def _context(*, verified: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _session(*, verified: bool, by: str = "verify") -> requests.Session:
+    session = requests.Session()
+    if by == "verify":
+        session.verify = verified
+    else:
+        session.mount("https://", _Adapter(_context(verified=verified)))
+    return session
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """An adapter with a TLS context, as its documentation makes one."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+
+#: Every way to make a transport that verifies certificates, or none.
+TRUST: dict[str, Callable[[bool], object]] = {
+    "requests": lambda verified: RequestsTransport(verify=verified),
+    "requests, full": lambda verified: RequestsTransport(verify=verified, direct=False),
+    "requests, context": lambda verified: RequestsTransport(verify=_context(verified=verified)),
+    "requests, session": lambda verified: RequestsTransport(session=_session(verified=verified)),
+    "requests, adapter of a session": lambda verified: RequestsTransport(
+        session=_session(verified=verified, by="adapter")
+    ),
+    "requests, adapter": lambda verified: RequestsTransport(
+        adapters={"https://": _Adapter(_context(verified=verified))}
+    ),
+    "urllib3": lambda verified: Urllib3Transport(verify=verified),
+    "urllib3, full": lambda verified: Urllib3Transport(verify=verified, direct=False),
+    "urllib3, context": lambda verified: Urllib3Transport(verify=_context(verified=verified)),
+    "aiohttp": lambda verified: AiohttpTransport(verify=verified),
+    "aiohttp, context": lambda verified: AiohttpTransport(verify=_context(verified=verified)),
+}
+
+
+@pytest.mark.parametrize("way", TRUST)
+def test_tls_that_verifies_nothing_is_warned_about_by_every_transport(way: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TRUST[way](True)
+    with pytest.warns(UserWarning, match="certificates are not verified") as caught:
+        TRUST[way](False)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def _fail_twice(client: FormationClient) -> None:
+    for _ in range(2):
+        with pytest.raises(MuxiConnectionError):
+            client.get_memories("ada")
+
+
+def test_a_session_that_verifies_nothing_later_is_warned_about_once() -> None:
+    session = requests.Session()
+    transport = RequestsTransport(session=session)
+    with FormationClient(url="https://127.0.0.1:1", client_key="k", transport=transport, max_retries=0) as client:
+        session.verify = False
+        with pytest.warns(UserWarning, match="certificates are not verified") as caught:
+            _fail_twice(client)
+        assert len(caught) == 1
+
+
+def test_a_session_that_verifies_nothing_is_not_warned_about_without_tls() -> None:
+    session = requests.Session()
+    transport = RequestsTransport(session=session)
+    with FormationClient(url="http://127.0.0.1:1", client_key="k", transport=transport, max_retries=0) as client:
+        session.verify = False
+        with pytest.raises(MuxiConnectionError):
+            client.get_memories("ada")
 
 
 @pytest.mark.parametrize("space", [" ", "\n", "\t", "\r\n", "\u00a0"])
@@ -91,6 +176,44 @@ def test_white_space_at_the_ends_of_any_key_or_id_is_dropped(space: str, monkeyp
     assert (config.key_id, config.secret_key) == ("id", "s")
     monkeypatch.setenv("MUXI_KEY_ID", f"id{space}")
     assert ServerClient(url="http://localhost")._core.config.key_id == "id"  # type: ignore[union-attr]  # a server's
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\r\n", "\u00a0"])
+def test_white_space_at_the_ends_of_ids_of_a_call_is_dropped_wherever_they_go(colour: Colour, space: str) -> None:
+    play = Playback(*[answer({"message": {"role": "assistant", "content": "x"}, "memories": [], "count": 0})] * 4)
+    client = colour.formation(play)
+    message = {"message": f" hi{space}", "session_id": f"s{space}", "agent_id": f"{space}a", "group_id": "g "}
+    colour.run(client.chat, message, user_id=f"{space}ada{space}")
+    colour.run(client.get_session, f"{space}s", f"ada{space}")
+    colour.run(client.get_memories, f"ada{space}")
+    colour.run(client.request, "GET", "/x", params={}, query={"session_id": f"s{space}", "text": "t "})
+    chat, session, memories, raw = play.requests
+    assert [it.headers["X-Muxi-User-ID"] for it in (chat, session, memories)] == ["ada"] * 3
+    sent = json.loads(b"".join(chat.body.chunks())) if chat.body else {}
+    assert {name: sent[name] for name in message} == {
+        "message": f" hi{space}", "session_id": "s", "agent_id": "a", "group_id": "g"
+    }  # fmt: skip
+    assert session.path.endswith("/sessions/s")
+    assert raw.url.endswith("/x?session_id=s&text=t+")
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n"])
+def test_white_space_at_the_ends_of_the_key_of_webhooks_is_dropped(space: str) -> None:
+    signature = webhook.sign("{}", f"secret-key{space}", 1)
+    assert signature == webhook.sign("{}", "secret-key", 1)
+    assert webhook.verify_signature("{}", signature, f"{space}secret-key{space}", tolerance_seconds=1e12)
+    with pytest.raises(webhook.WebhookVerificationError, match="SECRET_MISSING"):
+        webhook.sign("{}", space, 1)
+
+
+@pytest.mark.parametrize("space", [" ", "\n"])
+@pytest.mark.parametrize("function", [False, True])
+def test_white_space_at_the_ends_of_a_token_is_dropped(colour: Colour, space: str, function: bool) -> None:
+    play = Playback(answer({"memories": [], "count": 0}))
+    token = f"{space}t0k3n{space}"
+    client = colour.formation(play, plugins=[BearerAuth((lambda: token) if function else token)])
+    colour.run(client.get_memories, "ada")
+    assert play.requests[0].headers["Authorization"] == "Bearer t0k3n"
 
 
 @pytest.mark.parametrize(

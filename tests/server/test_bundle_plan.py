@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import gzip
 import io
+import json
 import logging
 import os
 import sys
@@ -47,6 +48,20 @@ CREDENTIALS = [
     "secrets.toml",
     "kubeconfig",
     "x.kubeconfig",
+    "auth.json",
+    "bot-firebase-adminsdk-a1.json",
+    "local.settings.json",
+    "prod.tfvars",
+    "secret.yml",
+    ".config/gcloud/credentials.db",
+    ".cargo/credentials.toml",
+    ".gem/credentials",
+    ".databrickscfg",
+    ".snowsql/config",
+    ".vercel/auth.json",
+    "rclone.conf",
+    "pip.conf",
+    ".bash_history",
 ]
 PRIVATE_KEYS = [
     "id_rsa",
@@ -111,10 +126,17 @@ def test_a_private_key_is_known_by_its_content_whatever_its_name(tmp_path: Path)
     for index, kind in enumerate(("RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY")):
         put(path, f"key{index}.txt", text=f"-----BEGIN {kind}-----\nAAAA\n")
     put(path, "putty.txt", text="PuTTY-User-Key-File-3: ssh-ed25519")
+    put(path, "mark.txt", text="\ufeff-----BEGIN PRIVATE KEY-----\nAAAA\n")
+    put(path, "exported.txt", text="Bag Attributes\n    localKeyID: 01\n-----BEGIN PRIVATE KEY-----\nAAAA\n")
+    account = {"type": "service_account", "project_id": "p", "private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n"}
+    put(path, "account.json", text=json.dumps(account))
+    put(path, "tool.json", text='{"help": "paste the -----BEGIN CERTIFICATE-----"}')
     put(path, "public.txt", text="-----BEGIN PUBLIC KEY-----\n")
     put(path, "notes.md", text="How to make a -----BEGIN PRIVATE KEY----- file")
     assert set(reasons(path).values()) == {"private key"}
-    assert plan(path).files == ("formation.afs", "notes.md", "public.txt")
+    assert plan(path).files == ("formation.afs", "notes.md", "public.txt", "tool.json")
+    data = archive({"bot/formation.afs": AFS, "bot/account.json": json.dumps(account)})
+    assert "bot/account.json' (private key), which must not travel" in refusal(data)
 
 
 def test_a_virtual_environment_is_known_by_its_configuration(tmp_path: Path) -> None:
@@ -435,3 +457,32 @@ def test_a_closed_file_is_a_typed_error(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"my\.tar\.gz cannot be read"):
         list(body.chunks())
     assert "cannot be read" in refusal(file)
+
+
+@pytest.mark.parametrize("kind", [tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE, tarfile.CHRTYPE, tarfile.FIFOTYPE, b"Z"])
+def test_an_archive_has_plain_files_and_directories_only(kind: bytes) -> None:
+    buffer = io.BytesIO(gzip.decompress(archive({"bot/formation.afs": AFS})))
+    with tarfile.open(fileobj=buffer, mode="a") as tar:
+        info = tarfile.TarInfo("bot/x")
+        info.type = kind
+        tar.addfile(info)
+    assert "which is neither a file nor a directory" in refusal(gzip.compress(buffer.getvalue()))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", [".gitignore", ".muxiignore", "formation.yaml", "data"])
+def test_nothing_in_a_folder_makes_packing_wait(tmp_path: Path, name: str) -> None:
+    path = folder(tmp_path)
+    os.mkfifo(path / name)
+    assert "cannot be read: it is no regular file" in (found := refusal(path)) or "neither a file" in found
+
+
+def test_an_error_about_a_formation_file_does_not_keep_its_text(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    (path / "formation.afs").write_bytes(b"key: s3cret-s3cret\n\xff")
+    with pytest.raises(ValidationError, match="is not UTF-8") as caught:
+        prepare(path)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert not hasattr(error, "object")
+        error = error.__cause__

@@ -6,13 +6,14 @@ import json
 import pickle
 import traceback
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from muxi import MuxiError, webhook
 from muxi.clock import ManualClock
-from muxi.webhook import WebhookVerificationError, receive, sign, verify_signature
+from muxi.webhook import WebhookVerificationError, parse, receive, sign, verify_signature
 
 SECRET = "a secret that nobody knows"
 NOW = 1_795_361_748
@@ -308,9 +309,32 @@ def test_a_body_is_read_as_what_was_signed(constant: str) -> None:
     signed = b'{"id": "r", "status": "completed", "processing_time": null, "more": [null]}'
     header = sign(signed, SECRET, NOW)
     altered = signed.replace(b"null", constant.encode())
-    for payload in (altered, json.loads(altered)):
+    parsed = json.loads(altered)
+    # A framework may make tuples, or mappings of its own.
+    for payload in (altered, parsed, {**parsed, "more": tuple(parsed["more"])}, MappingProxyType(parsed)):
         event = receive(payload, header, SECRET, clock=ManualClock(NOW))
         assert (event.processing_time, event.raw["more"]) == (None, [None])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "r", "id": "s"}',
+        b'{"id": "r", "\\u0069d": "s"}',
+        b'{"a": [{"id": "r", "id": "s"}]}',
+        b'\xef\xbb\xbf{"id": "r"}',
+        '{"id": "r"}'.encode("utf-16"),
+        '{"id": "r"}'.encode("utf-32"),
+        '{"id": "\u00fc"}'.encode("latin-1"),
+        b'{"id": "r"} {}',
+    ],
+)
+def test_a_body_that_could_be_read_in_two_ways_is_refused(body: bytes) -> None:
+    header = sign({"id": "r"}, SECRET, NOW)
+    assert not verify_signature(body, header, SECRET, clock=ManualClock(NOW))
+    for read in (parse, lambda it: receive(it, header, SECRET, clock=ManualClock(NOW))):
+        with pytest.raises(WebhookVerificationError, match="PAYLOAD_INVALID"):
+            read(body)
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])

@@ -15,6 +15,7 @@ from muxi.cli.lazy import Group
 from muxi.cli.options import output_options
 from muxi.cli.output import OutputFormat, show
 from muxi.cli.terminal import answer
+from muxi.tracefile.fields import number_of, whole_of
 
 __all__ = ["command", "count_calls"]
 
@@ -60,7 +61,7 @@ def _read_key(path: str | None) -> bytes | None:
 @click.option("--json", "as_json", is_flag=True, help="Print the lines as they are.")
 def tail(file: str, lines: int, follow: bool, as_json: bool) -> None:
     """Print the last lines of an audit trail."""
-    with open(file, encoding="utf-8") as trail:
+    with open(file, encoding="utf-8", errors="replace") as trail:
         for line in deque(trail, maxlen=lines):
             _print_line(line, as_json)
         rest = ""
@@ -78,7 +79,7 @@ def tail(file: str, lines: int, follow: bool, as_json: bool) -> None:
 @output_options()
 def stats(file: str, output: OutputFormat) -> None:
     """Count the calls of an audit trail by operation: outcomes, attempts and seconds."""
-    with open(file, encoding="utf-8") as trail:
+    with open(file, encoding="utf-8", errors="replace") as trail:
         found = count_calls(record for line in trail if (record := _read_line(line)) is not None)
     show(found, output, ("operation", "calls", "failed", "attempts", "seconds", "slowest"))
 
@@ -93,10 +94,10 @@ def count_calls(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         row = rows.setdefault(
             name, {"operation": name, "calls": 0, "failed": 0, "attempts": 0, "seconds": 0.0, "slowest": 0.0}
         )
-        seconds = float(record.get("seconds") or 0)
+        seconds = number_of(record.get("seconds")) or 0.0
         row["calls"] += 1
         row["failed"] += record.get("outcome") != "ok"
-        row["attempts"] += int(record.get("attempts") or 0)
+        row["attempts"] += whole_of(record.get("attempts")) or 0
         row["seconds"] = round(row["seconds"] + seconds, 3)
         row["slowest"] = max(row["slowest"], seconds)
     return sorted(rows.values(), key=lambda row: (-row["calls"], row["operation"]))
@@ -105,7 +106,7 @@ def count_calls(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _read_line(line: str) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # a torn line, which `audit verify` reports
     return found if isinstance(found, dict) else None
 

@@ -11,16 +11,16 @@ from muxi.webhook import WebhookVerificationError
 from muxi_transports.http1 import AnswerError
 from tests.growth.measure import Make
 
-__all__ = ["Row", "binary", "in_pieces", "refusable", "sized", "texts"]
+__all__ = ["Row", "binary", "in_pieces", "refusable", "sized", "texts", "yaml"]
 
 
 class Row(NamedTuple):
     """Inputs by what they repeat, each as a function that makes one of a size."""
 
     inputs: dict[str, Make]
-    #: Elements of the largest input for the two judges: of code in Python, and of code in C.
-    most_steps: int = 20_000
-    most_time: int = 100_000
+    #: Elements of the largest input for the two judges, of code in Python and of code in C; 0 where one does not judge.
+    most_steps: int = 5000
+    most_time: int = 20_000
 
 
 def refusable(function: Callable[[], object]) -> Callable[[], object]:
@@ -35,7 +35,7 @@ def refusable(function: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
-def texts(function: Callable[[str], object], *units: str, after: str = "") -> Row:
+def texts(function: Callable[[str], object], *units: str, after: str = "", most: int = 20_000) -> Row:
     """A function of a text, tried on repetitions of each unit."""
 
     def inputs(unit: str) -> Make:
@@ -45,7 +45,7 @@ def texts(function: Callable[[str], object], *units: str, after: str = "") -> Ro
 
         return make
 
-    return Row({unit: inputs(unit) for unit in units})
+    return Row({unit: inputs(unit) for unit in units}, most // 5, most)
 
 
 def binary(function: Callable[[bytes], object], *units: bytes, before: bytes = b"", after: bytes = b"") -> Row:
@@ -66,7 +66,7 @@ def in_pieces(
     *units: bytes,
     piece: int = 7,
     before: bytes = b"",
-    most: int = 30_000,
+    most: int = 10_000,
 ) -> Row:
     """A decoder, fed with repetitions of each unit in small pieces.
 
@@ -96,7 +96,18 @@ def in_pieces(
     return Row({unit.decode("latin-1"): inputs(unit) for unit in units}, most // 5, most)
 
 
-def sized(most: int = 20_000, /, **makes: Make) -> Row:
+def yaml(function: Callable[[str], object]) -> Row:
+    """A function of a text in YAML, tried on all that its parser goes back and forth on.
+
+    Its steps are not judged: within a line PyYAML looks 1,024 characters ahead, and takes quadratic time up to there.
+    """
+    return Row(texts(function, *_YAML).inputs, 0, 10_000)
+
+
+_YAML = ("'", '"', "[\n", "{\n", "a: ", "- ", "&a ", "*a ", "|", "#", "\n", " ", "? ", "a: b\n", "- a\n", "a:\n ")
+
+
+def sized(most: int = 5000, /, **makes: Make) -> Row:
     """A function with inputs that are no repetitions of a text: so many fields, items, levels."""
 
     def guarded(make: Make) -> Make:

@@ -56,10 +56,17 @@ _PROGRESS = b'event: progress\ndata: {"stage": "extracting", "message": "m"}\n\n
 
 ROWS: dict[str, Row] = {
     "Framer": in_pieces(lambda: Framer().feed, *_LINES),
-    "Framer, a byte at a time": in_pieces(lambda: Framer().feed, *_LINES, piece=1, most=10_000),
+    "Framer, a byte at a time": in_pieces(lambda: Framer().feed, *_LINES, piece=1, most=5000),
     "a chat": in_pieces(
         reader("chat"),
-        *(_CONTENT, _COMPLETED, _CONTENT + _COMPLETED, b'event: ui\ndata: {"ui": [{}]}\n\n', b"data: [\n", b"data: a\n\n"),
+        *(
+            _CONTENT,
+            _COMPLETED,
+            _CONTENT + _COMPLETED,
+            b'event: ui\ndata: {"ui": [{}]}\n\n',
+            b"data: [\n",
+            b"data: a\n\n",
+        ),
         *(b'data: {"type": "text", "text": "\\udc00"}\n\n', b"event: x\n\n", token(type="thinking", content={"a": 1})),
     ),
     "a chat, after much text": in_pieces(reader("chat"), _COMPLETED, before=_CONTENT * 200, piece=200),
@@ -76,4 +83,4 @@ ROWS: dict[str, Row] = {
         equal=lambda size: lambda: remainder("a" * size, "a" * size + "b", broken=False),
         controls=lambda size: lambda: remainder("\x01 " * size, "b", broken=True),
     ),
-}  # fmt: skip
+}

@@ -14,7 +14,8 @@ from muxi_transports.http.content import Content
 from muxi_transports.http.reframing import Reframer
 from muxi_transports.http.wire import parse_origin, received_headers, split_url
 from muxi_transports.http1 import AnswerReader
-from tests.growth.rows.row import Row, binary, in_pieces, texts
+from tests.growth.measure import Make
+from tests.growth.rows.row import Row, binary, in_pieces, refusable, texts
 
 __all__ = ["ROWS"]
 
@@ -42,6 +43,16 @@ def undo(encoding: str) -> Callable[[bytes], object]:
         return total
 
     return run
+
+
+def nested(unit: bytes) -> Make:
+    """Inputs of one coding inside another one."""
+
+    def make(size: int) -> Callable[[], object]:
+        body = gzip.compress(unit * (size // len(unit)), mtime=0)
+        return refusable(lambda: undo("gzip, gzip")(body))
+
+    return make
 
 
 def feed_body(head: bytes) -> Callable[[], Callable[[bytes], object]]:
@@ -76,7 +87,9 @@ _EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
 ROWS: dict[str, Row] = {
     "a head in pieces": in_pieces(lambda: AnswerReader("GET").feed, *_LINES, before=_HEAD),
     "a whole head": binary(lambda data: AnswerReader("GET").feed(data), *_LINES, before=_HEAD, after=b"\r\n\r\n"),
-    "a status line": binary(lambda data: AnswerReader("GET").feed(data), b" ", b"a", b"\r", b"\t", before=b"HTTP/1.1 200"),
+    "a status line": binary(
+        lambda data: AnswerReader("GET").feed(data), b" ", b"a", b"\r", b"\t", before=b"HTTP/1.1 200"
+    ),
     "interim answers": in_pieces(lambda: AnswerReader("GET").feed, b"HTTP/1.1 100 Continue\r\n\r\n"),
     "chunks in pieces": in_pieces(
         feed_body(_CHUNKED), b"1\r\na\r\n", b"1;a=b\r\na\r\n", b"0", b"1;", b"f\r\n", b"5\r\nhello\r\n", piece=3
@@ -85,7 +98,10 @@ ROWS: dict[str, Row] = {
     "trailers": in_pieces(feed_body(_CHUNKED + b"0\r\n"), b"a: b\r\n", b"a", b" \r\n", piece=3),
     "a body of a length": in_pieces(feed_body(_HEAD + b"Content-Length: 1000000\r\n\r\n"), b"a", piece=3),
     "lengths of a body": texts(
-        lambda text: AnswerReader("GET").feed(_HEAD + b"Content-Length: " + text.encode() + b"\r\n\r\n"), "1,", "1", " ,"
+        lambda text: AnswerReader("GET").feed(_HEAD + b"Content-Length: " + text.encode() + b"\r\n\r\n"),
+        "1,",
+        "1",
+        " ,",
     ),
     "an answer for the parser of a library": in_pieces(lambda: Reframer("GET").feed, b"1\r\na\r\n", before=_CHUNKED),
     "received_headers": texts(
@@ -93,14 +109,7 @@ ROWS: dict[str, Row] = {
     ),
     "members of gzip": binary(undo("gzip"), _MEMBER, gzip.compress(b"", mtime=0), b"\x1f\x8b"),
     "empty blocks of deflate": binary(undo("deflate"), _EMPTY_BLOCK, b"\x78\x9c", after=b"\x03\x00"),
-    "gzip in gzip": Row(
-        {
-            name: (lambda unit: lambda size: (lambda body: lambda: undo("gzip, gzip")(body))(
-                gzip.compress(unit * (size // len(unit)), mtime=0)
-            ))(unit)
-            for name, unit in {"members": _MEMBER, "zeros": gzip.compress(bytes(1000), mtime=0)}.items()
-        }
-    ),
+    "gzip in gzip": Row({"members": nested(_MEMBER), "zeros": nested(gzip.compress(bytes(1000), mtime=0))}),
     "the names of codings": texts(lambda text: undo(text)(b""), "gzip,", " ,", "a"),
     "redirected": texts(
         lambda text: redirected("http://localhost/v1/x", response_with("location", text, 307)),
@@ -110,10 +119,12 @@ ROWS: dict[str, Row] = {
         lambda text: describe(response_with("content-disposition", f"attachment{text}"), "a", 0),
         *(";", '; filename="', "; a=", ";  ", "\\", '"', "; filename*=utf-8''", "%00", "; filename*=UTF-8''%C3%A4"),
     ),
-    "retry_after": texts(lambda text: response_with("retry-after", text).retry_after(0.0), "1", "(", " ", "GMT ", ",", "a"),
+    "retry_after": texts(
+        lambda text: response_with("retry-after", text).retry_after(0.0), "1", "(", " ", "GMT ", ",", "a"
+    ),
     "content_type": texts(lambda text: response_with("content-type", text).content_type, ";", " ", "/", "a"),
     "split_url": texts(split_url, "http://", "/", "#", "?", "a"),
     "parse_origin": texts(parse_origin, "http://", "@", ":", "[", "%40"),
-}  # fmt: skip
+}
 
 assert zlib.decompressobj(-15).decompress(_EMPTY_BLOCK * 3) == b""
