@@ -13,7 +13,6 @@ from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
 from muxi_transports.http.wire import parse_origin, split_url
 from muxi_transports.pooled.failures import translated
-from muxi_transports.pooled.full import FullLease, carrying
 from muxi_transports.pooled.order import headers_on, refuse_unsendable
 from muxi_transports.pooled.response import EndableResponse
 from muxi_transports.pooled.routes import Route
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
     import requests
     import requests.adapters
 
+    from muxi_transports.pooled.full import FullLease
     from muxi_transports.pooled.sessions import OwnSession
 
 __all__ = ["RequestsTransport"]
 
-_WATCH = Watch(with_requests=True)
+_WATCH = Watch("requests")
 
 
 class RequestsTransport(PooledTransport):
@@ -173,6 +173,7 @@ class RequestsTransport(PooledTransport):
 
     def _send_by_session(self, session: requests.Session, request: Request, base: str, target: str) -> EndableResponse:
         from muxi_transports.http.attempt import Attempt
+        from muxi_transports.pooled.full import FullLease, carrying
         from muxi_transports.pooled.sessions import send_by_session, sent
 
         origin = parse_origin(base)

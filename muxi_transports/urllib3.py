@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import urllib3
-from urllib3.response import BaseHTTPResponse
+from typing import TYPE_CHECKING, Any
 
 from muxi.transport import BytesBody, Request
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
-from muxi_transports.pooled.foreign import FullResponse
-from muxi_transports.pooled.full import FullLease
 from muxi_transports.pooled.order import headers_on
 from muxi_transports.pooled.response import EndableResponse
 from muxi_transports.pooled.routes import Route
 from muxi_transports.pooled.transport import PooledTransport
 from muxi_transports.pooled.watch import Watch
 
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+    from muxi_transports.pooled.full import FullLease
+
 __all__ = ["Urllib3Transport"]
 
-_WATCH = Watch(with_requests=False)
+_WATCH = Watch("urllib3")
 
 
 class Urllib3Transport(PooledTransport):
@@ -82,6 +82,10 @@ class Urllib3Transport(PooledTransport):
         super().__init__(settings, _WATCH if direct else None)
 
     def _receive(self, request: Request, route: Route, lease: FullLease) -> EndableResponse:
+        import urllib3
+
+        from muxi_transports.pooled.foreign import FullResponse
+
         attempt, body = lease.attempt, request.body
         content: Any = None  # Any: bytes or an iterator, as urllib3 takes either
         if body is not None:
