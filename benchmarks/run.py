@@ -2,7 +2,8 @@
 
 CPU time, medians of interleaved rounds, ratios within the run. What was measured is printed, and kept in
 ``docs/_generated/`` as text, JSON and SVG charts, which the page on performance shows. Arguments: names of measurements
-(all without), ``--rounds N``.
+(without, all but the instructions, which take valgrind many minutes), ``--rounds N``. A run without names begins anew;
+one with names leaves the other figures as they are.
 """
 
 from __future__ import annotations
@@ -38,14 +39,16 @@ SDKS = ("ours", "ours, full lane", "ours, urllib3", "official")
 TAKES_PART = {
     "unary": EVERYBODY,
     "streams": EVERYBODY,
-    "first event": ("ours", "ours, full lane", "ours, urllib3", "official", "urllib3", "requests", "httpx"),
+    "first event": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
     "tls": EVERYBODY,
     "threads": (*SDKS, "urllib3", "requests", "httpx"),
     "endurance": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
     "bundle": ("ours",),
-    "many streams": ("ours",),
-    "async": ("ours", "official", "aiohttp"),
+    "many streams": ("ours", "official", "httpx", "aiohttp"),
+    "async": ("ours", "official", "httpx", "aiohttp"),
 }
+#: What is measured only where it is asked for by its name.
+BY_NAME = ("instructions",)
 UNITS = {
     "unary": "CPU µs per call",
     "streams": "CPU µs per event",
@@ -125,7 +128,10 @@ class Bench:
                 if python is None:
                     continue
                 command = [python, str(HERE / "worker.py"), measurement, contender, *arguments]
-                done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE, env=variables())
+                environment = variables()
+                if measurement == "tls":  # the only way to tell the official SDK
+                    environment["SSL_CERT_FILE"] = arguments[2]
+                done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE, env=environment)
                 if done.returncode:
                     raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
                 self.note(measurement, contender, json.loads(done.stdout))
@@ -157,8 +163,9 @@ class Bench:
                     self.note("scan", what, {f"{count} distributions": spent})
 
     def measure_instructions(self, port: str) -> None:
-        """Instructions of a start, of calls and of events; nothing where there is no valgrind. Once: they repeat."""
+        """Instructions of a start, of calls and of events. Once: they repeat."""
         if not instructions.is_available():
+            print("valgrind is not installed: no instructions are counted.")
             return
         for contender in ("official", "ours", "ours, full lane", "http.client"):
             python = self.python(contender)
@@ -257,7 +264,8 @@ def main() -> None:
     parser.add_argument("--who", action="append", default=[], help="a contender to measure; all without")
     options = parser.parse_args()
     if not options.measurements or "batch" in options.measurements:
-        batch.main([])
+        # Of 100,000 tasks the memory is measured by "benchmarks/batch.py memory": it takes five minutes.
+        batch.main([kind for kind in batch.SIZES if kind != "memory"])
         if options.measurements == ["batch"]:
             return
         options.measurements = [name for name in options.measurements if name != "batch"]
@@ -275,30 +283,35 @@ def main() -> None:
         if unknown := set(options.measurements) - set(everything):
             parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(everything)}")
         for name, measure in everything.items():
-            if options.measurements and name not in options.measurements:
+            if name not in (options.measurements or everything) or (not options.measurements and name in BY_NAME):
                 continue
             before = set(bench.results)
             measure()
             print(table({found: bench.results[found] for found in bench.results if found not in before}), flush=True)
-    keep(bench.results, options.rounds, whole=not (options.measurements or options.who))
+    keep(bench.results, options.rounds, options.who, whole=not (options.measurements or options.who))
 
 
-def keep(results: dict[str, Figures], rounds: int, *, whole: bool) -> None:
-    """Write text, JSON and charts; a run of a part leaves the other figures as they are."""
+def keep(results: dict[str, Figures], rounds: int, who: list[str], *, whole: bool) -> None:
+    """Write text, JSON and charts; a run of a part leaves the other measurements, or contenders, as they are."""
     GENERATED.mkdir(exist_ok=True)
     path = GENERATED / "benchmarks.json"
     kept = {} if whole or not path.exists() else json.loads(path.read_text(encoding="utf-8"))["results"]
     merged: dict[str, Figures] = kept
     for measurement, figures in results.items():
+        if len(who) == 0:
+            merged[measurement] = figures
+            continue
         for figure, contenders in figures.items():
             merged.setdefault(measurement, {}).setdefault(figure, {}).update(contenders)
     told = conditions(rounds)
     path.write_text(json.dumps({"conditions": told, "results": merged}, indent=1) + "\n", encoding="utf-8")
     (GENERATED / "benchmarks.md").write_text(f"{told}\n\n{table(merged)}", encoding="utf-8")
     for name in ("unary", "streams", "start", "instructions of a start", "instructions", "first event", "pipeline"):
+        chart = GENERATED / f"benchmarks-{name.replace(' ', '-')}.svg"
         if name in merged:
-            chart = bars(merged[name], UNITS[name])
-            (GENERATED / f"benchmarks-{name.replace(' ', '-')}.svg").write_text(chart, encoding="utf-8")
+            chart.write_text(bars(merged[name], UNITS[name]), encoding="utf-8")
+        else:
+            chart.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _OF_PYTHON = (OSError, http.client.HTTPException)
 
 
 def _library() -> ModuleType | None:
-    """What is known of urllib3's exceptions; None as long as no one has imported urllib3, so that none can occur."""
+    """The module about urllib3's exceptions; None as long as no one has imported urllib3, so that none can occur."""
     if "urllib3.exceptions" not in sys.modules:
         return None
     from muxi_transports.pooled import library_failures
