@@ -14,7 +14,8 @@ from muxi_transports.http1 import AnswerReader
 from muxi_transports.pooled.connecting import Target, open_unix
 from muxi_transports.pooled.idle import DirectConnection, DirectPool, IdleStack
 from muxi_transports.pooled.plain import connect
-from muxi_transports.pooled.wire import bound, receive
+from muxi_transports.pooled.tools import is_genuine
+from muxi_transports.pooled.wire import bound, receive, release, watch
 
 __all__ = [
     "Connection",
@@ -24,6 +25,7 @@ __all__ = [
     "UnixConnection",
     "connect_tcp",
     "connect_unix",
+    "watch_handshake",
 ]
 
 
@@ -110,13 +112,22 @@ def connect_tcp(connection: HTTPConnection, seconds: float | None, attempt: Atte
         connection._dns_host, connection.port or 0, connection.source_address, tuple(connection.socket_options or ())
     )
     try:
-        return connect(target, seconds, attempt)
+        sock = connect(target, seconds, attempt)
+        if is_genuine(socket.socket, "socket"):  # of a mock in the place of sockets no descriptor is known
+            watch_handshake(connection, sock, attempt)
+        return sock
     except socket.gaierror as error:
         raise NameResolutionError(connection.host, connection, error) from error
     except TimeoutError as error:
         raise ConnectTimeoutError(connection, f"connecting to {connection.host} timed out") from error
     except OSError as error:
         raise NewConnectionError(connection, f"Failed to establish a new connection: {error}") from error
+
+
+def watch_handshake(connection: HTTPConnection, sock: socket.socket, attempt: Attempt | None) -> None:
+    """Let other threads end the handshake of TLS that follows on a new socket, if one does."""
+    if attempt is not None and isinstance(connection, HTTPSConnection):
+        watch(sock, attempt)
 
 
 class Pool(DirectPool, HTTPConnectionPool):
@@ -146,6 +157,7 @@ class Pool(DirectPool, HTTPConnectionPool):
                 connection.connect()
         finally:
             connection.attempt = None
+            release(attempt)
 
 
 class SecurePool(Pool, HTTPSConnectionPool):
