@@ -136,8 +136,14 @@ class Bench:
                     raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
                 self.note(measurement, contender, json.loads(done.stdout))
 
-    def measure_start(self, port: str) -> None:
-        """CPU of whole processes: of an import, and of a first answer, among few and many distributions."""
+    def measure_start(self, port: str, tls_port: str, bundle: str) -> None:
+        """CPU of whole processes: of an import, and of a first answer, among few and many distributions, and by https.
+
+        Args:
+            port: of http.
+            tls_port: of https.
+            bundle: the file of the authorities: as many as any system has, and that of the server.
+        """
         crowds = {"": (), ", 30 distributions": (distributions(30),), ", 300 distributions": (distributions(300),)}
         for _ in range(self.rounds * 2):
             for contender in ("ours", "official"):
@@ -148,8 +154,10 @@ class Bench:
                 for crowd, paths in crowds.items():
                     spent = process_cpu([python, "-c", IMPORT], *paths)
                     self.note("start", contender, {f"import{crowd}": spent - bare})
-                    first = [python, str(HERE / "first_answer.py"), port]
+                    first = [python, str(HERE / "first_answer.py"), f"http://127.0.0.1:{port}/v1"]
                     self.note("start", contender, {f"first answer{crowd}": process_cpu(first, *paths)})
+                secure = [python, str(HERE / "first_answer.py"), f"https://localhost:{tls_port}/v1"]
+                self.note("start", contender, {"first answer, https": process_cpu(secure, SSL_CERT_FILE=bundle)})
 
     def measure_scan(self) -> None:
         """CPU of the look for plugins and transports among few and many distributions."""
@@ -174,7 +182,7 @@ class Bench:
             if contender in ("official", "ours"):
                 bare = instructions.count([python, "-c", "pass"])
                 for crowd, paths in {"": (), ", 300 distributions": (distributions(300),)}.items():
-                    first = [python, str(HERE / "first_answer.py"), port]
+                    first = [python, str(HERE / "first_answer.py"), f"http://127.0.0.1:{port}/v1"]
                     figures = {
                         f"import{crowd}": instructions.count([python, "-c", IMPORT], *paths) - bare,
                         f"first answer{crowd}": instructions.count(first, *paths),
@@ -196,17 +204,21 @@ class Bench:
             self.note("pipeline", "ours", json.loads(done.stdout))
 
 
-def process_cpu(command: list[str], *paths: Path) -> float:
+def process_cpu(command: list[str], *paths: Path, **environment: str) -> float:
     """CPU milliseconds of a whole process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, cwd=HERE, stdout=subprocess.DEVNULL, env=variables(*paths))
+    subprocess.run(command, check=True, cwd=HERE, stdout=subprocess.DEVNULL, env={**variables(*paths), **environment})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
 
 @contextmanager
 def canned_server() -> Iterator[list[str]]:
-    """The ports (plain and TLS) of a server of canned answers in a process of its own, and its authority's file."""
+    """The ports (plain and TLS) of a server of canned answers in a process of its own, and the files of its authority.
+
+    The first of the files has the authority alone, the second also those of the web.
+    """
+    import certifi
     import trustme
 
     with tempfile.TemporaryDirectory() as folder:
@@ -214,12 +226,14 @@ def canned_server() -> Iterator[list[str]]:
         certificate, trusted = Path(folder, "server.pem"), Path(folder, "authority.pem")
         authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
         authority.cert_pem.write_to_path(str(trusted))
+        bundle = Path(folder, "bundle.pem")
+        bundle.write_text(f"{certifi.contents()}\n{trusted.read_text()}")
         command = [sys.executable, str(HERE / "server.py"), str(certificate)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             if process.stdout is None:
                 raise RuntimeError("the server has no output")
             try:
-                yield [*process.stdout.readline().split(), str(trusted)]
+                yield [*process.stdout.readline().split(), str(trusted), str(bundle)]
             finally:
                 process.communicate()
 
@@ -274,7 +288,7 @@ def main() -> None:
         print("The official SDK cannot be installed: its figures and all ratios are left out.")
     with canned_server() as arguments:
         everything: dict[str, Callable[[], None]] = {
-            "start": lambda: bench.measure_start(arguments[0]),
+            "start": lambda: bench.measure_start(arguments[0], arguments[1], arguments[3]),
             **{name: (lambda name=name: bench.measure(name, arguments)) for name in TAKES_PART},  # type: ignore[misc]  # a default binds the name
             "scan": bench.measure_scan,
             "instructions": lambda: bench.measure_instructions(arguments[0]),

@@ -37,11 +37,12 @@ _WATCH = Watch("requests")
 class RequestsTransport(PooledTransport):
     """Sends over requests, with connections that are kept and shared between threads.
 
-    Requests take one of two lanes. The *direct* lane uses urllib3's connections and the SDK's own HTTP/1.1; it is the
-    fast one, and requests is not even imported for it. The *full* lane sends a prepared request by a real session with
-    real adapters. It is taken while a tool has replaced a part of requests, urllib3, http.client or the socket module
-    (a mock, a recorder, a monitor), or listens to their debug output, so that the tool sees every request; and for
-    ``session=``, ``adapters=`` and ``direct=False``. :meth:`explain` tells the lane, and why.
+    Requests take one of two lanes. The *direct* lane uses plain sockets (for https and proxies urllib3's connections)
+    and the SDK's own HTTP/1.1; it is the fast one, and requests is not even imported for it. The *full* lane sends a
+    prepared request by a real session with real adapters. It is taken while a tool has replaced a part of requests,
+    urllib3, http.client or the socket module (a mock, a recorder, a monitor), or listens to their debug output, so that
+    the tool sees every request; and for ``session=``, ``adapters=`` and ``direct=False``. :meth:`explain` tells the
+    lane, and why.
 
     Without a session of yours, proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) and certificate authorities
     (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR) are read from the environment once per host;
@@ -71,7 +72,8 @@ class RequestsTransport(PooledTransport):
         direct: whether the direct lane may be taken; False always goes through requests.
 
     Raises:
-        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one.
+        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one (raised by the
+            first request that needs it, where it has not been imported before).
     """
 
     def __init__(

@@ -27,10 +27,10 @@ _WATCH = Watch("urllib3")
 class Urllib3Transport(PooledTransport):
     """Sends over urllib3, whose connections it keeps and shares between threads. requests is not imported.
 
-    Requests take one of two lanes. The *direct* lane uses urllib3's connections and the SDK's own HTTP/1.1; it is the
-    fast one. The *full* lane calls ``urlopen`` of a real pool. It is taken while a tool has replaced a part of urllib3,
-    http.client or the socket module (a mock, a recorder, a monitor), or listens to their debug output, so that the tool
-    sees every request. :meth:`explain` tells the lane, and why.
+    Requests take one of two lanes. The *direct* lane uses plain sockets (for https and proxies urllib3's connections)
+    and the SDK's own HTTP/1.1; it is the fast one. The *full* lane calls ``urlopen`` of a real pool. It is taken while a
+    tool has replaced a part of urllib3, http.client or the socket module (a mock, a recorder, a monitor), or listens to
+    their debug output, so that the tool sees every request. :meth:`explain` tells the lane, and why.
 
     Args:
         verify: whether TLS certificates are verified, or the path of the authorities to trust instead (a file
@@ -51,7 +51,8 @@ class Urllib3Transport(PooledTransport):
         direct: whether the direct lane may be taken; False always goes through ``urlopen``.
 
     Raises:
-        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one.
+        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one (raised by the
+            first request that needs it, where it has not been imported before).
     """
 
     def __init__(

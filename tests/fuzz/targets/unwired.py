@@ -174,7 +174,7 @@ def _checked() -> Iterator[None]:
 class _NoPool(Pool):
     """A pool that keeps nothing."""
 
-    def give_back(self, connection: Connection | None) -> None:
+    def give_back(self, connection: DirectConnection | None) -> None:
         if connection is not None:
             connection.close()
 
@@ -182,7 +182,7 @@ class _NoPool(Pool):
 _POOL = _NoPool("localhost")
 
 
-def _read_over(kind: str, connection: HTTPConnection, data: bytes) -> None:
+def _read_over(kind: str, connection: HTTPConnection | DirectConnection, data: bytes) -> None:
     connection.sock = _Socket(data)
     idle = _idle_of(kind)
     idle.put(connection)
