@@ -28,9 +28,9 @@ class Urllib3Transport(PooledTransport):
     """Sends over urllib3, whose connections it keeps and shares between threads. requests is not imported.
 
     Requests take one of two lanes. The *direct* lane uses plain sockets (for https and proxies urllib3's connections)
-    and the SDK's own HTTP/1.1; it is the fast one. The *full* lane calls ``urlopen`` of a real pool. It is taken while a
-    tool has replaced a part of urllib3, http.client or the socket module (a mock, a recorder, a monitor), or listens to
-    their debug output, so that the tool sees every request. :meth:`explain` tells the lane, and why.
+    and the SDK's own HTTP/1.1; it is the fast one. The *full* lane calls ``urlopen`` of a real pool. It is taken while
+    a tool has replaced a part of urllib3, http.client or the socket module (a mock, a recorder, a monitor), or listens
+    to their debug output, so that the tool sees every request. :meth:`explain` tells the lane, and why.
 
     Args:
         verify: whether TLS certificates are verified, or the path of the authorities to trust instead (a file
