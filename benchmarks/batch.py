@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
-from environments import ROOT, WORK, our_python, variables
+from environments import ROOT, WORK, our_python, pip, variables
 
 HERE = Path(__file__).resolve().parent
 GENERATED = ROOT / "docs" / "_generated"
@@ -50,8 +50,7 @@ Figures = dict[str, dict[str, dict[str, float]]]
 def batch_python() -> str:
     """The Python of the environment with this SDK, with Dask beside it."""
     python = our_python()
-    command = [python, "-m", "pip", "install", "--quiet", "distributed >=2024.8"]
-    subprocess.run(command, check=True, env=variables(), stderr=subprocess.DEVNULL)
+    pip(python, "install", "--quiet", "distributed >=2024.8")
     return python
 
 

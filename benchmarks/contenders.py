@@ -196,8 +196,13 @@ class HttpClient(Bare):
         return self.connection.getresponse().read()
 
     def lines(self, body: bytes) -> Iterator[bytes]:
+        import gzip
+
         self.connection.request("POST", self.prefix + "/chat", body, self.headers("ada", body))
-        yield from self.connection.getresponse()
+        answer = self.connection.getresponse()
+        packed = answer.getheader("Content-Encoding") == "gzip"
+        yield from gzip.GzipFile(fileobj=answer) if packed else answer
+        answer.read()  # the end of the last chunk, behind the end of what was packed
 
     def close(self) -> None:
         self.connection.close()
@@ -221,7 +226,7 @@ class Urllib3(Bare):
             "POST", self.base + "/chat", body=body, headers=self.headers("ada", body), preload_content=False
         )
         left = b""
-        for piece in answer.stream():
+        for piece in answer.stream(decode_content=True):
             *whole, left = (left + piece).split(b"\n")
             yield from whole
         answer.release_conn()

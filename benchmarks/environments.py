@@ -11,6 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".bench"
 
+#: The variables that name trusted certificate authorities: they take precedence over what a measurement says.
+AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
 #: What both environments get beside their SDK, so that the bare libraries can be measured beside them.
 LIBRARIES = ("requests", "urllib3", "httpx", "aiohttp", "certifi")
 
@@ -18,9 +21,9 @@ LIBRARIES = ("requests", "urllib3", "httpx", "aiohttp", "certifi")
 def our_python() -> str:
     """The Python of an environment with this SDK, installed as users get it and compiled."""
     python = _environment(WORK / "ours")
-    _pip(python, "install", "--quiet", *LIBRARIES, f"{ROOT}[async]")
+    pip(python, "install", "--quiet", *LIBRARIES, f"{ROOT}[async]")
     # The version stays the same while the sources change, so that pip would keep what it installed before.
-    _pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", str(ROOT))
+    pip(python, "install", "--quiet", "--no-deps", "--force-reinstall", str(ROOT))
     shutil.rmtree(ROOT / "build", ignore_errors=True)
     return python
 
@@ -29,7 +32,7 @@ def official_python() -> str | None:
     """The Python of an environment with the official SDK; None where the package index cannot be reached."""
     python = _environment(WORK / "official")
     try:
-        _pip(python, "install", "--quiet", "muxi", *LIBRARIES)
+        pip(python, "install", "--quiet", "muxi", *LIBRARIES)
     except subprocess.CalledProcessError:
         return None
     return python
@@ -52,7 +55,7 @@ def distributions(count: int) -> Path:
 
 def variables(*paths: Path) -> dict[str, str]:
     """The process environment of a measurement: nothing of the caller's that leads to other packages or settings."""
-    unwanted = ("MUXI_", "PYTHON", "PIP_", "VIRTUAL_ENV")
+    unwanted = ("MUXI_", "PYTHON", "PIP_", "VIRTUAL_ENV", *AUTHORITIES)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     if paths:
         kept["PYTHONPATH"] = os.pathsep.join(map(str, paths))
@@ -66,6 +69,8 @@ def _environment(path: Path) -> str:
     return str(python)
 
 
-def _pip(python: str, *arguments: str) -> None:
+def pip(python: str, *arguments: str) -> None:
+    """Run pip in an environment."""
     command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
-    subprocess.run(command, check=True, env=variables(), stderr=subprocess.DEVNULL)
+    trusted = {name: os.environ[name] for name in AUTHORITIES if name in os.environ}
+    subprocess.run(command, check=True, env={**variables(), **trusted}, stderr=subprocess.DEVNULL)

@@ -2,7 +2,8 @@
 
 CPU time, medians of interleaved rounds, ratios within the run. What was measured is printed, and kept in
 ``docs/_generated/`` as text, JSON and SVG charts, which the page on performance shows. Arguments: names of measurements
-(all without), ``--rounds N``.
+(without, all but the instructions, which take valgrind many minutes), ``--rounds N``. A run without names begins anew;
+one with names leaves the other figures as they are.
 """
 
 from __future__ import annotations
@@ -38,14 +39,16 @@ SDKS = ("ours", "ours, full lane", "ours, urllib3", "official")
 TAKES_PART = {
     "unary": EVERYBODY,
     "streams": EVERYBODY,
-    "first event": ("ours", "ours, full lane", "ours, urllib3", "official", "urllib3", "requests", "httpx"),
+    "first event": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
     "tls": EVERYBODY,
     "threads": (*SDKS, "urllib3", "requests", "httpx"),
     "endurance": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
     "bundle": ("ours",),
-    "many streams": ("ours",),
-    "async": ("ours", "official", "aiohttp"),
+    "many streams": ("ours", "official", "httpx", "aiohttp"),
+    "async": ("ours", "official", "httpx", "aiohttp"),
 }
+#: What is measured only where it is asked for by its name.
+BY_NAME = ("instructions",)
 UNITS = {
     "unary": "CPU µs per call",
     "streams": "CPU µs per event",
@@ -125,13 +128,22 @@ class Bench:
                 if python is None:
                     continue
                 command = [python, str(HERE / "worker.py"), measurement, contender, *arguments]
-                done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE, env=variables())
+                environment = variables()
+                if measurement == "tls":  # the only way to tell the official SDK
+                    environment["SSL_CERT_FILE"] = arguments[2]
+                done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE, env=environment)
                 if done.returncode:
                     raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
                 self.note(measurement, contender, json.loads(done.stdout))
 
-    def measure_start(self, port: str) -> None:
-        """CPU of whole processes: of an import, and of a first answer, among few and many distributions."""
+    def measure_start(self, port: str, tls_port: str, bundle: str) -> None:
+        """CPU of whole processes: of an import, and of a first answer, among few and many distributions, and by https.
+
+        Args:
+            port: of http.
+            tls_port: of https.
+            bundle: the file of the authorities: as many as any system has, and that of the server.
+        """
         crowds = {"": (), ", 30 distributions": (distributions(30),), ", 300 distributions": (distributions(300),)}
         for _ in range(self.rounds * 2):
             for contender in ("ours", "official"):
@@ -142,8 +154,10 @@ class Bench:
                 for crowd, paths in crowds.items():
                     spent = process_cpu([python, "-c", IMPORT], *paths)
                     self.note("start", contender, {f"import{crowd}": spent - bare})
-                    first = [python, str(HERE / "first_answer.py"), port]
+                    first = [python, str(HERE / "first_answer.py"), f"http://127.0.0.1:{port}/v1"]
                     self.note("start", contender, {f"first answer{crowd}": process_cpu(first, *paths)})
+                secure = [python, str(HERE / "first_answer.py"), f"https://localhost:{tls_port}/v1"]
+                self.note("start", contender, {"first answer, https": process_cpu(secure, SSL_CERT_FILE=bundle)})
 
     def measure_scan(self) -> None:
         """CPU of the look for plugins and transports among few and many distributions."""
@@ -157,8 +171,9 @@ class Bench:
                     self.note("scan", what, {f"{count} distributions": spent})
 
     def measure_instructions(self, port: str) -> None:
-        """Instructions of a start, of calls and of events; nothing where there is no valgrind. Once: they repeat."""
+        """Instructions of a start, of calls and of events. Once: they repeat."""
         if not instructions.is_available():
+            print("valgrind is not installed: no instructions are counted.")
             return
         for contender in ("official", "ours", "ours, full lane", "http.client"):
             python = self.python(contender)
@@ -167,7 +182,7 @@ class Bench:
             if contender in ("official", "ours"):
                 bare = instructions.count([python, "-c", "pass"])
                 for crowd, paths in {"": (), ", 300 distributions": (distributions(300),)}.items():
-                    first = [python, str(HERE / "first_answer.py"), port]
+                    first = [python, str(HERE / "first_answer.py"), f"http://127.0.0.1:{port}/v1"]
                     figures = {
                         f"import{crowd}": instructions.count([python, "-c", IMPORT], *paths) - bare,
                         f"first answer{crowd}": instructions.count(first, *paths),
@@ -189,17 +204,21 @@ class Bench:
             self.note("pipeline", "ours", json.loads(done.stdout))
 
 
-def process_cpu(command: list[str], *paths: Path) -> float:
+def process_cpu(command: list[str], *paths: Path, **environment: str) -> float:
     """CPU milliseconds of a whole process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, cwd=HERE, stdout=subprocess.DEVNULL, env=variables(*paths))
+    subprocess.run(command, check=True, cwd=HERE, stdout=subprocess.DEVNULL, env={**variables(*paths), **environment})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
 
 @contextmanager
 def canned_server() -> Iterator[list[str]]:
-    """The ports (plain and TLS) of a server of canned answers in a process of its own, and its authority's file."""
+    """The ports (plain and TLS) of a server of canned answers in a process of its own, and the files of its authority.
+
+    The first of the files has the authority alone, the second also those of the web.
+    """
+    import certifi
     import trustme
 
     with tempfile.TemporaryDirectory() as folder:
@@ -207,12 +226,14 @@ def canned_server() -> Iterator[list[str]]:
         certificate, trusted = Path(folder, "server.pem"), Path(folder, "authority.pem")
         authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
         authority.cert_pem.write_to_path(str(trusted))
+        bundle = Path(folder, "bundle.pem")
+        bundle.write_text(f"{certifi.contents()}\n{trusted.read_text()}")
         command = [sys.executable, str(HERE / "server.py"), str(certificate)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             if process.stdout is None:
                 raise RuntimeError("the server has no output")
             try:
-                yield [*process.stdout.readline().split(), str(trusted)]
+                yield [*process.stdout.readline().split(), str(trusted), str(bundle)]
             finally:
                 process.communicate()
 
@@ -257,7 +278,8 @@ def main() -> None:
     parser.add_argument("--who", action="append", default=[], help="a contender to measure; all without")
     options = parser.parse_args()
     if not options.measurements or "batch" in options.measurements:
-        batch.main([])
+        # Of 100,000 tasks the memory is measured by "benchmarks/batch.py memory": it takes five minutes.
+        batch.main([kind for kind in batch.SIZES if kind != "memory"])
         if options.measurements == ["batch"]:
             return
         options.measurements = [name for name in options.measurements if name != "batch"]
@@ -266,7 +288,7 @@ def main() -> None:
         print("The official SDK cannot be installed: its figures and all ratios are left out.")
     with canned_server() as arguments:
         everything: dict[str, Callable[[], None]] = {
-            "start": lambda: bench.measure_start(arguments[0]),
+            "start": lambda: bench.measure_start(arguments[0], arguments[1], arguments[3]),
             **{name: (lambda name=name: bench.measure(name, arguments)) for name in TAKES_PART},  # type: ignore[misc]  # a default binds the name
             "scan": bench.measure_scan,
             "instructions": lambda: bench.measure_instructions(arguments[0]),
@@ -275,30 +297,35 @@ def main() -> None:
         if unknown := set(options.measurements) - set(everything):
             parser.error(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(everything)}")
         for name, measure in everything.items():
-            if options.measurements and name not in options.measurements:
+            if name not in (options.measurements or everything) or (not options.measurements and name in BY_NAME):
                 continue
             before = set(bench.results)
             measure()
             print(table({found: bench.results[found] for found in bench.results if found not in before}), flush=True)
-    keep(bench.results, options.rounds, whole=not (options.measurements or options.who))
+    keep(bench.results, options.rounds, options.who, whole=not (options.measurements or options.who))
 
 
-def keep(results: dict[str, Figures], rounds: int, *, whole: bool) -> None:
-    """Write text, JSON and charts; a run of a part leaves the other figures as they are."""
+def keep(results: dict[str, Figures], rounds: int, who: list[str], *, whole: bool) -> None:
+    """Write text, JSON and charts; a run of a part leaves the other measurements, or contenders, as they are."""
     GENERATED.mkdir(exist_ok=True)
     path = GENERATED / "benchmarks.json"
     kept = {} if whole or not path.exists() else json.loads(path.read_text(encoding="utf-8"))["results"]
     merged: dict[str, Figures] = kept
     for measurement, figures in results.items():
+        if len(who) == 0:
+            merged[measurement] = figures
+            continue
         for figure, contenders in figures.items():
             merged.setdefault(measurement, {}).setdefault(figure, {}).update(contenders)
     told = conditions(rounds)
     path.write_text(json.dumps({"conditions": told, "results": merged}, indent=1) + "\n", encoding="utf-8")
     (GENERATED / "benchmarks.md").write_text(f"{told}\n\n{table(merged)}", encoding="utf-8")
     for name in ("unary", "streams", "start", "instructions of a start", "instructions", "first event", "pipeline"):
+        chart = GENERATED / f"benchmarks-{name.replace(' ', '-')}.svg"
         if name in merged:
-            chart = bars(merged[name], UNITS[name])
-            (GENERATED / f"benchmarks-{name.replace(' ', '-')}.svg").write_text(chart, encoding="utf-8")
+            chart.write_text(bars(merged[name], UNITS[name]), encoding="utf-8")
+        else:
+            chart.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ import json
 import ssl
 import sys
 import time
+import zipfile
 import zlib
+from collections.abc import Iterator
 
-#: Events in a stream of small ones, of large ones, and of small ones that leave one by one.
-SMALL_EVENTS, LARGE_EVENTS, SINGLE_EVENTS = 20_000, 200, 2_000
+#: Events in a stream of small ones, of large ones, of small ones that leave one by one, and in a short stream.
+SMALL_EVENTS, LARGE_EVENTS, SINGLE_EVENTS, FEW_EVENTS = 20_000, 200, 2_000, 1_000
 
 
 def envelope(kind: str, data: object) -> bytes:
@@ -113,6 +115,7 @@ def whole_stream(count: int, content: str) -> bytes:
 
 SMALL = whole_stream(SMALL_EVENTS, "word ")
 BIG = whole_stream(LARGE_EVENTS, "word " * 2_000)
+FEW = whole_stream(FEW_EVENTS, "word ")
 RECORD = {
     "id": "m",
     "content": "x" * 1000,
@@ -193,18 +196,49 @@ async def answer_chat(body: bytes, writer: asyncio.StreamWriter) -> bool:
     elif asked == "first":
         return await send_timed(writer, framing)
     else:
-        writer.write(STREAM_HEAD + (BIG if asked == "big" else SMALL))
+        writer.write(STREAM_HEAD + {"big": BIG, "few": FEW}.get(asked, SMALL))
     return True
 
 
+class Pieces:
+    """A file that is only written, and emptied piece by piece."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self.written += data
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def take(self) -> bytes:
+        """What has been written since this was called last."""
+        data, self.written = bytes(self.written), bytearray()
+        return data
+
+
+def archive(size: int) -> Iterator[bytes]:
+    """A zip with one file of so many zeros, not compressed, piece by piece."""
+    pieces, zeros = Pieces(), bytes(1 << 20)
+    with zipfile.ZipFile(pieces, "w") as packed:  # type: ignore[call-overload]  # it takes a file that is only written
+        file = packed.open(zipfile.ZipInfo("large/filler"), "w", force_zip64=True)
+        for left in range(size, 0, -len(zeros)):
+            file.write(zeros[:left])
+            yield pieces.take()
+        file.close()
+    yield pieces.take()
+
+
 async def send_bundle(writer: asyncio.StreamWriter, size: int = 1 << 30) -> None:
-    """A download of that many bytes."""
+    """A download of that many bytes, as a zip."""
+    around = sum(map(len, archive(0)))
     writer.write(
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/gzip\r\ncontent-length: %d\r\n"
-        b'content-disposition: attachment; filename="large.tar.gz"\r\n\r\n' % size
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/zip\r\ncontent-length: %d\r\n"
+        b'content-disposition: attachment; filename="large.zip"\r\n\r\n' % (around + size)
     )
-    piece = bytes(1 << 20)
-    for _ in range(size >> 20):
+    for piece in archive(size):
         writer.write(piece)
         await writer.drain()
 

@@ -11,7 +11,8 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def bundle(contender: Contender) -> dict[str, float]:
             up = peak() - before
             archive.unlink()
             before = peak()
-            client.download_formation("large", Path(folder, "down.tar.gz"))
+            client.download_formation("large", Path(folder, "down.zip"))
             return {"up": up, "down": peak() - before}
 
 
@@ -181,15 +182,82 @@ def scan() -> dict[str, float]:
     return figures
 
 
-async def _many_streams(base: str, count: int) -> dict[str, float]:
-    from muxi import AsyncFormationClient
+@asynccontextmanager
+async def _open_async(base: str, kind: str) -> AsyncIterator[tuple[Callable[[], Any], Callable[[str], Any]]]:
+    """What an async client or library has for a page of memories, and for the texts of a chat stream."""
+    headers = {"X-Muxi-Client-Key": "k", "X-Muxi-User-ID": "ada"}
+    if kind == "aiohttp":
+        import aiohttp
 
+        unbounded = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(headers=headers, connector=unbounded) as session:
+
+            async def aiohttp_get() -> object:
+                async with session.get(f"{base}/memories") as answer:
+                    return json.loads(await answer.read())
+
+            async def aiohttp_lines(message: str) -> AsyncIterator[Any]:
+                async with session.post(f"{base}/chat", json={"message": message, "stream": True}) as answer:
+                    async for line in answer.content:
+                        yield line
+
+            yield aiohttp_get, lambda message: _texts(aiohttp_lines(message))
+    elif kind == "httpx":
+        import httpx
+
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60) as client:
+
+            async def httpx_get() -> object:
+                return json.loads((await client.get(f"{base}/memories")).content)
+
+            async def httpx_lines(message: str) -> AsyncIterator[Any]:
+                asked = {"message": message, "stream": True}
+                async with client.stream("POST", f"{base}/chat", json=asked) as answer:
+                    async for line in answer.aiter_lines():
+                        yield line.encode()
+
+            yield httpx_get, lambda message: _texts(httpx_lines(message))
+    else:
+        from muxi import AsyncFormationClient
+
+        sdk: Any = AsyncFormationClient(base_url=base, client_key="k")
+
+        async def official_texts(message: str) -> AsyncIterator[str]:
+            async for event in await sdk.chat_stream({"message": message}, user_id="ada"):
+                token = json.loads(event["data"]).get("token")
+                if token is not None and token["type"] == "content":
+                    yield token["content"]
+
+        async def our_texts(message: str) -> AsyncIterator[str]:
+            async for event in sdk.chat_stream({"message": message}, user_id="ada"):
+                if event.get("type") == "text":
+                    yield event["text"]
+
+        yield (lambda: sdk.get_memories("ada")), official_texts if kind == "official" else our_texts
+        if kind != "official":
+            await sdk.close()
+
+
+async def _texts(lines: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    async for line in lines:
+        if line.startswith(b"data:"):
+            token = json.loads(line[5:]).get("token")
+            if token is not None and token["type"] == "content":
+                yield token["content"]
+
+
+async def many_streams(base: str, kind: str, count: int = 1000) -> dict[str, float]:
+    """How many of 1,000 concurrent streams of one async client gave their whole answer, and how long all took."""
     expected = "".join(f"{number} " for number in range(20))
-    async with AsyncFormationClient(base_url=base, client_key="k") as client:
+    async with _open_async(base, kind) as (_, texts):
 
         async def one() -> bool:
-            stream = await client.chat_stream({"message": "slow"})
-            return (await stream.result())["content"] == expected
+            try:
+                return "".join([text async for text in texts("slow")]) == expected
+            except Exception as error:  # whatever the library raises, the answer was not whole
+                print(f"{kind}: {error!r}", file=sys.stderr)
+                return False
 
         start, cpu = time.perf_counter(), time.process_time()
         whole = await asyncio.gather(*(one() for _ in range(count)))
@@ -197,48 +265,15 @@ async def _many_streams(base: str, count: int) -> dict[str, float]:
         return {"whole": sum(whole), "seconds": seconds, "cpu": (time.process_time() - cpu) / count * 1e3}
 
 
-def many_streams(contender: Contender) -> dict[str, float]:
-    """How many of 1,000 concurrent streams of one async client gave their whole answer, and how long all took."""
-    return asyncio.run(_many_streams(contender.base, 1000))
+async def asynchronous(base: str, kind: str) -> dict[str, float]:
+    """CPU of a call, and of an event of a stream, with one async client."""
+    async with _open_async(base, kind) as (get, texts):
 
+        async def read() -> None:
+            async for _ in texts("small"):
+                pass
 
-async def _asynchronous(base: str, kind: str) -> dict[str, float]:
-    calls = 1000
-    if kind == "aiohttp":
-        import aiohttp
-
-        async with aiohttp.ClientSession(headers={"X-Muxi-Client-Key": "k", "X-Muxi-User-ID": "ada"}) as session:
-
-            async def memories() -> object:
-                async with session.get(f"{base}/memories") as answer:
-                    return json.loads(await answer.read())
-
-            async def stream() -> None:
-                async with session.post(f"{base}/chat", json={"message": "small", "stream": True}) as answer:
-                    async for line in answer.content:
-                        if line.startswith(b"data:"):
-                            json.loads(line[5:])
-
-            return await _measure_async(memories, stream, calls)
-    from muxi import AsyncFormationClient
-
-    client: Any = AsyncFormationClient(base_url=base, client_key="k")
-
-    async def get() -> object:
-        return await client.get_memories("ada")
-
-    async def read() -> None:
-        stream = client.chat_stream({"message": "small"}, user_id="ada")
-        async for event in stream:
-            if kind == "official":
-                json.loads(event["data"]).get("token")
-            else:
-                event.get("type")
-
-    figures = await _measure_async(get, read, calls)
-    if kind != "official":
-        await client.close()
-    return figures
+        return await _measure_async(get, read, 1000)
 
 
 async def _measure_async(get: Callable[[], Any], read: Callable[[], Any], calls: int) -> dict[str, float]:
@@ -262,8 +297,8 @@ MEASUREMENTS: dict[str, Callable[[Contender], dict[str, float]]] = {
     "threads": threads,
     "endurance": endurance,
     "bundle": bundle,
-    "many streams": many_streams,
 }
+ASYNC_MEASUREMENTS: dict[str, Callable[[str, str], Any]] = {"async": asynchronous, "many streams": many_streams}
 
 
 def main() -> None:
@@ -272,12 +307,14 @@ def main() -> None:
     if measurement == "scan":
         print(json.dumps(scan()))
         return
-    if measurement == "async":
-        print(json.dumps(asyncio.run(_asynchronous(f"http://127.0.0.1:{port}/v1", name))))
+    if measurement in ASYNC_MEASUREMENTS:
+        print(json.dumps(asyncio.run(ASYNC_MEASUREMENTS[measurement](f"http://127.0.0.1:{port}/v1", name))))
         return
     base, verify = f"http://127.0.0.1:{port}/v1", None
     if measurement == "repeat":
-        repeat(CONTENDERS[name](base), sys.argv[4], int(sys.argv[5]))
+        repeated = CONTENDERS[name](base)
+        for kind, times in zip(sys.argv[4::2], sys.argv[5::2], strict=True):
+            repeat(repeated, kind, int(times))
         return
     if measurement == "tls":
         base, verify = f"https://localhost:{sys.argv[4]}/v1", sys.argv[5]

@@ -14,7 +14,6 @@ from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify, warn_unverified
 from muxi_transports.http.wire import parse_origin, split_url
 from muxi_transports.pooled.failures import translated
-from muxi_transports.pooled.full import FullLease, carrying
 from muxi_transports.pooled.order import headers_on, refuse_unsendable
 from muxi_transports.pooled.response import EndableResponse
 from muxi_transports.pooled.routes import Route
@@ -25,23 +24,25 @@ if TYPE_CHECKING:
     import requests
     import requests.adapters
 
+    from muxi_transports.pooled.full import FullLease
     from muxi_transports.pooled.sessions import OwnSession
 else:
     requests = LazyModule("requests")  # in annotations
 
 __all__ = ["RequestsTransport"]
 
-_WATCH = Watch(with_requests=True)
+_WATCH = Watch("requests")
 
 
 class RequestsTransport(PooledTransport):
     """Sends over requests, with connections that are kept and shared between threads.
 
-    Requests take one of two lanes. The *direct* lane uses urllib3's connections and the SDK's own HTTP/1.1; it is the
-    fast one, and requests is not even imported for it. The *full* lane sends a prepared request by a real session with
-    real adapters. It is taken while a tool has replaced a part of requests, urllib3, http.client or the socket module
-    (a mock, a recorder, a monitor), or listens to their debug output, so that the tool sees every request; and for
-    ``session=``, ``adapters=`` and ``direct=False``. :meth:`explain` tells the lane, and why.
+    Requests take one of two lanes. The *direct* lane uses plain sockets (for https and proxies urllib3's connections)
+    and the SDK's own HTTP/1.1; it is the fast one, and requests is not even imported for it. The *full* lane sends a
+    prepared request by a real session with real adapters. It is taken while a tool has replaced a part of requests,
+    urllib3, http.client or the socket module (a mock, a recorder, a monitor), or listens to their debug output, so that
+    the tool sees every request; and for ``session=``, ``adapters=`` and ``direct=False``. :meth:`explain` tells the
+    lane, and why.
 
     Without a session of yours, proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY) and certificate authorities
     (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR) are read from the environment once per host;
@@ -71,7 +72,8 @@ class RequestsTransport(PooledTransport):
         direct: whether the direct lane may be taken; False always goes through requests.
 
     Raises:
-        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one.
+        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one (raised by the
+            first request that needs it, where it has not been imported before).
     """
 
     def __init__(
@@ -189,6 +191,7 @@ class RequestsTransport(PooledTransport):
 
     def _send_by_session(self, session: requests.Session, request: Request, base: str, target: str) -> EndableResponse:
         from muxi_transports.http.attempt import Attempt
+        from muxi_transports.pooled.full import FullLease, carrying
         from muxi_transports.pooled.sessions import send_by_session, sent
 
         self._warn_of_session(session, base)

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import urllib3
-from urllib3.response import BaseHTTPResponse
+from typing import TYPE_CHECKING, Any
 
 from muxi.transport import BytesBody, Request
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
-from muxi_transports.pooled.foreign import FullResponse
-from muxi_transports.pooled.full import FullLease
 from muxi_transports.pooled.order import headers_on
 from muxi_transports.pooled.response import EndableResponse
 from muxi_transports.pooled.routes import Route
 from muxi_transports.pooled.transport import PooledTransport
 from muxi_transports.pooled.watch import Watch
 
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+    from muxi_transports.pooled.full import FullLease
+
 __all__ = ["Urllib3Transport"]
 
-_WATCH = Watch(with_requests=False)
+_WATCH = Watch("urllib3")
 
 
 class Urllib3Transport(PooledTransport):
     """Sends over urllib3, whose connections it keeps and shares between threads. requests is not imported.
 
-    Requests take one of two lanes. The *direct* lane uses urllib3's connections and the SDK's own HTTP/1.1; it is the
-    fast one. The *full* lane calls ``urlopen`` of a real pool. It is taken while a tool has replaced a part of urllib3,
-    http.client or the socket module (a mock, a recorder, a monitor), or listens to their debug output, so that the tool
-    sees every request. :meth:`explain` tells the lane, and why.
+    Requests take one of two lanes. The *direct* lane uses plain sockets (for https and proxies urllib3's connections)
+    and the SDK's own HTTP/1.1; it is the fast one. The *full* lane calls ``urlopen`` of a real pool. It is taken while
+    a tool has replaced a part of urllib3, http.client or the socket module (a mock, a recorder, a monitor), or listens
+    to their debug output, so that the tool sees every request. :meth:`explain` tells the lane, and why.
 
     Args:
         verify: whether TLS certificates are verified, or the path of the authorities to trust instead (a file
@@ -51,7 +51,8 @@ class Urllib3Transport(PooledTransport):
         direct: whether the direct lane may be taken; False always goes through ``urlopen``.
 
     Raises:
-        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one.
+        ConfigurationError: an option is invalid, or contradicts another; or urllib3 is not the real one (raised by the
+            first request that needs it, where it has not been imported before).
     """
 
     def __init__(
@@ -82,6 +83,10 @@ class Urllib3Transport(PooledTransport):
         super().__init__(settings, _WATCH if direct else None)
 
     def _receive(self, request: Request, route: Route, lease: FullLease) -> EndableResponse:
+        import urllib3
+
+        from muxi_transports.pooled.foreign import FullResponse
+
         attempt, body = lease.attempt, request.body
         content: Any = None  # Any: bytes or an iterator, as urllib3 takes either
         if body is not None:

@@ -128,8 +128,8 @@ def _conditions_of(hint: Hint) -> list[Callable[[Any], object]]:
 @cache
 def _compile(hint: Hint, closed: bool) -> _Test:
     options = options_of(hint)
-    if all(option in KINDS for option in options):
-        return _compile_kinds(tuple(found for option in options for found in KINDS[option]))
+    if (classes := _classes_of(hint)) is not None:
+        return _compile_kinds(classes)
     if len(options) != 1:
         tests = tuple(_compile(option, closed) for option in options)
         return lambda value: any(test(value) for test in tests)
@@ -149,6 +149,14 @@ def _compile(hint: Hint, closed: bool) -> _Test:
     raise TypeError(f"JSON has no form for the type {hint!r}")
 
 
+def _classes_of(hint: Hint) -> tuple[type, ...] | None:
+    """The classes whose values fit a type; None where the class alone does not tell."""
+    options = options_of(hint)
+    if all(option in KINDS for option in options):
+        return tuple(found for option in options for found in KINDS[option])
+    return None
+
+
 def _compile_kinds(classes: tuple[type, ...]) -> _Test:
     # Exactly these classes: True is an int to isinstance().
     if len(classes) == 1:
@@ -159,15 +167,22 @@ def _compile_kinds(classes: tuple[type, ...]) -> _Test:
 
 def _compile_record(record: Hint, closed: bool) -> _Test:
     hints, required = hints_of(record)
-    tests = tuple((name, _compile(hint, closed), name not in required) for name, hint in hints.items())
+    # Most fields are decided by the class of their value, without another call.
+    tests = tuple(
+        (name, _classes_of(hint) or (), None if _classes_of(hint) else _compile(hint, closed), name not in required)
+        for name, hint in hints.items()
+    )
 
     def test(value: object) -> bool:
         if not isinstance(value, dict) or (closed and not hints.keys() >= value.keys()):
             return False
-        for name, test_field, optional in tests:
+        for name, classes, test_field, optional in tests:
             # Not the value's own get(): a result's looks further than its data.
             found = dict.get(value, name, _ABSENT)
-            if not (optional if found is _ABSENT else test_field(found)):
+            if found is _ABSENT:
+                if not optional:
+                    return False
+            elif not (type(found) in classes if test_field is None else test_field(found)):
                 return False
         return True
 

@@ -54,12 +54,12 @@ class Headers:
         return self[name]
 
     def __getitem__(self, name: str) -> str:
-        return ", ".join(value for _, value in self._items[name.lower()])
+        return _joined(self._items[name.lower()])
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """All values of a name joined by commas, or the default."""
         pairs = self._items.get(name.lower())
-        return default if pairs is None else ", ".join(value for _, value in pairs)
+        return default if pairs is None else _joined(pairs)
 
     def get_all(self, name: str) -> list[str]:
         """The values of a name, one by one."""
@@ -106,6 +106,11 @@ class Headers:
     def __repr__(self) -> str:
         shown = ((name, REDACTED if is_secret_header(name) else value) for name, value in self.items())
         return f"Headers({list(shown)!r})"
+
+
+def _joined(pairs: list[tuple[str, str]]) -> str:
+    """The values of a name joined by commas; nearly always there is one."""
+    return pairs[0][1] if len(pairs) == 1 else ", ".join([value for _, value in pairs])
 
 
 def _check_header(name: object, value: object) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from muxi_transports.http1 import AnswerReader, Head
+from muxi_transports.pooled.idle import DirectLease
 from muxi_transports.pooled.lease import ConnectionLease
-from muxi_transports.pooled.pool import DirectLease
 from muxi_transports.pooled.sending import send_request
 from muxi_transports.pooled.wire import Wire, receive
 

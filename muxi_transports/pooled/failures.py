@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import builtins
 import http.client
-import ssl
+import sys
 from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    DecodeError,
-    EmptyPoolError,
-    HTTPError,
-    InvalidChunkLength,
-    LocationValueError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-    SSLError,
-)
-from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
+from types import ModuleType
+from typing import Any, TypeVar
 
 from muxi.errors import MuxiError
 from muxi.transport.causes import copy_cause
 from muxi_transports.http.attempt import Attempt, invalid_request
 from muxi_transports.http1 import IncompleteAnswer
 
-__all__ = ["FAILURES", "failure_of", "translated"]
+__all__ = ["failure_of", "translated"]
 
 T = TypeVar("T")
 
-_NOT_HTTP = (http.client.HTTPException, DecodeError)
 _EARLY_END = (http.client.IncompleteRead, http.client.RemoteDisconnected, IncompleteAnswer)
-_NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError, LocationValueError)
-_FAILED_TO_CONNECT = "Failed to establish a new connection: "
-#: The exceptions of urllib3, requests and of what is below them.
-FAILURES = (HTTPError, OSError, http.client.HTTPException)
+_OF_PYTHON = (OSError, http.client.HTTPException)
+
+
+def _library() -> ModuleType | None:
+    """The module about urllib3's exceptions; None as long as no one has imported urllib3, so that none can occur."""
+    if "urllib3.exceptions" not in sys.modules:
+        return None
+    from muxi_transports.pooled import library_failures
+
+    return library_failures
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """The exceptions of urllib3, requests and of what is below them."""
+    library = _library()
+    return _OF_PYTHON if library is None else (*_OF_PYTHON, library.HTTPError)
 
 
 def translated(work: Callable[[], T], attempt: Attempt, *, foreign: bool = False) -> T:
@@ -54,7 +51,7 @@ def translated(work: Callable[[], T], attempt: Attempt, *, foreign: bool = False
         return work()
     except MuxiError:
         raise
-    except FAILURES as error:
+    except _failures() as error:
         failure = failure_of(error, attempt, foreign=foreign)
     except ValueError as error:
         if attempt.body_error is None and not foreign:
@@ -75,46 +72,37 @@ def failure_of(error: BaseException, attempt: Attempt, *, foreign: bool = False,
     """
     if attempt.body_error is not None:
         return attempt.body_error
-    causes = list(_causes(error))
+    library: Any = _library()
+    causes = list(_causes(error, library))
     if attempt.ended_by == "transport":
         return attempt.closed_by_transport()
     for cause in () if body else causes:
-        if isinstance(cause, LocationValueError | http.client.InvalidURL | UnicodeError):
+        if isinstance(cause, http.client.InvalidURL | UnicodeError) or (library and library.is_invalid_url(cause)):
             return invalid_request(cause)
     if foreign and not attempt.observed:
-        attempt.connected = not any(isinstance(cause, _NOT_CONNECTED) for cause in causes)
-    if foreign and attempt.proxy is None and any(isinstance(cause, ProxyError) for cause in causes):
+        attempt.connected = not (library and any(map(library.is_before_connection, causes)))
+    if foreign and attempt.proxy is None and library and any(map(library.is_of_proxy, causes)):
         attempt.proxy = "of the session"
-    invalid = any(isinstance(cause, InvalidChunkLength) for cause in causes) or any(
-        isinstance(cause, _NOT_HTTP) and not isinstance(cause, _EARLY_END) for cause in causes
+    invalid = any(
+        (isinstance(cause, http.client.HTTPException) and not isinstance(cause, _EARLY_END))
+        or (library and library.is_broken_answer(cause))
+        for cause in causes
     )
     # How a socket or a file says that it has been closed is no word on what came over it.
-    strange = body and not isinstance(error, (*FAILURES, ValueError, AttributeError))
-    failure = attempt.failed_by([_as_builtin(cause) for cause in causes], invalid=invalid or strange)
+    strange = body and not isinstance(error, (*_failures(), ValueError, AttributeError))
+    known = causes if library is None else [library.as_builtin(cause) for cause in causes]
+    failure = attempt.failed_by(known, invalid=invalid or strange)
     failure.__cause__ = copy_cause(causes)
     return failure
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException, library: Any) -> Iterator[BaseException]:  # Any: a module, or None
     """The exceptions behind an exception, outermost first."""
     seen: set[int] = set()
     behind: BaseException | None = error
     while behind is not None and id(behind) not in seen:
         seen.add(id(behind))
         yield behind
-        if isinstance(behind, MaxRetryError) and behind.reason is not None:
-            behind = behind.reason
-        else:
-            wrapped = next((arg for arg in reversed(behind.args) if isinstance(arg, BaseException)), None)
-            behind = wrapped or behind.__cause__
-
-
-def _as_builtin(error: BaseException) -> BaseException:
-    """An exception of urllib3 as the one of Python that means the same, where there is one."""
-    if isinstance(error, Urllib3TimeoutError | EmptyPoolError) and not isinstance(error, NewConnectionError):
-        return builtins.TimeoutError(str(error))
-    if isinstance(error, NewConnectionError) and (said := str(error).partition(_FAILED_TO_CONNECT)[2]):
-        return OSError(said)  # without the repr of a connection
-    if isinstance(error, SSLError):
-        return ssl.SSLError(str(error))
-    return error
+        reason = library.reason_behind(behind) if library else None
+        wrapped = next((arg for arg in reversed(behind.args) if isinstance(arg, BaseException)), None)
+        behind = reason or wrapped or behind.__cause__

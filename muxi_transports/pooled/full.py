@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
@@ -25,10 +25,12 @@ from urllib3.util import SKIP_HEADER
 
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.polling import wait_for
+from muxi_transports.http.settings import HttpSettings, Way
 from muxi_transports.pooled.checked import CheckedAnswer, CheckedSocket
+from muxi_transports.pooled.idle import IdleStack
 from muxi_transports.pooled.lease import ConnectionLease
-from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, connect_unix
-from muxi_transports.pooled.routes import PoolClasses, socks_missing
+from muxi_transports.pooled.pool import UnixConnection, connect_tcp, connect_unix
+from muxi_transports.pooled.routes import PoolClasses, open_pool, refuse_fork, socks_missing
 from muxi_transports.pooled.sending import read_early
 from muxi_transports.pooled.tools import is_genuine
 from muxi_transports.pooled.wire import bound, interrupt, release, shut_down
@@ -38,7 +40,7 @@ __all__ = [
     "FullLease",
     "abandoned",
     "carrying",
-    "full_pools",
+    "open_full_pool",
     "put_down",
     "socket_of",
     "take_up",
@@ -407,11 +409,22 @@ def _socks_pools() -> dict[str, type[HTTPConnectionPool]]:
     return {scheme: _full(kind) for scheme, kind in LIBRARY_POOLS.items()}
 
 
-def full_pools() -> PoolClasses:
-    """The pools of the full lane, made of the classes that urllib3 has now."""
-    plain = {scheme: _full(kind) for scheme, kind in pool_classes_by_scheme.items()}
-    return PoolClasses(plain, _socks_pools, _full_unix)
+def open_full_pool(way: Way, settings: HttpSettings) -> HTTPConnectionPool:
+    """A pool of the full lane, made of the classes that urllib3 has now.
 
+    Args:
+        way: how the origin is reached.
+        settings: the options of the transport.
 
-def _full_unix(socket_path: str, **options: Any) -> HTTPConnectionPool:
-    return _FullUnixPool(socket_path, **options)
+    Raises:
+        ConfigurationError: the proxy cannot be used, or SOCKS support is not installed, or urllib3 is not the real one.
+    """
+    pool: Any
+    if way.origin.socket is not None:
+        refuse_fork()
+        pool = _FullUnixPool(way.origin.socket, maxsize=settings.pool_size, block=settings.pool_block)
+    else:
+        plain = {scheme: _full(kind) for scheme, kind in pool_classes_by_scheme.items()}
+        pool = open_pool(way, settings, PoolClasses(plain, _socks_pools))
+    pool.keep_alive = settings.keep_alive
+    return cast(HTTPConnectionPool, pool)

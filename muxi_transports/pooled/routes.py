@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import urllib3
-from urllib3.connectionpool import HTTPConnectionPool
-
-from muxi.errors import MissingExtraError, MuxiError
+from muxi.errors import ConfigurationError, MissingExtraError, MuxiError
 from muxi_transports.http.attempt import invalid_request
 from muxi_transports.http.proxies import Proxy
 from muxi_transports.http.settings import HttpSettings, Way
 
-__all__ = ["PoolClasses", "Route", "open_pool", "route_of", "socks_missing"]
+if TYPE_CHECKING:
+    import urllib3
+    from urllib3.connectionpool import HTTPConnectionPool
+
+__all__ = ["PoolClasses", "Route", "open_pool", "refuse_fork", "route_of", "socks_missing"]
 
 
 class Route(NamedTuple):
@@ -48,8 +50,22 @@ class PoolClasses(NamedTuple):
     plain: dict[str, type[HTTPConnectionPool]]
     #: By scheme, through a SOCKS proxy; made when it is needed, because PySocks may be missing.
     socks: Any
-    #: For Unix sockets.
-    unix: Any
+
+
+def refuse_fork() -> None:
+    """Refuse a urllib3 that cannot read streams as they arrive, nor close them, as soon as it has been imported.
+
+    Raises:
+        ConfigurationError: with what to install.
+    """
+    response = getattr(sys.modules.get("urllib3"), "HTTPResponse", None)
+    if response is None or (hasattr(response, "read1") and hasattr(response, "shutdown")):
+        return
+    raise ConfigurationError(
+        "the installed urllib3 cannot read a stream as it arrives. It is too old, or the fork "
+        "urllib3-future (it comes with niquests) has replaced it. Install the real one: "
+        "pip uninstall -y urllib3-future && pip install --force-reinstall 'urllib3>=2.3,<3'"
+    )
 
 
 def route_of(way: Way) -> Route:
@@ -70,7 +86,7 @@ def route_of(way: Way) -> Route:
 
 
 def open_pool(way: Way, settings: HttpSettings, classes: PoolClasses) -> HTTPConnectionPool:
-    """A pool of connections to an origin.
+    """A pool of urllib3's for the connections to an origin, which is no Unix socket.
 
     Args:
         way: how the origin is reached.
@@ -82,9 +98,6 @@ def open_pool(way: Way, settings: HttpSettings, classes: PoolClasses) -> HTTPCon
     """
     origin, proxy, context = way.origin, way.proxy, way.context
     kept: dict[str, Any] = {"maxsize": settings.pool_size, "block": settings.pool_block}
-    if origin.socket is not None:
-        unix: HTTPConnectionPool = classes.unix(origin.socket, **kept)
-        return unix
     options: dict[str, Any] = {**kept, "socket_options": settings.socket_options}
     if settings.source_address is not None:
         options["source_address"] = settings.source_address
@@ -112,6 +125,9 @@ def socks_missing(proxy: str) -> MissingExtraError:
 def _manager(
     proxy: Proxy | None, options: dict[str, Any], context: ssl.SSLContext | None, classes: PoolClasses
 ) -> urllib3.PoolManager:
+    import urllib3
+
+    refuse_fork()
     manager: urllib3.PoolManager
     if proxy is not None and proxy.is_socks:
         try:

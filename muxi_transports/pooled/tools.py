@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
-from pathlib import PurePath
+from os.path import basename, splitext
 
 __all__ = ["is_genuine", "tool_behind"]
 
@@ -32,9 +32,14 @@ def is_genuine(value: object, module: str) -> bool:
         home is not None
         and not value.__dict__
         and value.__globals__ is vars(home)
-        and PurePath(value.__code__.co_filename).stem == PurePath(getattr(home, "__file__", None) or "").stem
+        and _stem(value.__code__.co_filename) == _stem(getattr(home, "__file__", None) or "")
         and _is_compiled(value.__code__)
     )
+
+
+def _stem(path: str) -> str:
+    """The name of a file without its folder and its ending."""
+    return splitext(basename(path))[0]  # noqa: PTH119, PTH122  pathlib would be loaded for this alone
 
 
 def _is_compiled(constant: object) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from abc import abstractmethod
-from typing import Any, NamedTuple, cast
-
-from urllib3.connectionpool import HTTPConnectionPool
+from typing import TYPE_CHECKING, NamedTuple
 
 from muxi.transport import Request, Response, Transport
 from muxi_transports.http.attempt import invalid_request
@@ -15,15 +13,19 @@ from muxi_transports.http.settings import HttpSettings, Way
 from muxi_transports.http.unix import rebased
 from muxi_transports.http.wire import split_url
 from muxi_transports.pooled.answer import PooledAnswer, exchange
-from muxi_transports.pooled.direct import DIRECT_POOLS
+from muxi_transports.pooled.direct import open_direct_pool
 from muxi_transports.pooled.failures import translated
-from muxi_transports.pooled.full import FullLease, carrying, full_pools
+from muxi_transports.pooled.idle import DirectPool
 from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.order import Order
-from muxi_transports.pooled.pool import Pool, refuse_fork
 from muxi_transports.pooled.response import DirectResponse, EndableResponse
-from muxi_transports.pooled.routes import Route, open_pool, route_of
+from muxi_transports.pooled.routes import Route, refuse_fork, route_of
 from muxi_transports.pooled.watch import Watch, WatchState
+
+if TYPE_CHECKING:
+    from urllib3.connectionpool import HTTPConnectionPool
+
+    from muxi_transports.pooled.full import FullLease
 
 __all__ = ["PooledTransport"]
 
@@ -40,20 +42,18 @@ class _Origin:
         self._way = way
         self._settings = settings
         self.route: Route = route_of(way)
-        self.direct: Pool | None = None
+        self.direct: DirectPool | None = None
         self.full: HTTPConnectionPool | None = None
 
-    def open_direct(self) -> Pool:
-        pool = cast(Pool, open_pool(self._way, self._settings, DIRECT_POOLS))
-        pool.keep_alive = self._settings.keep_alive
-        self.direct = pool
+    def open_direct(self) -> DirectPool:
+        pool = self.direct = open_direct_pool(self._way, self._settings)
         return pool
 
     def open_full(self) -> HTTPConnectionPool:
-        pool: Any = open_pool(self._way, self._settings, full_pools())
-        pool.keep_alive = self._settings.keep_alive
-        self.full = pool
-        return cast(HTTPConnectionPool, pool)
+        from muxi_transports.pooled.full import open_full_pool  # it imports urllib3
+
+        pool = self.full = open_full_pool(self._way, self._settings)
+        return pool
 
     def drop_idle(self) -> None:
         """Close the idle connections of both lanes; those at work are closed when their answers end."""
@@ -175,6 +175,8 @@ class PooledTransport(Transport):
 
     def _send_full(self, request: Request, base: str, target: str) -> EndableResponse:
         """Send through the library from its outermost function on."""
+        from muxi_transports.pooled.full import FullLease, carrying  # it imports urllib3
+
         origin = self._state.origins.get(base) or self._find_origin(base)
         route = origin.route
         order = _prepare(request, route, target)  # refuses what the direct lane refuses

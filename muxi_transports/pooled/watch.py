@@ -14,12 +14,10 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
-from typing import Any, NamedTuple
-
-import urllib3.connection
-import urllib3.connectionpool
-import urllib3.poolmanager
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
 
 from muxi.forks import renew_after_fork
 from muxi_transports.pooled.tools import is_genuine, tool_behind
@@ -64,25 +62,33 @@ class _Inspected(NamedTuple):
 class Watch:
     """Looks at everything that the direct lane leaves out.
 
+    What has not been imported has not been replaced; so the libraries are not imported for the look. They come under
+    it as soon as they are there.
+
     Args:
-        with_requests: whether requests counts too, as soon as it has been imported.
+        library: the one by which the full lane sends. What is on top of it does not count.
     """
 
-    def __init__(self, *, with_requests: bool) -> None:
-        self._with_requests = with_requests
+    def __init__(self, library: Literal["requests", "urllib3"]) -> None:
+        self._library = library
         self._lock = threading.Lock()
         renew_after_fork(self, "_lock")
-        self._parts: list[_Part] = _urllib3_parts()
-        self._requests: object = None
+        #: urllib3 and requests as they were found, or None.
+        self._urllib3: ModuleType | None = None
+        self._requests: ModuleType | None = None
         self._finders: list[object] = []
+        self._parts: list[_Part] = _base_parts() + _python_parts()
         self._inspected = _inspect(self._parts)
 
     def look(self) -> WatchState:
         """Inspect the libraries and return the current state."""
         inspected = self._inspected
-        if self._with_requests and sys.modules.get("requests") is not self._requests:
-            inspected = self._find_requests()
-        elif self._with_requests and self._requests is None and sys.meta_path != self._finders:
+        modules, with_requests = sys.modules, self._library == "requests"
+        if modules.get("urllib3") is not self._urllib3 or (
+            with_requests and modules.get("requests") is not self._requests
+        ):
+            inspected = self._find_libraries()
+        elif (self._requests if with_requests else self._urllib3) is None and sys.meta_path != self._finders:
             inspected = self._look_at_finders()
         if not inspected.is_unchanged():
             inspected = self._inspect_again()
@@ -97,70 +103,91 @@ class Watch:
             return self._inspected
 
     def _look_at_finders(self) -> _Inspected:
-        """Import requests where an import hook may be waiting for it, so that a tool gets at it before the look."""
+        """Import the library where an import hook may be waiting for it, so that a tool gets at it before the look."""
         finders: list[object] = list(sys.meta_path)
         if any(map(_may_wait_for_imports, finders)):
-            import requests  # noqa: F401
-
-            return self._find_requests()
+            import_module(self._library)
+            return self._find_libraries()
         self._finders = finders
         return self._inspected
 
-    def _find_requests(self) -> _Inspected:
-        """Take requests' own attributes into the watch."""
-        module = sys.modules.get("requests")
-        specification = getattr(module, "__spec__", None)
-        if getattr(specification, "_initializing", False) or not hasattr(module, "Session"):
-            if module is None:
-                return self._forget_requests()
-            return _Inspected(lambda: True, WatchState("requests is being imported by another thread", None))
+    def _find_libraries(self) -> _Inspected:
+        """Take into the watch what has been imported of the libraries, and leave out what is gone."""
+        found: dict[str, ModuleType | None] = {"urllib3": sys.modules.get("urllib3"), "requests": None}
+        if self._library == "requests":
+            found["requests"] = sys.modules.get("requests")
+        for name, module in found.items():
+            if module is not None and _is_incomplete(module):
+                return _Inspected(lambda: True, WatchState(f"{name} is being imported by another thread", None))
         with self._lock:
-            self._parts = _urllib3_parts() + _requests_parts(module)
-            self._requests = module
-            self._inspected = _inspect(self._parts)
-            return self._inspected
-
-    def _forget_requests(self) -> _Inspected:
-        with self._lock:
-            self._parts, self._requests = _urllib3_parts(), None
-            self._inspected = _inspect(self._parts)
-            return self._inspected
-
-
-# The classes as they were when this module was imported: recorders exchange the names that lead to them.
-_HTTP_POOL = urllib3.connectionpool.HTTPConnectionPool
-_HTTPS_POOL = urllib3.connectionpool.HTTPSConnectionPool
-_HTTP_CONNECTION = urllib3.connection.HTTPConnection
-_HTTPS_CONNECTION = urllib3.connection.HTTPSConnection
+            known = self._inspected
+            self._urllib3, self._requests = found["urllib3"], found["requests"]
+            self._parts = _base_parts() if self._urllib3 is None else _urllib3_parts()
+            self._parts += _python_parts()
+            if self._requests is not None:
+                self._parts += _requests_parts(self._requests)
+            inspected = _inspect(self._parts)
+            if inspected.verdict.reason is None and known.verdict.reason is None and known.is_unchanged():
+                # A library more, as it is by itself: connections that were made without it are as good as before.
+                inspected = _Inspected(inspected.is_unchanged, known.verdict)
+            self._inspected = inspected
+            return inspected
 
 
-def _urllib3_parts() -> list[_Part]:
-    """The attributes of urllib3 and of what is below it."""
-    found = [_Part(pool.__name__, pool, name) for pool in (_HTTP_POOL, _HTTPS_POOL) for name in _POOL]
-    found += [
+def _is_incomplete(module: ModuleType) -> bool:
+    """Return whether another thread is half through importing urllib3 or requests."""
+    specification = getattr(module, "__spec__", None)
+    return bool(getattr(specification, "_initializing", False)) or not (
+        hasattr(module, "Session") or hasattr(module, "PoolManager")
+    )
+
+
+def _python_parts() -> list[_Part]:
+    """The attributes of what is below the libraries."""
+    connection = _own_class(http.client.HTTPConnection, "http.client")
+    found = [
         _Part(label, owner, name)
         for label, owner, names in (
-            ("urllib3's HTTPConnection", _HTTP_CONNECTION, _CONNECTION),
-            ("urllib3's HTTPSConnection", _HTTPS_CONNECTION, ("connect", "endheaders")),
-            ("http.client's HTTPConnection", _base_of(_HTTP_CONNECTION), (*_CONNECTION, "_send_request")),
-            ("http.client's HTTPResponse", http.client.HTTPResponse, ("read", "close")),
+            ("http.client's HTTPConnection", connection, (*_CONNECTION, "_send_request")),
+            ("http.client's HTTPResponse", _own_class(http.client.HTTPResponse, "http.client"), ("read", "close")),
         )
         for name in names
     ]
     found += [
-        _Part("urllib3.connectionpool", urllib3.connectionpool, "HTTPConnectionPool"),
-        _Part("urllib3.connectionpool", urllib3.connectionpool, "HTTPSConnectionPool"),
         _Part("socket", socket, "socket"),
         _Part("socket", socket, "create_connection"),
-        _Part("HTTPConnection", _HTTP_CONNECTION, "debuglevel"),
         _Part("ssl", ssl, "SSLContext"),
     ]
     return found
 
 
-def _base_of(connection: type) -> type:
-    """http.client's class of connections, whatever its name leads to now."""
-    return next(kind for kind in connection.__mro__ if kind.__module__ == "http.client")
+def _base_parts() -> list[_Part]:
+    """The attributes that urllib3 would take over if it were imported now."""
+    connection = _own_class(http.client.HTTPConnection, "http.client")
+    return [_Part("http.client", http.client, "HTTPConnection"), _Part("HTTPConnection", connection, "debuglevel")]
+
+
+def _urllib3_parts() -> list[_Part]:
+    """The attributes of urllib3."""
+    pools, connections = import_module("urllib3.connectionpool"), import_module("urllib3.connection")
+    of_pools = [_own_class(kind, pools.__name__) for kind in (pools.HTTPConnectionPool, pools.HTTPSConnectionPool)]
+    found = [_Part(pool.__name__, pool, name) for pool in of_pools for name in _POOL]
+    for kind, names in (
+        (connections.HTTPConnection, (*_CONNECTION, "debuglevel")),
+        (connections.HTTPSConnection, ("connect", "endheaders")),
+    ):
+        own = _own_class(kind, connections.__name__)
+        found += [_Part(f"urllib3's {own.__name__}", own, name) for name in names]
+    found += [
+        _Part("urllib3.connectionpool", pools, "HTTPConnectionPool"),
+        _Part("urllib3.connectionpool", pools, "HTTPSConnectionPool"),
+    ]
+    return found
+
+
+def _own_class(found: Any, module: str) -> Any:  # Any: a class, or whatever a recorder has put into its place
+    """A class of a library itself: recorders put a class derived from it into its place."""
+    return next((kind for kind in getattr(found, "__mro__", ()) if kind.__module__ == module), found)
 
 
 def _requests_parts(module: Any) -> list[_Part]:  # Any: the module

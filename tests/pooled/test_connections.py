@@ -16,7 +16,7 @@ import pytest
 
 from muxi.errors import ConnectionError, MuxiError
 from muxi.transport import BytesBody, IterableBody, Request, Response, Timeouts, Transport
-from muxi_transports.pooled.pool import Pool
+from muxi_transports.pooled.idle import DirectPool as Pool
 from muxi_transports.requests import RequestsTransport
 from tests.pooled.conftest import LaneFactory, ServerFactory
 from tests.transports.raw_server import PATIENCE, Peer

@@ -287,6 +287,108 @@ def test_requests_is_imported_only_where_an_import_hook_may_wait_for_it(before: 
     assert done.stdout.strip() == expected, done.stderr
 
 
+# -- urllib3 is not imported for plain http --------------------------------------------------------------------
+
+_LAZY = """
+import logging, sys, threading, http.client, http.server
+from muxi.transport import Request
+from muxi_transports.{module} import {kind}
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        peers.add(self.client_address)
+        self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
+    def log_message(self, *args): pass
+peers = set()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server.daemon_threads = True
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{{server.server_port}}/"
+transport = {kind}()
+def call(): transport.send(Request("GET", url)).read()
+def lane(): return transport.explain(url).rpartition("lane: ")[2]
+{program}
+"""
+
+
+def _said_of_lazy_call(transport: str, program: str) -> str:
+    module, kind = {"urllib3": ("urllib3", "Urllib3Transport"), "requests": ("requests", "RequestsTransport")}[
+        transport
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _LAZY.format(module=module, kind=kind, program=program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("transport", ["requests", "urllib3"])
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("call(); print('urllib3' in sys.modules, lane())", "False direct"),
+        ("call(); import urllib3; call(); call(); print(lane(), len(peers))", "direct 1"),
+        (
+            "import urllib3; urllib3.HTTPConnectionPool.urlopen = lambda *a, **k: None; print(lane())",
+            "full: HTTPConnectionPool.urlopen has been replaced by __main__",
+        ),
+        (
+            "call(); import urllib3; urllib3.HTTPConnectionPool.urlopen = lambda *a, **k: None; print(lane())",
+            "full: HTTPConnectionPool.urlopen has been replaced by __main__",
+        ),
+        (
+            "http.client.HTTPConnection.putrequest = lambda *a, **k: None\nprint('urllib3' in sys.modules, lane())",
+            "False full: http.client's HTTPConnection.putrequest has been replaced by __main__",
+        ),
+        (
+            "http.client.HTTPConnection = type('Recording', (http.client.HTTPConnection,), {})\nprint(lane())",
+            "full: http.client.HTTPConnection has been replaced by __main__",
+        ),
+        (
+            "http.client.HTTPConnection.debuglevel = 1; print(lane())",
+            "full: http.client prints its debug output (debuglevel)",
+        ),
+        (
+            "logging.basicConfig(level=logging.DEBUG, stream=sys.stdout); print(lane())",
+            "full: the debug log of urllib3 has a handler",
+        ),
+        (
+            "sys.modules['urllib3'] = type(sys)('urllib3'); print(lane())",
+            "full: urllib3 is being imported by another thread",
+        ),
+    ],
+    ids=[
+        "nobody",
+        "imported later",
+        "replaced before the first call",
+        "replaced later",
+        "a part of http.client replaced",
+        "a class of http.client replaced",
+        "debug output",
+        "debug log",
+        "half imported",
+    ],
+)
+def test_a_tool_is_noticed_whether_or_not_urllib3_has_been_imported(
+    transport: str, program: str, expected: str
+) -> None:
+    assert _said_of_lazy_call(transport, program) == expected
+
+
+@pytest.mark.parametrize("transport", ["requests", "urllib3"])
+def test_an_import_hook_on_urllib3_gets_at_it_before_the_first_request(transport: str) -> None:
+    program = """
+import wrapt
+def patch(module): module.HTTPConnectionPool.urlopen = lambda *a, **k: None
+wrapt.register_post_import_hook(patch, "urllib3.connectionpool")
+print(lane())
+"""
+    assert _said_of_lazy_call(transport, program) == "full: HTTPConnectionPool.urlopen has been replaced by __main__"
+
+
 # -- what is genuine -------------------------------------------------------------------------------------------
 
 
@@ -302,7 +404,7 @@ def test_a_genuine_part_is_a_plain_function_of_its_module() -> None:
 
 
 def test_a_look_finds_nothing_in_this_process() -> None:
-    verdict = Watch(with_requests=True).look()
+    verdict = Watch("requests").look()
 
     assert verdict.reason is None
-    assert Watch(with_requests=False).look().reason is None
+    assert Watch("urllib3").look().reason is None

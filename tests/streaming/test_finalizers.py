@@ -45,6 +45,7 @@ FINALIZERS = {
     "muxi_transports.aiohttp.transport": "closes sockets, and warns",
     "muxi_transports.asgi.transport": "leaves applications",
     "muxi_transports.memory.alarm": "has an alarm stopped by another thread",
+    "muxi_transports.pooled.plain": "closes idle connections",
     "muxi_transports.pooled.response": "closes sockets",
     "muxi_transports.wsgi.transport": "has applications left by another thread",
 }
@@ -243,6 +244,33 @@ def test_a_dropped_stream_gives_its_place_to_the_next(name: str, watch: Watch, t
             assert diary.ends == dropped - 1
         client.close()
     assert [outcome.left for outcome in diary.outcomes] == [True] * 3
+
+
+@pytest.mark.parametrize("name", ["requests", "urllib3"])
+def test_the_idle_connections_of_a_dropped_transport_are_closed_without_a_lock(name: str, watch: Watch) -> None:
+    from muxi.transport import Request
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transport = _lanes_with_one_connection()[name]()
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                ends.append(peer.recv(1))
+
+        ends: list[bytes] = []
+        thread = threading.Thread(target=answer)
+        thread.start()
+        transport.send(Request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/")).read()
+        held: Any = InCycle(transport)
+        del transport
+        with watch.collecting():
+            del held
+        thread.join(10)
+    assert ends == [b""]
+    assert not watch.waits, "\n".join(watch.waits)
 
 
 def test_a_dropped_async_stream_waits_for_no_lock(watch: Watch, tmp_path: Path, diary: Diary) -> None:

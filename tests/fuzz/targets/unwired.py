@@ -20,7 +20,8 @@ from muxi_transports.pooled.answer import exchange
 from muxi_transports.pooled.failures import translated
 from muxi_transports.pooled.foreign import FullResponse
 from muxi_transports.pooled.full import FullLease, take_up
-from muxi_transports.pooled.pool import Connection, DirectLease, IdleStack, Pool
+from muxi_transports.pooled.idle import DirectConnection, DirectLease, IdleStack
+from muxi_transports.pooled.pool import Pool
 from muxi_transports.pooled.response import DirectResponse
 from muxi_transports.requests import RequestsTransport
 from muxi_transports.urllib3 import Urllib3Transport
@@ -123,7 +124,7 @@ _WHOLE = 20
 
 def read_direct(kind: str, data: bytes) -> None:
     """Read these bytes as an answer on the direct lane of a transport; of some inputs the request is sent too."""
-    connection = Connection("localhost")
+    connection = DirectConnection()
     connection.idle_since = time.monotonic()
     if is_drawn(data, _WHOLE):
         return _read_over(kind, connection, data)
@@ -173,7 +174,7 @@ def _checked() -> Iterator[None]:
 class _NoPool(Pool):
     """A pool that keeps nothing."""
 
-    def give_back(self, connection: Connection | None) -> None:
+    def give_back(self, connection: DirectConnection | None) -> None:
         if connection is not None:
             connection.close()
 
@@ -181,7 +182,7 @@ class _NoPool(Pool):
 _POOL = _NoPool("localhost")
 
 
-def _read_over(kind: str, connection: HTTPConnection, data: bytes) -> None:
+def _read_over(kind: str, connection: HTTPConnection | DirectConnection, data: bytes) -> None:
     connection.sock = _Socket(data)
     idle = _idle_of(kind)
     idle.put(connection)
