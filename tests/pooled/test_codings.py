@@ -1,6 +1,6 @@
 """A coded body that breaks off, in a frame that is whole, is refused on every lane, by whomever the coding is undone.
 
-brotli and zstd are undone where their packages are installed; ``tests/beside/test_adapters.py`` runs this file there.
+brotli and zstd are undone where their packages are installed; ``tests/beside/test_codings.py`` runs this file there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The signature of a server's call is that of the path which arrives, on every lane: nothing normalizes it on the way."""
+"""The signature of a server's call is that of the path which arrives, on every lane: no library rewrites it."""
 
 from __future__ import annotations
 
