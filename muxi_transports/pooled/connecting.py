@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.pooled.lookup import Address, look_up
+from muxi_transports.http.lookup import Address, look_up
 from muxi_transports.pooled.wire import SocketWaiter, release
 
 __all__ = ["Target", "open_connection", "open_unix"]

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection, SOCKSProxyManager
 
 from muxi_transports.http.attempt import Attempt, NameLookupTimeout
-from muxi_transports.pooled.lookup import look_up
+from muxi_transports.http.lookup import look_up
 from muxi_transports.pooled.pool import Connection, Pool, SecurePool, watch_handshake
 from muxi_transports.pooled.wire import release, watch
 

@@ -17,7 +17,7 @@ import urllib3.util.connection
 
 from muxi.errors import ConnectionError, TimeoutError
 from muxi.transport import Request, Timeouts, Transport
-from muxi_transports.pooled.lookup import look_up
+from muxi_transports.http.lookup import look_up
 from muxi_transports.requests import RequestsTransport
 from tests.pooled.conftest import LaneFactory, ServerFactory
 from tests.transports.raw_server import PATIENCE
@@ -61,10 +61,8 @@ def lookups() -> list[threading.Thread]:
 
 
 def timed_out(transport: Transport, request: Request) -> TimeoutError:
-    started = time.monotonic()
     error = failure(transport, request)
     assert isinstance(error, TimeoutError), error
-    assert time.monotonic() - started < 6 * SHORT
     return error
 
 
