@@ -164,7 +164,7 @@ def _is_complete(decoder: Any) -> bool:
     several = getattr(decoder, "_decoders", None)
     if several is not None:
         return all(map(_is_complete, several))
-    inner = getattr(decoder, "_obj", None)
+    inner: Any = getattr(decoder, "_obj", None)
     if hasattr(inner, "is_finished"):  # of brotli and brotlicffi
         return bool(inner.is_finished())
     return bool(getattr(inner, "eof", True))
