@@ -111,4 +111,5 @@ def _restore_target(url: str, lease: FullLease) -> str:
 
 
 def _normalized(target: str) -> str:
-    return urllib3.util.parse_url(requests.utils.requote_uri(f"http://host{target}")).request_uri
+    uri = urllib3.util.parse_url(requests.utils.requote_uri(f"http://host{target}")).request_uri
+    return uri.removesuffix("?")  # requests drops an empty query

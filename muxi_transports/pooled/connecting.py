@@ -153,8 +153,7 @@ class _Race:
             if winner is not None:  # at once, as on loopback
                 return winner
             with selectors.DefaultSelector() as selector, _watched(selector, attempt):
-                winner = self._run(selector)
-            return winner
+                return self._run(selector)
         finally:
             for sock in self._running:
                 sock.close()

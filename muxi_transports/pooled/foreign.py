@@ -56,7 +56,7 @@ class FullResponse(EndableResponse):
                 if self._socket is not None:
                     _bound_reads(raw, attempt)
             if lease.foreign and _is_left_to_library(found):
-                self._read_content = _foreign_reader(raw)
+                self._read_content = _hold_to_codings(_foreign_reader(raw), raw, attempt)
             else:
                 # urllib3 takes a packed body that breaks off for a whole one.
                 self._read_content = undo_codings(_reader_of(raw), found, attempt)
@@ -142,6 +142,32 @@ def _is_left_to_library(headers: Headers) -> bool:
     """Return whether the codings of an answer are undone by urllib3: a session may ask for others (br, zstd)."""
     codings = {coding.strip().lower() for coding in (headers.get("content-encoding") or "").split(",")}
     return not codings <= KNOWN_CODINGS and codings <= KNOWN_CODINGS | _library_codings()
+
+
+def _hold_to_codings(read: Callable[[], object], raw: BaseHTTPResponse, attempt: Attempt) -> Callable[[], bytes]:
+    """A function that reads a body that urllib3 decodes, and refuses one whose coded content breaks off."""
+
+    def read_complete() -> bytes:
+        data = _bytes_of(read())
+        if not data and raw.tell() and not _is_complete(getattr(raw, "_decoder", None)):
+            raise attempt.failed("it ended before the answer did")
+        return data
+
+    return read_complete
+
+
+def _is_complete(decoder: Any) -> bool:
+    """Return whether a decoder of urllib3 has seen the end of its content; True where it does not tell.
+
+    urllib3 looks at the end of zstd alone, and has no public way to the object of the package that undoes a coding.
+    """
+    several = getattr(decoder, "_decoders", None)
+    if several is not None:
+        return all(map(_is_complete, several))
+    inner: Any = getattr(decoder, "_obj", None)
+    if hasattr(inner, "is_finished"):  # of brotli and brotlicffi
+        return bool(inner.is_finished())
+    return bool(getattr(inner, "eof", True))
 
 
 @lru_cache(maxsize=1)

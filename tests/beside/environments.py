@@ -47,6 +47,13 @@ ENVIRONMENTS = {
     "elastic": ("elastic-apm >=6.23",),
     "newrelic": ("newrelic >=10",),
     "xray": ("aws-xray-sdk >=2.14",),
+    "codings": (
+        "brotli >=1.2",
+        "backports.zstd >=1 ; python_version < '3.14'",
+        "hypothesis >=6.100",
+        "pytest >=8",
+        "trustme >=1.1",
+    ),
     "gevent": ("gevent >=24.10",),
     "celery": ("celery >=5.4",),
     "notebook": ("ipykernel >=6.29", "jupyter-client >=8"),

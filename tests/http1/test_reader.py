@@ -87,13 +87,17 @@ def test_a_head_comes_before_the_fault_behind_it() -> None:
 
 def test_a_fault_in_the_head_is_raised_at_once_and_again() -> None:
     reader = AnswerReader("GET")
-    for _ in range(2):
-        with pytest.raises(MalformedAnswer):
-            reader.feed(b"HTTP/2.0 200\r\n\r\n")
+    with pytest.raises(MalformedAnswer):
+        reader.feed(b"HTTP/2.0 200\r\n\r\n")
+    fault = reader.fault
+    assert isinstance(fault, MalformedAnswer)
+    for wire in (b"HTTP/2.0 200\r\n\r\n", answer(b"Content-Length: 0"), b""):
+        with pytest.raises(MalformedAnswer) as again:
+            reader.feed(wire)
+        assert again.value is fault
     with pytest.raises(MalformedAnswer):
         reader.eof()
     assert reader.head is None
-    assert isinstance(reader.fault, MalformedAnswer)
 
 
 def test_an_early_end_is_raised_again() -> None:

@@ -81,7 +81,7 @@ def _walk(node: ast.AST, path: Path, scope: str) -> Iterator[tuple[Path, ast.AST
 def _is_declaration(node: ast.AST) -> bool:
     """Docstrings, imports, types, texts of rules, and names that the interpreter does not need."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id in ("Rule", "cast")
+        return node.func.id in ("FramingRule", "cast")
     if isinstance(node, ast.ClassDef):
         return any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
     if isinstance(node, ast.Expr):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +21,7 @@ from tests.transports.scripts import get
 
 #: Far longer than a test may take: a call that waits for this has not been ended.
 LONG = Timeouts(connect=60, read=60)
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 @pytest.fixture
@@ -150,10 +151,10 @@ def test_closing_a_client_ends_a_call_that_connects(deaf: Callable[[int], str]) 
     assert (caught.value.code, caught.value.attempts) == ("CONNECTION_LOST", 1)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not list open descriptors")
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="this system does not list open descriptors")
 def test_no_descriptor_is_left_of_a_connection_that_was_not_made(deaf: Callable[[int], str]) -> None:
     url = deaf(2)
     with contextlib.closing(RequestsTransport()) as transport:
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(DESCRIPTORS.iterdir()))
         closed_while(transport, get(url, timeouts=LONG), lambda: None)
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(DESCRIPTORS.iterdir())) == before

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sseclient import SSEClient
 
 from muxi.streaming import sse
 from muxi.streaming.sse import MAX_EVENT_LINES, EventTooLarge, Framer, ServerSentEvent, decode, read_blocks
@@ -150,6 +151,29 @@ def test_any_stream_cut_anywhere_reads_as_the_standard_says(stream: bytes, place
     assert read_in_pieces(cut(stream, places)) == expected
     assert read_in_pieces(singly(stream)) == expected
     assert read_in_pieces([stream]) == expected
+
+
+#: What may stand behind ``data:`` on a line, and events of one such line, which the framer leaves to the own reader.
+_DATA = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
+_PLAIN = st.builds("data:{}{}\n\n".format, st.sampled_from(["", " ", "  ", "\t"]), _DATA)
+_OTHER = st.sampled_from(
+    ["data\n\n", "data: a\ndata: b\n\n", "event: e\ndata: a\n\n", "data: a\nid: 1\n\n", "retry: 5\ndata:\n\n"]
+)
+
+
+@steadily
+@given(st.one_of(st.lists(_PLAIN, max_size=8), st.lists(st.one_of(_PLAIN, _OTHER), max_size=8)).map("".join))
+def test_the_reader_of_plain_blocks_gives_what_sseclient_py_gives(stream: str) -> None:
+    blocks = Framer().feed(stream.encode())
+    assert blocks.decode() == stream
+    assert decode(blocks) == [(event.event, event.data) for event in SSEClient(iter((blocks,))).events()]
+
+
+@steadily
+@given(STREAMS)
+def test_whatever_the_framer_hands_over_reads_as_sseclient_py_reads_it(stream: bytes) -> None:
+    blocks = Framer().feed(stream)
+    assert decode(blocks) == [(event.event, event.data) for event in SSEClient(iter((blocks,))).events()]
 
 
 @steadily

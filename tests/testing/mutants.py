@@ -409,6 +409,18 @@ MUTANTS = [
         "keeps what will be closed", "usable=not self._raw.will_close)", "usable=True)", "connection-close-is-respected"
     ),
     Mutant(
+        "never closes what cannot serve again",
+        "        else:\n            line.end()\n",
+        "        else:\n            vars(self).setdefault('kept_open', []).append(line)\n",
+        "the-end-of-an-answer-frees-its-connection",
+    ),
+    Mutant(
+        "close() of an answer closes the transport",
+        '    def close(self) -> None:\n        self.end("caller")',
+        '    def close(self) -> None:\n        self.end("caller")\n        self._transport.close()',
+        "connections-are-kept",
+    ),
+    Mutant(
         "close() does nothing",
         '    def close(self) -> None:\n        self.end("caller")',
         "    def close(self) -> None:\n        pass",

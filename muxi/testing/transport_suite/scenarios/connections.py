@@ -34,7 +34,7 @@ class WireConnections(WireStage):
     """The rules on connections: reuse, release, close."""
 
     @rule(
-        "A connection serves again once its answer has been read.",
+        "A connection serves again once its answer has been read, whether that is closed afterwards or not.",
         "Connecting anew for each request costs more than most requests.",
     )
     def test_connections_are_kept(self) -> None:
@@ -46,9 +46,11 @@ class WireConnections(WireStage):
                     peer.answer()
 
         server = self.serve(script)
-        for path in ("/", "/chunked", "/", "/chunked"):
+        for path, closed in (("/", False), ("/chunked", False), ("/", True), ("/chunked", True), ("/", True)):
             response = self.transport.send(get(server.url + path))
-            self.expect(b"".join(response.chunks()), b"ok", "the body")  # without close(): the end is enough
+            self.expect(b"".join(response.chunks()), b"ok", "the body")
+            if closed:  # the end is enough
+                response.close()
         self.expect(server.connections, 1, "the number of connections")
 
     @rule(
@@ -80,6 +82,26 @@ class WireConnections(WireStage):
         for _ in range(2):
             self.expect(self.sent(get(server.url + "/")), b"ok", "the answer")
         self.expect(server.connections, 2, "the number of connections")
+
+    @rule(
+        "An answer that has been read to its end closes a connection that cannot serve again, without close().",
+        "File descriptors run out while programs hold on to answers, and servers wait for clients that are gone.",
+    )
+    def test_the_end_of_an_answer_frees_its_connection(self) -> None:
+        for framing in (
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+            CHUNKED[:-2] + b"Connection: close\r\n\r\n" + chunk(b"ok") + b"0\r\n\r\n",
+        ):
+
+            def script(peer: Peer, framing: bytes = framing) -> None:
+                peer.request()
+                peer.send(framing)
+                peer.wait_for_end()
+
+            server = self.serve(script)
+            response = self.transport.send(get(server.url + "/"))
+            self.expect(b"".join(response.chunks()), b"ok", "the body")
+            self.require(server.is_left(), "the connection is still open after the end of its answer")
 
     @rule(
         "An answer that is closed before its end takes its connection along at once.",
