@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 
 from muxi_transports.http.attempt import Attempt, NameLookupTimeout
 
-__all__ = ["Address", "Lookup", "Question", "Resolver", "Waiter", "find_resolver", "is_address", "look_up"]
+__all__ = ["Address", "Lookup", "NameQuery", "Resolver", "LookupWaiter", "find_resolver", "is_address", "look_up"]
 
 #: What ``socket.getaddrinfo()`` returns for an address.
 Address = tuple[Any, Any, int, str, Any]
 
 
-class Question(NamedTuple):
+class NameQuery(NamedTuple):
     """The arguments of ``socket.getaddrinfo()``."""
 
     host: str
@@ -33,7 +33,7 @@ class Question(NamedTuple):
         return socket.getaddrinfo(self.host, self.port, self.family, socket.SOCK_STREAM)
 
 
-class Waiter(Protocol):
+class LookupWaiter(Protocol):
     """An event of a thread or of a loop, which the end of a lookup sets."""
 
     def set(self) -> None: ...
@@ -46,10 +46,10 @@ class Lookup:
         question: what is looked up.
     """
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: NameQuery) -> None:
         self.question = question
         #: Set when the lookup ends, or by whoever ends a wait for it.
-        self.waiters: list[Waiter] = []
+        self.waiters: list[LookupWaiter] = []
         self.has_ended = False
         self.found: Sequence[Address] = ()
         self.error: BaseException | None = None
@@ -71,9 +71,9 @@ class Resolver:
     def __init__(self) -> None:
         self.pid: int = os.getpid()
         self._lock = threading.Lock()
-        self._running: dict[Question, Lookup] = {}
+        self._running: dict[NameQuery, Lookup] = {}
 
-    def begin(self, question: Question, waiter: Waiter) -> Lookup:
+    def begin(self, question: NameQuery, waiter: LookupWaiter) -> Lookup:
         """A running lookup, or a new one.
 
         Raises:
@@ -96,7 +96,7 @@ class Resolver:
             raise
         return lookup
 
-    def leave(self, lookup: Lookup, waiter: Waiter) -> None:
+    def leave(self, lookup: Lookup, waiter: LookupWaiter) -> None:
         """Stop waiting for a lookup."""
         with self._lock:
             if waiter in lookup.waiters:
@@ -150,7 +150,7 @@ def look_up(
         NameLookupTimeout: the deadline has passed.
         OSError: the name is unknown, or the attempt was ended.
     """
-    question = Question(host, port, family, flags)
+    question = NameQuery(host, port, family, flags)
     if deadline is None or is_address(host):
         return question.ask()
     waiter, resolver = threading.Event(), find_resolver()
