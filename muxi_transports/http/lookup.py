@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from muxi_transports.http.attempt import Attempt, NameLookupTimeout
 
-__all__ = ["Address", "Lookup", "NameQuery", "Resolver", "LookupWaiter", "find_resolver", "is_address", "look_up"]
+__all__ = ["Address", "Lookup", "LookupWaiter", "NameQuery", "Resolver", "find_resolver", "is_address", "look_up"]
 
 #: What ``socket.getaddrinfo()`` returns for an address.
 Address = tuple[Any, Any, int, str, Any]
