@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from muxi.errors import ConfigurationError
 from muxi.redact import show_value
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
 from muxi_transports.http.wire import parse_origin, split_url
@@ -31,6 +32,7 @@ __all__ = ["RequestsTransport"]
 _WATCH = Watch(with_requests=True)
 
 
+@check_arguments
 class RequestsTransport(PooledTransport):
     """Sends over requests, with connections that are kept and shared between threads.
 
@@ -244,7 +246,7 @@ def _check_adapters(
     from requests.adapters import BaseAdapter
 
     for prefix, adapter in adapters.items():
-        if "://" not in prefix:
+        if not isinstance(prefix, str) or "://" not in prefix:
             raise ConfigurationError(
                 f"adapters= takes the beginning of URLs such as 'https://', got {show_value(prefix)}"
             )

@@ -9,6 +9,7 @@ import urllib3
 from urllib3.response import BaseHTTPResponse
 
 from muxi.transport import BytesBody, Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
 from muxi_transports.pooled.foreign import FullResponse
@@ -24,6 +25,7 @@ __all__ = ["Urllib3Transport"]
 _WATCH = Watch(with_requests=False)
 
 
+@check_arguments
 class Urllib3Transport(PooledTransport):
     """Sends over urllib3, whose connections it keeps and shares between threads. requests is not imported.
 

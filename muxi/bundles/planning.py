@@ -10,6 +10,7 @@ from muxi.bundles.ignoring import IgnoreRules
 from muxi.bundles.refusal import refused
 from muxi.bundles.report import BundlePlan, LeftOut, PlannedFile
 from muxi.bundles.rules import is_private_key, reason_never
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["plan"]
 
@@ -17,6 +18,7 @@ __all__ = ["plan"]
 _HEAD = 128
 
 
+@check_arguments
 def plan(folder: str | os.PathLike[str]) -> BundlePlan:
     """Return what :func:`muxi.bundles.pack` would pack, without packing it.
 

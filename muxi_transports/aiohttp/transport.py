@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from muxi.errors import ConfigurationError, MissingExtraError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
@@ -38,6 +39,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
 
+@check_arguments
 class AiohttpTransport(AsyncTransport):
     """Sends over aiohttp, from one event loop, over as many connections as there are requests.
 

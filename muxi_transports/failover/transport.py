@@ -9,6 +9,7 @@ from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.redact import show_value
 from muxi.transport import AsyncSteppedTransport, AsyncTransport, Request, SendSteps, SteppedTransport, Transport
+from muxi.transport.arguments import check_arguments
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping, common_clock
 from muxi_transports.failover.addresses import Addresses, AddressStatus, FailoverAddress, Order, parse_address
 from muxi_transports.failover.steps import FailoverPolicy, send_somewhere
@@ -21,6 +22,7 @@ T = TypeVar("T", bound=Transport | AsyncTransport)
 DOWN_STATUSES = (502, 503, 504)
 
 
+@check_arguments
 class Failover(Wrapping[T]):
     """Sends to one of several addresses of the same server, to one that works.
 
