@@ -60,6 +60,7 @@ class Attempt:
         "body",
         "body_error",
         "connected",
+        "connecting",
         "deadline",
         "ended_by",
         "headless",
@@ -101,6 +102,8 @@ class Attempt:
         self.ended_by: str | None = None
         #: Ends the wait for a name's lookup.
         self.waiter: threading.Event | None = None
+        #: The sockets whose connecting is waited for; shutting them down ends the wait.
+        self.connecting: set[socket.socket] | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -140,6 +143,18 @@ class Attempt:
         """Note that a connection is made from here on: ``timeouts.connect`` bounds all of it."""
         if self.timeouts.connect is not None:
             self._connect_deadline = time.monotonic() + self.timeouts.connect
+
+    def watch_connecting(self, sock: socket.socket) -> None:
+        """Have the end of the attempt, from another thread, end the connecting of this socket.
+
+        Raises:
+            OSError: the attempt has ended.
+        """
+        if self.connecting is None:
+            self.connecting = set()
+        self.connecting.add(sock)
+        if self.ended_by is not None:
+            raise OSError("the transport was closed")
 
     def observe(self) -> None:
         """Note that the transport sees each phase of a connection that is not its own."""

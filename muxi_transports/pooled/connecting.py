@@ -40,7 +40,7 @@ def open_connection(target: Target, seconds: float | None, attempt: Attempt | No
         target: where to.
         seconds: the longest time for the lookup of the name and all addresses together; None is as long as the system
             tries.
-        attempt: whose end from another thread ends the lookup.
+        attempt: whose end from another thread ends the lookup and the connecting.
 
     Raises:
         builtins.TimeoutError: no address accepted in that time.
@@ -49,8 +49,8 @@ def open_connection(target: Target, seconds: float | None, attempt: Attempt | No
     deadline = None if seconds is None else time.monotonic() + seconds
     found = look_up(target.host.strip("[]"), target.port, deadline, attempt, family=target.family)
     if len(found) == 1:
-        return _connect_one(found[0], target, _time_left(deadline))
-    sock = _Race(_interleave_families(found), target, deadline).run()
+        return _connect_one(found[0], target, _time_left(deadline), attempt)
+    sock = _Race(_interleave_families(found), target, deadline, attempt).run()
     sock.settimeout(_time_left(deadline))
     return sock
 
@@ -102,9 +102,11 @@ def _new_socket(address: Address, target: Target) -> socket.socket:
     return sock
 
 
-def _connect_one(address: Address, target: Target, seconds: float | None) -> socket.socket:
+def _connect_one(address: Address, target: Target, seconds: float | None, attempt: Attempt | None) -> socket.socket:
     sock = _new_socket(address, target)
     try:
+        if attempt is not None:
+            attempt.watch_connecting(sock)
         sock.settimeout(seconds)
         sock.connect(address[4])
     except BaseException:
@@ -120,9 +122,13 @@ class _Race:
         addresses: in the order of their starts.
         target: what the sockets are set to.
         deadline: on ``time.monotonic()``, or None.
+        attempt: whose end from another thread ends the race.
     """
 
-    def __init__(self, addresses: Iterator[Address], target: Target, deadline: float | None) -> None:
+    def __init__(
+        self, addresses: Iterator[Address], target: Target, deadline: float | None, attempt: Attempt | None
+    ) -> None:
+        self._attempt = attempt
         self._addresses = addresses
         self._target = target
         self._deadline = deadline
@@ -164,6 +170,8 @@ class _Race:
             self._error = error
             return
         self._running.add(sock)
+        if self._attempt is not None:
+            self._attempt.watch_connecting(sock)
         sock.setblocking(False)
         code = sock.connect_ex(address[4])
         if code in _IN_PROGRESS:

@@ -86,6 +86,8 @@ def _connect(connection: SOCKSConnection, deadline: float | None, attempt: Attem
         try:
             for option in connection.socket_options or ():
                 sock.setsockopt(*option)
+            if attempt is not None:
+                attempt.watch_connecting(sock)
             sock.settimeout(left)
             sock.deadline = deadline
             sock.set_proxy(

@@ -60,10 +60,12 @@ def has_arrived(wire: object) -> bool:
 
 
 def interrupt(attempt: Attempt) -> None:
-    """End the wait of an attempt for the lookup of a name."""
+    """End the wait of an attempt for the lookup of a name, or for a connection."""
     waiter = attempt.waiter
     if waiter is not None:
         waiter.set()
+    for sock in tuple(attempt.connecting or ()):
+        shut_down(sock)
 
 
 def shut_down(wire: object) -> None:
