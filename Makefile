@@ -23,8 +23,8 @@ test: $(VENV)/.for-dev  ## run the tests, except the slow ones and those in a br
 
 check: lint types floors test  ## run every check; the tests come last
 
-check-slow: $(VENV)/.for-dev  ## run the slow tests: beside the tools of others, packages, type checkers
-	$(BIN)/python -m pytest $(TEST_FLAGS) -m slow
+check-slow: $(VENV)/.for-dev  ## run the slow tests: beside the tools of others, packages, more generated examples
+	$(BIN)/python -m pytest $(TEST_FLAGS) -m 'slow or (hypothesis and not browser)' --hypothesis-profile=thorough
 
 browser: $(VENV)/.for-dev  ## run the tests in a headless Chromium, which is installed where it may be
 	@.ci/install-chromium

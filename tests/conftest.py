@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import signal
@@ -21,8 +22,10 @@ from tests.requirements import REQUIRE_ALL
 if TYPE_CHECKING:
     from tests.scripted import Side
 
-# The same examples each time; `pytest --hypothesis-profile=default` looks for new ones.
-settings.register_profile("steady", derandomize=True, deadline=None)
+# The same examples each time; `pytest --hypothesis-profile=default` looks for new ones. The slow tests come with a
+# "thorough" run of the generated ones: what needs more examples than the profile has says so as a multiple.
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=30)
+settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("steady")
 
 #: The recorded wire: what the platform's runtime and server really send.
@@ -79,6 +82,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: MUXI_REQUIRE_ALL=1 allows no skipped test. {reason}"
     return report
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collections() -> None:
+    """Keep what is loaded out of garbage collections: to search it after each test takes longer than the tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -8,16 +8,16 @@ import http.client
 import re
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Generator, Sequence
+from typing import Protocol
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError, ValidationError
 from muxi.redact import keys_in, redact_text
 from muxi.transport import Body, Request, Timeouts
 from muxi_transports.http.tls import advice_for
 
-__all__ = ["Attempt", "NameLookupTimeout", "invalid_request", "reason_of", "text_of"]
+__all__ = ["Attempt", "NameLookupTimeout", "Waiter", "invalid_request", "reason_of", "text_of"]
 
 # How proxies refuse a client that they do not know, in the words of http.client, aiohttp (as put here), PySocks and
 # python-socks.
@@ -41,6 +41,13 @@ class NameLookupTimeout(builtins.TimeoutError):
         self.host = host
 
 
+class Waiter(Protocol):
+    """A wait that another thread can end: a ``threading.Event``, or a socket that is shut down."""
+
+    def set(self) -> None:
+        """End the wait."""
+
+
 class Attempt:
     """The state of sending one request: its deadline, its progress and its errors.
 
@@ -60,7 +67,6 @@ class Attempt:
         "body",
         "body_error",
         "connected",
-        "connecting",
         "deadline",
         "ended_by",
         "headless",
@@ -100,10 +106,8 @@ class Attempt:
         self.body_error: BaseException | None = None
         #: ``caller`` or ``transport``: whose close() ended the answer early.
         self.ended_by: str | None = None
-        #: Ends the wait for a name's lookup.
-        self.waiter: threading.Event | None = None
-        #: The sockets whose connecting is waited for; shutting them down ends the wait.
-        self.connecting: set[socket.socket] | None = None
+        #: Ends what the attempt waits for while it has no connection; another thread may set it.
+        self.waiter: Waiter | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -143,18 +147,6 @@ class Attempt:
         """Note that a connection is made from here on: ``timeouts.connect`` bounds all of it."""
         if self.timeouts.connect is not None:
             self._connect_deadline = time.monotonic() + self.timeouts.connect
-
-    def watch_connecting(self, sock: socket.socket) -> None:
-        """Have the end of the attempt, from another thread, end the connecting of this socket.
-
-        Raises:
-            OSError: the attempt has ended.
-        """
-        if self.connecting is None:
-            self.connecting = set()
-        self.connecting.add(sock)
-        if self.ended_by is not None:
-            raise OSError("the transport was closed")
 
     def observe(self) -> None:
         """Note that the transport sees each phase of a connection that is not its own."""

@@ -8,11 +8,11 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from muxi_transports.http.attempt import Attempt, NameLookupTimeout
+from muxi_transports.http.attempt import Attempt, NameLookupTimeout, Waiter
 
-__all__ = ["Address", "Lookup", "LookupWaiter", "NameQuery", "Resolver", "find_resolver", "is_address", "look_up"]
+__all__ = ["Address", "Lookup", "NameQuery", "Resolver", "find_resolver", "is_address", "look_up"]
 
 #: What ``socket.getaddrinfo()`` returns for an address.
 Address = tuple[Any, Any, int, str, Any]
@@ -33,12 +33,6 @@ class NameQuery(NamedTuple):
         return socket.getaddrinfo(self.host, self.port, self.family, socket.SOCK_STREAM)
 
 
-class LookupWaiter(Protocol):
-    """An event of a thread or of a loop, which the end of a lookup sets."""
-
-    def set(self) -> None: ...
-
-
 class Lookup:
     """A lookup that runs in a thread of its own.
 
@@ -49,7 +43,7 @@ class Lookup:
     def __init__(self, question: NameQuery) -> None:
         self.question = question
         #: Set when the lookup ends, or by whoever ends a wait for it.
-        self.waiters: list[LookupWaiter] = []
+        self.waiters: list[Waiter] = []
         self.has_ended = False
         self.found: Sequence[Address] = ()
         self.error: BaseException | None = None
@@ -73,7 +67,7 @@ class Resolver:
         self._lock = threading.Lock()
         self._running: dict[NameQuery, Lookup] = {}
 
-    def begin(self, question: NameQuery, waiter: LookupWaiter) -> Lookup:
+    def begin(self, question: NameQuery, waiter: Waiter) -> Lookup:
         """A running lookup, or a new one.
 
         Raises:
@@ -96,7 +90,7 @@ class Resolver:
             raise
         return lookup
 
-    def leave(self, lookup: Lookup, waiter: LookupWaiter) -> None:
+    def leave(self, lookup: Lookup, waiter: Waiter) -> None:
         """Stop waiting for a lookup."""
         with self._lock:
             if waiter in lookup.waiters:

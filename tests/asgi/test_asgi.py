@@ -209,7 +209,7 @@ def test_close_ends_a_wait_for_the_head_and_cancels_what_does_not_end() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         called.set()
         try:
-            await asyncio.sleep(PATIENCE * 10)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.set()
             raise
@@ -225,16 +225,19 @@ def test_close_ends_a_wait_for_the_head_and_cancels_what_does_not_end() -> None:
 
 
 def test_work_after_the_answer_is_finished_before_the_transport_is_closed() -> None:
-    done = threading.Event()
+    answered, done = threading.Event(), threading.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await hello(scope, receive, send)
-        await asyncio.sleep(0.02)
+        await asyncio.to_thread(answered.wait, PATIENCE)
+        for _ in range(100):
+            await asyncio.sleep(0)
         done.set()
 
     with SyncAsgiTransport(app, lifespan="off") as transport:
         assert transport.send(get("http://h/")).read() == b"hello"
         assert not done.is_set()
+        answered.set()
     assert done.is_set()
 
 
@@ -339,7 +342,7 @@ def test_fastapi_with_a_lifespan_bodies_and_a_stream_that_is_left() -> None:
         async def events() -> AsyncIterator[bytes]:
             try:
                 yield b"data: 1\n\n"
-                await asyncio.sleep(PATIENCE * 10)
+                await asyncio.Event().wait()
             finally:
                 left.set()
 

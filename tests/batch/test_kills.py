@@ -101,6 +101,7 @@ def check(formation: Watched, folder: Path) -> None:
     assert Counter(len(messages) for messages in formation.by_key.values()).keys() == {1}
 
 
+@pytest.mark.slow  # starts interpreters and kills them
 @pytest.mark.parametrize("colour", ["sync", "async"])
 def test_a_killed_batch_goes_on_where_it_was(tmp_path: Path, colour: str) -> None:
     moments = iter([(1, 0.0), (17, 0.001), (0, 0.0), (0, 0.0)])

@@ -276,6 +276,7 @@ class Counting(Formation):
             self.reached.set()
 
 
+@pytest.mark.slow  # starts a process and a terminal
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals here")
 def test_a_terminal_sees_a_bar_and_a_pipe_does_not(tmp_path: Path) -> None:
     (tmp_path / "prompts.jsonl").write_text("".join(f'"m {number}"\n' for number in range(12)))
@@ -313,6 +314,7 @@ def test_processes_find_the_key_in_their_environment(tmp_path: Path) -> None:
     assert (tmp_path / "answers.jsonl").read_text().count("\n") == 2
 
 
+@pytest.mark.slow  # starts a process and a terminal
 def test_ctrl_c_ends_the_command_and_resuming_finishes_it(tmp_path: Path) -> None:
     formation = Counting(6)
     (tmp_path / "prompts.jsonl").write_text("".join(f'"m {number}"\n' for number in range(60)))

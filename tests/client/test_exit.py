@@ -76,6 +76,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.slow  # starts an interpreter
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_that_closes_nothing_ends_without_complaints(name: str) -> None:
     done = _run(name)
@@ -83,6 +84,7 @@ def test_a_program_that_closes_nothing_ends_without_complaints(name: str) -> Non
 
 
 # What is kept to the very end is not collected, and not complained of.
+@pytest.mark.slow  # each case starts an interpreter
 @pytest.mark.parametrize("name", ["async, all locals", "async, a loop that is left"])
 def test_where_such_warnings_are_shown_one_names_what_was_not_closed(name: str) -> None:
     done = _run(name, "-W", "default::ResourceWarning")

@@ -39,6 +39,7 @@ def there() -> Iterator[dict[str, str]]:
         yield {"MUXI_FORMATION_URL": served.url, "MUXI_CLIENT_KEY": "fmc_reader"}
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_files_of_a_page_pass(page: Path, tmp_path: Path, there: dict[str, str]) -> None:
     for name, content in files_of(page).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -33,8 +34,13 @@ def documented(tree: ast.AST) -> Iterator[tuple[str, int, str]]:
                 yield getattr(node, "name", "the module"), getattr(node, "lineno", 1), text
 
 
+@functools.cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def questions(source: str) -> list[str]:
-    found = documented(ast.parse(source))
+    found = documented(parsed(source))
     return [
         f"line {line}: {name}: {text.splitlines()[0]}" for name, line, text in found if text.split()[0] in QUESTIONS
     ]
@@ -43,6 +49,8 @@ def questions(source: str) -> list[str]:
 def riddles(source: str) -> list[str]:
     """Return the texts and comments that hide who does what to which thing."""
     found: list[str] = []
+    if not RIDDLES.search(source):
+        return found
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         # From Python 3.12 on, an f-string has tokens of its own for its texts.
         if token.type == tokenize.COMMENT or "STRING" in tokenize.tok_name[token.type]:
@@ -53,7 +61,7 @@ def riddles(source: str) -> list[str]:
 def test_no_two_classes_bear_one_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     shared = {name: found for name, found in places.items() if len(found) > 1}

@@ -52,6 +52,7 @@ def test_no_example_is_left_out() -> None:
         assert path.name in PRINTED or path.stem in elsewhere or f'"{framework}"' in elsewhere, path.name
 
 
+@pytest.mark.slow  # each case starts an interpreter
 @pytest.mark.parametrize("name", PRINTED)
 def test_the_example_runs(name: str) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MUXI_")}

@@ -282,6 +282,13 @@ def test_a_removal_that_finds_nothing_after_a_lost_attempt_is_done(colour: Colou
     assert meta(result).attempts == 2
 
 
+@pytest.mark.parametrize("second", [refused(), failure(429), flat(503, "Formation unavailable", STARTING)])
+def test_a_lost_attempt_is_remembered_over_a_refusal(colour: Colour, second: Any) -> None:
+    play = Playback(died(), second, failure(404, "NOT_FOUND", "Memory not found"))
+    result = colour.run(colour.formation(play).delete_memory, "ada", "m")
+    assert (result, meta(result).attempts) == ({}, 3)
+
+
 @pytest.mark.parametrize("first", [refused(), failure(429), flat(503, "Formation unavailable", STARTING)])
 def test_a_removal_that_finds_nothing_after_a_refusal_never_was(colour: Colour, first: Any) -> None:
     play = Playback(first, failure(404, "NOT_FOUND", "Memory not found"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -136,13 +135,11 @@ def test_a_stall_in_earnest_ends_when_the_stream_is_closed() -> None:
     faults = Faults(Stall(60, after=10))
     client = FormationClient(transport=FaultyTransport("memory", faults), url="http://memory", client_key="k")
     stream = client.chat_stream("Hi", user_id="ada")
-    began = time.monotonic()
     reader = threading.Thread(target=lambda: list(stream))
     reader.start()
     stream.close()
     reader.join(30)
     assert not reader.is_alive()
-    assert time.monotonic() - began < 30
 
 
 def test_a_stall_in_earnest_ends_when_the_async_stream_is_closed() -> None:

@@ -51,7 +51,7 @@ def _at_once(wire: bytes) -> list[bytes]:
     return [wire]
 
 
-@pytest.mark.parametrize("arriving", ["at once", "byte by byte"])
+@pytest.mark.parametrize("arriving", ["at once", pytest.param("byte by byte", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("attack", _ATTACKS)
 def test_the_time_is_in_proportion_to_the_bytes(attack: str, arriving: str) -> None:
     one_by_one = arriving == "byte by byte"

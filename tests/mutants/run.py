@@ -4,8 +4,10 @@
     python tests/mutants/run.py sse --slice 1/4          the first quarter of the mutants of one
     python tests/mutants/run.py sse --only Framer.feed   those whose name has this in it
 
-Each mutant is tested in a process forked from this one. It fails where a mutant survives that is not in the list of
-survivors, which says of each why it is no fault, and where one is listed that does not survive.
+Each mutant is tested in a process of its own, forked when the tests are collected already (see inside.py). Where that
+decides nothing, it is tested in a process forked from this one, which loads the mutant in the place of its module. It
+fails where a mutant survives that is not in the list of survivors, which says of each why it is no fault, and where one
+is listed that does not survive.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -36,6 +38,7 @@ import h11  # noqa: E402, F401
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
+from tests.mutants.inside import Limits, Selection, Verdicts, judge, select  # noqa: E402
 from tests.mutants.mutate import Mutant, mutants  # noqa: E402
 from tests.mutants.table import TARGETS, Target  # noqa: E402
 
@@ -45,6 +48,19 @@ hypothesis.settings.load_profile("mutants")
 _MEMORY = 3 << 30
 #: Seconds until a mutant that waits for ever is ended.
 _PATIENCE = 120
+_OPTIONS = (
+    "--hypothesis-profile=mutants",
+    "-q",
+    "-x",
+    "-n",
+    "0",
+    "-m",
+    "not slow",
+    "-p",
+    "no:cacheprovider",
+    "--assert=plain",
+    "--tb=no",
+)
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -68,40 +84,62 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 _WORK: list[tuple[Mutant, str, Target]] = []
 
 
+_LISTED: set[str] = set()
+
+
 def _test(at: int) -> tuple[int, bool]:
-    return at, _survives(*_WORK[at])
+    mutant, module, target = _WORK[at]
+    survives = _survives(mutant, module, target)
+    if survives and target.measures and mutant.name not in _LISTED:
+        survives = _survives(mutant, module, target, measures=True)
+    return at, survives
 
 
-def _survives(mutant: Mutant, module: str, target: Target) -> bool:
-    """Whether all tests pass with a mutant."""
+def _survives(mutant: Mutant, module: str, target: Target, *, measures: bool = False) -> bool:
+    """Whether all tests pass with a mutant: all but those that measure, or those alone."""
     child = os.fork()
     if child == 0:
         status = 1
         with contextlib.suppress(BaseException):
             os.setsid()
-            resource.setrlimit(resource.RLIMIT_CPU, (target.seconds, target.seconds))
+            seconds = _PATIENCE if measures else target.seconds
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             signal.alarm(_PATIENCE)
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, 1)
             os.dup2(nothing, 2)
             sys.meta_path.insert(0, _Finder(module, mutant.tree))
-            status = _run_tests(target)
+            status = _run_tests(target, measures=measures)
         os._exit(status)
     return os.waitpid(child, 0)[1] == 0
 
 
-def _run_tests(target: Target) -> int:
+def _run_tests(target: Target, *, measures: bool) -> int:
     """Run the tests of a target; 0 where all pass."""
     if target.plain:
         for test in _tests_of([name.removesuffix(".py").replace("/", ".") for name in target.tests]):
-            test()
+            if (test.func.__name__ in target.measures) is measures:
+                test()
         return 0
-    options = ["-q", "-x", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "--assert=plain", "--tb=no"]
-    return int(pytest.main([*options, *target.tests]))
+    return int(pytest.main([*_OPTIONS, *target.tests]))
 
 
-def _tests_of(modules: list[str]) -> Iterator[Callable[[], object]]:
+def _judge_inside(target: Target, jobs: int) -> Verdicts | None:
+    """Test the mutants of single functions; None where the tests fail without a mutant."""
+    originals: dict[str, tuple[str, ast.Module]] = {}
+    selections: list[Selection] = []
+    for at, (mutant, module, _) in enumerate(_WORK):
+        if module not in originals:
+            file = str(ROOT.joinpath(*module.split(".")).with_suffix(".py"))
+            originals[module] = file, ast.parse(Path(file).read_text(encoding="utf-8"))
+        file, original = originals[module]
+        if selection := select(at, module, file, original, mutant.tree):
+            selections.append(selection)
+    return judge(_OPTIONS, target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections)
+
+
+def _tests_of(modules: list[str]) -> Iterator[functools.partial[object]]:
     """The tests of some modules as calls, without those that need a fixture: pytest takes a second to begin."""
     for name in modules:
         module = importlib.import_module(name)
@@ -152,18 +190,38 @@ def _run_target(name: str, options: argparse.Namespace) -> bool:
     at, of = (int(number) for number in options.slice.split("/"))
     every = [(module, mutant) for module, mutant in _mutants_of(target) if options.only in mutant.name]
     _WORK[:] = [(mutant, module, target) for module, mutant in every[at - 1 :: of]]
-    if not target.plain and not options.only and _survives(Mutant("", 0, ast.parse("")), "", target) is False:
-        print(f"{name}: the tests fail without a mutant")
-        return False
+    listed = _listed(ROOT / "tests" / "mutants" / f"{name}.txt")
+    _LISTED.clear()
+    _LISTED.update(listed)
     started = time.monotonic()
+    if target.plain:
+        is_sound = _survives(Mutant("", 0, ast.parse("")), "", target)
+        verdicts = Verdicts(set(), set(), []) if is_sound else None
+    else:
+        verdicts = _judge_inside(target, options.j)
+    if verdicts is None:
+        print(f"{name}: the tests fail without a mutant, or take more than {target.seconds} s")
+        return False
+    killed, alive, modules = verdicts
+    if not target.plain:
+        print(
+            f"{name}: in {time.monotonic() - started:.0f} s {len(killed)} of {len(_WORK)} mutants are killed, and "
+            f"{len(alive)} survive",
+            flush=True,
+        )
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
     survivors: list[str] = []
+    for index in sorted(alive):
+        survivors.append(_WORK[index][0].name)
+        print(f"survives (line {_WORK[index][0].line}): {survivors[-1]}", flush=True)
     with multiprocessing.get_context("fork").Pool(options.j) as pool:
-        for index, survives in pool.imap_unordered(_test, range(len(_WORK))):
+        for index, survives in pool.imap_unordered(_test, [at for at in range(len(_WORK)) if at not in killed | alive]):
             if survives:
                 mutant = _WORK[index][0]
                 survivors.append(mutant.name)
                 print(f"survives (line {mutant.line}): {mutant.name}", flush=True)
-    listed = _listed(ROOT / "tests" / "mutants" / f"{name}.txt")
     tested = {mutant.name for mutant, _, _ in _WORK}
     unknown = [survivor for survivor in survivors if survivor not in listed]
     gone = [known for known in listed if known in tested and known not in survivors]

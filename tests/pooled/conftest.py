@@ -16,14 +16,13 @@ from muxi_transports.urllib3 import Urllib3Transport
 from tests.transports.conftest import (
     ServerFactory,
     _environment,
-    _quick_collection,
     authority,
     bundle,
     serve,
     tls,
 )
 
-__all__ = ["LaneFactory", "ServerFactory", "_environment", "_quick_collection", "authority", "bundle", "serve", "tls"]
+__all__ = ["LaneFactory", "ServerFactory", "_environment", "authority", "bundle", "serve", "tls"]
 
 #: Makes a transport of the lane under test, with options that every lane has.
 LaneFactory = Callable[..., Transport]

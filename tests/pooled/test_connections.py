@@ -56,6 +56,7 @@ def test_a_connection_is_given_back_once_whatever_is_raised_in_between(
     transport.close()
 
 
+@pytest.mark.slow  # twenty collections of everything for each lane
 def test_a_blocking_pool_loses_no_place_to_answers_that_are_dropped(
     serve: ServerFactory, make_own: LaneFactory
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_kept_connection_on_which_something_has_arrived_is_not_used(
             peer.answer(target)
             if target == b"/first":
                 peer.answer(b"not asked for")
+                peer.wait_until_delivered()
                 arrived.set()
 
     server = serve(script, tls if secure else None)
@@ -97,7 +99,6 @@ def test_a_kept_connection_on_which_something_has_arrived_is_not_used(
 
     assert transport.send(get(server.url + "/first")).read() == b"/first"
     assert arrived.wait(PATIENCE)
-    time.sleep(0.02)  # it is on its way through the kernel
     assert transport.send(get(server.url + "/second")).read() == b"/second"
 
 
@@ -137,13 +138,11 @@ def test_closing_the_transport_ends_a_wait_at_once(serve: ServerFactory, own: Tr
     with ThreadPoolExecutor(1) as threads:
         caller = threads.submit(call)
         assert waiting.wait(PATIENCE)
-        time.sleep(0.05)  # from the server's word to the client's wait
-        started = time.monotonic()
+        time.sleep(0.05)  # from the server's event to the client's wait in the kernel, which has none
         own.close()
         with pytest.raises(ConnectionError, match="closed") as caught:
             caller.result(PATIENCE)
 
-    assert time.monotonic() - started < 1
     assert (caught.value.code, caught.value.connected) == ("CONNECTION_LOST", True)
 
 
@@ -160,15 +159,13 @@ def test_closing_the_transport_ends_the_wait_for_a_connection(serve: ServerFacto
     url = serve(script).url
     stream = transport.send(get(url, stream=True))
     with ThreadPoolExecutor(1) as threads:
-        waiter = threads.submit(lambda: transport.send(get(url, timeouts=Timeouts(connect=PATIENCE))))
+        waiter = threads.submit(lambda: transport.send(get(url, timeouts=Timeouts(connect=6 * PATIENCE))))
         assert busy.wait(PATIENCE)
-        time.sleep(0.05)
-        started = time.monotonic()
+        time.sleep(0.05)  # until the client waits for the lock of the pool, which has no event
         transport.close()
         with pytest.raises(ConnectionError) as caught:
             waiter.result(PATIENCE)
 
-    assert time.monotonic() - started < 2
     assert caught.value.connected is False
     stream.close()
 
@@ -186,8 +183,9 @@ def test_an_early_answer_is_read_from_a_server_that_neither_reads_nor_closes(
     def script(peer: Peer) -> None:
         peer.head()
         peer.answer(b"too large", "413 Content Too Large")
-        gate.wait(PATIENCE)
+        opened.append(gate.wait(PATIENCE))
 
+    opened: list[bool] = []
     size = 32 * 1024 * 1024
     pieces = partial(_pieces, size)
     body = {
@@ -197,12 +195,12 @@ def test_an_early_answer_is_read_from_a_server_that_neither_reads_nor_closes(
     }[framing]
     server = serve(script, tls if secure else None)
     transport = make_own(verify=bundle) if secure else make_own()
-    started = time.monotonic()
+    longer = 6 * PATIENCE
 
-    response = transport.send(Request("POST", server.url, body=body, timeouts=Timeouts(5, 5, 9)))
+    response = transport.send(Request("POST", server.url, body=body, timeouts=Timeouts(longer, longer, longer)))
 
     assert (response.status, response.read()) == (413, b"too large")
-    assert time.monotonic() - started < 4
+    assert not opened, "the answer was read only when the server hung up"
     gate.set()
     with contextlib.suppress(MuxiError):  # the script answers every request with a refusal
         transport.send(get(server.url)).read()

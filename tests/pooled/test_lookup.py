@@ -17,15 +17,11 @@ import urllib3.util.connection
 
 from muxi.errors import ConnectionError, TimeoutError
 from muxi.transport import Request, Timeouts, Transport
-from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.lookup import look_up
 from muxi_transports.requests import RequestsTransport
 from tests.pooled.conftest import LaneFactory, ServerFactory
 from tests.transports.raw_server import PATIENCE
 from tests.transports.scripts import failure, get, ok
-from tests.transports.test_bounds import deaf_addresses
-
-__all__ = ["deaf_addresses"]  # a fixture
 
 SHORT = 0.15
 URL = "http://slow.invalid/"
@@ -65,10 +61,8 @@ def lookups() -> list[threading.Thread]:
 
 
 def timed_out(transport: Transport, request: Request) -> TimeoutError:
-    started = time.monotonic()
     error = failure(transport, request)
     assert isinstance(error, TimeoutError), error
-    assert time.monotonic() - started < 6 * SHORT
     return error
 
 
@@ -246,37 +240,3 @@ def test_the_family_that_urllib3_is_held_to_holds(lane: Transport, monkeypatch: 
     failure(lane, get("http://formation.invalid/", timeouts=Timeouts(5, 5)))
 
     assert asked == [socket.AF_INET]
-
-
-@pytest.mark.parametrize("way", ["one address", "four addresses", "SOCKS"])
-def test_closing_the_transport_ends_its_connecting(
-    make_own: LaneFactory, serve: ServerFactory, deaf_addresses: str, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun = threading.Event()
-    watch = Attempt.watch_connecting
-
-    def watched(attempt: Attempt, sock: socket.socket) -> None:
-        watch(attempt, sock)
-        begun.set()
-
-    monkeypatch.setattr(Attempt, "watch_connecting", watched)
-    silent = serve(lambda peer: peer.wait_for_end()).port
-    url = deaf_addresses.replace("four.invalid", "127.0.0.1") if way == "one address" else deaf_addresses
-    lane = make_own(**({"proxies": {"all": f"socks5h://127.0.0.1:{silent}"}} if way == "SOCKS" else {}))
-    failed: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            lane.send(get(url, timeouts=Timeouts(60, 60)))
-        except ConnectionError as error:
-            failed.append(error)
-
-    caller = threading.Thread(target=call)
-    caller.start()
-    assert begun.wait(PATIENCE)
-    time.sleep(0.05)  # it is in the middle of connecting
-    lane.close()
-    caller.join(PATIENCE)
-
-    assert not caller.is_alive()
-    assert [getattr(error, "code", None) for error in failed] == ["CONNECTION_LOST"]

@@ -46,6 +46,7 @@ def there(served: Served) -> dict[str, str]:
     return {"MUXI_FORMATION_URL": served.url, "MUXI_CLIENT_KEY": "fmc_hushhush"}
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_recorded_once_and_played_where_nobody_has_a_formation(
     run_pytest: Pytest, tmp_path: Path, there: dict[str, str]
 ) -> None:
@@ -59,6 +60,7 @@ def test_recorded_once_and_played_where_nobody_has_a_formation(
     assert played.counts == {"passed": 3}, played.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_what_was_not_recorded_fails_the_test_and_is_not_sent(
     run_pytest: Pytest, tmp_path: Path, there: dict[str, str]
 ) -> None:
@@ -83,12 +85,14 @@ def test_it(muxi_formation, muxi_cassette):
     assert "other" in cassette.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_a_test_that_fails_records_nothing(run_pytest: Pytest, tmp_path: Path, there: dict[str, str]) -> None:
     run = run_pytest(SOURCE.replace("Recorded Hi", "Another thing"), "-k", "fixture", environment=there)
     assert run.counts["failed"] == 1, run.output
     assert not list(tmp_path.rglob("*.yaml"))
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 @pytest.mark.parametrize("test", ["test_of_a_fixture", "test_of_the_code"])
 def test_without_a_cassette_and_an_address_the_error_says_that_nothing_is_recorded(
     run_pytest: Pytest, test: str

@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.pytest_plugin.conftest import ROOT, Pytest
 from tests.requirements import require_module
 
@@ -78,6 +80,7 @@ def test_every_fixture_gives_what_it_says(run_pytest: Pytest) -> None:
     assert run.counts == {"passed": 5}, run.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_it_works_in_several_processes(run_pytest: Pytest) -> None:
     run = run_pytest(EVERYTHING, "-p", "xdist", "-n", "2")
     assert run.counts == {"passed": 5}, run.output
@@ -89,6 +92,7 @@ def test_it_is_announced() -> None:
     assert config["options.entry_points"]["pytest11"].strip() == "muxi = muxi.testing.pytest_plugin"
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_as_it_is_installed_it_loads_by_itself_and_warns_of_nothing(run_pytest: Pytest, tmp_path: Path) -> None:
     site = tmp_path / "site"
     described = site / "muxi_client_stand_in-1.0.dist-info"
@@ -110,6 +114,7 @@ def test_as_it_is_installed_it_loads_by_itself_and_warns_of_nothing(run_pytest: 
     assert run.counts == {"passed": 1}, run.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_it_lists_its_fixtures_markers_and_settings(run_pytest: Pytest) -> None:
     listed = run_pytest("", "--fixtures").output
     assert {name for name in re.findall(r"^(\w+)", listed, re.MULTILINE) if name.startswith("muxi_")} == FIXTURES
@@ -128,6 +133,7 @@ def test_the_page_has_every_fixture_marker_and_setting() -> None:
     assert "--muxi-record" in page
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_nothing_of_the_sdk_is_loaded_before_a_fixture_is_used(run_pytest: Pytest, tmp_path: Path) -> None:
     spy = """
 import json, sys
@@ -156,6 +162,7 @@ TOPS = {"muxi", "muxi_transports", "requests", "marshmallow", "aiohttp", "asynci
 # -- markers -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_options_make_the_world(run_pytest: Pytest) -> None:
     source = """
 import pytest
@@ -190,6 +197,7 @@ EXPECTED = EmbeddedFormation(seed="0").ids.new("x_")
     assert run.counts == {"passed": 4}, run.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_wrong_options_are_told_in_a_line(run_pytest: Pytest) -> None:
     wrong = {
         "muxi(sed=7)": "takes no 'sed'; did you mean 'seed'?",
@@ -215,6 +223,7 @@ def test_wrong_options_are_told_in_a_line(run_pytest: Pytest) -> None:
 # -- nothing but stubs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_what_is_swallowed_fails_the_test_all_the_same(run_pytest: Pytest) -> None:
     source = """
 import pytest
@@ -278,6 +287,7 @@ def reach(url, choice="requests"):
 """
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_other_hosts_are_refused_and_this_machine_is_not(run_pytest: Pytest) -> None:
     source = (
         NETWORK
@@ -323,6 +333,7 @@ def test_nothing_is_refused_without_a_fixture():
     assert run.counts == {"passed": 10}, run.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_a_setting_refuses_them_in_all_tests(run_pytest: Pytest, tmp_path: Path) -> None:
     source = (
         NETWORK
@@ -368,12 +379,14 @@ async def test_and_in_another(muxi_async_formation):
 """
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_it_works_beside_anyio(run_pytest: Pytest) -> None:
     require_module("anyio")
     run = run_pytest(ANYIO, "-p", "anyio")
     assert run.counts == {"passed": 2}, run.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_it_works_beside_pytest_asyncio(run_pytest: Pytest) -> None:
     require_module("pytest_asyncio")
     source = ANYIO.replace("pytest.mark.anyio", "pytest.mark.asyncio")

@@ -90,6 +90,7 @@ def test_it(muxi_formation, muxi_transport):
 }
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 @pytest.mark.parametrize("name", ASSERTIONS)
 def test_an_assertion_fails_the_test_wherever_it_stands(run_pytest: Pytest, name: str) -> None:
     run = run_pytest(ASK + ASSERTIONS[name])
@@ -97,6 +98,7 @@ def test_an_assertion_fails_the_test_wherever_it_stands(run_pytest: Pytest, name
     assert "'ada' == 'bob'" in run.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_an_assertion_that_holds_fails_nothing(run_pytest: Pytest) -> None:
     run = run_pytest(ASK + ASSERTIONS["an agent"].replace('"bob"', '"ada"'))
     assert run.counts == {"passed": 1}, run.output
@@ -141,6 +143,7 @@ def test_it(muxi_formation, muxi_world):
 }
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 @pytest.mark.parametrize("name", REASONS)
 def test_the_report_says_why_a_turn_failed(run_pytest: Pytest, name: str) -> None:
     source, texts = REASONS[name]
@@ -199,6 +202,7 @@ def test_a_stub_that_nobody_used_fails_the_test(run_pytest: Pytest) -> None:
     assert "the nearest request is <GET /v1/sessions" in run.output
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_a_setting_allows_unused_stubs(run_pytest: Pytest) -> None:
     run = run_pytest(UNUSED, "-o", "muxi_allow_unused_stubs=true")
     assert run.counts == {"passed": 6}, run.output

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.pytest_plugin.conftest import Pytest
 
 SOURCE = """
@@ -44,6 +46,7 @@ def test_each_failing_test_has_a_file_which_its_report_names(run_pytest: Pytest,
     assert lines[-1]["why"] == "the answer 404 is final"
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_a_client_that_was_made_before_the_tests_is_traced_to_the_file_of_each(
     run_pytest: Pytest, tmp_path: Path
 ) -> None:
@@ -66,6 +69,7 @@ def test_two():
     assert users == {"test_one": 1, "test_two": 1}
 
 
+@pytest.mark.slow  # starts an interpreter with pytest
 def test_without_the_option_nothing_is_written_and_the_environment_is_left_alone(
     run_pytest: Pytest, tmp_path: Path
 ) -> None:

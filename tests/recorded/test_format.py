@@ -85,7 +85,7 @@ def responses(draw: st.DrawFn) -> RecordedResponse:
 exchanges = st.builds(Exchange, requests, responses()) | st.builds(Exchange, requests, error=errors)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2, deadline=None)
 @given(st.lists(exchanges, max_size=3), st.sampled_from([0, 2]))
 def test_what_goes_in_comes_out(given_: list[Exchange], indent: int) -> None:
     text = HEAD + "".join(dump(exchange, indent) for exchange in given_)

@@ -402,16 +402,18 @@ def test_a_cancelled_request_leaves_nothing(path: Path) -> None:
     async def cancelled() -> None:
         clock = ManualClock(auto_advance=False)
         made = EmbeddedFormation(clock=clock)
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
 
         @made.agent("assistant")
         def slow(turn: Turn) -> Iterator[Part]:
+            loop.call_soon_threadsafe(asked.set)
             yield Pause(60)
             yield "Done."
 
         transport = AsyncRecordedTransport(path, AsyncMemoryTransport(made))
         async with AsyncFormationClient(transport=transport, url="http://memory", client_key="any") as client:
             chat = asyncio.ensure_future(client.chat("Hi", user_id="ada"))
-            await asyncio.sleep(0.01)
+            await asked.wait()
             chat.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await chat

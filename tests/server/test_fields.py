@@ -79,7 +79,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=6 * settings().max_examples, deadline=None)
 @given(st.lists(PIECES, max_size=14).map("".join))
 @example("description: >\n  a\n b\nid: x")
 @example("description: 'a\n\n  b'\nid: x")

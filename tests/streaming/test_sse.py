@@ -139,7 +139,7 @@ STREAMS = st.one_of(
     st.binary(max_size=60),
 )
 #: The same examples in every run, and no timing.
-steadily = settings(derandomize=True, deadline=None, max_examples=300)
+steadily = settings(derandomize=True, deadline=None, max_examples=3 * settings().max_examples)
 PLACES = st.lists(st.integers(min_value=0, max_value=10_000), max_size=12)
 
 
@@ -181,6 +181,24 @@ def test_an_event_as_large_as_the_limit_is_read_and_one_byte_more_is_refused(pie
     assert read_in_pieces(pieces(b"data: 3456\n\n"), 10) == Reading([], 0, too_large=True)
     assert read_in_pieces(pieces(b"data: 3\ndata: 4\n\n"), 15).too_large
     assert read_in_pieces(pieces(b"\n\n\n" + event + b"\n\n\n" + event + b"\n"), 10).events == [("message", "345")] * 2
+
+
+@pytest.mark.parametrize("first", [b"d", b"\xbb", b"\xefx", b"\xef\xbc"])
+def test_a_short_first_chunk_is_not_held_back(first: bytes) -> None:
+    with pytest.raises(EventTooLarge):
+        Framer(limit=0).feed(first)
+
+
+def test_a_short_first_comment_is_counted_at_once() -> None:
+    framer = Framer()
+    framer.feed(b":\n")
+    assert framer.comments == 1
+
+
+def test_the_beginning_of_a_byte_order_mark_is_held_back() -> None:
+    framer = Framer(limit=0)
+    assert [framer.feed(piece) for piece in (b"\xef", b"\xbb", b"\xbf:\n")] == [b""] * 3
+    assert framer.comments == 1
 
 
 def test_comments_and_line_ends_of_any_kind_are_no_part_of_an_event_s_size() -> None:

@@ -64,15 +64,6 @@ FOREIGN: dict[str, TransportFactory] = {"session": _by_session, "adapters": _by_
 _VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", *BUNDLE_VARIABLES)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """What is loaded before the first test stays: looking through it again after each takes longer than the tests."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No proxies from outside; and what a test leaves open is reported in that test."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import ssl
 import struct
+import sys
+import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +92,16 @@ class Peer:
         with contextlib.suppress(OSError):
             while self.sock.recv(65536):
                 pass
+
+    def wait_until_delivered(self) -> None:
+        """Wait until the kernel at the other end has everything that was sent; there is no event for it."""
+        if sys.platform == "linux":
+            for _ in range(int(PATIENCE / 0.001)):
+                if not struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0]:
+                    return
+                time.sleep(0.001)
+            raise TimeoutError("the other end does not take what was sent")
+        time.sleep(0.05)
 
     def reset(self) -> None:
         """Break the connection without a goodbye."""

@@ -44,6 +44,7 @@ print("over")
 """
 
 
+@pytest.mark.slow  # each case starts an interpreter
 @pytest.mark.parametrize("kept", ["global transport, stream, chunks", "pass"], ids=["globals", "locals"])
 def test_a_program_that_closes_nothing_ends_without_complaints(kept: str) -> None:
     program = _PROGRAM.replace("{globals}", kept)
@@ -52,6 +53,7 @@ def test_a_program_that_closes_nothing_ends_without_complaints(kept: str) -> Non
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["first", "over"], "")
 
 
+@pytest.mark.slow  # each case starts an interpreter
 def test_a_transport_that_was_not_closed_is_named_where_such_warnings_are_shown() -> None:
     program = _PROGRAM.replace("{globals}", "pass")
     done = subprocess.run(

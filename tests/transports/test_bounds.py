@@ -7,18 +7,20 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import repeat
+from itertools import islice, repeat
 
 import pytest
 
 from muxi.errors import MuxiError, TimeoutError
 from muxi.transport import Request, Timeouts, Transport
 from tests.transports.conftest import ServerFactory, TransportFactory
-from tests.transports.raw_server import Peer
+from tests.transports.raw_server import PATIENCE, Peer
 from tests.transports.scripts import CHUNKED, chunk, failure, get
 
 #: Seconds between two pieces of what trickles in, and a bound that is to be broken.
-DRIP, SHORT = 0.02, 0.3
+DRIP, SHORT = 0.02, 0.2
+#: The pieces after which a server hangs up: a bound that is not kept shows as another failure, instead of none.
+PIECES = 500
 
 
 @pytest.fixture
@@ -28,12 +30,12 @@ def make_transport(make_on_every_lane: TransportFactory) -> TransportFactory:
 
 
 def dripping(beginning: bytes, pieces: Callable[[], Iterator[bytes]]) -> Callable[[Peer], None]:
-    """A server that answers with a beginning, and then with a piece at a time, for ever."""
+    """A server that answers with a beginning, and then with a piece at a time, for far longer than any bound."""
 
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(beginning)
-        for piece in pieces():
+        for piece in islice(pieces(), PIECES):
             peer.send(piece)
             time.sleep(DRIP)
 
@@ -61,12 +63,10 @@ def test_a_head_that_trickles_in_is_bounded(
     serve: ServerFactory, transport: Transport, part: str, timeouts: Timeouts, bound: str
 ) -> None:
     beginning, pieces = _HEADS[part]
-    started = time.monotonic()
     error = failure(transport, get(serve(dripping(beginning, pieces)).url, stream=True, timeouts=timeouts))
 
     assert isinstance(error, TimeoutError)
     assert (error.bound, error.connected) == (bound, True)
-    assert time.monotonic() - started < 4 * SHORT
 
 
 _EMPTY = gzip.compress(b"")
@@ -91,24 +91,23 @@ def test_framing_is_no_content(serve: ServerFactory, transport: Transport, part:
     response = transport.send(get(serve(script).url, stream=True, timeouts=Timeouts(5, 5, stall=SHORT)))
     chunks = response.chunks()
     assert next(chunks) == b"first"
-    started = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
         next(chunks)
 
     assert (caught.value.code, caught.value.bound, caught.value.connected) == ("READ_TIMEOUT", "stall", True)
-    assert time.monotonic() - started < 4 * SHORT
 
 
+@pytest.mark.slow  # real time passes, with room for a busy machine between two pieces
 def test_content_keeps_a_stream_from_stalling(serve: ServerFactory, transport: Transport) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(CHUNKED)
         for _ in range(30):
             peer.send(chunk(b"x"))
-            time.sleep(DRIP)
+            time.sleep(DRIP * 5)
         peer.send(b"0\r\n\r\n")
 
-    response = transport.send(get(serve(script).url, stream=True, timeouts=Timeouts(5, 5, stall=SHORT)))
+    response = transport.send(get(serve(script).url, stream=True, timeouts=Timeouts(5, 5, stall=2)))
 
     assert response.read() == b"x" * 30
 
@@ -116,22 +115,18 @@ def test_content_keeps_a_stream_from_stalling(serve: ServerFactory, transport: T
 def test_a_body_can_be_bounded_when_its_head_is_known(serve: ServerFactory, transport: Transport) -> None:
     head = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 100000\r\n\r\n"
     response = transport.send(get(serve(dripping(head, lambda: repeat(b"x"))).url, stream=True))
-    started = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
         response.read(within=SHORT)
 
     assert (caught.value.code, caught.value.bound) == ("TIMEOUT", "timeout")
     assert f"{SHORT:g} s" in caught.value.message
-    assert time.monotonic() - started < 4 * SHORT
 
 
-def _times_out_connecting(send: Callable[[], object], bound: str) -> float:
-    started = time.monotonic()
+def _times_out_connecting(send: Callable[[], object], bound: str) -> None:
     with pytest.raises(MuxiError) as caught:
         send()
     assert isinstance(caught.value, TimeoutError), caught.value
     assert (caught.value.bound, caught.value.connected) == (bound, False)
-    return time.monotonic() - started
 
 
 @pytest.fixture
@@ -163,13 +158,17 @@ def deaf_addresses(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("timeouts", "bound"),
-    [(Timeouts(connect=SHORT, read=5, total=9), "connect"), (Timeouts(connect=5, read=5, total=SHORT), "timeout")],
+    # A bound of SHORT for each of the four would take longer than the total.
+    [
+        (Timeouts(connect=SHORT, read=5, total=3.5 * SHORT), "connect"),
+        (Timeouts(connect=5, read=5, total=SHORT), "timeout"),
+    ],
     ids=["connect", "total"],
 )
 def test_all_addresses_of_a_host_share_one_bound(
     transport: Transport, deaf_addresses: str, timeouts: Timeouts, bound: str
 ) -> None:
-    assert _times_out_connecting(lambda: transport.send(get(deaf_addresses, timeouts=timeouts)), bound) < 3 * SHORT
+    _times_out_connecting(lambda: transport.send(get(deaf_addresses, timeouts=timeouts)), bound)
 
 
 def test_addresses_are_tried_side_by_side(
@@ -187,10 +186,9 @@ def test_addresses_are_tried_side_by_side(
         return [(*kind, ("127.0.0.1", deaf)), (*kind, ("127.0.0.1", server.port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    started = time.monotonic()
 
+    # One after the other, the first would use up the total.
     assert transport.send(get("http://two.invalid:80", timeouts=Timeouts(5, 5, 5))).read() == b"ok"
-    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("kind", ["CONNECT", "SOCKS"])
@@ -199,6 +197,7 @@ def test_a_proxy_has_no_more_time_than_connecting_has(
     serve: ServerFactory, make_transport: TransportFactory, kind: str, drips: bool
 ) -> None:
     ended = threading.Event()
+    pieces_left: list[int] = []
 
     def script(peer: Peer) -> None:
         peer.sock.recv(1)
@@ -206,17 +205,19 @@ def test_a_proxy_has_no_more_time_than_connecting_has(
             peer.send(b"\x05\x00")  # no authentication
             peer.sock.recv(65536)
         beginning = b"HTTP/1.1 200 Connection " if kind == "CONNECT" else b"\x05\x00\x00\x03\xff"
-        for piece in beginning + b"x" * 255 if drips else b"":
-            peer.send(bytes([piece]))
+        pieces_left.extend(beginning + b"x" * 255 if drips else b"x")
+        while drips and pieces_left:
+            peer.send(bytes([pieces_left.pop(0)]))
             time.sleep(DRIP)
-        ended.wait(5)
+        ended.wait(PATIENCE)
 
     url = serve(script).url
     proxy = url if kind == "CONNECT" else url.replace("http:", "socks5h:")
     transport = make_transport(proxies={"all": proxy})
     request = Request("GET", "https://formation.invalid/", timeouts=Timeouts(connect=SHORT, read=5))
 
-    assert _times_out_connecting(lambda: transport.send(request), "connect") < 4 * SHORT
+    _times_out_connecting(lambda: transport.send(request), "connect")
+    assert pieces_left, "the proxy was given the time for all it had to say"
     ended.set()
 
 
@@ -229,6 +230,4 @@ def test_a_handshake_of_tls_has_no_more_time_than_connecting_has(
     serve: ServerFactory, transport: Transport, timeouts: Timeouts, bound: str
 ) -> None:
     url = serve(lambda peer: peer.wait_for_end()).url.replace("http:", "https:")
-    # Twice: the first loads the authorities.
-    took = [_times_out_connecting(lambda: transport.send(get(url, timeouts=timeouts)), bound) for _ in range(2)]
-    assert took[1] < 4 * SHORT
+    _times_out_connecting(lambda: transport.send(get(url, timeouts=timeouts)), bound)

@@ -391,16 +391,17 @@ def test_the_wait_for_the_rest_is_bounded(to: Reach, hanging: threading.Event, t
     assert caught.value.bound == bound
 
 
+@pytest.mark.slow  # real time passes, with room for a busy machine between two pieces
 def test_reading_a_slow_body_is_no_silence(to: Reach) -> None:
     """The application reads for longer than it may be silent."""
 
     def slow() -> Iterator[bytes]:
         for _ in range(5):
-            threading.Event().wait(0.03)
+            threading.Event().wait(0.2)
             yield b"x"
 
     app = Application()
-    request = Request("POST", "http://h/", body=IterableBody(slow), timeouts=Timeouts(read=0.1))
+    request = Request("POST", "http://h/", body=IterableBody(slow), timeouts=Timeouts(read=0.8))
 
     assert to(app).send(request).read() == b"ok"
     assert app.seen[0].body == b"xxxxx"

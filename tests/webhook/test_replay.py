@@ -133,6 +133,21 @@ def test_nothing_of_a_delivery_is_shown(clock: ManualClock, guard: ReplayGuard) 
     assert repr(guard) == "<ReplayGuard 1 of 10000, 300 s>"
 
 
+def test_a_guard_is_given_the_signature_of_the_first_secret_whichever_has_matched(clock: ManualClock) -> None:
+    class Recording:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        def admit(self, timestamp: int, signature: str) -> bool:
+            self.asked.append(signature)
+            return True
+
+    guard = Recording()
+    for secret in (SECRET, OTHER):
+        assert verify_signature(BODY, sign(BODY, secret, NOW), [SECRET, OTHER], clock=clock, guard=guard)
+    assert guard.asked == [sign(BODY, SECRET, NOW).partition("v1=")[2]] * 2
+
+
 def test_a_guard_of_ones_own_will_do(clock: ManualClock) -> None:
     class Shared:
         def __init__(self) -> None:

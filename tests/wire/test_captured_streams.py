@@ -7,6 +7,7 @@ import copy
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,8 @@ from tests.transports.raw_server import Peer, serving
 if TYPE_CHECKING:
     from tests.conftest import Capture
 
+#: Every byte in the slow suite; in the fast one every 37th, which falls on another part of each frame.
+STEPS = [37, pytest.param(1, marks=pytest.mark.slow)]
 #: Those in which something is out of the ordinary: see each name in the wire's description.
 PECULIAR = ("chat_stream_greeting", "chat_stream_llm500", "chat_stream_midfail", "chat_stream_cr", "chat_stream_uni")
 
@@ -197,12 +200,15 @@ def test_recordings_that_were_stopped_end_in_an_interruption(side: Side, streams
         assert caught.value.text == "".join(frame.delta for frame in plainly(it.body))
 
 
-def test_wherever_a_recorded_chat_is_cut_in_two_the_framer_hands_over_the_same_blocks(chats: list[Capture]) -> None:
+@pytest.mark.parametrize("step", STEPS)
+def test_wherever_a_recorded_chat_is_cut_in_two_the_framer_hands_over_the_same_blocks(
+    chats: list[Capture], step: int
+) -> None:
     for it in chats:
         whole = Framer()
         blocks = collapsed(whole.feed(it.body))
         ends = [0, *(frame.end for frame in plainly(it.body))]
-        for at in range(len(it.body) + 1):
+        for at in range(0, len(it.body) + 1, step):
             framer = Framer()
             first = framer.feed(it.body[:at])
             so_far = Framer().feed(it.body[: max(end for end in ends if end <= at)])
@@ -211,6 +217,7 @@ def test_wherever_a_recorded_chat_is_cut_in_two_the_framer_hands_over_the_same_b
             assert framer.comments == whole.comments, (it.name, at)
 
 
+@pytest.mark.slow  # the stream and its framer are cut at chosen bytes above, and here at each
 def test_byte_by_byte_a_recorded_chat_is_at_every_moment_the_answer_or_an_interruption(chats: list[Capture]) -> None:
     for it in chats:
         expected, reader, text = Expected(it), ChatReader(), ""
@@ -226,17 +233,21 @@ def test_byte_by_byte_a_recorded_chat_is_at_every_moment_the_answer_or_an_interr
             assert isinstance(ended.failure, StreamInterrupted) != ended.finished, (it.name, at)
 
 
-def test_a_recorded_chat_that_ends_at_any_byte_is_the_answer_or_an_interruption(chats: list[Capture]) -> None:
+@pytest.mark.parametrize("step", STEPS)
+def test_a_recorded_chat_that_ends_at_any_byte_is_the_answer_or_an_interruption(
+    chats: list[Capture], step: int
+) -> None:
     for it in chats:
         expected = Expected(it)
-        for end in range(len(it.body) + 1):
+        for end in range(0, len(it.body) + 1, step):
             check(expected, end, stream_of(it.body[:end]), it.name)
 
 
-def test_a_recorded_chat_in_two_pieces_is_the_answer_wherever_it_is_cut(peculiar: list[Capture]) -> None:
+@pytest.mark.parametrize("step", STEPS)
+def test_a_recorded_chat_in_two_pieces_is_the_answer_wherever_it_is_cut(peculiar: list[Capture], step: int) -> None:
     for it in peculiar:
         expected = Expected(it)
-        for at in range(len(it.body) + 1):
+        for at in range(0, len(it.body) + 1, step):
             check(expected, len(it.body), stream_of(it.body[:at], it.body[at:]), it.name)
 
 
@@ -311,19 +322,23 @@ class Cutter:
         peer.send(self.next)
 
 
-def test_a_recorded_chat_cut_on_a_real_connection_is_the_answer_or_an_interruption(chats: list[Capture]) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_recorded_chat_cut_on_a_real_connection_is_the_answer_or_an_interruption(
+    chats: list[Capture], step: int
+) -> None:
     cutter = Cutter()
     # Made by the client, so that the client closes it.
     settings: dict[str, Any] = {"transport": lambda: RequestsTransport(trust_env=False)}
     with serving(cutter) as server, FormationClient(url=server.url, client_key="k", **settings) as client:
         for it in chats:
             expected = Expected(it)
-            for cut in cuts(it):
+            for cut in islice(cuts(it), 0, None, step):
                 cutter.next = cut.answer()
                 check(expected, cut.end, client.chat_stream("hi"), (it.name, cut.chunked))
 
 
-def test_the_same_over_the_async_transport(peculiar: list[Capture]) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_same_over_the_async_transport(peculiar: list[Capture], step: int) -> None:
     cutter = Cutter()
 
     async def scenario(url: str) -> None:
@@ -332,7 +347,7 @@ def test_the_same_over_the_async_transport(peculiar: list[Capture]) -> None:
         async with AsyncFormationClient(url=url, client_key="k", **settings) as client:
             for it in peculiar:
                 expected = Expected(it)
-                for cut in cuts(it):
+                for cut in islice(cuts(it), 0, None, step):
                     cutter.next = cut.answer()
                     await check_async(expected, cut, client, it.name)
 

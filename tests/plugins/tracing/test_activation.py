@@ -70,6 +70,7 @@ def test_a_program_without_opentelemetry_loads_none_of_it() -> None:
     assert program(code + loaded) == "[]"
 
 
+@pytest.mark.slow  # each case starts an interpreter
 def test_the_name_alone_loads_nothing() -> None:
     code = "import sys; from muxi.plugins import Tracing; print('opentelemetry' in sys.modules)"
     assert program(code) == "False"
@@ -81,6 +82,7 @@ def test_a_program_that_has_imported_it_is_traced_without_asking() -> None:
     assert program(code) == f"{once};{once}"
 
 
+@pytest.mark.slow  # each case starts an interpreter
 def test_a_provider_may_come_after_the_client() -> None:
     code = f"""{RECORDING}{CALLS}
 client = FormationClient(**SETTINGS)
@@ -93,6 +95,7 @@ print(*names(), sep=";")
     assert program(code) == "GET /v1/health;muxi.health"
 
 
+@pytest.mark.slow  # each case starts an interpreter
 @pytest.mark.parametrize(
     ("variables", "more"),
     [({"MUXI_TRACING": "0"}, ""), ({"MUXI_TRACING": "off"}, ""), ({}, "disable_plugins=['muxi.tracing']")],
@@ -101,6 +104,7 @@ def test_it_can_be_switched_off(variables: dict[str, str], more: str) -> None:
     assert program(f"{RECORDING}{CALLS}\nrecord()\ncalls({more})\nprint(names())", **variables) == "[]"
 
 
+@pytest.mark.slow  # each case starts an interpreter
 def test_an_api_that_cannot_be_loaded_is_no_reason_to_fail() -> None:
     # As a namespace it may be there with something else in it; and its settings may name what is not installed.
     bare = "import sys, types; sys.modules['opentelemetry'] = types.ModuleType('opentelemetry')"
@@ -109,6 +113,7 @@ def test_an_api_that_cannot_be_loaded_is_no_reason_to_fail() -> None:
     assert program(f"{wrong}{CALLS}\ncalls()\nprint('done')", OTEL_PROPAGATORS="nobody-has-this") == "done"
 
 
+@pytest.mark.slow  # each case starts an interpreter
 def test_asking_for_it_where_it_is_missing_names_the_extra() -> None:
     code = """
 import sys
