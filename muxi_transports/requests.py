@@ -35,7 +35,7 @@ __all__ = ["RequestsTransport"]
 _WATCH = Watch(with_requests=True)
 
 
-@check_arguments
+@check_arguments()
 class RequestsTransport(PooledTransport):
     """Sends over requests, with connections that are kept and shared between threads.
 

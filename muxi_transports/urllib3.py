@@ -25,7 +25,7 @@ __all__ = ["Urllib3Transport"]
 _WATCH = Watch(with_requests=False)
 
 
-@check_arguments
+@check_arguments()
 class Urllib3Transport(PooledTransport):
     """Sends over urllib3, whose connections it keeps and shares between threads. requests is not imported.
 

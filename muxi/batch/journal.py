@@ -23,7 +23,7 @@ __all__ = ["Journal", "JournalFile"]
 _MAGIC = b'{"muxi-batch":'
 
 
-@check_arguments
+@check_arguments()
 @dataclass(frozen=True)
 class Journal:
     """Settings of a journal, for ``journal=``; a path alone has the defaults.

@@ -47,7 +47,7 @@ def read_folder(folder: str) -> Contents:
     raise refused("bundle_path", f"{folder} has no formation file (looked for {', '.join(FORMATION_FILES)})")
 
 
-@check_arguments
+@check_arguments()
 def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes], *, progress: Progress | None = None) -> BundlePlan:
     """Pack a folder into a gzip tar, under one top directory named after its formation's id.
 

@@ -18,7 +18,7 @@ __all__ = ["plan"]
 _HEAD = 128
 
 
-@check_arguments
+@check_arguments()
 def plan(folder: str | os.PathLike[str]) -> BundlePlan:
     """Return what :func:`muxi.bundles.pack` would pack, without packing it.
 

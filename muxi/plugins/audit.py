@@ -24,7 +24,7 @@ __all__ = ["AuditTrail", "Verdict", "verify"]
 logger: logging.Logger = logging.getLogger("muxi.plugins")
 
 
-@check_arguments
+@check_arguments()
 class AuditTrail:
     """``muxi.audit``: writes a line to a file before a call is sent, and another after it has ended.
 

@@ -19,7 +19,7 @@ from muxi.transport.plaintext import warn_of_key
 __all__ = ["BearerAuth"]
 
 
-@check_arguments
+@check_arguments()
 class BearerAuth:
     """``muxi.bearer``: adds a token to every request, beside the platform's own keys; several use different headers.
 

@@ -21,7 +21,7 @@ __all__ = ["Log"]
 _REQUEST_ID = rb'"request"\s*:\s*\{\s*"id"\s*:\s*"([\w-]+)"|"request_id"\s*:\s*"([\w-]+)"'
 
 
-@check_arguments
+@check_arguments("logger")
 class Log:
     """``muxi.log``: logs at INFO each attempt, each wait and the end of each stream; at DEBUG requests and answers.
 

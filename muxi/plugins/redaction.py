@@ -141,7 +141,7 @@ _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<![\w.])(?:[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}|[+(]?\d(?:[ ()./-]{0,2}\d){6,})(?!\w)")
 
 
-@check_arguments
+@check_arguments()
 def mask_emails_and_numbers(text: str) -> str:
     """Replace e-mail addresses by ``[email]``, and numbers of seven digits or more by ``[number]``.
 

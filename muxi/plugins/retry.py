@@ -108,7 +108,7 @@ class RetryBudget:
                 self._unconnected, self._most_waiting = 0.0, self._waiting
 
 
-@check_arguments
+@check_arguments()
 class Retry:
     """``muxi.retry``: determines the wait before the next attempt of a call that may be repeated.
 

@@ -155,7 +155,7 @@ def _takes_refused(function: Callable[..., object]) -> bool:
     return found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
 
 
-@check_arguments
+@check_arguments()
 class CachedKey(Generic[R]):
     """A key from a function, cached for a time, and renewed as soon as the platform refuses it.
 

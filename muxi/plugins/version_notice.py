@@ -46,7 +46,7 @@ _KINDS = {"a": 0, "alpha": 0, "b": 1, "beta": 1, "c": 2, "rc": 2, "pre": 2, "pre
 _Version = tuple[int, tuple[int, ...], tuple[int, int], int, int]
 
 
-@check_arguments
+@check_arguments()
 class VersionNotice:
     """``muxi.version_notice``: prints to stderr that ``X-Muxi-Sdk-Latest`` names a newer version than ``current``.
 

@@ -20,19 +20,28 @@ T = TypeVar("T", bound=Callable[..., Any])
 _Test = Callable[[object], bool]
 
 
-def check_arguments(target: T) -> T:
+def check_arguments(*own: str) -> Callable[[T], T]:
     """Have a function, or the constructor of a class, refuse arguments that do not fit their annotations.
 
-    Annotations that are not there at run time, such as a class of an optional package, admit everything; what they
-    stand for is checked by the function itself. Values are not shown in errors: they may be secret.
+    Annotations that are not there at run time, such as a class of an optional package, and literals admit everything:
+    the function itself checks what they stand for. Values are not shown in errors: they may be secret.
+
+    Args:
+        own: arguments that the function checks by itself, with a better error.
     """
-    if isinstance(target, type):
-        target.__init__ = _checked(target.__init__)  # type: ignore[misc]  # the same, with checks before it
-        return target
-    return typing.cast(T, _checked(target))
+
+    def decorate(target: T) -> T:
+        held: Any = target
+        if isinstance(held, type):
+            initialise: Any = held.__init__  # type: ignore[misc]  # wrapped as it is
+            held.__init__ = _checked(initialise, own)  # type: ignore[misc]  # the same, with checks before it
+            return target
+        return typing.cast(T, _checked(held, own))
+
+    return decorate
 
 
-def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+def _checked(function: Callable[..., Any], own: tuple[str, ...]) -> Callable[..., Any]:
     tests: dict[str, _Test] | None = None
     names: tuple[str, ...] = ()
 
@@ -41,7 +50,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal tests, names
         if tests is None:  # made at the first call: importing a module costs nothing
             names = function.__code__.co_varnames[: function.__code__.co_argcount]
-            tests = _tests_of(function)
+            tests = _tests_of(function, own)
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             test = tests.get(name)
             if test is not None and not test(value):
@@ -53,19 +62,15 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     return check_first
 
 
-def _tests_of(function: Callable[..., Any]) -> dict[str, _Test]:
+def _tests_of(function: Callable[..., Any], own: tuple[str, ...]) -> dict[str, _Test]:
     """The tests of the parameters that can be tested."""
-    import inspect  # slow to load
-
-    found: dict[str, _Test] = {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        if parameter.name in function.__annotations__:
-            test = _test_for(function.__annotations__[parameter.name], _names_of(function))
-            if test is not None:
-                found[parameter.name] = test
-    return found
+    names = _names_of(function)
+    tests = {
+        name: _test_for(annotation, names)
+        for name, annotation in function.__annotations__.items()
+        if name != "return" and name not in own
+    }
+    return {name: test for name, test in tests.items() if test is not None}
 
 
 def _names_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -124,11 +129,11 @@ def _test_for_type(found: Any, names: dict[str, Any]) -> _Test | None:
         return _test_for(found if isinstance(found, str) else found.__forward_arg__, names)
     origin, inner = get_origin(found), get_args(found)
     if origin is Literal:
-        return lambda value: isinstance(value, str | int | bool | None) and value in inner
+        return None
     if origin in (Union, types.UnionType):
         return _any_of([_test_for_type(part, names) for part in inner])
     kind = origin or found
-    if not isinstance(kind, type) or kind in (object, Any):
+    if found is Any or not isinstance(kind, type) or kind is object:
         return None
     return _test_for_class(kind, inner, names)
 
@@ -139,11 +144,11 @@ def _test_for_class(kind: type, inner: tuple[Any, ...], names: dict[str, Any]) -
     if kind in (int, float):
         kinds = (int,) if kind is int else (int, float)
         return lambda value: isinstance(value, kinds) and not isinstance(value, bool)
-    if issubclass(kind, os.PathLike):
+    if kind is os.PathLike:
         return lambda value: isinstance(value, os.PathLike)
-    if kind is Callable or kind.__name__ == "Callable":
+    if kind.__name__ == "Callable":
         return callable
-    if issubclass(kind, typing.IO):  # files do not inherit from it
+    if kind.__name__ in ("IO", "BinaryIO", "TextIO"):  # files do not inherit from them
         return lambda value: hasattr(value, "write") or hasattr(value, "read")
     if issubclass(kind, Mapping):
         return _mapping_test(inner, names)
@@ -155,7 +160,7 @@ def _test_for_class(kind: type, inner: tuple[Any, ...], names: dict[str, Any]) -
 
 
 def _is_path_text(value: object) -> bool:
-    """Whether a value is a text that can be given to the system as a path."""
+    """Return whether a value is a text that can be given to the system as a path."""
     if not isinstance(value, str) or "\0" in value:
         return False
     try:

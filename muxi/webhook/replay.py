@@ -31,7 +31,7 @@ class Guard(Protocol):
         ...
 
 
-@check_arguments
+@check_arguments("tolerance_seconds", "capacity")
 class ReplayGuard:
     """A memory of the deliveries of the last minutes in this process. Threads may share one.
 

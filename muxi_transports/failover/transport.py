@@ -22,7 +22,7 @@ T = TypeVar("T", bound=Transport | AsyncTransport)
 DOWN_STATUSES = (502, 503, 504)
 
 
-@check_arguments
+@check_arguments("addresses")
 class Failover(Wrapping[T]):
     """Sends to one of several addresses of the same server, to one that works.
 
@@ -79,6 +79,8 @@ class Failover(Wrapping[T]):
     def _entries(
         self, addresses: Iterable[str] | Mapping[str, Choice[T]], shared: Choice[T]
     ) -> list[FailoverAddress[T]]:
+        if not isinstance(addresses, Iterable) or isinstance(addresses, bytes):
+            raise ConfigurationError(f"addresses= takes several origins, got {type(addresses).__name__}")
         if isinstance(addresses, str):
             raise ConfigurationError("addresses takes several origins, as a list or a mapping; got one text")
         entries: list[FailoverAddress[T]] = []

@@ -36,7 +36,7 @@ class _PlannedFaults:
     probability: float
 
 
-@check_arguments
+@check_arguments()
 class Faults:
     """A plan of faults. It may serve transports of both colours, and change while they are in use.
 

@@ -30,7 +30,7 @@ __all__ = ["AsyncFaultyTransport", "Faulty", "FaultyTransport"]
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-@check_arguments
+@check_arguments()
 class Faulty(Wrapping[T]):
     """Sends by another transport, over a network that fails as planned.
 

@@ -23,7 +23,7 @@ class _WorldClientLeft(Exception):
     """The client has left, or the application is being closed."""
 
 
-@check_arguments
+@check_arguments()
 class WorldApp:
     """Serves a world to any ASGI server. Streams go out piece by piece as they are made.
 

@@ -17,7 +17,7 @@ from muxi_transports.memory.world import Exchange
 __all__ = ["Sandbox"]
 
 
-@check_arguments
+@check_arguments()
 class Sandbox:
     """An embedded server and an embedded formation behind one address, open to any key.
 

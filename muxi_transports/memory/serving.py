@@ -43,7 +43,7 @@ class Served:
         return f"http://{host}:{self.port}"
 
 
-@check_arguments
+@check_arguments()
 @contextmanager
 def serve(
     world: World | None = None,

@@ -43,7 +43,7 @@ DEFAULTS: Mapping[str, str] = {
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-@check_arguments
+@check_arguments()
 class WorldTransport(Stubbing, Stepped[T]):
     """Answers requests out of an embedded world. Every origin is accepted.
 

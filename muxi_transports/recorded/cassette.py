@@ -30,7 +30,7 @@ __all__ = ["Cassette", "Mode"]
 Mode: TypeAlias = Literal["none", "once", "new", "all"]
 
 
-@check_arguments
+@check_arguments()
 class Cassette:
     """The exchanges recorded in a file.
 

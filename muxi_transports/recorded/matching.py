@@ -28,7 +28,7 @@ _MISSING = object()
 _COMPARED = 200
 
 
-@check_arguments
+@check_arguments()
 @dataclass(frozen=True)
 class Matcher:
     """Compares method, path, query, body and the user; a part that is switched off is not looked at.

@@ -43,7 +43,7 @@ class _Edit(NamedTuple):
     content: bytes
 
 
-@check_arguments
+@check_arguments()
 @dataclass
 class Scrubber:
     """Takes out of exchanges what must not be in a file, and puts ``[redacted]`` in its place.

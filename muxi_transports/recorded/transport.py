@@ -30,7 +30,7 @@ __all__ = ["AsyncRecordedTransport", "Recorded", "RecordedTransport"]
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-@check_arguments
+@check_arguments()
 class Recorded(Wrapping[T]):
     """Answers out of a cassette, and records in it what another transport answers.
 

@@ -26,7 +26,7 @@ __all__ = ["AsyncRoutingTransport", "Routing", "RoutingTransport"]
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
-@check_arguments
+@check_arguments()
 class Routing(Wrapping[T]):
     """Sends each request by the transport of the first rule that fits.
 

@@ -32,7 +32,7 @@ else:
 __all__ = ["WsgiResponse", "WsgiTransport"]
 
 
-@check_arguments
+@check_arguments("app")
 class WsgiTransport(Transport):
     """Has requests answered by a WSGI application (PEP 3333) in this process. Every origin is accepted.
 

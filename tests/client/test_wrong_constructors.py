@@ -78,7 +78,7 @@ def _key() -> str:
 
 
 def public() -> dict[str, Callable[..., Any]]:
-    """What can be called, by name."""
+    """Everything that can be called, by name."""
     found: dict[str, Callable[..., Any]] = {}
     for module in MODULES:
         room = import_module(module)
@@ -139,7 +139,7 @@ def parameters(thing: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def mistakes(name: str) -> Iterator[str]:
-    """Whatever comes of one wrong argument, except errors that name it."""
+    """Return everything that comes of one wrong argument, except errors that name it."""
     thing = PUBLIC[name]
     found = parameters(thing)
     base = {item.name: NEEDED.get(item.name) for item in found if item.default is item.empty}
@@ -199,7 +199,7 @@ KINDS: Mapping[str, tuple[type, ...]] = {
 
 
 def fits(value: object, annotation: str) -> bool:
-    """Whether a value is one of those that an annotation names."""
+    """Return whether a value is one of those that an annotation names."""
     parts = [part.strip() for part in annotation.split("|")]
     if type(value) is dict and any(word in annotation for word in ("Mapping[str, object]", "dict[str, object]")):
         return all(isinstance(name, str) for name in value)

@@ -42,7 +42,7 @@ _LARGEST_LIMIT = 200_000
 _MAX_BYTES = 256 * 1024 * 1024
 
 
-@check_arguments
+@check_arguments()
 class Trace:
     """``muxi.trace``: writes a line of JSON to a file for each step of each call, redacted.
 

@@ -31,7 +31,7 @@ _OFF = frozenset({"0", "false", "no", "off"})
 _ON = frozenset({"1", "true", "yes", "on", "span_only", "span_and_event"})
 
 
-@check_arguments
+@check_arguments()
 class Tracing:
     """``muxi.tracing``: a span for each call, one for each attempt below it, and metrics of both.
 

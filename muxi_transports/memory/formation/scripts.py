@@ -20,7 +20,7 @@ Line: TypeAlias = Reply | Agent | Exception
 ReplyScript: TypeAlias = Mapping[Any, Line]
 
 
-@check_arguments
+@check_arguments()
 class Replies:
     """An agent that replies by a script.
 

@@ -16,7 +16,7 @@ from muxi_transports.memory.world import Exchange, Pause, World, credentials_of
 __all__ = ["StubbedWorld"]
 
 
-@check_arguments
+@check_arguments()
 class StubbedWorld(Stubbing):
     """A world with stubs over it. Transports that are given the same one share its stubs and its requests::
 

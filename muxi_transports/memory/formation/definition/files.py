@@ -41,7 +41,7 @@ _BLOCKS: Final = {
 _ELSEWHERE = {"schema", "id", "formation_id", "name", "description", "version", "agents", "skills", "mcp", "server"}
 
 
-@check_arguments
+@check_arguments()
 def read_formation(path: str | os.PathLike[str]) -> FormationDefinition:
     """Read a formation file and the folders beside it.
 

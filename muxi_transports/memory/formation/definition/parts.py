@@ -13,7 +13,7 @@ __all__ = ["SCHEMA", "AgentDefinition", "KnowledgeSource", "McpServerDefinition"
 SCHEMA = "1.0.0"
 
 
-@check_arguments
+@check_arguments()
 @dataclass(frozen=True)
 class KnowledgeSource:
     """A source of an agent's knowledge.
@@ -40,7 +40,7 @@ class KnowledgeSource:
         return {"id": self.id, "url" if self.remote else "path": self.path}
 
 
-@check_arguments
+@check_arguments()
 @dataclass(frozen=True)
 class AgentDefinition:
     """An agent as the formation file describes it. What it says is a function: see
@@ -77,7 +77,7 @@ class AgentDefinition:
         return agent
 
 
-@check_arguments
+@check_arguments()
 @dataclass(frozen=True)
 class SkillDefinition:
     """A skill.
@@ -119,7 +119,7 @@ class SkillDefinition:
         }
 
 
-@check_arguments
+@check_arguments()
 @dataclass(frozen=True)
 class SopDefinition:
     """A standard operating procedure.
@@ -157,7 +157,7 @@ class SopDefinition:
         }
 
 
-@check_arguments
+@check_arguments()
 @dataclass(frozen=True)
 class McpServerDefinition:
     """An MCP server: a program (``command``) or an address (``endpoint``).
