@@ -76,7 +76,9 @@ def _tests_of(function: Callable[..., Any], own: tuple[str, ...]) -> dict[str, _
 def _names_of(function: Callable[..., Any]) -> dict[str, Any]:
     module = sys.modules.get(function.__module__)
     # The generated constructor of a dataclass has globals of its own.
-    return {**vars(typing), **getattr(function, "__globals__", {}), **(vars(module) if module else {})}
+    names = {**vars(typing), **getattr(function, "__globals__", {}), **(vars(module) if module else {})}
+    # A module that is loaded when it is first used is not loaded for a check.
+    return {name: held for name, held in names.items() if type(held).__module__ != "muxi.lazy"}
 
 
 def _described(annotation: object) -> str:

@@ -27,7 +27,7 @@ __all__ = ["SyncAsgiTransport"]
 T = TypeVar("T")
 
 
-@check_arguments()
+@check_arguments("app")
 class SyncAsgiTransport(Transport):
     """Has requests answered by an ASGI application in this process, in an event loop of its own in the background.
 

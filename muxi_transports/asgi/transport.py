@@ -31,7 +31,7 @@ __all__ = ["AsgiResponse", "AsgiTransport", "LifespanMode"]
 LifespanMode: TypeAlias = Literal["auto", "on", "off"]
 
 
-@check_arguments()
+@check_arguments("app")
 class AsgiTransport(AsyncTransport):
     """Has requests answered by an ASGI application in this process and this event loop. Every origin is accepted.
 

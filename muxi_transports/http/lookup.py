@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from muxi_transports.http.attempt import Attempt, NameLookupTimeout, Waiter
+from muxi_transports.http.attempt import Attempt, EndableWait, NameLookupTimeout
 
 __all__ = ["Address", "Lookup", "NameQuery", "Resolver", "find_resolver", "is_address", "look_up"]
 
@@ -43,7 +43,7 @@ class Lookup:
     def __init__(self, question: NameQuery) -> None:
         self.question = question
         #: Set when the lookup ends, or by whoever ends a wait for it.
-        self.waiters: list[Waiter] = []
+        self.waiters: list[EndableWait] = []
         self.has_ended = False
         self.found: Sequence[Address] = ()
         self.error: BaseException | None = None
@@ -67,7 +67,7 @@ class Resolver:
         self._lock = threading.Lock()
         self._running: dict[NameQuery, Lookup] = {}
 
-    def begin(self, question: NameQuery, waiter: Waiter) -> Lookup:
+    def begin(self, question: NameQuery, waiter: EndableWait) -> Lookup:
         """A running lookup, or a new one.
 
         Raises:
@@ -90,7 +90,7 @@ class Resolver:
             raise
         return lookup
 
-    def leave(self, lookup: Lookup, waiter: Waiter) -> None:
+    def leave(self, lookup: Lookup, waiter: EndableWait) -> None:
         """Stop waiting for a lookup."""
         with self._lock:
             if waiter in lookup.waiters:
