@@ -10,6 +10,7 @@ from muxi.errors import ConfigurationError
 from muxi.lazy import LazyModule
 from muxi.redact import show_value
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify, warn_unverified
 from muxi_transports.http.wire import parse_origin, split_url
@@ -34,6 +35,7 @@ __all__ = ["RequestsTransport"]
 _WATCH = Watch("requests")
 
 
+@check_arguments()
 class RequestsTransport(PooledTransport):
     """Sends over requests, with connections that are kept and shared between threads.
 
@@ -266,7 +268,7 @@ def _check_adapters(
     from muxi_transports.pooled.sessions import adapter_verifies_nothing
 
     for prefix, adapter in adapters.items():
-        if "://" not in prefix:
+        if not isinstance(prefix, str) or "://" not in prefix:
             raise ConfigurationError(
                 f"adapters= takes the beginning of URLs such as 'https://', got {show_value(prefix)}"
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from muxi.transport import BytesBody, Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
 from muxi_transports.pooled.order import headers_on
@@ -24,6 +25,7 @@ __all__ = ["Urllib3Transport"]
 _WATCH = Watch("urllib3")
 
 
+@check_arguments()
 class Urllib3Transport(PooledTransport):
     """Sends over urllib3, whose connections it keeps and shares between threads. requests is not imported.
 

@@ -31,6 +31,7 @@ from muxi.batch.runner import Batch
 from muxi.batch.settings import BatchSettings
 from muxi.batch.values import BatchProgress, BatchResult
 from muxi.call import Call
+from muxi.transport.arguments import check_arguments
 
 __all__ = [
     "AsyncBatch",
@@ -52,6 +53,7 @@ __all__ = [
 T = TypeVar("T")
 
 
+@check_arguments()
 def run(
     calls: Iterable[Call[T]],
     client: ClientSource,
@@ -106,6 +108,7 @@ def run(
     return Batch(calls, settings)
 
 
+@check_arguments()
 def run_async(
     calls: Iterable[Call[T]] | AsyncIterable[Call[T]],
     client: ClientSource,

@@ -15,6 +15,7 @@ from muxi.batch.errors import JournalBusy, JournalError, JournalMismatch
 from muxi.batch.locking import lock
 from muxi.batch.records import MAX_LINE, BegunRecord, DoneRecord, JournalHeader, UnsentRecord, header_line, parse
 from muxi.forks import renew_after_fork
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["Journal", "JournalFile"]
 
@@ -22,6 +23,7 @@ __all__ = ["Journal", "JournalFile"]
 _MAGIC = b'{"muxi-batch":'
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Journal:
     """Settings of a journal, for ``journal=``; a path alone has the defaults.

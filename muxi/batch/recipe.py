@@ -11,10 +11,12 @@ from muxi.client.defaults import fill_in
 from muxi.config import FormationConfig, ServerConfig
 from muxi.errors import ConfigurationError
 from muxi.redact import redact_text
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["ClientRecipe", "ClientSource"]
 
 
+@check_arguments()
 class ClientRecipe:
     """A recipe for a client, which travels to workers in place of a client.
 

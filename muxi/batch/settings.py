@@ -15,6 +15,7 @@ from muxi.batch.pools import ExecutorChoice
 from muxi.batch.recipe import ClientRecipe
 from muxi.batch.values import BatchProgress
 from muxi.errors import ConfigurationError
+from muxi.redact import show_value
 
 __all__ = ["BatchSettings", "is_repeatable"]
 
@@ -56,7 +57,7 @@ class BatchSettings:
                 _check_count(name, getattr(self, name), least, 2**53)
         rate: object = self.rate
         if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not 1e-6 <= rate < 1e9):
-            raise ConfigurationError(f"rate= takes a number of calls per second above 0, got {rate!r}")
+            raise ConfigurationError(f"rate= takes a number of calls per second above 0, got {show_value(rate)}")
         journal: object = self.journal
         if journal is not None and not isinstance(journal, str | os.PathLike | Journal):
             raise ConfigurationError(f"journal= takes a path or a Journal, got {type(journal).__name__}")
@@ -99,4 +100,4 @@ def is_repeatable(calls: Iterable[Any]) -> bool:
 
 def _check_count(name: str, value: object, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ConfigurationError(f"{name}= takes a whole number from {least} to {most}, got {value!r}")
+        raise ConfigurationError(f"{name}= takes a whole number from {least} to {most}, got {show_value(value)}")

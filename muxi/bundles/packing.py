@@ -18,6 +18,7 @@ from muxi.bundles.report import BundlePlan, PlannedFile
 from muxi.bundles.rules import SECRET_FILES
 from muxi.bundles.stopping import check_stopped
 from muxi.errors import ValidationError
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["pack", "read_folder"]
 
@@ -46,6 +47,7 @@ def read_folder(folder: str) -> Contents:
     raise refused("bundle_path", f"{folder} has no formation file (looked for {', '.join(FORMATION_FILES)})")
 
 
+@check_arguments()
 def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes], *, progress: Progress | None = None) -> BundlePlan:
     """Pack a folder into a gzip tar, under one top directory named after its formation's id.
 

@@ -10,10 +10,12 @@ from muxi.bundles.ignoring import IgnoreRules
 from muxi.bundles.refusal import refused
 from muxi.bundles.report import BundlePlan, LeftOut, PlannedFile
 from muxi.bundles.rules import KEY_HEAD, is_private_key, reason_never
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["plan"]
 
 
+@check_arguments()
 def plan(folder: str | os.PathLike[str]) -> BundlePlan:
     """Return what :func:`muxi.bundles.pack` would pack, without packing it.
 

@@ -15,6 +15,7 @@ from muxi.bundles.contents import Contents, check, check_format, read_archive
 from muxi.bundles.identity import BundleSource, Identity, Prepared, Progress
 from muxi.bundles.packing import pack, read_folder
 from muxi.bundles.refusal import refused
+from muxi.errors import ConfigurationError
 from muxi.transport import Body, FileBody
 from muxi.transport.bodies import CHUNK_BYTES
 
@@ -121,6 +122,12 @@ def prepare(
         ValidationError: the server would refuse it, or a file in it must not travel; names the file and the field.
         ConfigurationError: the folder has an ignore file, and pathspec (extra ``[bundles]``) is not installed.
     """
+    for name, text in (("formation_id", formation_id), ("version", version)):
+        if text is not None and not isinstance(text, str):
+            raise refused(name, f"{name}= takes a text, got {type(text).__name__}")
+    for name, function in (("progress", progress), ("packing", packing)):
+        if function is not None and not callable(function):
+            raise ConfigurationError(f"{name}= takes a function, got {type(function).__name__}")
     if isinstance(bundle, Prepared):
         return _check_again(bundle, formation_id, version)
     if isinstance(bundle, str | os.PathLike):

@@ -10,6 +10,10 @@ from muxi.redact import show_value
 __all__ = ["check_count", "check_function", "check_name", "check_number"]
 
 
+#: Numbers from here on are larger than any rate, time or size, and ints among them may not fit into a float.
+_LARGEST = 1e300
+
+
 def check_number(argument: str, value: object, *, zero: bool = False) -> None:
     """Refuse a value that is not a finite number above 0.
 
@@ -21,8 +25,7 @@ def check_number(argument: str, value: object, *, zero: bool = False) -> None:
     Raises:
         ConfigurationError: names the argument.
     """
-    # An int is finite, and may be too large to be asked as a float.
-    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    finite = isinstance(value, int | float) and abs(value) < _LARGEST and not math.isnan(value)
     number = finite and not isinstance(value, bool)
     if not number or value < 0 or (value == 0 and not zero):  # type: ignore[operator]  # a number by now
         raise ConfigurationError(
@@ -36,7 +39,7 @@ def check_count(argument: str, value: object) -> None:
     Raises:
         ConfigurationError: names the argument.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < _LARGEST:
         raise ConfigurationError(f"{argument}= takes a whole number from 1 up, got {show_value(value)}")
 
 

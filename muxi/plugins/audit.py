@@ -17,12 +17,14 @@ from muxi.plugins.arguments import check_name
 from muxi.plugins.chain import Chain, Verdict, verify
 from muxi.redact import redact_text, show_value
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["AuditTrail", "Verdict", "verify"]
 
 logger: logging.Logger = logging.getLogger("muxi.plugins")
 
 
+@check_arguments()
 class AuditTrail:
     """``muxi.audit``: writes a line to a file before a call is sent, and another after it has ended.
 
@@ -67,7 +69,9 @@ class AuditTrail:
             raise ConfigurationError(f"on_failure= is 'raise' or 'log', got {show_value(on_failure)}")
         check_name(name)
         self.name: str = name
-        self._chain = Chain(os.fspath(path), key=key.encode() if isinstance(key, str) else key, fsync=fsync)
+        self._chain = Chain(
+            os.fspath(path), key=key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key, fsync=fsync
+        )
         self._raises = on_failure == "raise"
 
     @property

@@ -13,11 +13,13 @@ from muxi.hookspecs import hookimpl
 from muxi.plugins.secret import KeySource
 from muxi.redact import keep_secret
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi.transport.plaintext import warn_of_key
 
 __all__ = ["BearerAuth"]
 
 
+@check_arguments()
 class BearerAuth:
     """``muxi.bearer``: adds a token to every request, beside the platform's own keys; several use different headers.
 

@@ -13,6 +13,7 @@ from muxi.plugins.arguments import check_number
 from muxi.redact import redact_text, show_value
 from muxi.streaming.call import StreamCall
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["Log"]
 
@@ -20,6 +21,7 @@ __all__ = ["Log"]
 _REQUEST_ID = rb'"request"\s*:\s*\{\s*"id"\s*:\s*"([\w-]+)"|"request_id"\s*:\s*"([\w-]+)"'
 
 
+@check_arguments("logger")
 class Log:
     """``muxi.log``: logs at INFO each attempt, each wait and the end of each stream; at DEBUG requests and answers.
 

@@ -14,6 +14,7 @@ from muxi.hookspecs import hookimpl
 from muxi.plugins.arguments import check_name
 from muxi.redact import show_value
 from muxi.transport import BytesBody, Request
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["Redaction", "mask_emails_and_numbers"]
 
@@ -140,6 +141,7 @@ _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<![\w.])(?:[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}|[+(]?\d(?:[ ()./-]{0,2}\d){6,})(?!\w)")
 
 
+@check_arguments()
 def mask_emails_and_numbers(text: str) -> str:
     """Replace e-mail addresses by ``[email]``, and numbers of seven digits or more by ``[number]``.
 

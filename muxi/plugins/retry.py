@@ -11,6 +11,7 @@ from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutE
 from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.redact import show_value
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["MAX_RETRY_AFTER", "REASON", "Retry", "RetryBudget", "backoff"]
 
@@ -107,6 +108,7 @@ class RetryBudget:
                 self._unconnected, self._most_waiting = 0.0, self._waiting
 
 
+@check_arguments()
 class Retry:
     """``muxi.retry``: determines the wait before the next attempt of a call that may be repeated.
 

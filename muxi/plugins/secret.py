@@ -14,6 +14,7 @@ from muxi.errors import ConfigurationError
 from muxi.forks import renew_after_fork
 from muxi.records import Record, field
 from muxi.redact import show_value
+from muxi.transport.arguments import check_arguments
 
 if TYPE_CHECKING:
     import asyncio
@@ -154,6 +155,7 @@ def _takes_refused(function: Callable[..., object]) -> bool:
     return found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
 
 
+@check_arguments()
 class CachedKey(Generic[R]):
     """A key from a function, cached for a time, and renewed as soon as the platform refuses it.
 

@@ -13,6 +13,7 @@ from muxi.clock import Clock, SystemClock
 from muxi.forks import renew_after_fork
 from muxi.hookspecs import hookimpl
 from muxi.transport import AsyncResponse, BufferedResponse, Response
+from muxi.transport.arguments import check_arguments
 from muxi.version import __version__
 
 __all__ = ["VersionNotice", "is_newer"]
@@ -45,6 +46,7 @@ _KINDS = {"a": 0, "alpha": 0, "b": 1, "beta": 1, "c": 2, "rc": 2, "pre": 2, "pre
 _Version = tuple[int, tuple[int, ...], tuple[int, int], int, int]
 
 
+@check_arguments()
 class VersionNotice:
     """``muxi.version_notice``: prints to stderr that ``X-Muxi-Sdk-Latest`` names a newer version than ``current``.
 

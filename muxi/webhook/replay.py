@@ -10,6 +10,7 @@ from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.forks import renew_after_fork
 from muxi.redact import show_value
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["Guard", "ReplayGuard"]
 
@@ -30,6 +31,7 @@ class Guard(Protocol):
         ...
 
 
+@check_arguments("tolerance_seconds", "capacity")
 class ReplayGuard:
     """A memory of the deliveries of the last minutes in this process. Threads may share one.
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver, ThreadedResolver
 
-from muxi_transports.http.lookup import Address, Question, find_resolver, is_address
+from muxi_transports.http.lookup import Address, NameQuery, find_resolver, is_address
 
 __all__ = ["make_resolver"]
 
@@ -69,7 +69,7 @@ async def look_up_async(host: str, port: int, *, family: int = 0, flags: int = 0
     Raises:
         OSError: the name is unknown, or no thread can be started.
     """
-    question = Question(host, port, family, flags)
+    question = NameQuery(host, port, family, flags)
     if is_address(host):
         return question.ask()
     waiter, resolver = _LoopEvent(asyncio.get_running_loop()), find_resolver()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.client_proto import ResponseHandler
 
+from muxi_transports.aiohttp.forks import leave_after_fork, release_descriptors
 from muxi_transports.http.polling import wait_for
 from muxi_transports.http.reframing import Reframer
 from muxi_transports.http1 import MalformedAnswer
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     import asyncio
 
     import aiohttp
+    from aiohttp.connector import Connection
 
 __all__ = ["CheckedProtocol", "check_answers"]
 
@@ -31,6 +34,19 @@ class CheckedProtocol(ResponseHandler):
         self._reframer: Reframer | None = None
         #: The rule that the answer breaks.
         self.fault: MalformedAnswer | None = None
+        #: The claim of a request on this connection.
+        self.claim: weakref.ref[Connection] | None = None
+        leave_after_fork(self)
+
+    def leave_to_parent(self) -> None:
+        """Give the connection up in the child of a fork, so that nothing there closes it or complains about it."""
+        transport, self.transport = self.transport, None
+        sock = None if transport is None else transport.get_extra_info("socket")
+        if sock is not None:
+            release_descriptors(sock.fileno())
+        connection = None if self.claim is None else self.claim()
+        if connection is not None and hasattr(connection, "_protocol"):
+            connection._protocol = None
 
     def set_response_params(self, *, skip_payload: bool = False, **options: Any) -> None:  # Any: handed on
         """Begin an answer."""

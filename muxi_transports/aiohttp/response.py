@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 
 import aiohttp
@@ -42,6 +43,7 @@ class AiohttpResponse(AsyncResponse):
         self._attempt = attempt = carriage.attempt
         attempt.headless = False
         self._watchdog = _Watchdog(attempt, self._drop)
+        self._pid = os.getpid()
         if not 200 <= received.status <= 999:
             self.end("failure")
             raise attempt.failed(f"{received.status} is no status of an answer", code="INVALID_RESPONSE")
@@ -53,6 +55,11 @@ class AiohttpResponse(AsyncResponse):
         """The body as it arrives; see :meth:`muxi.transport.AsyncResponse.chunks`."""
         attempt, content, codings = self._attempt, self._received.content, self._codings
         while not self._is_ended():
+            if self._pid != os.getpid():
+                raise attempt.failed(
+                    "this process was forked while the answer was read, and the parent goes on reading it",
+                    code="CONNECTION_LOST",
+                )
             failure: BaseException | None = None
             data = b""
             self._watchdog.start_waiting()

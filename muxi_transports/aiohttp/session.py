@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +16,7 @@ from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.aiohttp.body import is_quick
 from muxi_transports.aiohttp.carriage import carrying
 from muxi_transports.aiohttp.lookup import make_resolver
-from muxi_transports.aiohttp.protocol import check_answers
+from muxi_transports.aiohttp.protocol import CheckedProtocol, check_answers
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.proxies import Proxy
 from muxi_transports.http.settings import HttpSettings, Way
@@ -132,6 +133,8 @@ class _Request(aiohttp.ClientRequest):
     """A request that notes which connection carries it."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if isinstance(conn.protocol, CheckedProtocol):
+            conn.protocol.claim = weakref.ref(conn)
         carriage = carrying.get(None)
         if carriage is None or self.method == "CONNECT":
             return await super().send(conn)

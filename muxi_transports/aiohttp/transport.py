@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from muxi.errors import ConfigurationError, MissingExtraError, MuxiError
 from muxi.transport import AsyncResponse, AsyncTransport, Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.settings import HttpSettings, SourceAddress
 from muxi_transports.http.tls import Cert, Verify
@@ -24,6 +25,7 @@ try:
     from muxi_transports.aiohttp.body import body_of, is_quick
     from muxi_transports.aiohttp.carriage import Carriage, carrying
     from muxi_transports.aiohttp.failures import failure_of
+    from muxi_transports.aiohttp.forks import leave_after_fork
     from muxi_transports.aiohttp.response import AiohttpResponse
     from muxi_transports.aiohttp.session import open_session
 except ImportError as _missing:
@@ -37,6 +39,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
 
+@check_arguments()
 class AiohttpTransport(AsyncTransport):
     """Sends over aiohttp, from one event loop, over as many connections as there are requests.
 
@@ -97,6 +100,7 @@ class AiohttpTransport(AsyncTransport):
         self._open: weakref.WeakSet[AiohttpResponse] = weakref.WeakSet()
         #: The requests whose head is waited for.
         self._sending: set[Carriage] = set()
+        leave_after_fork(self)
 
     async def send(self, request: Request) -> AsyncResponse:
         """Send and return with the head of the answer; see :meth:`muxi.transport.AsyncTransport.send`.
@@ -199,6 +203,17 @@ class AiohttpTransport(AsyncTransport):
         if sessions:
             # A closed connection releases its socket in the loop's next round.
             await asyncio.sleep(0)
+
+    def leave_to_parent(self) -> None:
+        """Begin anew in the child of a fork, with a loop and connections of its own."""
+        for session in self._sessions.values():
+            connector = session.connector
+            session.detach()
+            if connector is not None and hasattr(connector, "_conns"):
+                connector._conns.clear()  # it warns of those that it still has
+        self._loop = None
+        self._sessions, self._routes, self._sending = {}, {}, set()
+        self._open = weakref.WeakSet()
 
     def __del__(self) -> None:
         sessions = getattr(self, "_sessions", None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, ConnectionError
 from muxi.transport import AsyncResponse, Request, Response, Transport
+from muxi.transport.arguments import check_arguments
 from muxi_transports.asgi.transport import AsgiTransport, LifespanMode
 from muxi_transports.asgi.visit import App
 
@@ -26,6 +27,7 @@ __all__ = ["SyncAsgiTransport"]
 T = TypeVar("T")
 
 
+@check_arguments("app")
 class SyncAsgiTransport(Transport):
     """Has requests answered by an ASGI application in this process, in an event loop of its own in the background.
 

@@ -13,6 +13,7 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.redact import show_value
 from muxi.transport import AsyncResponse, AsyncTransport, Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.asgi.lifespan import Lifespan
 from muxi_transports.asgi.visit import App, AsgiHead, Visit, http_scope
 from muxi_transports.http.application import WHERE, begin, describe_request
@@ -30,6 +31,7 @@ __all__ = ["AsgiResponse", "AsgiTransport", "LifespanMode"]
 LifespanMode: TypeAlias = Literal["auto", "on", "off"]
 
 
+@check_arguments("app")
 class AsgiTransport(AsyncTransport):
     """Has requests answered by an ASGI application in this process and this event loop. Every origin is accepted.
 

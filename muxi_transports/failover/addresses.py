@@ -61,6 +61,8 @@ def parse_address(text: str) -> tuple[str, str]:
     Raises:
         ConfigurationError: it is not an origin.
     """
+    if not isinstance(text, str):
+        raise ConfigurationError(f"addresses= takes addresses as texts, got {type(text).__name__}")
     scheme, found, authority = text.strip().rstrip("/").partition("://")
     if not found or not authority or any(mark in authority for mark in "/?#"):
         raise ConfigurationError(

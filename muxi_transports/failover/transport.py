@@ -9,6 +9,7 @@ from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.redact import show_value
 from muxi.transport import AsyncSteppedTransport, AsyncTransport, Request, SendSteps, SteppedTransport, Transport
+from muxi.transport.arguments import check_arguments
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping, common_clock
 from muxi_transports.failover.addresses import Addresses, AddressStatus, FailoverAddress, Order, parse_address
 from muxi_transports.failover.steps import FailoverPolicy, send_somewhere
@@ -21,6 +22,7 @@ T = TypeVar("T", bound=Transport | AsyncTransport)
 DOWN_STATUSES = (502, 503, 504)
 
 
+@check_arguments("addresses")
 class Failover(Wrapping[T]):
     """Sends to one of several addresses of the same server, to one that works.
 
@@ -77,6 +79,8 @@ class Failover(Wrapping[T]):
     def _entries(
         self, addresses: Iterable[str] | Mapping[str, Choice[T]], shared: Choice[T]
     ) -> list[FailoverAddress[T]]:
+        if not isinstance(addresses, Iterable) or isinstance(addresses, bytes):
+            raise ConfigurationError(f"addresses= takes several origins, got {type(addresses).__name__}")
         if isinstance(addresses, str):
             raise ConfigurationError("addresses takes several origins, as a list or a mapping; got one text")
         entries: list[FailoverAddress[T]] = []

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from muxi.errors import ConfigurationError, ConnectionError, TimeoutError
 from muxi.redact import show_value
 from muxi.transport import BufferedResponse, Headers, Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.around.pause import Pause
 
 __all__ = [
@@ -99,6 +100,7 @@ class Refuse(Fault):
         raise ConnectionError("CONNECTION_REFUSED", message, connected=False)
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class BadTls(Fault):
     """No connection is made: the certificate is not trusted. Nothing is sent, and the client does not try again."""
@@ -125,6 +127,7 @@ class Unreachable(Fault):
         raise TimeoutError("CONNECT_TIMEOUT", message, bound="connect", connected=False)
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class ResetRequest(Fault):
     """The connection breaks while the request is being sent; the server does not act on it.
@@ -146,6 +149,7 @@ class ResetRequest(Fault):
         raise _make_lost(request, f"connection reset by peer after {min(sent, self.after)} bytes of the request's body")
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class ResetAnswer(Fault):
     """The request arrives and is worked on, and then the connection breaks.
@@ -168,6 +172,7 @@ class ResetAnswer(Fault):
         return _Limited(self.after, _make_lost(request, f"connection reset by peer after {self.after} bytes"))
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Cut(Fault):
     """The body of the answer ends too soon, and nothing says so: a proxy in between closed it in good order.
@@ -188,6 +193,7 @@ class Cut(Fault):
         return _Limited(self.after, Ended())
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class CutBetweenEvents(Fault):
     """A stream ends between two events, and nothing says so. Keepalives are no events.
@@ -205,6 +211,7 @@ class CutBetweenEvents(Fault):
         return _Events(self.after)
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Stall(Fault):
     """Nothing comes for some seconds, or until a bound of the request ends the wait.
@@ -229,6 +236,7 @@ class Stall(Fault):
         return _Paused(self.seconds, self.after) if self.after else Shaper()
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class SlowBytes(Fault):
     """The body of the answer comes in drops.
@@ -256,6 +264,7 @@ class Duplicate(Fault):
     sends = 2
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Status(Fault):
     """An error of something in between, or of a platform that is too busy. Nothing is sent.
@@ -287,6 +296,7 @@ class Status(Fault):
         return BufferedResponse(self.status, headers, b"" if request.method == "HEAD" else self.content)
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class WrongContentType(Fault):
     """The answer says that it is something else: a login page of the company's network, for example.

@@ -11,6 +11,7 @@ from muxi.errors import ConfigurationError
 from muxi.forks import renew_after_fork
 from muxi.redact import redact_text
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.faulty.faults import Fault
 from muxi_transports.routing.rule import RoutingRule, parse_rule, place_of
 
@@ -35,6 +36,7 @@ class _PlannedFaults:
     probability: float
 
 
+@check_arguments()
 class Faults:
     """A plan of faults. It may serve transports of both colours, and change while they are in use.
 
@@ -50,7 +52,7 @@ class Faults:
         self.skew: float = skew
         #: The faults that have struck, in order.
         self.struck: list[Struck] = []
-        self._random = random.Random(seed)  # noqa: S311  chance, not a secret
+        self._random = random.Random(seed if isinstance(seed, int) else seed.encode("utf-8", "surrogatepass"))  # noqa: S311  chance, not a secret
         self._lock = threading.Lock()
         renew_after_fork(self, "_lock")
         self._script: list[Fault | None] = []

@@ -18,6 +18,7 @@ from muxi.transport import (
     SteppedTransport,
     Transport,
 )
+from muxi.transport.arguments import check_arguments
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping
 from muxi_transports.around.pause import Pause
 from muxi_transports.around.waiting import Waiter
@@ -29,6 +30,7 @@ __all__ = ["AsyncFaultyTransport", "Faulty", "FaultyTransport"]
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
+@check_arguments()
 class Faulty(Wrapping[T]):
     """Sends by another transport, over a network that fails as planned.
 

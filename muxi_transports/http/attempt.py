@@ -17,7 +17,7 @@ from muxi.redact import keys_in, redact_text
 from muxi.transport import Body, Request, Timeouts
 from muxi_transports.http.tls import advice_for
 
-__all__ = ["Attempt", "NameLookupTimeout", "Waiter", "invalid_request", "reason_of", "text_of"]
+__all__ = ["Attempt", "EndableWait", "NameLookupTimeout", "invalid_request", "reason_of", "text_of"]
 
 # How proxies refuse a client that they do not know, in the words of http.client, aiohttp (as put here), PySocks and
 # python-socks.
@@ -41,7 +41,7 @@ class NameLookupTimeout(builtins.TimeoutError):
         self.host = host
 
 
-class Waiter(Protocol):
+class EndableWait(Protocol):
     """A wait that another thread can end: a ``threading.Event``, or a socket that is shut down."""
 
     def set(self) -> None:
@@ -107,7 +107,7 @@ class Attempt:
         #: ``caller`` or ``transport``: whose close() ended the answer early.
         self.ended_by: str | None = None
         #: Ends what the attempt waits for while it has no connection; another thread may set it.
-        self.waiter: Waiter | None = None
+        self.waiter: EndableWait | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:

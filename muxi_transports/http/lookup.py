@@ -8,17 +8,17 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from muxi_transports.http.attempt import Attempt, NameLookupTimeout
+from muxi_transports.http.attempt import Attempt, EndableWait, NameLookupTimeout
 
-__all__ = ["Address", "Lookup", "Question", "Resolver", "Waiter", "find_resolver", "is_address", "look_up"]
+__all__ = ["Address", "Lookup", "NameQuery", "Resolver", "find_resolver", "is_address", "look_up"]
 
 #: What ``socket.getaddrinfo()`` returns for an address.
 Address = tuple[Any, Any, int, str, Any]
 
 
-class Question(NamedTuple):
+class NameQuery(NamedTuple):
     """The arguments of ``socket.getaddrinfo()``."""
 
     host: str
@@ -33,12 +33,6 @@ class Question(NamedTuple):
         return socket.getaddrinfo(self.host, self.port, self.family, socket.SOCK_STREAM)
 
 
-class Waiter(Protocol):
-    """An event of a thread or of a loop, which the end of a lookup sets."""
-
-    def set(self) -> None: ...
-
-
 class Lookup:
     """A lookup that runs in a thread of its own.
 
@@ -46,10 +40,10 @@ class Lookup:
         question: what is looked up.
     """
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: NameQuery) -> None:
         self.question = question
         #: Set when the lookup ends, or by whoever ends a wait for it.
-        self.waiters: list[Waiter] = []
+        self.waiters: list[EndableWait] = []
         self.has_ended = False
         self.found: Sequence[Address] = ()
         self.error: BaseException | None = None
@@ -71,9 +65,9 @@ class Resolver:
     def __init__(self) -> None:
         self.pid: int = os.getpid()
         self._lock = threading.Lock()
-        self._running: dict[Question, Lookup] = {}
+        self._running: dict[NameQuery, Lookup] = {}
 
-    def begin(self, question: Question, waiter: Waiter) -> Lookup:
+    def begin(self, question: NameQuery, waiter: EndableWait) -> Lookup:
         """A running lookup, or a new one.
 
         Raises:
@@ -96,7 +90,7 @@ class Resolver:
             raise
         return lookup
 
-    def leave(self, lookup: Lookup, waiter: Waiter) -> None:
+    def leave(self, lookup: Lookup, waiter: EndableWait) -> None:
         """Stop waiting for a lookup."""
         with self._lock:
             if waiter in lookup.waiters:
@@ -150,7 +144,7 @@ def look_up(
         NameLookupTimeout: the deadline has passed.
         OSError: the name is unknown, or the attempt was ended.
     """
-    question = Question(host, port, family, flags)
+    question = NameQuery(host, port, family, flags)
     if deadline is None or is_address(host):
         return question.ask()
     waiter, resolver = threading.Event(), find_resolver()

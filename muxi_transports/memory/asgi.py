@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TypeAlias, cast
 
 from muxi.transport import BytesBody, Headers, Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.transport import as_stream
 from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Idle, Pause, World
 
@@ -22,6 +23,7 @@ class _WorldClientLeft(Exception):
     """The client has left, or the application is being closed."""
 
 
+@check_arguments()
 class WorldApp:
     """Serves a world to any ASGI server. Streams go out piece by piece as they are made.
 

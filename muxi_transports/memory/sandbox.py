@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from muxi.clock import Clock, SystemClock
 from muxi.errors import ConfigurationError
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.formation import EmbeddedFormation
 from muxi_transports.memory.server import EmbeddedServer
 from muxi_transports.memory.server.authoring import both_system
@@ -16,6 +17,7 @@ from muxi_transports.memory.world import Exchange
 __all__ = ["Sandbox"]
 
 
+@check_arguments()
 class Sandbox:
     """An embedded server and an embedded formation behind one address, open to any key.
 

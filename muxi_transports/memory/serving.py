@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muxi.errors import ConfigurationError, MissingExtraError
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.sandbox import Sandbox
 from muxi_transports.memory.world import World
 
@@ -42,6 +43,7 @@ class Served:
         return f"http://{host}:{self.port}"
 
 
+@check_arguments()
 @contextmanager
 def serve(
     world: World | None = None,

@@ -21,6 +21,7 @@ from muxi.transport import (
     SteppedTransport,
     Transport,
 )
+from muxi.transport.arguments import check_arguments
 from muxi_transports.around.pause import Pause
 from muxi_transports.around.waiting import Waiter
 from muxi_transports.memory.sandbox import Sandbox
@@ -42,6 +43,7 @@ DEFAULTS: Mapping[str, str] = {
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
+@check_arguments()
 class WorldTransport(Stubbing, Stepped[T]):
     """Answers requests out of an embedded world. Every origin is accepted.
 

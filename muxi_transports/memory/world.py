@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from muxi.clock import Clock
 from muxi.transport import Request
@@ -70,6 +70,7 @@ class Answer:
 Exchange: TypeAlias = Generator[Pause, None, Answer]
 
 
+@runtime_checkable
 class World(Protocol):
     """An in-memory service that answers requests on a clock of its own."""
 

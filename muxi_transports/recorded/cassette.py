@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from muxi.clock import Clock
 from muxi.errors import MissingExtraError
 from muxi.forks import renew_after_fork
+from muxi.transport.arguments import check_arguments
 from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from muxi_transports.recorded.exchange import Exchange, RecordedRequest
 from muxi_transports.recorded.matching import Match, Matcher, nearest
@@ -29,6 +30,7 @@ __all__ = ["Cassette", "Mode"]
 Mode: TypeAlias = Literal["none", "once", "new", "all"]
 
 
+@check_arguments()
 class Cassette:
     """The exchanges recorded in a file.
 

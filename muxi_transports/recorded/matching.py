@@ -11,6 +11,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from muxi.redact import REDACTED
+from muxi.transport.arguments import check_arguments
 from muxi_transports.recorded.exchange import RecordedRequest
 
 __all__ = ["Match", "Matcher", "nearest"]
@@ -27,6 +28,7 @@ _MISSING = object()
 _COMPARED = 200
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Matcher:
     """Compares method, path, query, body and the user; a part that is switched off is not looked at.

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from muxi.redact import REDACTED, SecretDict, is_secret_field, is_secret_header, mask_forms, redact_text, secret_forms
 from muxi.transport import Headers
+from muxi.transport.arguments import check_arguments
 from muxi_transports.recorded.exchange import Chunk, Exchange, RecordedError, RecordedRequest, RecordedResponse
 from muxi_transports.recorded.literals import Literal, literals_of
 
@@ -42,6 +43,7 @@ class _Edit(NamedTuple):
     content: bytes
 
 
+@check_arguments()
 @dataclass
 class Scrubber:
     """Takes out of exchanges what must not be in a file, and puts ``[redacted]`` in its place.

@@ -18,6 +18,7 @@ from muxi.transport import (
     SteppedTransport,
     Transport,
 )
+from muxi.transport.arguments import check_arguments
 from muxi_transports.around.choice import DEFAULT_TRANSPORT, Choice, Wrapping
 from muxi_transports.recorded.cassette import Cassette, Mode
 from muxi_transports.recorded.outgoing import inspect_request
@@ -29,6 +30,7 @@ __all__ = ["AsyncRecordedTransport", "Recorded", "RecordedTransport"]
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
+@check_arguments()
 class Recorded(Wrapping[T]):
     """Answers out of a cassette, and records in it what another transport answers.
 

@@ -82,6 +82,8 @@ def parse_rule(text: str) -> RoutingRule:
     Raises:
         ConfigurationError: it is not a rule.
     """
+    if not isinstance(text, str):
+        raise ConfigurationError(f"rules= takes rules as texts, got {type(text).__name__}")
     found = _SHAPE.fullmatch(text.strip())
     port = int(found["port"]) if found and found["port"] else None
     if not text.strip() or found is None or (port or 0) > 65535:

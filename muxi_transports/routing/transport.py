@@ -17,6 +17,7 @@ from muxi.transport import (
     SteppedTransport,
     Transport,
 )
+from muxi.transport.arguments import check_arguments
 from muxi_transports.around.choice import Choice, Slot, Wrapping, common_clock
 from muxi_transports.routing.rule import parse_rule, place_of
 
@@ -25,6 +26,7 @@ __all__ = ["AsyncRoutingTransport", "Routing", "RoutingTransport"]
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 
+@check_arguments()
 class Routing(Wrapping[T]):
     """Sends each request by the transport of the first rule that fits.
 

@@ -11,6 +11,7 @@ from muxi.clock import Clock
 from muxi.errors import ConfigurationError, MuxiError
 from muxi.forks import renew_after_fork
 from muxi.transport import Request, Response, Transport
+from muxi.transport.arguments import check_arguments
 from muxi.transport.finisher import finish_later, start_finisher
 from muxi_transports.http.application import WHERE, begin, describe_request
 from muxi_transports.http.attempt import Attempt
@@ -31,6 +32,7 @@ else:
 __all__ = ["WsgiResponse", "WsgiTransport"]
 
 
+@check_arguments("app")
 class WsgiTransport(Transport):
     """Has requests answered by a WSGI application (PEP 3333) in this process. Every origin is accepted.
 

@@ -30,6 +30,8 @@ SLEEPS: dict[str, tuple[int, str]] = {
     "pooled/test_connections.py": (2, "a thread waits in the kernel or for a lock, for which there is no event"),
     "transports/raw_server.py": (2, "the other end of a connection has no event for what its kernel has received"),
     "transports/test_aiohttp.py": (1, "the loop sees the end of a connection, for which there is no event"),
+    "transports/test_aiohttp_forks.py": (1, "a request is written, for which the loop has no event"),
+    "transports/test_aiohttp_lookup.py": (1, "the loop connects, for which there is no event"),
     "transports/test_bounds.py": (3, _DELAYS),
     "transports/test_http_failures.py": (3, _DELAYS),
     "transports/test_in_process.py": (1, "an application reads its request for longer than it may be silent"),

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,10 +45,8 @@ def client(url: str = URL, *, transport: AiohttpTransport | None = None, **bound
 async def failure(asking: AsyncFormationClient) -> TimeoutError:
     """The error of a call, which comes about when its bound has passed."""
     async with asking:
-        started = time.monotonic()
         with pytest.raises(TimeoutError) as caught:
             await asking.health()
-        assert SHORT / 2 < time.monotonic() - started < 8 * SHORT
     return caught.value
 
 
@@ -67,14 +64,12 @@ _BOUNDS = pytest.mark.parametrize(
 def test_a_resolver_that_never_answers_is_bounded_as_connecting_is(
     resolver: Resolver, bounds: dict[str, Any], code: str, bound: str
 ) -> None:
-    began = time.monotonic()
     error = asyncio.run(failure(client(**bounds)))
 
     assert (error.code, error.bound, error.connected) == (code, bound, False)
     assert resolver.count == 1
     # The loop has ended, though the lookup goes on: asyncio waits for the threads of its executor only.
     assert [thread.daemon for thread in lookups()] == [True]
-    assert time.monotonic() - began < PATIENCE / 2
 
 
 @_BOUNDS

@@ -100,6 +100,39 @@ def test_what_is_no_answer_is_an_error(serve: ServerFactory, transport: Transpor
     assert (error.code, error.connected) == (code, True)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("status", ["000", "001", "099", "101", "150", "199", "1000", "-20"])
+def test_a_status_that_no_answer_has_is_no_success(
+    serve: ServerFactory, transport: Transport, status: str, stream: bool
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(f"HTTP/1.1 {status} Some\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+
+    error = failure(transport, get(serve(script).url, stream=stream))
+
+    # What is behind an interim answer, such as 150, is no answer, or is missing.
+    assert isinstance(error, ConnectionError)
+    assert error.code in ("INVALID_RESPONSE", "CONNECTION_LOST")
+
+
+@pytest.mark.parametrize(
+    "sent", [b"HTTP/1.1 200 OK\r\nX-Tag: value\r\nContent-Le", b"HTTP/1.1 200 OK\r\nX-Tag: value\r\n", b"HTTP/1.1 20"]
+)
+def test_a_head_that_is_cut_is_told_in_words(serve: ServerFactory, transport: Transport, sent: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(sent)
+
+    error = failure(transport, get(serve(script).url))
+
+    assert error.code == "CONNECTION_LOST"
+    for text in (str(error), repr(error.__cause__)):
+        assert "raw_headers" not in text
+        assert "X-Tag" not in text
+        assert "<" not in text, "no object of a library is shown"
+
+
 def test_a_refused_connection_says_where(transport: Transport) -> None:
     port = unused_port()
 

@@ -26,6 +26,7 @@ from muxi.redact import redact_forms, redact_text
 from muxi.tracefile import MAX_LINE, VERSION
 from muxi.tracefile.writing import TraceWriter
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["BODY_LIMIT", "Trace", "trace_of_environment"]
 
@@ -41,6 +42,7 @@ _LARGEST_LIMIT = 200_000
 _MAX_BYTES = 256 * 1024 * 1024
 
 
+@check_arguments()
 class Trace:
     """``muxi.trace``: writes a line of JSON to a file for each step of each call, redacted.
 

@@ -14,6 +14,7 @@ from muxi.errors import ConfigurationError, MissingExtraError
 from muxi.hookspecs import hookimpl
 from muxi.plugins.tracing.genai import CAPTURE_VARIABLE
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
+from muxi.transport.arguments import check_arguments
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -30,6 +31,7 @@ _OFF = frozenset({"0", "false", "no", "off"})
 _ON = frozenset({"1", "true", "yes", "on", "span_only", "span_and_event"})
 
 
+@check_arguments()
 class Tracing:
     """``muxi.tracing``: a span for each call, one for each attempt below it, and metrics of both.
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.formation.state.buffer import BufferedMessage
 from muxi_transports.memory.world import Pause
 
@@ -92,6 +93,7 @@ class Turn:
         return replace(self, groups=numbered | match.groupdict(""))
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class NewArtifact:
     """Make a file: it rides on the answer, and is kept among the user's artifacts.
@@ -121,6 +123,7 @@ class NewArtifact:
         return self.content_type or guessed or "application/octet-stream"
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Later:
     """Take long: a chat that is not streamed is answered at once with ``status: "processing"`` and the id to poll.
@@ -138,6 +141,7 @@ class Later:
     seconds: float = 0.0
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Escalation:
     """Fail, and be tried again in the background: the answer says so and the request stays ``processing``.
@@ -153,6 +157,7 @@ class Escalation:
     seconds: float = 0.0
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Approval:
     """Wait for the user to approve a plan. Streamed, nothing but keepalives comes for 600 s (the wire).
@@ -164,6 +169,7 @@ class Approval:
     plan: str
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Question:
     """Ask back: the turn ends with ``status: "awaiting_clarification"``.
@@ -177,6 +183,7 @@ class Question:
     options: tuple[str, ...] = ()
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Widgets:
     """Show widgets beside the answer (``event: ui``).
@@ -188,6 +195,7 @@ class Widgets:
     widgets: tuple[Mapping[str, object], ...]
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Silence:
     """Never complete: what the runtime does with a blocked turn, and with one that waits for an approval.
@@ -201,6 +209,7 @@ class Silence:
     content: str = "I can't process that request."
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Failure:
     """Fail, as raising an exception does, or in the other way the wire knows.
@@ -217,6 +226,7 @@ class Failure:
     type: str = "RuntimeError"
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class Discontinuity:
     """Lose the stream of the model on the way: the deltas stop, the completed answer has everything.

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.formation.access import header_user, require_user
 from muxi_transports.memory.formation.core import FormationCore
 from muxi_transports.memory.formation.envelope import ApiError, Crash, Success, failure
@@ -26,6 +27,7 @@ _PREFLIGHT_VARY = (
 )
 
 
+@check_arguments()
 class EmbeddedFormation(FormationCore):
     """A formation without models, databases and network, whose answers are those of the real one.
 

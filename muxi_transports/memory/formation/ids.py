@@ -18,7 +18,7 @@ class Ids:
 
     def __init__(self, seed: int | str | None = None) -> None:
         # Ids name things, they guard nothing: what counts is that a test can repeat them.
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed.encode("utf-8", "surrogatepass") if isinstance(seed, str) else seed)  # noqa: S311
 
     def new(self, prefix: str = "", length: int = 21) -> str:
         """An id such as ``req_0ln7S1mtsrsswV53JEcjV``."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from muxi.forks import renew_after_fork
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.formation.agents import Agent, Reply, Turn, echo
 
 __all__ = ["Line", "Replies", "ReplyScript", "ScriptExhausted"]
@@ -19,6 +20,7 @@ Line: TypeAlias = Reply | Agent | Exception
 ReplyScript: TypeAlias = Mapping[Any, Line]
 
 
+@check_arguments()
 class Replies:
     """An agent that replies by a script.
 

@@ -9,6 +9,7 @@ from email.utils import formatdate
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.server.answers import RpcError, empty, unauthorized
 from muxi_transports.memory.server.auth import refusal
 from muxi_transports.memory.server.core import ServerCore
@@ -27,6 +28,7 @@ _CORS = [
 _ROUTER = ServerRouter(ROUTES)
 
 
+@check_arguments()
 class EmbeddedServer(ServerCore):
     """A server that holds embedded formations, checks signatures, deploys and proxies, as the real one does::
 

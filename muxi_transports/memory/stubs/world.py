@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from muxi.clock import Clock
 from muxi.transport import Request
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.stubs.failures import UnexpectedRequest
 from muxi_transports.memory.stubs.ledger import Ledger
 from muxi_transports.memory.stubs.sent import SentRequest
@@ -15,6 +16,7 @@ from muxi_transports.memory.world import Exchange, Pause, World, credentials_of
 __all__ = ["StubbedWorld"]
 
 
+@check_arguments()
 class StubbedWorld(Stubbing):
     """A world with stubs over it. Transports that are given the same one share its stubs and its requests::
 

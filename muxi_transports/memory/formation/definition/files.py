@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from muxi.errors import ConfigurationError, MissingExtraError
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.formation.definition.formation import FormationDefinition
 from muxi_transports.memory.formation.definition.parts import (
     AgentDefinition,
@@ -40,6 +41,7 @@ _BLOCKS: Final = {
 _ELSEWHERE = {"schema", "id", "formation_id", "name", "description", "version", "agents", "skills", "mcp", "server"}
 
 
+@check_arguments()
 def read_formation(path: str | os.PathLike[str]) -> FormationDefinition:
     """Read a formation file and the folders beside it.
 
@@ -85,6 +87,13 @@ def read_formation(path: str | os.PathLike[str]) -> FormationDefinition:
 
 
 def _file(path: Path) -> Path:
+    try:
+        return _find_file(path)
+    except OSError as error:  # before Python 3.14 a name that is too long is no "no"
+        raise ConfigurationError(f"path= cannot be read: {error.strerror}") from None
+
+
+def _find_file(path: Path) -> Path:
     if path.is_dir():
         found = [path / name for name in _NAMES if (path / name).is_file()]
         if not found:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from muxi.errors import ConfigurationError
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.formation.definition import blocks
 from muxi_transports.memory.formation.definition.blocks import Block, fill_defaults
 from muxi_transports.memory.formation.definition.parts import (
@@ -27,6 +28,7 @@ _SERVER: Block = {
 }
 
 
+@check_arguments()
 @dataclass(repr=False)
 class FormationDefinition:
     """The definition of a formation. Every part has a default and may be changed while the formation runs.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from muxi.transport.arguments import check_arguments
+
 __all__ = ["SCHEMA", "AgentDefinition", "KnowledgeSource", "McpServerDefinition", "SkillDefinition", "SopDefinition"]
 
 #: The version of the platform's formation file that the parts are written in.
 SCHEMA = "1.0.0"
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class KnowledgeSource:
     """A source of an agent's knowledge.
@@ -37,6 +40,7 @@ class KnowledgeSource:
         return {"id": self.id, "url" if self.remote else "path": self.path}
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class AgentDefinition:
     """An agent as the formation file describes it. What it says is a function: see
@@ -73,6 +77,7 @@ class AgentDefinition:
         return agent
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class SkillDefinition:
     """A skill.
@@ -114,6 +119,7 @@ class SkillDefinition:
         }
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class SopDefinition:
     """A standard operating procedure.
@@ -151,6 +157,7 @@ class SopDefinition:
         }
 
 
+@check_arguments()
 @dataclass(frozen=True)
 class McpServerDefinition:
     """An MCP server: a program (``command``) or an address (``endpoint``).
