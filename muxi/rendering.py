@@ -109,10 +109,10 @@ def find_screen() -> AnswerScreen:
 
 
 #: The latest results of streams, which are plain dicts: a notebook shows them as it shows other results.
-_STREAM_RESULTS: deque[Mapping[str, Any]] = deque(maxlen=100)
+_STREAM_RESULTS: deque[object] = deque(maxlen=100)
 
 
-def render_in_notebook(result: Mapping[str, Any]) -> None:
+def render_in_notebook(result: object) -> None:
     """Have the notebook that runs this code show a stream's result as Markdown or as a table; no effect elsewhere.
 
     The result stays a plain dict. IPython asks its formatters by type, so those of dicts look for the very object.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from muxi.errors import ConfigurationError
 from muxi.lazy import LazyModule
@@ -268,11 +268,11 @@ def _check_adapters(
     from muxi_transports.pooled.sessions import adapter_verifies_nothing
 
     for prefix, adapter in adapters.items():
-        if not isinstance(prefix, str) or "://" not in prefix:
+        given_prefix, given = cast("tuple[object, object]", (prefix, adapter))
+        if not isinstance(given_prefix, str) or "://" not in given_prefix:
             raise ConfigurationError(
-                f"adapters= takes the beginning of URLs such as 'https://', got {show_value(prefix)}"
+                f"adapters= takes the beginning of URLs such as 'https://', got {show_value(given_prefix)}"
             )
-        given: object = adapter
         if not isinstance(given, BaseAdapter):
             raise ConfigurationError(f"adapters[{prefix!r}] takes an adapter of requests, got {type(given).__name__}")
         if adapter_verifies_nothing(adapter):

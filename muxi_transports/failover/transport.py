@@ -79,8 +79,9 @@ class Failover(Wrapping[T]):
     def _entries(
         self, addresses: Iterable[str] | Mapping[str, Choice[T]], shared: Choice[T]
     ) -> list[FailoverAddress[T]]:
-        if not isinstance(addresses, Iterable) or isinstance(addresses, bytes):
-            raise ConfigurationError(f"addresses= takes several origins, got {type(addresses).__name__}")
+        given: object = addresses
+        if not isinstance(given, Iterable) or isinstance(given, bytes):
+            raise ConfigurationError(f"addresses= takes several origins, got {type(given).__name__}")
         if isinstance(addresses, str):
             raise ConfigurationError("addresses takes several origins, as a list or a mapping; got one text")
         entries: list[FailoverAddress[T]] = []

@@ -41,6 +41,10 @@ def test_a_trail_goes_on_behind_a_torn_line_of_any_length(tmp_path: Path, length
 
 
 def test_calls_are_counted_whatever_a_line_says() -> None:
-    odd = [{"seconds": "x", "attempts": [1]}, {"seconds": float("inf"), "attempts": -1}, {"seconds": True}]
+    odd: list[dict[str, object]] = [
+        {"seconds": "x", "attempts": [1]},
+        {"seconds": float("inf"), "attempts": -1},
+        {"seconds": True},
+    ]
     rows = count_calls({"event": "finished", "operation": "chat", **fields} for fields in odd)
     assert rows == [{"operation": "chat", "calls": 3, "failed": 3, "attempts": 0, "seconds": 0.0, "slowest": 0.0}]

@@ -52,9 +52,9 @@ def read_file(name: str, read: Callable[[str], object]) -> Callable[[str], objec
     return run
 
 
-def end_of(path: str) -> object:
+def end_of(path: str) -> None:
     """Continue an audit trail."""
-    return Chain(path).append({"event": "started"})
+    Chain(path).append({"event": "started"})
 
 
 def read_journal(path: str) -> object:
@@ -148,6 +148,8 @@ _CALL = (
     + trace_line("attempt", attempt=1, headers=[["a", "b"]])
     + trace_line("finished", outcome="ok")
 )
+
+many_profiles = read_profiles("many", lambda store: (store.profiles(), store.get("q")))
 
 ROWS: dict[str, Row] = {
     "read_fields": yaml(read_fields),
@@ -245,5 +247,4 @@ ROWS: dict[str, Row] = {
     ),
 }
 
-many_profiles = read_profiles("many", lambda store: (store.profiles(), store.get("q")))
 assert csv.field_size_limit() < 200_000, "a field of CSV is bounded"
