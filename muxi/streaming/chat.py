@@ -170,9 +170,10 @@ class ChatReader(EventReader[ChatEvent]):
         metadata = {
             key: value for key, value in token.items() if key not in ("type", "content", "timestamp", "artifacts")
         }
+        content: object = token.get("content")
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": replace_halves(token.get("content", "")),
+            "content": replace_halves(content if isinstance(content, str) else ""),
             "artifacts": token.get("artifacts"),
             "metadata": metadata,
         }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from muxi import AsyncFormationClient, FormationClient, MuxiError
+from muxi.streaming.chat import ChatReader
 from tests.hello import COMPLETED, DONE, HELLO
 from tests.scripted import HOLD, Script, ScriptedAsyncTransport, ScriptedTransport, Side
 
@@ -89,3 +90,12 @@ def test_threads_that_take_turns_are_no_matter() -> None:
         thread.join()
     assert [event["type"] for event in seen][:2] == ["text", "text"]
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize("content", ["0.4", "null", "[]", "{}", "true"])
+def test_a_completed_event_whose_content_is_no_text_is_an_empty_answer(content: str) -> None:
+    reader = ChatReader()
+    reader.feed(b'data: {"token": {"type": "completed", "content": %b}}\n\nevent: done\n\n' % content.encode())
+    reader.end()
+
+    assert reader.result()["content"] == ""
