@@ -20,6 +20,7 @@ extensions = [
     "sphinx_copybutton",
     "architecture",
     "endpoints",
+    "marks",
     "reference",
     "rules",
     "tables",

@@ -10,13 +10,22 @@ import json
 import re
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any, Protocol
 
 from muxi.redact import redact_data, redact_text
 
-__all__ = ["AnswerScreen", "LiveMarkdown", "LiveText", "find_screen", "render_html", "render_markdown"]
+__all__ = [
+    "AnswerScreen",
+    "LiveMarkdown",
+    "LiveText",
+    "find_screen",
+    "render_html",
+    "render_in_notebook",
+    "render_markdown",
+]
 
 #: Rows and columns of a table, and characters of a cell and of an answer that are shown.
 ROWS = 50
@@ -99,6 +108,60 @@ def find_screen() -> AnswerScreen:
     return LiveMarkdown(lambda text: handle.update(ipython.display.Markdown(text)))
 
 
+#: The latest results of streams, which are plain dicts: a notebook shows them as it shows other results.
+_STREAM_RESULTS: deque[dict[str, Any]] = deque(maxlen=100)
+
+
+def render_in_notebook(result: dict[str, Any]) -> None:
+    """Have the notebook that runs this code show a stream's result as Markdown or as a table; no effect elsewhere.
+
+    The result stays a plain dict. IPython asks its formatters by type, so those of dicts look for the very object.
+    """
+    ipython: Any = sys.modules.get("IPython")  # Any: not a dependency
+    shell = ipython and ipython.get_ipython()
+    if not shell:
+        return
+    _STREAM_RESULTS.append(result)
+    for kind, render in (("text/markdown", _answer_of), ("text/html", _table_of)):
+        formatter = shell.display_formatter.formatters[kind]
+        others = formatter.type_printers.get(dict)
+        if not isinstance(others, _DictFormatter):
+            formatter.for_type(dict, _DictFormatter(formatter.print_method, render, others))
+
+
+class _DictFormatter:
+    """Renders results of streams; leaves every other dict as it was.
+
+    Args:
+        method: the name of the method by which other results of ours render themselves.
+        render: renders a result of a stream, or returns None.
+        others: what formatted dicts before, if anything did.
+    """
+
+    def __init__(self, method: str, render: Callable[[Any], str | None], others: Callable[[Any], Any] | None) -> None:
+        self._method = method
+        self._render = render
+        self._others = others
+
+    def __call__(self, data: dict[str, Any]) -> Any:
+        # IPython prefers the formatter of a base class to the method of a class.
+        own: Callable[[], Any] | None = getattr(data, self._method, None)
+        if own is not None:
+            return own()
+        if any(result is data for result in _STREAM_RESULTS):
+            return self._render(data)
+        return self._others(data) if self._others is not None else None
+
+
+def _answer_of(message: dict[str, Any]) -> str | None:
+    text = message.get("content")
+    return render_markdown(text) if isinstance(text, str) else None
+
+
+def _table_of(result: dict[str, Any]) -> str | None:
+    return None if isinstance(result.get("content"), str) else render_html(result)
+
+
 def render_markdown(text: str) -> str:
     """Return an answer as Markdown that shows the same, and has no HTML, images or script URLs of its own."""
     shown = redact_text(text[:TEXT])
@@ -147,16 +210,16 @@ def _write_line(line: str) -> str:
     written: list[str] = []
     at = 0
     runs = [(match.start(), match.end()) for match in _BACKTICKS.finditer(line)]
-    closing: dict[int, list[int]] = {}
-    for number, (start, end) in enumerate(runs):
-        closing.setdefault(end - start, []).append(number)
+    closing: dict[int, deque[tuple[int, int]]] = {}
+    for run in runs:
+        closing.setdefault(run[1] - run[0], deque()).append(run)
     for start, end in runs:
         same = closing[end - start]
-        while same and runs[same[0]][0] <= start:
-            same.pop(0)
+        while same and same[0][0] <= start:
+            same.popleft()
         if start < at or not same:
             continue
-        last, after = runs[same[0]]
+        last, after = same[0]
         written += [_escape(line[at:start]), f"<code>{_encode(line[end:last])}</code>"]
         at = after
     return "".join([*written, _escape(line[at:])])

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from muxi.errors import ConfigurationError
+from muxi.lazy import LazyModule
 from muxi.redact import show_value
 from muxi.transport import Request
 from muxi_transports.http.settings import HttpSettings, SourceAddress
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import requests.adapters
 
     from muxi_transports.pooled.sessions import OwnSession
+else:
+    requests = LazyModule("requests")  # in annotations
 
 __all__ = ["RequestsTransport"]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from muxi.batch.values import BatchResult
 from muxi.errors import MuxiError
-
-if TYPE_CHECKING:
-    from muxi.batch.values import BatchResult
 
 __all__ = ["BatchError", "ExecutorBroken", "JournalBusy", "JournalError", "JournalMismatch", "OutcomeUnknown"]
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
-if TYPE_CHECKING:
-    from muxi.call import Call
-    from muxi.errors import MuxiError
+from muxi.call import Call
+from muxi.errors import MuxiError
 
 __all__ = ["BatchJob", "BatchProgress", "BatchResult", "CallReply"]
 

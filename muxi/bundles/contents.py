@@ -8,16 +8,18 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
 from muxi.bundles.fields import FieldValue, Unread, is_pyyaml_installed, read_fields
 from muxi.bundles.identity import Identity, check_id
 from muxi.bundles.refusal import refused
+from muxi.bundles.report import PlannedFile
 from muxi.bundles.rules import REFUSED_REASONS, SECRET_FILES, is_private_key, reason_never
 from muxi.errors import ValidationError
 
-__all__ = ["FORMATION_FILES", "SECRET_FILES", "Contents", "check", "decoded", "read_archive"]
+__all__ = ["FORMATION_FILES", "SECRET_FILES", "Contents", "check", "decoded", "list_archive", "read_archive"]
 
 #: Names of a formation file, in the order in which the server looks for them.
 FORMATION_FILES = ("formation.afs", "formation.yaml", "formation.yml")
@@ -95,39 +97,69 @@ def read_archive(file: IO[bytes], where: str) -> Contents:
     top: str | None = None
     texts: dict[str, bytes] = {}
     present: set[str] = set()
-    try:
-        with (
-            gzip.GzipFile(fileobj=file) as unzipped,
-            tarfile.open(fileobj=unzipped, mode="r|", tarinfo=_BoundedTarInfo) as archive,
-        ):
-            for member in archive:
-                archive.members.clear()  # type: ignore[attr-defined]  # it would keep every name of a large bundle
-                archive.extension_bytes = 0  # type: ignore[attr-defined]  # of this entry, not of all
-                _check_name(member, where)
-                path = posixpath.normpath(member.name)
-                if top is None:
-                    top = member.name.split("/", 1)[0]
-                _check_entry(member, path, where, top)
-                content = archive.extractfile(member) if member.isreg() else None
-                head = content.read(_HEAD) if content else b""
-                if is_private_key(head) and posixpath.relpath(path, top) not in SECRET_FILES:
-                    raise _must_not_travel(where, member.name, "private key")
-                if content is not None and posixpath.dirname(path) in (top, ""):
-                    present.add(path)
-                    if posixpath.basename(path) in FORMATION_FILES:
-                        texts[path] = head + content.read(MAX_FORMATION_FILE)
-            while unzipped.read(_PIECE):
-                pass  # up to the checksum, which reveals a bundle that was cut off
-    except (tarfile.TarError, EOFError, OSError, zlib.error, RecursionError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            raise
-        raise refused("bundle_path", f"{where} is not a readable .tar.gz: {_explain(error)}") from None
+    with _open_archive(file, where) as archive:
+        for member in _members(archive):
+            _check_name(member, where)
+            path = posixpath.normpath(member.name)
+            if top is None:
+                top = member.name.split("/", 1)[0]
+            _check_entry(member, path, where, top)
+            content = archive.extractfile(member) if member.isreg() else None
+            head = content.read(_HEAD) if content else b""
+            if is_private_key(head) and posixpath.relpath(path, top) not in SECRET_FILES:
+                raise _must_not_travel(where, member.name, "private key")
+            if content is not None and posixpath.dirname(path) in (top, ""):
+                present.add(path)
+                if posixpath.basename(path) in FORMATION_FILES:
+                    texts[path] = head + content.read(MAX_FORMATION_FILE)
     for name in FORMATION_FILES:
         path = posixpath.normpath(posixpath.join(top or "", name))
         if top and path in texts and (top == "." or "/" in path):
             secret = {name for name in SECRET_FILES if posixpath.normpath(posixpath.join(top, name)) in present}
             return Contents(where, f"{where}: {path}", decoded(texts[path], where, path), frozenset(secret))
     raise _no_formation_file(where, top, texts)
+
+
+def list_archive(file: IO[bytes], where: str) -> list[PlannedFile]:
+    """Return the entries of a gzip tar, whatever they are.
+
+    Args:
+        file: positioned at its beginning.
+        where: name of the bundle in messages.
+
+    Raises:
+        ValidationError: it is not a gzip tar.
+    """
+    with _open_archive(file, where) as archive:
+        return [PlannedFile(member.name, member.size, member.isdir()) for member in _members(archive)]
+
+
+@contextmanager
+def _open_archive(file: IO[bytes], where: str) -> Iterator[tarfile.TarFile]:
+    """Open a gzip tar with bounded headers; afterwards the rest of the file is read.
+
+    Raises:
+        ValidationError: it is not a gzip tar, or was cut off.
+    """
+    try:
+        with (
+            gzip.GzipFile(fileobj=file) as unzipped,
+            tarfile.open(fileobj=unzipped, mode="r|", tarinfo=_BoundedTarInfo) as archive,
+        ):
+            yield archive
+            while unzipped.read(_PIECE):
+                pass  # up to the checksum, which reveals a bundle that was cut off
+    except (tarfile.TarError, EOFError, OSError, zlib.error, RecursionError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            raise
+        raise refused("bundle_path", f"{where} is not a readable .tar.gz: {_explain(error)}") from None
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    for member in archive:
+        archive.members.clear()  # type: ignore[attr-defined]  # it would keep every name of a large bundle
+        archive.extension_bytes = 0  # type: ignore[attr-defined]  # of this entry, not of all
+        yield member
 
 
 def check_format(head: bytes, where: str) -> None:
@@ -218,7 +250,8 @@ def decoded(content: bytes, where: str, path: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise refused("bundle_path", f"{where}: {path} is not UTF-8: {error}") from error
+        # Not `from error`: it holds the whole file.
+        raise refused("bundle_path", f"{where}: {path} is not UTF-8: {error}") from None
 
 
 def check(contents: Contents, formation_id: str | None = None, version: str | None = None) -> Identity:

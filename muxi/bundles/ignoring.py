@@ -104,6 +104,9 @@ def _read(folder: str, name: str) -> GitIgnoreSpec:
         raise MissingExtraError(
             f"{path} says which files to leave out, and is read with pathspec: pip install 'muxi-client[bundles]'"
         ) from None
+    if not os.path.isfile(path):
+        # Reading a pipe would wait for its writer.
+        raise refused("bundle_path", f"{path} cannot be read: it is no regular file")
     try:
         with open(path, encoding="utf-8") as file:
             return GitIgnoreSpec.from_lines(file.read().splitlines())

@@ -152,7 +152,8 @@ def _print_table(data: Any, columns: Sequence[str]) -> None:
 
 def _columns_of(rows: list[dict[str, Any]]) -> list[str]:
     names = dict.fromkeys(name for row in rows for name in row)
-    simple = [name for name in names if not any(isinstance(row.get(name), dict | list) for row in rows)]
+    nested = {name for row in rows for name, value in row.items() if isinstance(value, dict | list)}
+    simple = [name for name in names if name not in nested]
     return (simple or list(names))[:_MAX_COLUMNS]
 
 
@@ -166,12 +167,17 @@ def _print_grid(columns: list[str], rows: list[list[str]]) -> None:
         from muxi.errors import MissingExtraError
 
         raise MissingExtraError("tables need rich: pip install 'muxi-client[cli]', or -o json") from error
+
+    def as_text(text: str) -> Text:
+        # Names of fields come from the server as well: no markup of rich, no sequences for the terminal.
+        return Text(printable(text, sys.stdout))
+
     terminal = is_terminal(sys.stdout)
     table = Table(box=None, show_header=bool(columns), pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns or [""] * len(rows[0] if rows else []):
-        table.add_column(name.upper().replace("_", " "), overflow="fold", no_wrap=not terminal)
+        table.add_column(as_text(name.upper().replace("_", " ")), overflow="fold", no_wrap=not terminal)
     for row in rows:
-        table.add_row(*(Text(printable(cell, sys.stdout)) for cell in row))
+        table.add_row(*map(as_text, row))
     console = Console(file=sys.stdout, width=None if terminal else 1_000_000, highlight=False, soft_wrap=not terminal)
     with console.capture() as capture:
         console.print(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from muxi.context import MOMENT, Context
@@ -18,6 +18,7 @@ from muxi.transport.causes import hide_secrets
 
 __all__ = [
     "answer_behind",
+    "check_status",
     "complete",
     "decode",
     "error_of",
@@ -125,6 +126,18 @@ def error_of(response: BufferedResponse, context: Context) -> MuxiError:
         error.message = f"{error.message}; {_UPLOAD_LIMIT}"
         error.args = (f"{error.code}: {error.message}",)
     return error
+
+
+def check_status(response: AnyResponse, context: Context) -> None:
+    """Refuse an answer that is no success.
+
+    Raises:
+        MuxiError: the error of the answer.
+    """
+    if response.status < 200:
+        raise unexpected(error_of(cast(BufferedResponse, response), context), "the status is not that of an answer")
+    if response.status >= 300:
+        raise error_of(cast(BufferedResponse, response), context)
 
 
 def answer_behind(error: MuxiError) -> BufferedResponse:

@@ -24,9 +24,9 @@ from muxi.errors import (
 from muxi.exchange.identifiers import random_id
 from muxi.exchange.incoming import (
     answer_behind,
+    check_status,
     complete,
     decode,
-    error_of,
     explain_timeout,
     meta_of,
     redirected,
@@ -253,10 +253,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
                 f"the answer redirects to {redact_text(url)}, and the body, an iterator, cannot be sent a second time; "
                 "give the address it redirects to, or a function that returns the iterator"
             )
-    if response.status < 200:
-        raise unexpected(error_of(cast(BufferedResponse, response), context), "the status is not that of an answer")
-    if response.status >= 300:
-        raise error_of(cast(BufferedResponse, response), context)
+    check_status(response, context)
     if streaming:
         yield from _check_stream(response, attempt_timeout(context), context.options.max_answer_bytes)
         return ExchangeResult(response, response, context)

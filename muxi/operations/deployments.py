@@ -46,6 +46,7 @@ class DeploymentsOperations:
         formation_id: str | None = None,
         version: str | None = None,
         progress: Progress | None = None,
+        packing: Progress | None = None,
     ) -> StreamCall[DeploymentEvent]:
         """Deploy a new formation, step by step (``POST /rpc/formations``).
 
@@ -54,6 +55,7 @@ class DeploymentsOperations:
             formation_id: as for ``deploy_formation``.
             version: as for ``deploy_formation``.
             progress: as for ``deploy_formation``; it reports the upload, which precedes the first event.
+            packing: as for ``deploy_formation``.
 
         Returns:
             An open stream; ``result()`` has what was deployed.
@@ -62,7 +64,7 @@ class DeploymentsOperations:
             ValidationError: the server would refuse the bundle; nothing has been sent.
             ConflictError: a formation of that id exists already.
         """
-        return _streamed_call("POST", deploying(bundle_path, formation_id, version, progress))
+        return _streamed_call("POST", deploying(bundle_path, formation_id, version, progress, packing))
 
     @stream
     @reads_files
@@ -73,6 +75,7 @@ class DeploymentsOperations:
         *,
         version: str | None = None,
         progress: Progress | None = None,
+        packing: Progress | None = None,
     ) -> StreamCall[DeploymentEvent]:
         """Put a new version in a formation's place, step by step (``PUT /rpc/formations/{formation_id}``).
 
@@ -81,6 +84,7 @@ class DeploymentsOperations:
             bundle_path: as for ``deploy_formation``.
             version: as for ``deploy_formation``.
             progress: as for ``deploy_formation``.
+            packing: as for ``deploy_formation``.
 
         Returns:
             An open stream; ``result()`` has ``previous_version`` and ``new_version``, which are counters.
@@ -90,7 +94,7 @@ class DeploymentsOperations:
             NotFoundError: there is no formation of that id.
             ConflictError: an update is going on.
         """
-        return _streamed_call("PUT", {**updating(formation_id, bundle_path, version, progress)})
+        return _streamed_call("PUT", {**updating(formation_id, bundle_path, version, progress, packing)})
 
     @stream
     def start_formation_stream(self, formation_id: str) -> StreamCall[DeploymentEvent]:

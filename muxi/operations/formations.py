@@ -47,14 +47,18 @@ def waiting(formation_id: str) -> dict[str, Any]:
 
 
 def deploying(
-    bundle: BundleSource | Prepared, formation_id: str | None, version: str | None, progress: Progress | None
+    bundle: BundleSource | Prepared,
+    formation_id: str | None,
+    version: str | None,
+    progress: Progress | None,
+    packing: Progress | None,
 ) -> dict[str, Any]:
     """Return the parts of a call that deploys a bundle.
 
     Raises:
         ValidationError: the server would refuse it; nothing has been sent.
     """
-    prepared = bundles.prepare(bundle, formation_id=formation_id, version=version, progress=progress)
+    prepared = bundles.prepare(bundle, formation_id=formation_id, version=version, progress=progress, packing=packing)
     return {
         "path": _ALL,
         "content": prepared.body,
@@ -69,7 +73,11 @@ def deploying(
 
 
 def updating(
-    formation_id: str, bundle: BundleSource | Prepared, version: str | None, progress: Progress | None
+    formation_id: str,
+    bundle: BundleSource | Prepared,
+    version: str | None,
+    progress: Progress | None,
+    packing: Progress | None,
 ) -> dict[str, Any]:
     """Return the parts of a call that updates a formation.
 
@@ -77,7 +85,7 @@ def updating(
         ValidationError: the server would refuse the bundle, or it is another formation's; nothing has been sent.
     """
     # The server does not compare the ids, and would run another formation under this one's address.
-    prepared = bundles.prepare(bundle, formation_id=formation_id, version=version, progress=progress)
+    prepared = bundles.prepare(bundle, formation_id=formation_id, version=version, progress=progress, packing=packing)
     return {
         "path": _ONE,
         "content": prepared.body,
@@ -122,6 +130,7 @@ class FormationsOperations:
         formation_id: str | None = None,
         version: str | None = None,
         progress: Progress | None = None,
+        packing: Progress | None = None,
     ) -> Call[Deployment]:
         """Deploy a new formation and wait until it is healthy (``POST /rpc/formations``).
 
@@ -134,6 +143,8 @@ class FormationsOperations:
             formation_id: its id; read from the bundle's formation file if not given.
             version: its version; likewise.
             progress: called with the bytes sent so far and their number, from the thread that sends.
+            packing: called while a folder is packed, after each file, with the bytes packed so far and their number,
+                from the thread that packs (an async client packs in one of its own).
 
         Returns:
             Where it runs. ``url`` is as the server sees itself (``localhost``).
@@ -144,7 +155,7 @@ class FormationsOperations:
             ConflictError: a formation of that id exists already; :meth:`update_formation` updates it.
             ServerError: it could not be started.
         """
-        parts = deploying(bundle_path, formation_id, version, progress)
+        parts = deploying(bundle_path, formation_id, version, progress, packing)
         return Call.post(**parts, returns="Deployment")
 
     @operation
@@ -156,6 +167,7 @@ class FormationsOperations:
         *,
         version: str | None = None,
         progress: Progress | None = None,
+        packing: Progress | None = None,
     ) -> Call[UpdatedFormation]:
         """Replace a formation by a new version, once that is healthy (``PUT /rpc/formations/{formation_id}``).
 
@@ -166,6 +178,7 @@ class FormationsOperations:
             bundle_path: as for :meth:`deploy_formation`.
             version: as for :meth:`deploy_formation`.
             progress: as for :meth:`deploy_formation`.
+            packing: as for :meth:`deploy_formation`.
 
         Returns:
             Its counters of versions. ``port`` is the old one; :meth:`get_formation` has the new one.
@@ -176,7 +189,7 @@ class FormationsOperations:
             ConflictError: the bundle is the one that runs, byte by byte, or an update is going on.
             ServerError: the new version could not be started.
         """
-        return Call.put(**updating(formation_id, bundle_path, version, progress), returns="UpdatedFormation")
+        return Call.put(**updating(formation_id, bundle_path, version, progress, packing), returns="UpdatedFormation")
 
     @operation
     def delete_formation(self, formation_id: str) -> Call[DeletedFormation]:

@@ -99,7 +99,7 @@ class Chain:
         try:
             record = json.loads(whole)
             return _Last(int(record["seq"]), str(record["hash"]), torn)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise ValueError(f"the last line of {self.path} is no line of an audit trail") from None
 
     def _line(self, record: Mapping[str, Any], last: _Last) -> tuple[bytes, _Last]:
@@ -202,15 +202,25 @@ def _encode_line(record: Mapping[str, Any]) -> bytes:
 
 def _ending(file: int, size: int) -> tuple[bytes, bytes]:
     """Return the last whole line of a file, and the bytes after it."""
-    content = b""
-    start = size
-    while start > 0 and content.count(b"\n") < 2:
-        step = min(_BLOCK, start)
-        start -= step
-        os.lseek(file, start, os.SEEK_SET)
-        content = os.read(file, step) + content
+    block = min(_BLOCK, size)
+    while True:
+        os.lseek(file, size - block, os.SEEK_SET)
+        content = _read_exactly(file, block)
+        if block == size or content.count(b"\n") >= 2:
+            break
+        # All of it again, and twice as much: in pieces a long line would be copied once for each of them.
+        block = min(2 * block, size)
     whole, _, torn = content.rpartition(b"\n")
     return whole.rpartition(b"\n")[2], torn
+
+
+def _read_exactly(file: int, length: int) -> bytes:
+    """Read so many bytes, fewer at the end of the file only."""
+    pieces: list[bytes] = []
+    while length > 0 and (piece := os.read(file, length)):
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)
 
 
 def _write(file: int, content: bytes, size: int) -> None:

@@ -74,7 +74,7 @@ class VersionNotice:
         latest = response.headers.get(_HEADER)
         if latest is not None and latest != self._current and is_newer(latest, self._current) and _is_enabled():
             with _lock:
-                if latest in _seen:
+                if latest in _seen or len(_seen) == _MAX_SEEN:
                     return None
                 _seen.add(latest)
             self._notify(latest.strip())
@@ -102,6 +102,9 @@ class VersionNotice:
         if path:
             _write(path, {**state, _LANGUAGE: {**entry, "current": self._current, "latest": latest}})
 
+
+#: Versions that are noticed in one process: a server could announce another one in each answer.
+_MAX_SEEN = 100
 
 #: Versions noticed in this process.
 _seen: set[str] = set()
@@ -185,7 +188,7 @@ def _read(path: str) -> dict[str, Any]:
             found = json.load(file)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         logger.debug("%s cannot be read: %s", path, error)
         return {}
     return found if isinstance(found, dict) else {}

@@ -155,6 +155,8 @@ class Document:
             mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             raise ConfigurationError(f"{self.path}{line}: this is not YAML") from None
+        except RecursionError:
+            raise ConfigurationError(f"{self.path}: it is nested too deeply") from None
         if root is None or (root.id == "scalar" and root.tag.endswith(":null")):
             return None
         if root.id != "mapping":

@@ -14,15 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from muxi import types
+from muxi.call import Call
 from muxi.errors import ValidationError
 from muxi.forks import renew_after_fork
+from muxi.lazy import LazyModule
 from muxi.schemas.payloads import payload_type
 from muxi.schemas.shapes import fits, is_record, misfits
 
 if TYPE_CHECKING:
-    from marshmallow import Schema
-
-    from muxi.call import Call
+    import marshmallow
+else:
+    marshmallow = LazyModule("marshmallow")  # in annotations
 
 __all__ = ["SchemaRegistry"]
 
@@ -82,7 +84,7 @@ class SchemaRegistry:
         self._lock = threading.Lock()
         renew_after_fork(self, "_lock")
 
-    def replace_request(self, operation: str, schema: Schema | type[Schema]) -> None:
+    def replace_request(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
         """Replace the schema that checks the requests of an operation.
 
         Args:
@@ -91,7 +93,7 @@ class SchemaRegistry:
         """
         self._requests.replace(operation, schema)
 
-    def tighten_request(self, operation: str, schema: Schema | type[Schema]) -> None:
+    def tighten_request(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
         """Add a schema that checks the requests of an operation. Fields that it does not know are let through.
 
         Args:
@@ -100,7 +102,7 @@ class SchemaRegistry:
         """
         self._requests.tighten(operation, schema)
 
-    def replace_response(self, operation: str, schema: Schema | type[Schema]) -> None:
+    def replace_response(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
         """Replace the schema that checks the answers of an operation.
 
         Answers are only validated: the result is the platform's data, not what the schema would load it into.
@@ -111,7 +113,7 @@ class SchemaRegistry:
         """
         self._responses.replace(operation, schema)
 
-    def tighten_response(self, operation: str, schema: Schema | type[Schema]) -> None:
+    def tighten_response(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
         """Add a schema that checks the answers of an operation. Fields that it does not know are let through.
 
         Args:
@@ -204,15 +206,15 @@ class _Checks:
         load: returns the SDK's schema of a name.
     """
 
-    def __init__(self, load: Callable[[str], Schema]) -> None:
+    def __init__(self, load: Callable[[str], marshmallow.Schema]) -> None:
         self._load = load
-        self._replaced: dict[str, Schema] = {}
-        self._beside: dict[str, list[Schema]] = {}
+        self._replaced: dict[str, marshmallow.Schema] = {}
+        self._beside: dict[str, list[marshmallow.Schema]] = {}
 
-    def replace(self, operation: str, schema: Schema | type[Schema]) -> None:
+    def replace(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
         self._replaced[operation] = schema() if isinstance(schema, type) else schema
 
-    def tighten(self, operation: str, schema: Schema | type[Schema]) -> None:
+    def tighten(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
         from muxi.schemas.lenient import lenient  # marshmallow is loaded: the schema is made with it
 
         self._beside.setdefault(operation, []).append(lenient(schema() if isinstance(schema, type) else schema))
@@ -241,13 +243,13 @@ class _Checks:
 
 
 @cache
-def _request_schema(name: str) -> Schema:
-    schema: type[Schema] = getattr(import_module(f"muxi.schemas.{_MODULES[name]}"), f"{name}Schema")
+def _request_schema(name: str) -> marshmallow.Schema:
+    schema: type[marshmallow.Schema] = getattr(import_module(f"muxi.schemas.{_MODULES[name]}"), f"{name}Schema")
     return schema()
 
 
 @cache
-def _response_schema(name: str) -> Schema:
+def _response_schema(name: str) -> marshmallow.Schema:
     from muxi.schemas.responses import response_schema
 
     return response_schema(name)()
@@ -268,7 +270,7 @@ def _summarize(problems: list[dict[str, str]]) -> str:
     return f"{named}, and {len(problems) - _MAX_NAMED} more" if len(problems) > _MAX_NAMED else named
 
 
-def _problems(schema: Schema, body: Any) -> Iterator[dict[str, str]]:
+def _problems(schema: marshmallow.Schema, body: Any) -> Iterator[dict[str, str]]:
     if isinstance(body, Mapping) and (unusable := [name for name in body if not isinstance(name, str)]):
         # marshmallow fails on them.
         yield from ({"field": str(name), "msg": "The name of a field must be a text."} for name in unusable)

@@ -25,6 +25,9 @@ __all__ = ["ChatReader", "EventReader", "Frame", "FrameReader", "check_turn", "r
 
 E = TypeVar("E")
 
+#: Most ``completed`` events of a stream that are compared with all the text before them; a turn has one.
+_MAX_COMPLETIONS = 10
+
 
 class Frame(TypedDict):
     """An event of a stream that the SDK knows nothing about: its name, and its data as text."""
@@ -127,6 +130,7 @@ class ChatReader(EventReader[ChatEvent]):
         self._widgets: list[Widget] = []
         self._last: Token = {}
         self._completed: Token | None = None
+        self._completions = 0
         self._halves = SurrogateJoiner()
 
     @property
@@ -220,7 +224,10 @@ class ChatReader(EventReader[ChatEvent]):
                 return
             text = replace_halves(text)
             self._completed = token
-            if rest := remainder("".join(self._deltas), text, broken=bool(token.get("stream_discontinuity"))):
+            self._completions += 1
+            if self._completions <= _MAX_COMPLETIONS and (
+                rest := remainder("".join(self._deltas), text, broken=bool(token.get("stream_discontinuity")))
+            ):
                 self._deltas.append(rest)
                 self.ready.append({"type": "text", "event": frame.event, "data": frame.data, "text": rest})
         self.ready.append({"type": kind, "event": frame.event, "data": frame.data, "text": text, "token": token})

@@ -62,8 +62,11 @@ class DeploymentReader(EventReader[DeploymentEvent]):
         super().__init__()
         self._last: DeploymentEvent | None = None
         self._complete: dict[str, Any] | None = None
-        #: What has arrived as long as it can be a bare JSON answer; None once it is a stream.
-        self._bare: bytes | None = b""
+        #: What has arrived as long as it can be a bare JSON answer, without white space before it; None once it is a
+        #: stream.
+        self._bare: bytearray | None = bytearray()
+        #: Whether white space precedes it on its line, where no field of a stream can begin.
+        self._indented = False
 
     @property
     def partial(self) -> dict[str, Any]:
@@ -75,19 +78,21 @@ class DeploymentReader(EventReader[DeploymentEvent]):
         if self._bare is None:
             super().feed(chunk)
             return
+        if not self._bare:
+            # White space is not kept: there may be any amount of it.
+            space = chunk[: len(chunk) - len(chunk.lstrip())]
+            self._indented = not space.endswith((b"\n", b"\r")) and (bool(space) or self._indented)
+            chunk = chunk[len(space) :]
         self._bare += chunk
-        begin = self._bare.lstrip()
-        if not begin:
+        if not self._bare or (self._bare.startswith(b"{") and len(self._bare) <= _MAX_BARE):
             return
-        if begin.startswith(b"{") and len(self._bare) <= _MAX_BARE:
-            return
-        chunk, self._bare = self._bare, None
+        chunk, self._bare = b" " * self._indented + self._bare, None
         super().feed(chunk)
 
     def end(self) -> None:
         if self.over:
             return
-        if self._bare and (refusal := _refusal(self._bare)):
+        if self._bare and (refusal := _refusal(bytes(self._bare))):
             self.failure = refusal
             return
         stage = self._last.get("stage") if self._last else None

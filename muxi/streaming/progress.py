@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -107,9 +108,14 @@ class Progress(Generic[E]):
         if not self.reader.finished:
             raise self._failure()
         try:
-            return self.reader.result()
+            result = self.reader.result()
         except MuxiError as error:
             raise self._complete(error) from None
+        if "IPython" in sys.modules:
+            from muxi.rendering import render_in_notebook  # here, because only notebooks need it
+
+            render_in_notebook(result)
+        return result
 
     def _failure(self) -> MuxiError:
         """Return the error of a stream without a proper end."""

@@ -41,14 +41,19 @@ class LineParser:
 
     def __init__(self) -> None:
         self.tally: LineTally = LineTally()
-        self._rest = b""
+        self._rest = bytearray()
         self._skipping = False
 
     def feed(self, chunk: bytes) -> Iterator[TraceLine]:
         """Add a chunk; yield the records of the lines that it completes."""
         self.tally.bytes += len(chunk)
-        lines = (self._rest + chunk).split(b"\n")
-        self._rest = lines.pop()
+        if b"\n" in chunk:
+            self._rest += chunk
+            lines = bytes(self._rest).split(b"\n")
+            self._rest = bytearray(lines.pop())
+        else:
+            lines = []
+            self._rest += chunk
         if self._skipping and lines:
             lines.pop(0)
             self._skipping = False
@@ -61,11 +66,11 @@ class LineParser:
                     yield record
         if len(self._rest) > MAX_LINE or self._skipping:
             self.tally.long += not self._skipping
-            self._rest, self._skipping = b"", True
+            self._rest, self._skipping = bytearray(), True
 
     def finish(self) -> Iterator[TraceLine]:
         """Yield the record of a last line without a line feed, if it is whole."""
-        line, self._rest = self._rest, b""
+        line, self._rest = bytes(self._rest), bytearray()
         if self._skipping or not line.strip():
             self._skipping = False
             return

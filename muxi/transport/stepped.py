@@ -47,7 +47,7 @@ R = TypeVar("R", SyncSteppedResponse, AsyncSteppedResponse)
 
 # Any: a generator is sent what its last step had for an outcome.
 #: One request, step by step; returns a response of another transport, one in memory, or one whose body has steps too.
-SendSteps: TypeAlias = Generator[Step[Any], Any, "UnreadResponse | BufferedResponse | SteppedResponse"]
+SendSteps: TypeAlias = Generator[Step[Any], Any, UnreadResponse | BufferedResponse | SteppedResponse]
 
 S = TypeVar("S", bound="Stepped[Any]")
 

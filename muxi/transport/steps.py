@@ -56,7 +56,7 @@ class Step(ABC, Generic[Outcome]):
 
 
 #: The body of a response: yields the chunks that the reader gets, and the steps between them.
-BodySteps: TypeAlias = Generator["bytes | Step[Any]", Any, None]
+BodySteps: TypeAlias = Generator[bytes | Step[Any], Any, None]
 #: Steps that end without a result.
 CloseSteps: TypeAlias = Generator[Step[Any], Any, None]
 

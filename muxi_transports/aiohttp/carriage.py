@@ -19,7 +19,7 @@ carrying: ContextVar[Carriage] = ContextVar("carrying")
 
 
 class Carriage:
-    """The connections that a request has been written to, and their end.
+    """A request being sent by the current task: the connections that it has been written to, and their end.
 
     Args:
         attempt: what is sent.
@@ -31,6 +31,9 @@ class Carriage:
         # A protocol that has been closed does not know its transport any more, which may be writing still.
         self._transports: list[asyncio.Transport] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._task = asyncio.current_task()
+        self._is_cancelled_by_close = False
+        self._cancellations = _count_cancellations(self._task)
 
     def add(self, protocol: ResponseHandler | None) -> None:
         """Note a connection that carries the request from here on."""
@@ -56,8 +59,31 @@ class Carriage:
         for transport in self._transports:
             transport.abort()
 
+    def end(self) -> None:
+        """End the wait for the head because the transport is closed, whatever it waits for: a name, a connection."""
+        if self.attempt.ended_by is not None:
+            return
+        self.attempt.ended_by = "transport"
+        if self._protocols:
+            self.abort()
+        elif self._task is not None:
+            self._is_cancelled_by_close = True
+            self._task.cancel()
+
+    def take_back_cancellation(self) -> bool:
+        """Return whether :meth:`end` alone has cancelled the task, which may go on then."""
+        if not self._is_cancelled_by_close:
+            return False
+        uncancel = getattr(self._task, "uncancel", None)  # Python 3.10 does not count
+        return uncancel is None or uncancel() <= self._cancellations
+
     @property
     def fault(self) -> MalformedAnswer | None:
         """The rule of HTTP/1.1 that the answer breaks."""
         found: Any = (getattr(protocol, "fault", None) for protocol in self._protocols)
         return next((fault for fault in found if fault is not None), None)
+
+
+def _count_cancellations(task: asyncio.Task[Any] | None) -> int:
+    cancelling = getattr(task, "cancelling", None)
+    return 0 if cancelling is None else cancelling()

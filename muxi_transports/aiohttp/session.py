@@ -14,6 +14,7 @@ from aiohttp.client_exceptions import UnixClientConnectorError
 from muxi.errors import ConfigurationError, MissingExtraError
 from muxi_transports.aiohttp.body import is_quick
 from muxi_transports.aiohttp.carriage import carrying
+from muxi_transports.aiohttp.lookup import make_resolver
 from muxi_transports.aiohttp.protocol import check_answers
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.proxies import Proxy
@@ -84,7 +85,10 @@ def _connector(way: Way, settings: HttpSettings) -> aiohttp.BaseConnector:
     if way.proxy is not None and way.proxy.is_socks:
         return _socks_connector(way.proxy, settings, bounds)
     return aiohttp.TCPConnector(
-        **bounds, local_addr=settings.source_address, socket_factory=_socket_factory(settings.socket_options)
+        **bounds,
+        resolver=make_resolver(),
+        local_addr=settings.source_address,
+        socket_factory=_socket_factory(settings.socket_options),
     )
 
 

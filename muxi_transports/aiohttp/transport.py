@@ -95,6 +95,8 @@ class AiohttpTransport(AsyncTransport):
         self._sessions: dict[str | None, aiohttp.ClientSession] = {}
         self._routes: dict[str, _Route] = {}
         self._open: weakref.WeakSet[AiohttpResponse] = weakref.WeakSet()
+        #: The requests whose head is waited for.
+        self._sending: set[Carriage] = set()
 
     async def send(self, request: Request) -> AsyncResponse:
         """Send and return with the head of the answer; see :meth:`muxi.transport.AsyncTransport.send`.
@@ -112,7 +114,11 @@ class AiohttpTransport(AsyncTransport):
         route = self._routes.get(base) or self._open_route(base)
         attempt = Attempt(request, route.where, route.proxy_where, route.trust)
         carriage = Carriage(attempt)
-        received = await self._receive(request, target, route, carriage)
+        self._sending.add(carriage)
+        try:
+            received = await self._receive(request, target, route, carriage)
+        finally:
+            self._sending.discard(carriage)
         answer = AiohttpResponse(received, carriage)
         if answer.status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
             await answer.close()
@@ -151,7 +157,13 @@ class AiohttpTransport(AsyncTransport):
             raise
         except Exception as error:
             carriage.abort()
-            failure = failure_of(error, attempt, carriage.fault)
+            is_closed = attempt.ended_by == "transport"
+            failure = attempt.closed_by_transport() if is_closed else failure_of(error, attempt, carriage.fault)
+        except asyncio.CancelledError:
+            carriage.abort()
+            if not carriage.take_back_cancellation():
+                raise
+            failure = attempt.closed_by_transport()
         except BaseException:
             carriage.abort()
             raise
@@ -178,6 +190,8 @@ class AiohttpTransport(AsyncTransport):
         self._loop = None
         self._routes = {}
         self._settings.forget()
+        for carriage in list(self._sending):
+            carriage.end()
         for answer in list(self._open):
             answer.end("transport")
         for session in sessions.values():

@@ -17,7 +17,7 @@ __all__ = ["DEFAULT_TRANSPORT", "Choice", "Slot", "Wrapping", "common_clock", "m
 T = TypeVar("T", bound=Transport | AsyncTransport)
 
 #: What stands for a transport: a name, the transport itself, or a function that makes one.
-Choice: TypeAlias = "str | T | Callable[[], T]"
+Choice: TypeAlias = str | T | Callable[[], T]
 
 
 class Slot(Generic[T]):

@@ -335,18 +335,22 @@ class _Events(Shaper):
 
     def __init__(self, limit: int) -> None:
         self._left = limit
-        self._unfinished = b""
+        self._unfinished = bytearray()
 
     def feed(self, piece: bytes) -> Iterator[bytes | Pause]:
+        # What has been searched before is not searched again, except for the bytes in which an end may have begun.
+        at, begin = 0, max(0, len(self._unfinished) - 3)
         self._unfinished += piece
-        while end := _BLOCK_END.search(self._unfinished):
-            block, self._unfinished = self._unfinished[: end.end()], self._unfinished[end.end() :]
+        while end := _BLOCK_END.search(self._unfinished, begin):
+            block = bytes(self._unfinished[at : end.end()])
+            at = begin = end.end()
             if _EVENT_LINE.search(block):
                 if not self._left:
                     raise Ended
                 self._left -= 1
             yield block
-        if not self._left and _EVENT_LINE.search(self._unfinished):
+        del self._unfinished[:at]
+        if not self._left and _EVENT_LINE.search(self._unfinished, max(0, begin - at)):
             raise Ended
 
 

@@ -8,16 +8,16 @@ import http.client
 import re
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Generator, Sequence
+from typing import Protocol
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError, ValidationError
 from muxi.redact import keys_in, redact_text
 from muxi.transport import Body, Request, Timeouts
 from muxi_transports.http.tls import advice_for
 
-__all__ = ["Attempt", "NameLookupTimeout", "invalid_request", "reason_of", "text_of"]
+__all__ = ["Attempt", "NameLookupTimeout", "Waiter", "invalid_request", "reason_of", "text_of"]
 
 # How proxies refuse a client that they do not know, in the words of http.client, aiohttp (as put here), PySocks and
 # python-socks.
@@ -39,6 +39,13 @@ class NameLookupTimeout(builtins.TimeoutError):
     def __init__(self, host: str) -> None:
         super().__init__(f"the lookup of the name {host} took too long")
         self.host = host
+
+
+class Waiter(Protocol):
+    """A wait that another thread can end: a ``threading.Event``, or a socket that is shut down."""
+
+    def set(self) -> None:
+        """End the wait."""
 
 
 class Attempt:
@@ -99,8 +106,8 @@ class Attempt:
         self.body_error: BaseException | None = None
         #: ``caller`` or ``transport``: whose close() ended the answer early.
         self.ended_by: str | None = None
-        #: Ends the wait for a name's lookup.
-        self.waiter: threading.Event | None = None
+        #: Ends what the attempt waits for while it has no connection; another thread may set it.
+        self.waiter: Waiter | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:

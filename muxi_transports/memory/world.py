@@ -43,8 +43,8 @@ class Idle:
 
 #: A stream: pieces of the body as they are made, with waits between them. Closing it means that the
 #: client has left.
-AnswerStream: TypeAlias = Generator["bytes | Pause | Idle", None, None]
-AnswerBody: TypeAlias = "bytes | AnswerStream"
+AnswerStream: TypeAlias = Generator[bytes | Pause | Idle, None, None]
+AnswerBody: TypeAlias = bytes | AnswerStream
 
 
 @dataclass

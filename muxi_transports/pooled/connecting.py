@@ -8,18 +8,20 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from muxi_transports.http.attempt import Attempt
-from muxi_transports.pooled.lookup import Address, look_up
+from muxi_transports.http.lookup import Address, look_up
+from muxi_transports.pooled.wire import SocketWaiter, release
 
 __all__ = ["Target", "open_connection", "open_unix"]
 
 #: Seconds that an address has for itself before the next one is tried beside it (RFC 8305, section 5).
 HEAD_START = 0.25
 
-_IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
+_IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
 
 
 class Target(NamedTuple):
@@ -40,18 +42,21 @@ def open_connection(target: Target, seconds: float | None, attempt: Attempt | No
         target: where to.
         seconds: the longest time for the lookup of the name and all addresses together; None is as long as the system
             tries.
-        attempt: whose end from another thread ends the lookup.
+        attempt: whose end from another thread ends the lookup and the wait.
 
     Raises:
         builtins.TimeoutError: no address accepted in that time.
-        OSError: the name cannot be resolved, or no address accepted; the error is that of the last one.
+        OSError: the name cannot be resolved, no address accepted (the error is that of the last one), or the attempt
+            was ended.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     found = look_up(target.host.strip("[]"), target.port, deadline, attempt, family=target.family)
-    if len(found) == 1:
-        return _connect_one(found[0], target, _time_left(deadline))
-    sock = _Race(_interleave_families(found), target, deadline).run()
-    sock.settimeout(_time_left(deadline))
+    sock = _Race(_interleave_families(found), target, deadline).run(attempt)
+    try:
+        sock.settimeout(_time_left(deadline))
+    except TimeoutError:
+        sock.close()
+        raise
     return sock
 
 
@@ -102,15 +107,22 @@ def _new_socket(address: Address, target: Target) -> socket.socket:
     return sock
 
 
-def _connect_one(address: Address, target: Target, seconds: float | None) -> socket.socket:
-    sock = _new_socket(address, target)
-    try:
-        sock.settimeout(seconds)
-        sock.connect(address[4])
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+@contextmanager
+def _watched(selector: selectors.BaseSelector, attempt: Attempt | None) -> Iterator[None]:
+    """Have a selector report when another thread ends an attempt, as a socket that can be read."""
+    if attempt is None:
+        yield
+        return
+    ours, theirs = socket.socketpair()
+    with ours:
+        attempt.waiter = waiter = SocketWaiter(theirs)
+        try:
+            if attempt.ended_by is not None:
+                waiter.set()
+            selector.register(ours, selectors.EVENT_READ)
+            yield
+        finally:
+            release(attempt)
 
 
 class _Race:
@@ -130,18 +142,27 @@ class _Race:
         self._error: OSError | None = None
         self._running: set[socket.socket] = set()
 
-    def run(self) -> socket.socket:
-        """The socket that connected first; the others are closed."""
+    def run(self, attempt: Attempt | None = None) -> socket.socket:
+        """The socket that connected first; the others are closed.
+
+        Args:
+            attempt: whose end from another thread ends the wait.
+        """
         try:
-            with selectors.DefaultSelector() as selector:
-                return self._run(selector)
+            winner = self._start_next()
+            if winner is not None:  # at once, as on loopback
+                return winner
+            with selectors.DefaultSelector() as selector, _watched(selector, attempt):
+                winner = self._run(selector)
+            return winner
         finally:
             for sock in self._running:
                 sock.close()
 
     def _run(self, selector: selectors.BaseSelector) -> socket.socket:
+        for sock in self._running:
+            selector.register(sock, selectors.EVENT_WRITE)
         while True:
-            self._start_next(selector)
             next_start = time.monotonic() + HEAD_START
             failed = False
             # A failure starts the next address at once; when there is none, the running ones are waited for.
@@ -152,24 +173,32 @@ class _Race:
                     return winner
             if not self._more and not self._running:
                 raise self._error or OSError("the name has no addresses")
+            winner = self._start_next(selector)
+            if winner is not None:
+                return winner
 
-    def _start_next(self, selector: selectors.BaseSelector) -> None:
+    def _start_next(self, selector: selectors.BaseSelector | None = None) -> socket.socket | None:
+        """Begin to connect to the next address; return its socket where that is done at once."""
         address = next(self._addresses, None)
         if address is None:
             self._more = False
-            return
+            return None
         try:
             sock = _new_socket(address, self._target)
         except OSError as error:  # a family that this machine does not have
             self._error = error
-            return
+            return None
         self._running.add(sock)
         sock.setblocking(False)
         code = sock.connect_ex(address[4])
-        if code in _IN_PROGRESS:
-            selector.register(sock, selectors.EVENT_WRITE)
-        else:
+        if not code:
+            self._running.discard(sock)
+            return sock
+        if code not in _IN_PROGRESS:
             self._drop(sock, code)
+        elif selector is not None:
+            selector.register(sock, selectors.EVENT_WRITE)
+        return None
 
     def _wait(self, selector: selectors.BaseSelector, until: float | None) -> tuple[socket.socket | None, bool]:
         """Wait for one of the sockets; return the one that is connected, and whether one has failed."""
@@ -179,6 +208,8 @@ class _Race:
             left = start if left is None else min(left, start)
         failed = False
         for key, _ in selector.select(left):
+            if key.events == selectors.EVENT_READ:
+                raise OSError("the transport was closed")
             sock = key.fileobj
             assert isinstance(sock, socket.socket)  # noqa: S101  told to the type checker; only these are registered
             selector.unregister(sock)

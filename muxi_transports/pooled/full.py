@@ -31,7 +31,7 @@ from muxi_transports.pooled.pool import IdleStack, UnixConnection, connect_tcp, 
 from muxi_transports.pooled.routes import PoolClasses, socks_missing
 from muxi_transports.pooled.sending import read_early
 from muxi_transports.pooled.tools import is_genuine
-from muxi_transports.pooled.wire import bound, interrupt, shut_down
+from muxi_transports.pooled.wire import bound, interrupt, release, shut_down
 
 __all__ = [
     "BoundPool",
@@ -181,13 +181,22 @@ class BoundPool(HTTPConnectionPool):
 
     def _prepare_proxy(self, conn: Any) -> None:
         lease = carrying.get(None)
-        if lease is not None:
-            take_up(conn, lease)
-        super()._prepare_proxy(conn)
+        if lease is None:
+            super()._prepare_proxy(conn)
+            return
+        take_up(conn, lease)
+        try:
+            super()._prepare_proxy(conn)
+        finally:
+            release(lease.attempt)
 
     def _validate_conn(self, conn: Any) -> None:
-        super()._validate_conn(conn)
         lease = carrying.get(None)
+        try:
+            super()._validate_conn(conn)
+        finally:
+            if lease is not None:
+                release(lease.attempt)
         if lease is not None and getattr(conn, "sock", None) is not None:
             lease.attempt.connected = True
 

@@ -20,7 +20,7 @@ from muxi_transports.http1 import AnswerReader
 from muxi_transports.pooled.connecting import Target, open_connection, open_unix
 from muxi_transports.pooled.lease import ConnectionLease
 from muxi_transports.pooled.tools import is_genuine
-from muxi_transports.pooled.wire import Wire, bound, has_arrived, interrupt, receive, shut_down
+from muxi_transports.pooled.wire import Wire, bound, has_arrived, interrupt, receive, release, shut_down, watch
 
 __all__ = [
     "Connection",
@@ -33,6 +33,7 @@ __all__ = [
     "connect_tcp",
     "connect_unix",
     "refuse_fork",
+    "watch_handshake",
 ]
 
 
@@ -215,7 +216,9 @@ def connect_tcp(connection: HTTPConnection, seconds: float | None, attempt: Atte
         if is_genuine(socket.socket, "socket") and is_genuine(
             urllib3.util.connection.create_connection, "urllib3.util.connection"
         ):
-            return open_connection(target, seconds, attempt)
+            sock = open_connection(target, seconds, attempt)
+            watch_handshake(connection, sock, attempt)
+            return sock
         # A mock in the place of sockets knows the functions that urllib3 calls, and programs replace this one.
         return urllib3.util.connection.create_connection(
             (target.host, target.port), seconds, target.source_address, connection.socket_options
@@ -226,6 +229,12 @@ def connect_tcp(connection: HTTPConnection, seconds: float | None, attempt: Atte
         raise ConnectTimeoutError(connection, f"connecting to {connection.host} timed out") from error
     except OSError as error:
         raise NewConnectionError(connection, f"Failed to establish a new connection: {error}") from error
+
+
+def watch_handshake(connection: HTTPConnection, sock: socket.socket, attempt: Attempt | None) -> None:
+    """Let other threads end the handshake of TLS that follows on a new socket, if one does."""
+    if attempt is not None and isinstance(connection, HTTPSConnection):
+        watch(sock, attempt)
 
 
 class DirectLease(ConnectionLease):
@@ -345,6 +354,7 @@ class Pool(HTTPConnectionPool):
                 connection.connect()
         finally:
             connection.attempt = None
+            release(attempt)
 
 
 class SecurePool(Pool, HTTPSConnectionPool):

@@ -17,8 +17,9 @@ with warnings.catch_warnings():
     from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection, SOCKSProxyManager
 
 from muxi_transports.http.attempt import Attempt, NameLookupTimeout
-from muxi_transports.pooled.lookup import look_up
-from muxi_transports.pooled.pool import Connection, Pool, SecurePool
+from muxi_transports.http.lookup import look_up
+from muxi_transports.pooled.pool import Connection, Pool, SecurePool, watch_handshake
+from muxi_transports.pooled.wire import release, watch
 
 __all__ = ["LIBRARY_POOLS", "SOCKS_POOLS", "connect_by_socks"]
 
@@ -51,7 +52,9 @@ def connect_by_socks(
     deadline = None if seconds is None else time.monotonic() + seconds
     failure: Exception
     try:
-        return _connect(connection, deadline, attempt)
+        sock = _connect(connection, deadline, attempt)
+        watch_handshake(connection, sock, attempt)
+        return sock
     except NameLookupTimeout as error:
         failure = ConnectTimeoutError(connection, f"connecting to {connection.host} timed out")
         failure.__cause__ = error
@@ -88,6 +91,8 @@ def _connect(connection: SOCKSConnection, deadline: float | None, attempt: Attem
                 sock.setsockopt(*option)
             sock.settimeout(left)
             sock.deadline = deadline
+            if attempt is not None:
+                watch(sock, attempt)
             sock.set_proxy(
                 options["socks_version"],
                 str(address[0]),
@@ -109,6 +114,11 @@ def _connect(connection: SOCKSConnection, deadline: float | None, attempt: Attem
         except BaseException:
             sock.close()
             raise
+        finally:
+            if attempt is not None:
+                release(attempt)
+        if attempt is not None and attempt.ended_by is not None:
+            break
     raise failure
 
 

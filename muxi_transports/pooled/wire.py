@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import socket
+import threading
 from contextlib import suppress
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.polling import wait_for
 from muxi_transports.http.wire import PIECE
 
-__all__ = ["Wire", "bound", "has_arrived", "interrupt", "receive", "shut_down"]
+__all__ = ["SocketWaiter", "Wire", "bound", "has_arrived", "interrupt", "receive", "release", "shut_down", "watch"]
 
 # A timeout that is set already may be longer than the bound by this, in seconds: setting it anew is a system call.
 _SLACK = 0.005
@@ -59,8 +60,47 @@ def has_arrived(wire: object) -> bool:
     return isinstance(wire, socket.socket) and wait_for(wire, 0, write=False)
 
 
+class SocketWaiter:
+    """A wait that ends when a socket is shut down, from any thread and only as long as it is open.
+
+    Args:
+        sock: closed with this.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        """Shut the socket down."""
+        with self._lock:
+            shut_down(self._sock)
+
+    def close(self) -> None:
+        """Close the socket."""
+        with self._lock:
+            self._sock.close()
+
+
+def watch(sock: socket.socket, attempt: Attempt) -> None:
+    """Let other threads end what is read from a socket until :func:`release`.
+
+    A second descriptor is used: TLS takes the first one out of the object that the connection has, and may close it.
+    """
+    attempt.waiter = SocketWaiter(socket.fromfd(sock.fileno(), sock.family, sock.type))
+    if attempt.ended_by is not None:
+        attempt.waiter.set()
+
+
+def release(attempt: Attempt) -> None:
+    """Close the descriptor of :func:`watch`, if there is one."""
+    waiter, attempt.waiter = attempt.waiter, None
+    if isinstance(waiter, SocketWaiter):
+        waiter.close()
+
+
 def interrupt(attempt: Attempt) -> None:
-    """End the wait of an attempt for the lookup of a name."""
+    """End what an attempt waits for while it has no connection."""
     waiter = attempt.waiter
     if waiter is not None:
         waiter.set()

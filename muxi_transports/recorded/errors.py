@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from muxi.errors import ConfigurationError, MuxiError
+from muxi.lazy import LazyModule
 
 if TYPE_CHECKING:
-    from muxi_transports.recorded.exchange import Exchange
+    import muxi_transports.recorded.exchange as exchanges
+else:
+    exchanges = LazyModule("muxi_transports.recorded.exchange")  # in annotations
 
 __all__ = ["CassetteError", "UnrecordedRequest"]
 
@@ -34,9 +37,11 @@ class UnrecordedRequest(CassetteError):
             fits and has been played already.
     """
 
-    def __init__(self, message: str, nearest: Exchange | None = None, differences: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, nearest: exchanges.Exchange | None = None, differences: Sequence[str] = ()
+    ) -> None:
         super().__init__(message, code="UNRECORDED_REQUEST")
-        self.nearest: Exchange | None = nearest
+        self.nearest: exchanges.Exchange | None = nearest
         self.differences: tuple[str, ...] = tuple(differences)
 
     def _arguments(self) -> tuple[Any, ...]:

@@ -23,6 +23,9 @@ _MADE_UP = re.compile(r"req_[A-Za-z0-9_-]{8,}")
 
 _MISSING = object()
 
+#: Characters of two paths that are compared for their likeness, which takes quadratic time.
+_COMPARED = 200
+
 
 @dataclass(frozen=True)
 class Matcher:
@@ -90,7 +93,8 @@ def nearest(match: Match, candidates: Sequence[RecordedRequest], sent: RecordedR
 
     def distance(index: int) -> tuple[bool, float, bool, int]:
         then, now = urlsplit(candidates[index].url).path, urlsplit(sent.url).path
-        alike = 1.0 if _same_path(then, now) else SequenceMatcher(None, then, now, autojunk=False).ratio()
+        same = _same_path(then, now)
+        alike = 1.0 if same else SequenceMatcher(None, then[:_COMPARED], now[:_COMPARED], autojunk=False).ratio()
         other_method = candidates[index].method.upper() != sent.method.upper()
         return alike < 1, 1 - alike, other_method, len(differences[index])
 

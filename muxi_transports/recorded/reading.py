@@ -289,16 +289,17 @@ def _pieces(content: bytes, arrived: _Node | None, at: float) -> tuple[Chunk, ..
     if isinstance(arrived.node, yaml.ScalarNode):
         return (Chunk(arrived.number(), content),)
     chunks: list[Chunk] = []
+    begin = 0
     for item in arrived.items():
         pair = item.items()
         if len(pair) != 2:
             raise item.wrong("has to be a time and a number of bytes")
-        size = pair[1].whole()
-        chunks.append(Chunk(pair[0].number(), content[:size]))
-        content = content[size:]
-    if content and chunks:
+        end = begin + pair[1].whole()
+        chunks.append(Chunk(pair[0].number(), content[begin:end]))
+        begin = end
+    if begin < len(content) and chunks:
         # The body has been made longer by hand.
-        chunks[-1] = Chunk(chunks[-1].at, chunks[-1].content + content)
+        chunks[-1] = Chunk(chunks[-1].at, chunks[-1].content + content[begin:])
     return tuple(chunks)
 
 

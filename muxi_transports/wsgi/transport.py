@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from muxi.clock import Clock
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
     from typing_extensions import Self
+else:
+    WSGIApplication = Callable[..., Iterable[bytes]]  # when annotations are evaluated
 
 __all__ = ["WsgiResponse", "WsgiTransport"]
 

@@ -1,4 +1,4 @@
-"""A program that PyInstaller has frozen runs, with the wheel and its hook, in another environment."""
+"""A program that PyInstaller has frozen runs with the wheel and its hook, or with the options that the page names."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ __all__ = ["sdist", "source_tree", "wheel"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
+PAGE = (ROOT / "docs" / "operating" / "pyinstaller.md").read_text(encoding="utf-8")
+MISSING = "ModuleNotFoundError: No module named 'muxi_transports'"
 PROGRAM = Path(__file__).parent / "programs" / "freeze_pyinstaller.py"
 
 
@@ -40,28 +42,57 @@ def formation() -> Iterator[str]:
         run.terminate()
 
 
-def test_a_frozen_program_finds_what_is_imported_by_name(tmp_path: Path, wheel: Path, formation: str) -> None:
-    python = provide_environment("pyinstaller")
+@pytest.fixture
+def site(tmp_path: Path, wheel: Path) -> Path:
+    """A folder with the wheel, whose entry point announces the hook where the folder is on the path."""
     site = tmp_path / "site"
     install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
     subprocess.run([sys.executable, *install], check=True)
-    # The wheel comes first on the path: its entry point announces the hook.
+    return site
+
+
+def freeze(folder: Path, *options: str, **settings: str) -> Path:
+    """Freeze the program with PyInstaller; return its path."""
+    command = [str(provide_environment("pyinstaller")), "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
     built = subprocess.run(
-        [str(python), "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "--name", "program", str(PROGRAM)],
-        capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,
-        env=environment(PYTHONPATH=str(site), PYINSTALLER_CONFIG_DIR=str(tmp_path / "cache")),
+        [*command, *options, "--name", "program", str(PROGRAM)],
+        capture_output=True, text=True, check=False, timeout=300, cwd=folder,
+        env=environment(PYINSTALLER_CONFIG_DIR=str(folder / "cache"), **settings),
     )  # fmt: skip
     assert built.returncode == 0, built.stderr[-3000:]
-    done = subprocess.run(
-        [str(tmp_path / "dist" / "program" / "program"), formation],
-        capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path, env=environment(),
+    return folder / "dist" / "program" / "program"
+
+
+def run(program: Path, formation: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(program), formation],
+        capture_output=True, text=True, check=False, timeout=60, cwd=program.parent, env=environment(),
     )  # fmt: skip
-    assert done.stderr == ""
-    assert done.returncode == 0
-    assert done.stdout.splitlines() == [
-        "memory You said: sync", "NotFoundError",
-        "requests You said: sync", "NotFoundError",
-        "urllib3 You said: sync", "NotFoundError",
-        "aiohttp You said: async",
-        "FormationConfig Retry X-Muxi-Signature",
-    ]  # fmt: skip
+
+
+PRINTED = [
+    "memory You said: sync", "NotFoundError",
+    "requests You said: sync", "NotFoundError",
+    "urllib3 You said: sync", "NotFoundError",
+    "aiohttp You said: async",
+    "FormationConfig Retry X-Muxi-Signature",
+]  # fmt: skip
+
+
+def test_a_frozen_program_finds_what_is_imported_by_name(tmp_path: Path, site: Path, formation: str) -> None:
+    done = run(freeze(tmp_path, PYTHONPATH=str(site)), formation)
+    assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", PRINTED)
+
+
+def test_without_the_hook_it_lacks_the_transports_as_the_page_says(tmp_path: Path, formation: str) -> None:
+    # The environment has the sources on its path and no distribution, so that no entry point announces the hook.
+    done = run(freeze(tmp_path), formation)
+    assert done.returncode != 0
+    assert MISSING in done.stderr
+    assert MISSING in PAGE
+
+
+def test_the_options_on_the_page_do_without_the_hook(tmp_path: Path, formation: str) -> None:
+    [line] = re.findall(r"^pyinstaller (--collect-submodules .*) program\.py$", PAGE, re.MULTILINE)
+    done = run(freeze(tmp_path, *line.split()), formation)
+    assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", PRINTED)

@@ -29,7 +29,7 @@ def test_a_notebook_shows_streams_and_answers_as_markdown_and_results_as_tables(
         env={**kept, "MUXI_TRANSPORT": "memory", "HOME": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    imported, stream, chat, table, shown, awaited, closed = json.loads(done.stdout.splitlines()[-1])
+    imported, stream, chat, table, shown, awaited, result, other, closed = json.loads(done.stdout.splitlines()[-1])
     assert imported == closed == []
     assert [kind for kind, _ in stream][:2] == ["display_data", "update_display_data"]
     assert stream[-1][1]["text/markdown"] == "You said: *Hello*"
@@ -42,3 +42,5 @@ def test_a_notebook_shows_streams_and_answers_as_markdown_and_results_as_tables(
     assert shown[-2][1]["text/markdown"] == "You said: Async"
     assert shown[-1] == ["stream", "You said: Async\n"]
     assert awaited[-1][1]["text/markdown"] == "You said: Awaited"
+    assert result[-1][1]["text/markdown"] == "You said: *Later*"
+    assert other[-1][1].keys() == {"text/plain"}

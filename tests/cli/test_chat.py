@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from muxi import FormationClient
-from muxi.cli.conversation.screen import settled
+from muxi.cli.conversation.screen import GrowingMarkdown
 from muxi.cli.conversation.state import ChatState, chosen_values
 from muxi_transports.memory import EmbeddedFormation, Pause, Served, Turn, Widgets, serve
 from tests.cli.screen import Screen, terminal_environment
@@ -39,7 +39,10 @@ WIDGET = {
     ],
 )
 def test_only_the_paragraph_that_grows_is_drawn_again(text: str, done: str, rest: str) -> None:
-    assert settled(text) == (done, rest)
+    whole, letters = GrowingMarkdown(), GrowingMarkdown()
+    assert (whole.add(text), whole.rest) == (done, rest)
+    parts = [part for letter in text if (part := letters.add(letter))]
+    assert ("\n\n".join(parts), letters.rest) == (done, rest)
 
 
 @pytest.mark.parametrize(

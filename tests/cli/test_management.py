@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from muxi import ConnectionError, ServerClient
+from muxi.bundles import pack
 from muxi.cli.commands.logs import followed, line_of
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Served, serve
 from tests.cli.terminal import Terminal
@@ -97,6 +100,22 @@ def test_a_bundle_is_listed_and_checked(terminal: Terminal, folder: Path) -> Non
     assert terminal("bundle", "check", "my-bot").out == "my-bot: my-bot 1.0.0 can be deployed\n"
     (folder / "formation.afs").write_text("id: a b\n")
     assert terminal("bundle", "check", "my-bot").code == 2
+
+
+def test_an_archive_is_listed_as_carefully_as_it_is_checked(terminal: Terminal, folder: Path) -> None:
+    with open("my-bot.tar.gz", "wb") as file:
+        pack(folder, file)
+    assert terminal("bundle", "ls", "my-bot.tar.gz", "-o", "name").out == "my-bot/formation.afs\n"
+    Path("broken.tar.gz").write_bytes(Path("my-bot.tar.gz").read_bytes()[:60])
+    broken = terminal("bundle", "ls", "broken.tar.gz")
+    assert (broken.code, "broken.tar.gz is not a readable .tar.gz" in broken.err) == (2, True)
+
+    # A header of 64 MiB, which would be read into memory whole.
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 64 * 1024 * 1024
+    Path("bomb.tar.gz").write_bytes(gzip.compress(header.tobuf() + bytes(header.size), 1))
+    bomb = terminal("bundle", "ls", "bomb.tar.gz")
+    assert (bomb.code, "its extended headers have more than 1048576 bytes" in bomb.err) == (2, True)
 
 
 def test_the_last_lines_of_a_formation_are_printed(terminal: Terminal, server: Served) -> None:

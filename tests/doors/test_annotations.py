@@ -15,6 +15,7 @@ import pytest
 DOORS = (
     "muxi",
     "muxi.answers",
+    "muxi.batch",
     "muxi.bundles",
     "muxi.call",
     "muxi.clock",
@@ -26,6 +27,7 @@ DOORS = (
     "muxi.plugins",
     "muxi.registry",
     "muxi.result",
+    "muxi.schemas",
     "muxi.server",
     "muxi.streaming.call",
     "muxi.streaming.streams",
@@ -34,6 +36,17 @@ DOORS = (
     "muxi.types",
     "muxi.webhook",
     "muxi.widgets",
+    "muxi_transports.aiohttp",
+    "muxi_transports.around",
+    "muxi_transports.asgi",
+    "muxi_transports.failover",
+    "muxi_transports.faulty",
+    "muxi_transports.memory",
+    "muxi_transports.recorded",
+    "muxi_transports.requests",
+    "muxi_transports.routing",
+    "muxi_transports.urllib3",
+    "muxi_transports.wsgi",
 )
 
 #: Names of libraries that are loaded only by what uses them, so that an annotation cannot be evaluated without them.
@@ -77,6 +90,8 @@ def test_hints_and_signatures_can_be_evaluated(evaluate: Callable[[object], obje
         except NameError as error:
             if error.name not in LOADED_LATER:
                 wrong.append(f"{label}: {error}")
+        except TypeError as error:
+            wrong.append(f"{label}: {error}")
         except ValueError as error:
             if "no signature found" not in str(error):  # that of a class written in C
                 raise

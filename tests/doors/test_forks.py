@@ -34,8 +34,9 @@ KEPT = {
     "muxi_transports/around/choice.py": "made anew by the process that uses it",
     "muxi_transports/asgi/sync.py": "made anew by the process that uses it",
     "muxi_transports/pooled/lease.py": "of one response, which only the parent reads",
-    "muxi_transports/pooled/lookup.py": "made anew by the process that uses it",
+    "muxi_transports/http/lookup.py": "made anew by the process that uses it",
     "muxi_transports/pooled/transport.py": "made anew, with all connections, by the process that uses it",
+    "muxi_transports/pooled/wire.py": "of one attempt, which only the parent makes",
     "muxi_transports/wsgi/source.py": "of one response, whose thread is the parent's",
 }
 

@@ -22,7 +22,7 @@ from typing import Any
 from tests.fuzz.engine import fuzz, keep
 from tests.fuzz.guided import follow_imports, fuzz_guided, is_there
 from tests.fuzz.registry import TARGETS, run_once, sample
-from tests.soak.figures import keep_fuzz
+from tests.soak.figures import keep_fuzz, running_commit
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".fuzz"
@@ -65,13 +65,14 @@ def main() -> int:
     seed = random.randrange(1 << 31) if options.seed is None else options.seed
     if options.child:
         return _run_one(options.targets[0], seed, options)
+    commit = running_commit() if options.keep else ""
     print(f"seed {seed}", flush=True)
     is_broken = False
     for name in options.targets or TARGETS:
         result = _run_in_process(name, seed, options)
         is_broken = is_broken or bool(result["broken"])
         if options.keep:
-            keep_fuzz({name: {**result, "one_of": options.one_of}}, seed)
+            keep_fuzz({name: {**result, "one_of": options.one_of}}, seed, commit)
     return int(is_broken)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -43,8 +44,21 @@ def _keys(body: bytes) -> set[str]:
 
 @cache
 def recorded_streams() -> list[bytes]:
-    """The bodies of chat streams."""
-    return [chat.body for chat in recorded_chats() if len(chat.body) <= 2 * _LONGEST]
+    """The bodies of chat streams, each shortened to two events of a kind, and to what ends it."""
+    found = (_shortened(chat.body) for chat in recorded_chats() if len(chat.body) <= 2 * _LONGEST)
+    return list(dict.fromkeys(found))
+
+
+def _shortened(stream: bytes) -> bytes:
+    seen: dict[bytes, int] = {}
+    kept = []
+    blocks = stream.split(b"\n\n")
+    for place, block in enumerate(blocks):
+        kind = b" ".join(re.findall(rb'event: \w+|"type":"(?!progress|planning|thinking)\w+"', block)) or block[:1]
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] <= 2 or place >= len(blocks) - 2:
+            kept.append(block)
+    return b"\n\n".join(kept)
 
 
 def recorded_webhooks() -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fuzz.mutator import inputs
-from tests.fuzz.registry import Target, run_once
+from tests.fuzz.registry import Target, run_once, watch
 
 __all__ = ["Broken", "Result", "fuzz", "keep", "smallest"]
 
@@ -56,6 +56,11 @@ def fuzz(it: Target, seed: int, *, seconds: float | None = None, count: int | No
         count: how many inputs; None is without bound.
         stop: after so many different faults.
     """
+    with watch():
+        return _fuzz(it, seed, seconds, count, stop)
+
+
+def _fuzz(it: Target, seed: int, seconds: float | None, count: int | None, stop: int) -> Result:
     broken: dict[str, Broken] = {}
     result, began = Result(), time.monotonic()
     for data in inputs(seed, list(it.seeds()), it.tokens):

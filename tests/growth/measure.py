@@ -1,138 +1,185 @@
-"""The cost of functions as their input grows, and the expressions of the package."""
+"""Judges of growth: counted steps for code in Python, processor time for code in C and for expressions.
+
+Steps are exact, the same in every run. Where C does the work, the input grows a hundredfold: linear cost then grows a
+hundredfold and quadratic cost ten-thousandfold, and the bound between them leaves tenfold room for noise on either side.
+"""
 
 from __future__ import annotations
 
-import ast
-import re
+import gc
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
 
-ROOT = Path(__file__).parents[2]
-_CALLS = frozenset({"compile", "search", "match", "fullmatch", "sub", "subn", "findall", "finditer", "split"})
+__all__ = ["Make", "Steps", "TooSlow", "count_steps", "judge_steps", "judge_time"]
 
-#: Growth by which a cost may exceed that of the input: a cost in proportion to its square exceeds it tenfold.
-SLACK = 3.5
+#: Returns a function whose input has a size; only the function is measured.
+Make = Callable[[int], Callable[[], object]]
 
-#: Seconds below which a cost is not judged.
-NEGLIGIBLE = 0.02
+#: Growth of steps per tenfold input: 10 is linear, 13 is ``n log n``, 100 is quadratic.
+MOST_STEPS = 15
 
+#: Growth of time per hundredfold input: 100 is linear, 10,000 is quadratic.
+MOST_TIME = 1000
 
-class Expression(NamedTuple):
-    """An expression in the source of the package."""
+#: Seconds of one run that are never judged, and seconds after which a run is broken off.
+NEGLIGIBLE = 0.005
+LONGEST = 2.0
 
-    module: str
-    #: Its text, or its source where it is made of variables.
-    text: str
-    constant: bool
-    binary: bool
-    #: ``search``, unless the expression is only used in another way.
-    how: str
+#: Seconds for which a small input is measured again and again.
+_CARE = 0.02
 
+#: Methods of texts, bytes and lists that read or move the whole object, whatever their arguments are.
+_WHOLE = frozenset(
+    {"split", "rsplit", "splitlines", "replace", "translate", "decode", "encode", "lower", "upper", "title"}
+    | {"casefold", "count", "copy", "isascii", "insert", "pop", "remove", "sort", "reverse", "index"}
+)
 
-def expressions() -> Iterator[Expression]:
-    """Every expression that a module of the package gives to :mod:`re`."""
-    for package in ("muxi", "muxi_transports"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            tree = ast.parse(path.read_text("utf-8"))
-            constants = _constants(tree)
-            uses = _uses(tree)
-            parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
-            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            for node in ast.walk(tree):
-                if _is_call_of_re(node):
-                    yield _expression(module, node, constants, parents, uses)
+#: Elements that C code reads in the time of one step of Python.
+_PER_STEP = 64
 
 
-def _is_call_of_re(node: ast.AST) -> bool:
-    function = getattr(node, "func", None)
-    return (
-        isinstance(function, ast.Attribute)
-        and isinstance(function.value, ast.Name)
-        and function.value.id == "re"
-        and function.attr in _CALLS
-    )
+class TooSlow(BaseException):
+    """A run was broken off."""
 
 
-def _constants(tree: ast.Module) -> dict[str, str | bytes]:
-    found: dict[str, str | bytes] = {}
-    for node in tree.body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(node, ast.Assign) and isinstance(target, ast.Name) and isinstance(node.value, ast.Constant):
-            found[target.id] = node.value.value  # type: ignore[assignment]  # of texts, as the caller looks for
-    return found
+@dataclass
+class Steps:
+    """Steps of one run, and the functions that it ran."""
+
+    #: Lines of Python executed, and calls of functions in C.
+    lines: int = 0
+    #: Elements of texts, bytes and lists that such calls read or moved.
+    scanned: int = 0
+    codes: set[CodeType] = field(default_factory=set)
+
+    @property
+    def cost(self) -> int:
+        """The lines, and what was scanned in units of a line."""
+        return self.lines + self.scanned // _PER_STEP
 
 
-def _uses(tree: ast.Module) -> dict[str, set[str]]:
-    """The ways in which the names of a module are used as expressions."""
-    found: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in _CALLS:
-            how = node.attr if node.attr in ("match", "fullmatch") else "search"
-            found.setdefault(node.value.id, set()).add(how)
-    return found
+def count_steps(function: Callable[[], object], most: int = sys.maxsize) -> Steps:
+    """Count the steps of a run in this thread.
 
+    Raises:
+        TooSlow: there are more than ``most``.
+    """
+    steps = Steps()
 
-def _expression(
-    module: str,
-    node: ast.AST,
-    constants: dict[str, str | bytes],
-    parents: dict[ast.AST, ast.AST],
-    uses: dict[str, set[str]],
-) -> Expression:
-    assert isinstance(node, ast.Call)
-    assert isinstance(node.func, ast.Attribute)
-    given = node.args[0]
-    value = given.value if isinstance(given, ast.Constant) else None
-    if isinstance(given, ast.Name):
-        value = constants.get(given.id)
-    how = node.func.attr if node.func.attr in ("match", "fullmatch") else "search"
-    parent = parents.get(node)
-    if node.func.attr == "compile" and isinstance(parent, ast.Attribute) and parent.attr in ("match", "fullmatch"):
-        how = parent.attr
-    if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
-        used = uses.get(parent.targets[0].id, set())
-        how = next((name for name in ("search", "match", "fullmatch") if name in used), how)
-    if isinstance(value, bytes):
-        return Expression(module, value.decode("latin-1"), True, True, how)
-    if isinstance(value, str):
-        return Expression(module, value, True, False, how)
-    return Expression(module, ast.unparse(given), False, False, how)
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if event == "call":
+            steps.codes.add(frame.f_code)
+        steps.lines += 1
+        if steps.lines > most:
+            raise TooSlow(f"more than {most} steps")
+        return trace
 
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        if event == "c_call":
+            steps.lines += 1
+            owner = getattr(argument, "__self__", None)
+            if isinstance(owner, str | bytes | bytearray | list) and getattr(argument, "__name__", "") in _WHOLE:
+                steps.scanned += len(owner)
 
-def seconds(function: Callable[[], object]) -> float:
-    """The processor time of a function, the least of three."""
-    taken = []
-    for _ in range(3):
-        begun = time.process_time()
+    before = sys.gettrace(), sys.getprofile()
+    sys.setprofile(profile)
+    sys.settrace(trace)
+    try:
         function()
-        taken.append(time.process_time() - begun)
-        if taken[-1] > 1:
-            break
-    return min(taken)
+    finally:
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+    return steps
 
 
-def excess(run: Callable[[int], Callable[[], object]], sizes: tuple[int, ...]) -> str:
-    """What exceeds linear growth; empty where nothing does.
+def judge_steps(make: Make, sizes: tuple[int, ...] = (200, 2000, 20000)) -> str:
+    """Return where steps grow more than in proportion to the input; empty where they do not.
 
     Args:
-        run: returns a function for an input of a size, which alone is measured.
+        make: makes the function for a size.
         sizes: the sizes, each ten times the one before.
     """
-    before: float | None = None
+    cost = 0
     for size in sizes:
-        now = seconds(run(size))
-        if before is not None and now > NEGLIGIBLE and now > 10 * SLACK * max(before, NEGLIGIBLE / 100):
-            return f"{before * 1000:.2f} ms at {size // 10}, {now * 1000:.2f} ms at {size}"
-        before = now
+        most = MOST_STEPS * cost + 1000 if cost else sys.maxsize
+        try:
+            now = count_steps(make(size), most).cost
+        except TooSlow as error:
+            return f"{cost} steps at {size // 10}, {error} at {size}"
+        if now > most:
+            return f"{cost} steps at {size // 10}, {now} steps at {size}"
+        cost = now
     return ""
 
 
-def attacks(text: str) -> list[str]:
-    """Repeated units on which an expression may go back and forth: its own characters and words, and common ones."""
-    words = re.findall(r"[A-Za-z_]{2,}|[^\w\s\\]{1,4}", text)
-    letters = sorted({char for char in text if char.isprintable() and char not in "\\"})
-    return list(
-        dict.fromkeys([*words, *letters, "a", "1", " ", "\n", "a ", "a.", "\\", '\\"', "${{ secrets.", "://a@"])
-    )
+def judge_time(make: Make, sizes: tuple[int, int, int]) -> str:
+    """Return where time grows more than in proportion to the input; empty where it does not.
+
+    Args:
+        make: makes the function for a size.
+        sizes: the sizes, each ten times the one before. The first is compared with the last; the second one is there
+            so that cubic and exponential cost is found before the last one is tried.
+    """
+    small, middle, large = sizes
+    try:
+        # Before the comparison: what takes exponential time would never get there.
+        begun = _least(make(small), 1)
+        for size in (middle, large):
+            taken = _least(make(size), 1)
+            if taken <= NEGLIGIBLE:
+                continue
+            # Only what looks expensive is measured with care, the small input longest.
+            begun = _least(make(small), 50)
+            bound = max(NEGLIGIBLE, begun * (MOST_TIME if size == large else MOST_TIME / 10))
+            if taken > bound and (taken := _least(make(size), 3, bound)) > bound:
+                return f"{begun * 1000:.3f} ms at {small}, {taken * 1000:.1f} ms at {size}"
+    except TooSlow as error:
+        return str(error)
+    return ""
+
+
+def _least(function: Callable[[], object], times: int, enough: float = 0.0) -> float:
+    """Return the least processor time of several runs, of no more once one is below ``enough``."""
+    least, spent = LONGEST, 0.0
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with _alarm(LONGEST):
+            for _ in range(times):
+                # Not process_time(), which Linux advances in ticks while the alarm is set.
+                begun = time.thread_time()
+                function()
+                taken = time.thread_time() - begun
+                least, spent = min(least, taken), spent + taken
+                if least < enough or (spent > _CARE and not enough):
+                    break
+    finally:
+        if enabled:
+            gc.enable()
+    return least
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Break off what takes that much processor time, where signals allow it."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TooSlow(f"it was still running after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -41,9 +41,11 @@ def _trigger(live: Live, client: Any, name: str) -> object:
 
 def _turns(live: Live, name: str) -> int:
     """Count the turns of a session by what the user said in it, once all turns have ended."""
+    # A cancelled turn of another test goes on in the runtime for a minute (tests/live/test_background.py).
     live.wait_for(
         lambda: [found["status"] for found in live("get_requests", live.user)["requests"]],
         lambda states: not {"pending", "processing", "running"} & set(states),
+        timeout=120.0,
     )
     return _said(live, name)
 

@@ -27,7 +27,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -84,34 +84,43 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 _WORK: list[tuple[Mutant, str, Target]] = []
 
 
+_LISTED: set[str] = set()
+
+
 def _test(at: int) -> tuple[int, bool]:
-    return at, _survives(*_WORK[at])
+    mutant, module, target = _WORK[at]
+    survives = _survives(mutant, module, target)
+    if survives and target.measures and mutant.name not in _LISTED:
+        survives = _survives(mutant, module, target, measures=True)
+    return at, survives
 
 
-def _survives(mutant: Mutant, module: str, target: Target) -> bool:
-    """Whether all tests pass with a mutant."""
+def _survives(mutant: Mutant, module: str, target: Target, *, measures: bool = False) -> bool:
+    """Whether all tests pass with a mutant: all but those that measure, or those alone."""
     child = os.fork()
     if child == 0:
         status = 1
         with contextlib.suppress(BaseException):
             os.setsid()
-            resource.setrlimit(resource.RLIMIT_CPU, (target.seconds, target.seconds))
+            seconds = _PATIENCE if measures else target.seconds
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             signal.alarm(_PATIENCE)
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, 1)
             os.dup2(nothing, 2)
             sys.meta_path.insert(0, _Finder(module, mutant.tree))
-            status = _run_tests(target)
+            status = _run_tests(target, measures=measures)
         os._exit(status)
     return os.waitpid(child, 0)[1] == 0
 
 
-def _run_tests(target: Target) -> int:
+def _run_tests(target: Target, *, measures: bool) -> int:
     """Run the tests of a target; 0 where all pass."""
     if target.plain:
         for test in _tests_of([name.removesuffix(".py").replace("/", ".") for name in target.tests]):
-            test()
+            if (test.func.__name__ in target.measures) is measures:
+                test()
         return 0
     return int(pytest.main([*_OPTIONS, *target.tests]))
 
@@ -130,7 +139,7 @@ def _judge_inside(target: Target, jobs: int) -> Verdicts | None:
     return judge(_OPTIONS, target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections)
 
 
-def _tests_of(modules: list[str]) -> Iterator[Callable[[], object]]:
+def _tests_of(modules: list[str]) -> Iterator[functools.partial[object]]:
     """The tests of some modules as calls, without those that need a fixture: pytest takes a second to begin."""
     for name in modules:
         module = importlib.import_module(name)
@@ -181,17 +190,25 @@ def _run_target(name: str, options: argparse.Namespace) -> bool:
     at, of = (int(number) for number in options.slice.split("/"))
     every = [(module, mutant) for module, mutant in _mutants_of(target) if options.only in mutant.name]
     _WORK[:] = [(mutant, module, target) for module, mutant in every[at - 1 :: of]]
+    listed = _listed(ROOT / "tests" / "mutants" / f"{name}.txt")
+    _LISTED.clear()
+    _LISTED.update(listed)
     started = time.monotonic()
-    verdicts = Verdicts(set(), set(), []) if target.plain else _judge_inside(target, options.j)
+    if target.plain:
+        is_sound = _survives(Mutant("", 0, ast.parse("")), "", target)
+        verdicts = Verdicts(set(), set(), []) if is_sound else None
+    else:
+        verdicts = _judge_inside(target, options.j)
     if verdicts is None:
-        print(f"{name}: the tests fail without a mutant")
+        print(f"{name}: the tests fail without a mutant, or take more than {target.seconds} s")
         return False
     killed, alive, modules = verdicts
-    print(
-        f"{name}: in {time.monotonic() - started:.0f} s {len(killed)} of {len(_WORK)} mutants are killed, and "
-        f"{len(alive)} survive",
-        flush=True,
-    )
+    if not target.plain:
+        print(
+            f"{name}: in {time.monotonic() - started:.0f} s {len(killed)} of {len(_WORK)} mutants are killed, and "
+            f"{len(alive)} survive",
+            flush=True,
+        )
     for module in modules:
         with contextlib.suppress(Exception):
             importlib.import_module(module)
@@ -205,7 +222,6 @@ def _run_target(name: str, options: argparse.Namespace) -> bool:
                 mutant = _WORK[index][0]
                 survivors.append(mutant.name)
                 print(f"survives (line {mutant.line}): {mutant.name}", flush=True)
-    listed = _listed(ROOT / "tests" / "mutants" / f"{name}.txt")
     tested = {mutant.name for mutant, _, _ in _WORK}
     unknown = [survivor for survivor in survivors if survivor not in listed]
     gone = [known for known in listed if known in tested and known not in survivors]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
 
-from muxi import FormationClient, TurnFailed
+from muxi import FormationClient, ServerClient, TurnFailed
 from muxi.rendering import CELL, ROWS, TEXT, LiveMarkdown, render_html, render_markdown
 from muxi.result import Meta, Result
-from muxi_transports.memory import EmbeddedFormation, Failure, MemoryTransport, Part, Turn
+from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Failure, MemoryTransport, Part, Turn
 from tests.notebooks.conftest import Side
 
 HOSTILE = (
@@ -153,6 +155,24 @@ def test_an_answer_that_grows_is_shown_ten_times_a_second_and_whole_at_its_end()
     assert shown == ["a", "abc", "abcd"]
 
 
+class FakeFormatter:
+    """Stands for one of IPython's: functions by type, those of bases included, go before methods."""
+
+    def __init__(self, print_method: str) -> None:
+        self.print_method = print_method
+        self.type_printers: dict[type, Callable[[Any], Any]] = {}
+
+    def for_type(self, type_: type, printer: Callable[[Any], Any]) -> None:
+        self.type_printers[type_] = printer
+
+    def __call__(self, value: object) -> Any:
+        printers = [self.type_printers[base] for base in type(value).__mro__ if base in self.type_printers]
+        if printers:
+            return printers[0](value)
+        method = getattr(value, self.print_method, None)
+        return method() if method else None
+
+
 class FakeNotebook:
     """Stands for IPython in a kernel: keeps what is displayed."""
 
@@ -160,8 +180,18 @@ class FakeNotebook:
         self.shown: list[str] = []
         self.display = SimpleNamespace(Markdown=str, display=self._display)
 
+        self.formatters = {
+            kind: FakeFormatter(method)
+            for kind, method in (("text/markdown", "_repr_markdown_"), ("text/html", "_repr_html_"))
+        }
+
     def get_ipython(self) -> object:
-        return SimpleNamespace(kernel=object())
+        return SimpleNamespace(kernel=object(), display_formatter=SimpleNamespace(formatters=self.formatters))
+
+    def shows(self, value: object) -> dict[str, str]:
+        """What the last value of a cell is shown as, by media type."""
+        shown = {kind: formatter(value) for kind, formatter in self.formatters.items()}
+        return {kind: text for kind, text in shown.items() if text is not None}
 
     def _display(self, first: str, *, display_id: bool) -> object:
         self.shown.append(first)
@@ -206,6 +236,37 @@ def test_a_chat_that_is_the_value_of_a_cell_shows_itself_once(
         stream._ipython_display_()
         assert notebook.shown == before
         assert capsys.readouterr().out == "<EventStream chat_stream (POST /chat), closed>\n"
+
+
+def test_the_result_of_a_stream_is_a_plain_dict_that_a_notebook_shows_as_markdown(
+    each: Side, notebook: FakeNotebook
+) -> None:
+    message = each.run(each.client(EmbeddedFormation()).chat_stream("*Hi*", user_id="ada").result())
+    assert type(message) is dict
+    assert notebook.shows(message) == {"text/markdown": "You said: *Hi*"}
+    assert notebook.shows(dict(message)) == {}, "dicts of the program are left alone"
+
+
+def test_the_result_of_a_deployment_is_a_plain_dict_that_a_notebook_shows_as_a_table(
+    notebook: FakeNotebook, tmp_path: Path
+) -> None:
+    (tmp_path / "formation.yaml").write_text("id: my-bot\ndescription: A bot\n")
+    with ServerClient(transport=MemoryTransport(EmbeddedServer())) as server:
+        deployed = server.deploy_formation_stream(tmp_path).result()
+    assert type(deployed) is dict
+    assert notebook.shows(deployed).keys() == {"text/html"}
+    assert "<td>my-bot</td>" in notebook.shows(deployed)["text/html"]
+
+
+def test_other_results_and_formatters_of_dicts_stay_as_they_were(each: Side, notebook: FakeNotebook) -> None:
+    notebook.formatters["text/html"].for_type(dict, lambda data: f"<b>{len(data)}</b>")
+    client = each.client(EmbeddedFormation())
+    for _ in range(2):
+        each.run(client.chat_stream("Hi", user_id="ada").result())
+    chat = each.run(client.chat("*Hello*", user_id="ada"))
+    assert notebook.shows(chat) == {"text/markdown": "You said: *Hello*"}
+    assert notebook.shows(each.run(client.get_memories("ada"))).keys() == {"text/html"}
+    assert notebook.shows({"a": 1}) == {"text/html": "<b>1</b>"}
 
 
 def test_outside_a_notebook_show_prints(each: Side, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ import urllib3.util.connection
 
 from muxi.errors import ConnectionError, TimeoutError
 from muxi.transport import Request, Timeouts, Transport
-from muxi_transports.pooled.lookup import look_up
+from muxi_transports.http.lookup import look_up
 from muxi_transports.requests import RequestsTransport
 from tests.pooled.conftest import LaneFactory, ServerFactory
 from tests.transports.raw_server import PATIENCE

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FIGURES", "keep_fuzz", "keep_soak", "table"]
+__all__ = ["FIGURES", "keep_fuzz", "keep_soak", "running_commit", "table"]
 
-FIGURES = Path(__file__).resolve().parents[2] / "docs" / "_figures"
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ROOT / "docs" / "_figures"
 
 #: What is counted for each lane, and how the documentation calls it.
 _ROWS = {
@@ -44,17 +47,39 @@ def keep_soak(figures: Mapping[str, Any], folder: Path = FIGURES) -> None:
     _write(folder / "soak-parts.txt", table(["part", "counted", "wrong", "seed"], rows))
 
 
-def keep_fuzz(results: Mapping[str, Any], seed: int, folder: Path = FIGURES) -> None:
-    """Keep the figures of a fuzzing run; targets that were not run keep theirs."""
+def keep_fuzz(results: Mapping[str, Any], seed: int, commit: str, folder: Path = FIGURES) -> None:
+    """Keep the figures of a fuzzing run at a commit; targets that were not run keep theirs."""
     kept = _read(folder / "fuzz.json")
     for name, result in results.items():
-        kept[name] = {**result, "seed": seed}
+        kept[name] = {**result, "seed": seed, "commit": commit}
     _write(folder / "fuzz.json", kept)
     rows = [
-        [f"`{name}`", f"{it['inputs']:,}", f"1 in {it.get('one_of', 1)}", it["engine"], str(len(it["broken"]))]
+        [
+            f"`{name}`",
+            f"{it['inputs']:,}",
+            f"1 in {it.get('one_of', 1)}",
+            it["engine"],
+            str(it["seed"]),
+            f"`{it.get('commit', '')}`",
+            str(len(it["broken"])),
+        ]
         for name, it in sorted(kept.items())
     ]
-    _write(folder / "fuzz.txt", table(["target", "inputs", "through a whole client", "made by", "faults"], rows))
+    head = ["target", "inputs", "through a whole client", "made by", "seed", "commit", "faults"]
+    _write(folder / "fuzz.txt", table(head, rows))
+
+
+def running_commit() -> str:
+    """The commit that runs, with ``+`` behind it where files other than figures differ from it."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            [shutil.which("git") or "git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    is_changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/_figures")
+    return git("rev-parse", "--short=7", "HEAD") + ("+" if is_changed else "")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

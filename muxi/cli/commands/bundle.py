@@ -43,11 +43,11 @@ def list_files(path: str, left_out: bool, output: OutputFormat) -> None:
             if found.left_out:
                 say(f"{len(found.left_out)} left out; --left-out lists them.")
     else:
-        import tarfile
+        from muxi.bundles.contents import list_archive
 
-        with tarfile.open(path) as archive:
-            members = [] if left_out else archive.getmembers()
-            rows = [{"name": member.name, "size": member.size} for member in members if member.isfile()]
+        with open(path, "rb") as file:
+            entries = [] if left_out else list_archive(file, path)
+            rows = [{"name": entry.name, "size": entry.size} for entry in entries if not entry.is_directory]
     show(rows, output)
 
 

@@ -42,7 +42,8 @@ def command(
     from muxi.bundles import prepare
 
     with progress_bar("sending") as progress:
-        prepared = prepare(path, progress=progress)
+        with progress_bar("packing") as packing:
+            prepared = prepare(path, progress=progress, packing=packing)
         for line in describe_plan(prepared):
             say(line)
         if dry_run:

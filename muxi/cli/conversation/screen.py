@@ -9,7 +9,7 @@ from typing import Any
 
 from muxi.cli.terminal import answer, is_terminal, printable, say
 
-__all__ = ["Screen", "settled"]
+__all__ = ["GrowingMarkdown", "Screen"]
 
 #: Refreshes of the live part in a second.
 _REFRESHES = 12
@@ -21,7 +21,10 @@ class Screen:
     def __init__(self) -> None:
         self._terminal = is_terminal(sys.stdout)
         self._live: Any = None
-        self._text = ""
+        #: The answer, at a terminal.
+        self._markdown = GrowingMarkdown()
+        #: The last character of it, elsewhere.
+        self._last = ""
         self._progress = ""
         if self._terminal:
             from rich.console import Console
@@ -31,12 +34,13 @@ class Screen:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Show one answer; what has been shown stays, however it ends."""
-        self._text = self._progress = ""
+        self._markdown = GrowingMarkdown()
+        self._last = self._progress = ""
         if not self._terminal:
             try:
                 yield
             finally:
-                if self._text and not self._text.endswith("\n"):
+                if self._last not in ("", "\n"):
                     answer("")
             return
         from rich.live import Live
@@ -55,17 +59,16 @@ class Screen:
     def text(self, piece: str) -> None:
         """Add a piece of the answer."""
         if not self._terminal:
-            self._text += piece
+            self._last = piece[-1:] or self._last
             answer(piece, end="")
             return
         self._progress = ""
-        done, self._text = settled(self._text + printable(piece, sys.stdout))
-        if done:
-            self._print_above(done)
+        if settled := self._markdown.add(printable(piece, sys.stdout)):
+            self._print_above(settled)
 
     def progress(self, text: str) -> None:
         """Show what the formation is doing, until there is text."""
-        if not self._text:
+        if not self._markdown.rest:
             self._progress = printable(" ".join(text.split()), sys.stdout)
 
     def note(self, text: str = "") -> None:
@@ -83,22 +86,43 @@ class Screen:
         from rich.markdown import Markdown
         from rich.text import Text
 
-        if self._text.strip():
-            return Markdown(self._text)
+        text = self._markdown.rest
+        if text.strip():
+            return Markdown(text)
         return Text(self._progress, style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def settled(text: str) -> tuple[str, str]:
-    """Split a growing Markdown text: the paragraphs that will not change, and the rest.
+class GrowingMarkdown:
+    """A Markdown text that grows: its paragraphs that will not change, and the rest.
 
     A block of code is one paragraph, whatever blank lines are in it.
     """
-    fenced = False
-    end = position = 0
-    for line in text.splitlines(keepends=True):
-        position += len(line)
-        if line.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-        if not fenced and not line.strip() and line.endswith("\n"):
-            end = position
-    return text[:end].strip("\n"), text[end:]
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        #: The pieces of the line that has not ended.
+        self._line: list[str] = []
+        self._fenced = False
+
+    @property
+    def rest(self) -> str:
+        """The text that may still change."""
+        return "".join(self._pieces)
+
+    def add(self, piece: str) -> str:
+        """Add a piece; return the paragraphs that will not change any more."""
+        settled: list[str] = []
+        *ended, begun = piece.split("\n")
+        for part in ended:
+            self._pieces.append(f"{part}\n")
+            line = "".join([*self._line, part])
+            self._line.clear()
+            if line.lstrip().startswith(("```", "~~~")):
+                self._fenced = not self._fenced
+            if not self._fenced and not line.strip():
+                settled += self._pieces
+                self._pieces.clear()
+        if begun:
+            self._pieces.append(begun)
+            self._line.append(begun)
+        return "".join(settled).strip("\n")

@@ -230,8 +230,8 @@ class Discontinuity:
     after: int = 2
 
 
-Part: TypeAlias = "str | Pause | NewArtifact | Question | Widgets | Approval | Silence | Failure | Discontinuity"
-Reply: TypeAlias = "Part | Later | Escalation | Iterable[Part]"
+Part: TypeAlias = str | Pause | NewArtifact | Question | Widgets | Approval | Silence | Failure | Discontinuity
+Reply: TypeAlias = Part | Later | Escalation | Iterable[Part]
 Agent: TypeAlias = Callable[[Turn], Reply]
 #: Takes an error of an agent, for the report of the test.
 Report: TypeAlias = Callable[[Exception], object]

@@ -49,7 +49,7 @@ class Incoming:
 
 #: A route's work. One that returns a generator is run step by step, and may wait; the others run at once,
 #: with the formation locked.
-FormationHandler: TypeAlias = Callable[[Incoming], "Success | Answer | Generator[Pause, None, Answer]"]
+FormationHandler: TypeAlias = Callable[[Incoming], Success | Answer | Generator[Pause, None, Answer]]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from muxi_transports.memory.formation.agents import Agent, Reply, Turn, echo
 __all__ = ["Line", "Replies", "ReplyScript", "ScriptExhausted"]
 
 #: One line of a script: a reply, an agent that makes one, or an exception to raise.
-Line: TypeAlias = "Reply | Agent | Exception"
+Line: TypeAlias = Reply | Agent | Exception
 #: Lines by message: by its whole text, or by a pattern (``re.Pattern[str]``) that matches all of it. Mappings are of
 #: one type of keys to mypy, so that texts and patterns side by side have to go as Any.
-ReplyScript: TypeAlias = "Mapping[Any, Line]"
+ReplyScript: TypeAlias = Mapping[Any, Line]
 
 
 class Replies:

@@ -69,7 +69,7 @@ class TurnOutcome:
     completed: TurnToken | None = None
 
 
-TurnSteps: TypeAlias = Generator["TurnToken | Pause", None, TurnOutcome]
+TurnSteps: TypeAlias = Generator[TurnToken | Pause, None, TurnOutcome]
 
 
 @dataclass

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Problem: TypeAlias = dict[str, str]
-Check: TypeAlias = Callable[[object, str, "list[Problem]"], object]
+Check: TypeAlias = Callable[[object, str, list[Problem]], object]
 
 _TRUE = {"1", "on", "t", "true", "y", "yes"}
 _FALSE = {"0", "off", "f", "false", "n", "no"}

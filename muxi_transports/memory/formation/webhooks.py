@@ -58,7 +58,7 @@ class Delivery:
 
 
 #: Takes a delivery; it answers with an HTTP status, or None for 200. What raises has not taken it.
-Receiver: TypeAlias = Callable[[Delivery], "int | None"]
+Receiver: TypeAlias = Callable[[Delivery], int | None]
 
 
 @dataclass(frozen=True)

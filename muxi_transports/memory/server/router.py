@@ -35,7 +35,7 @@ class ServerVisit(NamedTuple):
 
 
 #: Called with the state held. What waits, or reads a body, is a generator, and runs without it.
-ServerHandler: TypeAlias = "Callable[[ServerVisit], Answer | Generator[Pause, None, Answer]]"
+ServerHandler: TypeAlias = Callable[[ServerVisit], Answer | Generator[Pause, None, Answer]]
 
 
 class ServerRoute(NamedTuple):

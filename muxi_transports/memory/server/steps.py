@@ -63,7 +63,7 @@ class StepFailed(RpcError):
 
 
 #: The steps of a deployment, and its waits on the world's clock.
-DeploymentSteps: TypeAlias = Generator["ProgressStep | Pause", None, Done]
+DeploymentSteps: TypeAlias = Generator[ProgressStep | Pause, None, Done]
 
 
 def wants_steps(request: Request) -> bool:

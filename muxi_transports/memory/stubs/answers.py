@@ -32,7 +32,7 @@ NOTHING = _Nothing()
 
 #: An item of a stubbed stream: a text is a delta of a chat, a mapping a frame, bytes are sent as they are, a
 #: :class:`~muxi_transports.memory.Pause` passes on the clock, and an exception breaks the stream there.
-StreamItem: TypeAlias = "str | bytes | Mapping[str, object] | Pause | Exception | type[Exception]"
+StreamItem: TypeAlias = str | bytes | Mapping[str, object] | Pause | Exception | type[Exception]
 
 _CODES = {
     400: "INVALID_REQUEST",

@@ -27,7 +27,7 @@ __all__ = ["Expectation", "Respond", "Stub", "count_text"]
 #: Makes an answer: a mapping or a list for JSON data, a text, bytes, or a whole
 #: :class:`~muxi.transport.BufferedResponse`. It may raise; None leaves the request to the next stub.
 Respond: TypeAlias = Callable[
-    [SentRequest], "Mapping[str, object] | list[object] | str | bytes | BufferedResponse | None"
+    [SentRequest], Mapping[str, object] | list[object] | str | bytes | BufferedResponse | None
 ]
 
 

@@ -15,6 +15,8 @@ CELLS = (
     "client = AsyncFormationClient()\nmessage = await client.chat_stream('Async', user_id='ada').show()\n"
     "print(message['content'])",
     "await client.chat('Awaited', user_id='ada')",
+    "formation.chat_stream('*Later*', user_id='ada').result()",
+    "{'content': 'a dict of the program'}",
     "await client.close()\nformation.close()",
 )
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
-from muxi import MuxiError, meta
-from muxi.transport import Headers, Request, Response
+from muxi import FormationClient, MuxiError, meta
+from muxi.transport import BufferedResponse, Headers, Request, Response
 from tests.fuzz.corpus import recorded_answers
-from tests.fuzz.registry import target
-from tests.fuzz.targets.scripted import Parts, ScriptedTransport, as_received, formation, one_of, server
+from tests.fuzz.registry import goes_on, target
+from tests.fuzz.targets.decisions import Decision
+from tests.fuzz.targets.scripted import Parts, ScriptedTransport, as_received, formation, one_of, only_errors, server
 
 _TRANSPORT = ScriptedTransport()
 _CLIENT, _SERVER = formation(_TRANSPORT), server(_TRANSPORT)
@@ -53,9 +54,26 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="muxi-fuzz-")
 
 
+@cache
+def _decision() -> Decision:
+    calls = (
+        FormationClient.get_memories.call("u"),
+        FormationClient.chat.call("hi", user_id="u"),
+        FormationClient.delete_memory.call("u", "m"),
+        FormationClient.get_agents.call(),
+        FormationClient.download_artifact.call("a", "file", "u"),
+    )
+    return Decision(_CLIENT, *calls)
+
+
 @target("answer", _answers, *_HEADERS)
 def answer(data: bytes) -> None:
     status, headers, body = _split(data)
+    response = BufferedResponse(status, headers, body)
+    only_errors(_decision().about(response, data))
+    response.retry_after(_CLIENT.clock.time())
+    if not goes_on(data):
+        return
 
     def respond(request: Request) -> Response:
         return Parts(status, headers, [body])
@@ -89,6 +107,9 @@ def _bodies() -> Iterator[bytes]:
 
 @target("envelope", _bodies, b'"error":', b'"data":', b'"request":', b'"success":false', b'"code":', b'"message":')
 def envelope(data: bytes) -> None:
+    only_errors(_strict_decision().about(_json_answer(data), data))
+    if not goes_on(data):
+        return
     _TRANSPORT.answer = partial(_json, data)
     one_of(
         data,
@@ -100,9 +121,20 @@ def envelope(data: bytes) -> None:
     )
 
 
-def _json(body: bytes, request: Request) -> Response:
+@cache
+def _strict_decision() -> Decision:
+    calls = (getattr(FormationClient, name).call("u") for name in _CALLS)
+    return Decision(_STRICT, *calls, FormationClient.chat.call("hi", user_id="u"), strict=True)
+
+
+def _json_answer(body: bytes) -> BufferedResponse:
     status = (200, 200, 200, 400, 500)[len(body) % 5]
-    return Parts(status, Headers({"Content-Type": "application/json"}), [body])
+    return BufferedResponse(status, [("Content-Type", "application/json")], body)
+
+
+def _json(body: bytes, request: Request) -> Response:
+    answer = _json_answer(body)
+    return Parts(answer.status, answer.headers, [body])
 
 
 class _Anything:

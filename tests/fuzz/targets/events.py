@@ -10,7 +10,7 @@ from muxi import MuxiError, StreamInterrupted, parse_ui_widgets
 from muxi.streaming.chat import ChatReader, EventReader
 from muxi.transport import Headers, Request, Response
 from tests.fuzz.corpus import recorded_streams
-from tests.fuzz.registry import goes_on, target
+from tests.fuzz.registry import goes_on, is_drawn, target
 from tests.fuzz.targets.scripted import Parts, ScriptedTransport, formation, one_of
 
 _TRANSPORT = ScriptedTransport()
@@ -28,9 +28,16 @@ def in_pieces(data: bytes) -> list[bytes]:
     return [body[at : at + size] for at in range(0, len(body), size)] if size else [body]
 
 
+#: Pieces that a reader alone is fed with in a long run, at most.
+_PIECES = 8
+
+
 def read_alone(reader: EventReader[Any], data: bytes) -> None:
-    """Feed a reader, without a client, as a stream does."""
-    for piece in in_pieces(data):
+    """Feed a reader, without a client, as a stream does; in a long run mostly with a few pieces."""
+    pieces = in_pieces(data)
+    if len(pieces) > _PIECES and not is_drawn(data, 50):
+        pieces = [*pieces[: _PIECES - 1], b"".join(pieces[_PIECES - 1 :])]
+    for piece in pieces:
         reader.feed(piece)
     reader.end()
     if isinstance(reader, ChatReader) and not reader.failure:

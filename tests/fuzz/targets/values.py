@@ -10,7 +10,7 @@ from pathlib import Path
 from muxi.exchange.download import describe
 from muxi.exchange.incoming import redirected
 from muxi.transport import BufferedResponse, Headers, Request, Response
-from tests.fuzz.registry import goes_on, target
+from tests.fuzz.registry import goes_on, is_drawn, target
 from tests.fuzz.targets.scripted import (
     Parts,
     ScriptedTransport,
@@ -64,7 +64,10 @@ def _respond(status: int, name: str, data: bytes, body: bytes = b"") -> None:
 def location(data: bytes) -> None:
     status = (302, 303, 307)[len(data) % 3]
     answer = _answer(status, "Location", data)
-    only_errors(*(partial(redirected, url, answer) for url in _URLS))
+    if is_drawn(data, 10):
+        only_errors(*(partial(redirected, url, answer) for url in _URLS))
+    else:
+        one_of(data, *(partial(redirected, url, answer) for url in _URLS))
     if not goes_on(data):
         return
     _respond(status, "Location", data)

@@ -1,4 +1,4 @@
-"""Targets: raw answers over a real connection, one target for each transport and lane."""
+"""Targets: raw answers over real connections, and over some in memory, one target for each transport and lane."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 
 from muxi import AsyncFormationClient, FormationClient, MuxiError
 from tests.fuzz.corpus import recorded_answers, recorded_streams
-from tests.fuzz.registry import target
+from tests.fuzz.registry import goes_on, target
 from tests.fuzz.targets.scripted import check_error, only_errors
+from tests.fuzz.targets.unwired import read_aiohttp, read_direct, read_full
 from tests.soak.hostile.answers import GARBAGE, answer, gzipped, head
 from tests.soak.workers.lanes import lanes, transport_of
 
@@ -94,6 +95,12 @@ def _settings(lane: str) -> dict[str, Any]:
 
 
 def _run_sync(lane: str, data: bytes) -> None:
+    if lane == "requests, full lane":
+        read_full(data)
+    else:
+        read_direct(lane, data)
+    if not goes_on(data):
+        return
     _server().data = data
     client = _sync(lane)
     only_errors(lambda: client.get_memories("u"), lambda: client.chat_stream("hi").result())
@@ -123,6 +130,9 @@ def _async() -> tuple[asyncio.AbstractEventLoop, Any]:
 
 @target("wire-aiohttp", wire_answers, *TOKENS)
 def wire_aiohttp(data: bytes) -> None:
+    read_aiohttp(data)
+    if not goes_on(data):
+        return
     _server().data = data
     loop, client = _async()
 

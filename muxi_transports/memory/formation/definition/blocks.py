@@ -21,7 +21,7 @@ __all__ = [
     "fill_defaults",
 ]
 
-Block: TypeAlias = "dict[str, object]"
+Block: TypeAlias = dict[str, object]
 
 #: The soul of an overlord that was given none (the wire).
 _SOUL = "You are a helpful, professional assistant."

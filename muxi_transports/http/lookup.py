@@ -8,17 +8,17 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from muxi_transports.http.attempt import Attempt, NameLookupTimeout
 
-__all__ = ["Address", "look_up"]
+__all__ = ["Address", "Lookup", "Question", "Resolver", "Waiter", "find_resolver", "is_address", "look_up"]
 
 #: What ``socket.getaddrinfo()`` returns for an address.
 Address = tuple[Any, Any, int, str, Any]
 
 
-class _Question(NamedTuple):
+class Question(NamedTuple):
     """The arguments of ``socket.getaddrinfo()``."""
 
     host: str
@@ -33,31 +33,47 @@ class _Question(NamedTuple):
         return socket.getaddrinfo(self.host, self.port, self.family, socket.SOCK_STREAM)
 
 
-class _Lookup:
+class Waiter(Protocol):
+    """An event of a thread or of a loop, which the end of a lookup sets."""
+
+    def set(self) -> None: ...
+
+
+class Lookup:
     """A lookup that runs in a thread of its own.
 
     Args:
         question: what is looked up.
     """
 
-    def __init__(self, question: _Question) -> None:
+    def __init__(self, question: Question) -> None:
         self.question = question
         #: Set when the lookup ends, or by whoever ends a wait for it.
-        self.waiters: list[threading.Event] = []
+        self.waiters: list[Waiter] = []
         self.has_ended = False
         self.found: Sequence[Address] = ()
         self.error: BaseException | None = None
 
+    def result(self) -> Sequence[Address]:
+        """The addresses that a lookup has found.
 
-class _Resolver:
+        Raises:
+            OSError: it has failed.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.found
+
+
+class Resolver:
     """The lookups of a process. One runs for a name at a time, and all that want the name wait for it."""
 
     def __init__(self) -> None:
         self.pid: int = os.getpid()
         self._lock = threading.Lock()
-        self._running: dict[_Question, _Lookup] = {}
+        self._running: dict[Question, Lookup] = {}
 
-    def begin(self, question: _Question, waiter: threading.Event) -> _Lookup:
+    def begin(self, question: Question, waiter: Waiter) -> Lookup:
         """A running lookup, or a new one.
 
         Raises:
@@ -68,7 +84,7 @@ class _Resolver:
             if lookup is not None:
                 lookup.waiters.append(waiter)
                 return lookup
-            lookup = self._running[question] = _Lookup(question)
+            lookup = self._running[question] = Lookup(question)
             lookup.waiters.append(waiter)
         # In the context of the caller, which tools keep their state in.
         context = contextvars.copy_context()
@@ -80,20 +96,20 @@ class _Resolver:
             raise
         return lookup
 
-    def leave(self, lookup: _Lookup, waiter: threading.Event) -> None:
+    def leave(self, lookup: Lookup, waiter: Waiter) -> None:
         """Stop waiting for a lookup."""
         with self._lock:
             if waiter in lookup.waiters:
                 lookup.waiters.remove(waiter)
 
-    def _run(self, lookup: _Lookup) -> None:
+    def _run(self, lookup: Lookup) -> None:
         try:
             lookup.found = lookup.question.ask()
         except BaseException as error:  # raised where it is waited for
             lookup.error = error.with_traceback(None)
         self._end(lookup)
 
-    def _end(self, lookup: _Lookup) -> None:
+    def _end(self, lookup: Lookup) -> None:
         with self._lock:
             self._running.pop(lookup.question, None)
             lookup.has_ended = True
@@ -102,14 +118,14 @@ class _Resolver:
             waiter.set()
 
 
-_resolver = _Resolver()
+_resolver = Resolver()
 
 
-def _find_resolver() -> _Resolver:
+def find_resolver() -> Resolver:
     """The resolver of this process: neither locks nor threads of a parent serve its child after a fork."""
     global _resolver
     if _resolver.pid != os.getpid():
-        _resolver = _Resolver()
+        _resolver = Resolver()
     return _resolver
 
 
@@ -134,10 +150,10 @@ def look_up(
         NameLookupTimeout: the deadline has passed.
         OSError: the name is unknown, or the attempt was ended.
     """
-    question = _Question(host, port, family, flags)
-    if deadline is None or _is_address(host):
+    question = Question(host, port, family, flags)
+    if deadline is None or is_address(host):
         return question.ask()
-    waiter, resolver = threading.Event(), _find_resolver()
+    waiter, resolver = threading.Event(), find_resolver()
     try:
         lookup = resolver.begin(question, waiter)
     except RuntimeError:
@@ -152,16 +168,14 @@ def look_up(
         if attempt is not None:
             attempt.waiter = None
         resolver.leave(lookup, waiter)
-    if lookup.error is not None:
-        raise lookup.error
     if lookup.has_ended:
-        return lookup.found
+        return lookup.result()
     if attempt is not None and attempt.ended_by is not None:
         raise OSError("the transport was closed")
     raise NameLookupTimeout(host)
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
     """Return whether a host is an address, which needs no lookup."""
     if host[:1].isdigit() or ":" in host:
         for family in (socket.AF_INET, socket.AF_INET6):
