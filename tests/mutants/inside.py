@@ -22,6 +22,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import NamedTuple, TypeVar, cast
 
@@ -61,12 +62,17 @@ class Selection(NamedTuple):
 
 def select(at: int, module: str, file: str, original: ast.Module, mutant: ast.Module) -> Selection | None:
     """Find what a mutant changes; None where it is the body of a class, or a default."""
-    before, after = (compile(tree, file, "exec", dont_inherit=True) for tree in (original, mutant))
+    before, after = _compiled(original, file), compile(mutant, file, "exec", dont_inherit=True)
     if found := _changed(before, after):
         return Selection(at, module, file, *found)
     functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     texts = [[ast.dump(node) for node in tree.body if isinstance(node, functions)] for tree in (original, mutant)]
     return Selection(at, module, file, None, after) if texts[0] == texts[1] else None
+
+
+@lru_cache(maxsize=1)
+def _compiled(original: ast.Module, file: str) -> CodeType:
+    return compile(original, file, "exec", dont_inherit=True)
 
 
 def _changed(before: CodeType, after: CodeType) -> tuple[Key, CodeType] | None:
@@ -166,10 +172,13 @@ class _Plugin:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.callers.stop()
+        functions = _functions_of(self._files)
+        # Nothing of this is garbage in any process forked from here: to look through it takes longer than most tests.
+        gc.collect()
+        gc.freeze()
         callers = _in_fork(lambda: self._record_callers(session))
         if callers is None:
             return True
-        functions = _functions_of(self._files)
         self.verdicts = Verdicts(set(), set(), [name for name in sys.modules if not name.startswith(_OWN)])
         running: dict[int, int] = {}
         for place, selection in enumerate(self._work):
