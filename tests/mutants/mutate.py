@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from typing import NamedTuple, cast
 
 
@@ -15,7 +16,12 @@ class Mutant(NamedTuple):
     #: The fault without its line, so that changes elsewhere leave it: ``head.find_end: a < b -> a <= b``.
     name: str
     line: int
-    tree: ast.Module
+    #: Makes its syntax tree, which takes time.
+    make: Callable[[], ast.Module]
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.make()
 
 
 _SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
@@ -52,13 +58,17 @@ def mutants(source: str, module: str) -> Iterator[Mutant]:
     seen: dict[str, int] = {}
     for path, node, scope in _walk(tree, (), module):
         for described, change in _changes(node):
-            changed = deepcopy(tree)
-            change(_at(changed, path), changed, path)
             name = f"{scope}: {described}"
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
                 name += f" (#{seen[name]})"
-            yield Mutant(name, getattr(node, "lineno", 0), ast.fix_missing_locations(changed))
+            yield Mutant(name, getattr(node, "lineno", 0), partial(_mutated, tree, path, change))
+
+
+def _mutated(tree: ast.Module, path: Path, change: Change) -> ast.Module:
+    changed = deepcopy(tree)
+    change(_at(changed, path), changed, path)
+    return ast.fix_missing_locations(changed)
 
 
 Path = tuple[tuple[str, int | None], ...]
