@@ -142,7 +142,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
                 yield f"[{text}] without {bound} bound", _set(**{bound: None})
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
         yield from _regex_changes(node)
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
         yield f"{text} -> return", _set(value=None)
     if isinstance(node, _STATEMENTS) and not (isinstance(node, ast.AnnAssign) and node.value is None):
         yield f"without {text}", lambda _, tree, path: _replace(tree, path, ast.Pass())
