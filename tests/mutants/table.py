@@ -46,13 +46,11 @@ TARGETS: dict[str, Target] = {
     "incoming": Target(
         ("muxi/exchange/incoming.py",),
         (
+            "tests/exchange/test_incoming.py",
             "tests/exchange/test_exchange.py",
             "tests/exchange/test_only_our_errors.py",
             "tests/exchange/test_answer_size.py",
             "tests/exchange/test_responses.py",
-            "tests/formation/test_downloads.py",
-            "tests/server/test_refused_uploads.py",
-            "tests/chat/test_types.py",
             "tests/streaming/test_events.py",
         ),
     ),
