@@ -62,6 +62,8 @@ TARGETS: dict[str, Target] = {
             "tests/streaming/test_stream_endings.py",
             "tests/streaming/test_stream_failures.py",
             "tests/streaming/test_one_reader.py",
+            "tests/streaming/test_forked_streams.py",
+            "tests/notebooks/test_rendering.py",
         ),
     ),
     "signatures": Target(
