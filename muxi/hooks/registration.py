@@ -39,9 +39,12 @@ _OURS = "muxi."
 
 
 class _Manager(pluggy.PluginManager):
-    """pluggy's manager, except that an attribute which cannot be read is not a hook."""
+    """pluggy's manager, except that an attribute which cannot be read is not a hook, and a special method is none."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        # Most attributes of a plugin are those of every object, and pluggy takes time to look at each.
+        if name.startswith("__"):
+            return None
         try:
             return super().parse_hookimpl_opts(plugin, name)
         except Exception:

@@ -6,6 +6,7 @@ import inspect
 import json
 from base64 import b64decode
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -81,6 +82,7 @@ class Meant(NamedTuple):
     arguments: dict[str, Any]
 
 
+@cache
 def recordings(wire: Path) -> list[Recorded]:
     return [_recorded(path) for path in sorted((wire / "captures" / "formation").glob("*.json"))]
 

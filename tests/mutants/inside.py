@@ -21,7 +21,9 @@ import signal
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import NamedTuple, TypeVar, cast
 
@@ -33,6 +35,8 @@ _OWN = ("muxi", "tests", "__main__")
 
 #: A function within a file: its name, and its first line.
 Key = tuple[str, int]
+#: Processor seconds that any test may take; one that takes more loops.
+_LEAST_SECONDS = 3.0
 _Result = TypeVar("_Result")
 
 
@@ -61,12 +65,17 @@ class Selection(NamedTuple):
 
 def select(at: int, module: str, file: str, original: ast.Module, mutant: ast.Module) -> Selection | None:
     """Find what a mutant changes; None where it is the body of a class, or a default."""
-    before, after = (compile(tree, file, "exec", dont_inherit=True) for tree in (original, mutant))
+    before, after = _compiled(original, file), compile(mutant, file, "exec", dont_inherit=True)
     if found := _changed(before, after):
         return Selection(at, module, file, *found)
     functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     texts = [[ast.dump(node) for node in tree.body if isinstance(node, functions)] for tree in (original, mutant)]
     return Selection(at, module, file, None, after) if texts[0] == texts[1] else None
+
+
+@lru_cache(maxsize=1)
+def _compiled(original: ast.Module, file: str) -> CodeType:
+    return compile(original, file, "exec", dont_inherit=True)
 
 
 def _changed(before: CodeType, after: CodeType) -> tuple[Key, CodeType] | None:
@@ -160,16 +169,22 @@ class _Plugin:
         #: The test that killed each mutant, as its process writes it: one more than its place, or 0.
         self._killers = mmap.mmap(-1, 4 * max(1, len(work)))
         self._found_by: dict[Key | None, dict[int, None]] = {}
+        #: Processor seconds of each test.
+        self._seconds: list[float] = []
         #: Those of which it is not final that they survive here.
         self._uncertain: set[int] = set()
         self.verdicts: Verdicts | None = None
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.callers.stop()
-        callers = _in_fork(lambda: self._record_callers(session))
-        if callers is None:
-            return True
         functions = _functions_of(self._files)
+        # Nothing of this is garbage in any process forked from here: to look through it takes longer than most tests.
+        gc.collect()
+        gc.freeze()
+        recorded = _in_fork(lambda: self._record_callers(session))
+        if recorded is None:
+            return True
+        callers, self._seconds = recorded
         self.verdicts = Verdicts(set(), set(), [name for name in sys.modules if not name.startswith(_OWN)])
         running: dict[int, int] = {}
         for place, selection in enumerate(self._work):
@@ -210,16 +225,19 @@ class _Plugin:
             found.pop(killer, None)
             found[killer] = None
 
-    def _record_callers(self, session: pytest.Session) -> dict[tuple[str, Key], list[int]] | None:
-        """Run all tests, and note which of them call each function; None where one fails."""
+    def _record_callers(self, session: pytest.Session) -> tuple[dict[tuple[str, Key], list[int]], list[float]] | None:
+        """Run all tests, and note which of them call each function, and the time of each; None where one fails."""
+        seconds: list[float] = []
         self.callers.start()
         for at, item in enumerate(session.items):
             self.callers.test = at
+            begun = time.process_time()
             _run(session, item, session.items[at + 1] if at + 1 < len(session.items) else None)
+            seconds.append(time.process_time() - begun)
             if session.testsfailed:
                 return None
         self.callers.stop()
-        return self.callers.tests()
+        return self.callers.tests(), seconds
 
     def _passes(
         self, session: pytest.Session, tests: Sequence[int], functions: Sequence[FunctionType], place: int
@@ -237,6 +255,7 @@ class _Plugin:
             _replace_values(selection.module, selection.code)
         for step, at in enumerate(tests):
             struct.pack_into("i", self._killers, 4 * place, at + 1)  # also where the process does not return from it
+            signal.setitimer(signal.ITIMER_PROF, _LEAST_SECONDS + 5 * self._seconds[at])  # its signal ends the process
             _run(session, session.items[at], session.items[tests[step + 1]] if step + 1 < len(tests) else None)
             if session.testsfailed:
                 return False

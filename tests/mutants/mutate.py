@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from typing import NamedTuple, cast
 
 
@@ -15,7 +16,12 @@ class Mutant(NamedTuple):
     #: The fault without its line, so that changes elsewhere leave it: ``head.find_end: a < b -> a <= b``.
     name: str
     line: int
-    tree: ast.Module
+    #: Makes its syntax tree, which takes time.
+    make: Callable[[], ast.Module]
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.make()
 
 
 _SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
@@ -52,13 +58,17 @@ def mutants(source: str, module: str) -> Iterator[Mutant]:
     seen: dict[str, int] = {}
     for path, node, scope in _walk(tree, (), module):
         for described, change in _changes(node):
-            changed = deepcopy(tree)
-            change(_at(changed, path), changed, path)
             name = f"{scope}: {described}"
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
                 name += f" (#{seen[name]})"
-            yield Mutant(name, getattr(node, "lineno", 0), ast.fix_missing_locations(changed))
+            yield Mutant(name, getattr(node, "lineno", 0), partial(_mutated, tree, path, change))
+
+
+def _mutated(tree: ast.Module, path: Path, change: Change) -> ast.Module:
+    changed = deepcopy(tree)
+    change(_at(changed, path), changed, path)
+    return ast.fix_missing_locations(changed)
 
 
 Path = tuple[tuple[str, int | None], ...]
@@ -132,7 +142,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
                 yield f"[{text}] without {bound} bound", _set(**{bound: None})
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
         yield from _regex_changes(node)
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
         yield f"{text} -> return", _set(value=None)
     if isinstance(node, _STATEMENTS) and not (isinstance(node, ast.AnnAssign) and node.value is None):
         yield f"without {text}", lambda _, tree, path: _replace(tree, path, ast.Pass())

@@ -195,7 +195,7 @@ def _run_target(name: str, options: argparse.Namespace) -> bool:
     _LISTED.update(listed)
     started = time.monotonic()
     if target.plain:
-        is_sound = _survives(Mutant("", 0, ast.parse("")), "", target)
+        is_sound = _survives(Mutant("", 0, lambda: ast.parse("")), "", target)
         verdicts = Verdicts(set(), set(), []) if is_sound else None
     else:
         verdicts = _judge_inside(target, options.j)

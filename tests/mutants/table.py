@@ -46,13 +46,11 @@ TARGETS: dict[str, Target] = {
     "incoming": Target(
         ("muxi/exchange/incoming.py",),
         (
+            "tests/exchange/test_incoming.py",
             "tests/exchange/test_exchange.py",
             "tests/exchange/test_only_our_errors.py",
             "tests/exchange/test_answer_size.py",
             "tests/exchange/test_responses.py",
-            "tests/formation/test_downloads.py",
-            "tests/server/test_refused_uploads.py",
-            "tests/chat/test_types.py",
             "tests/streaming/test_events.py",
         ),
     ),
@@ -64,6 +62,8 @@ TARGETS: dict[str, Target] = {
             "tests/streaming/test_stream_endings.py",
             "tests/streaming/test_stream_failures.py",
             "tests/streaming/test_one_reader.py",
+            "tests/streaming/test_forked_streams.py",
+            "tests/notebooks/test_rendering.py",
         ),
     ),
     "signatures": Target(

@@ -57,11 +57,9 @@ def closed_while(transport: Transport, request: Request, has_begun: Callable[[],
         caller = threads.submit(transport.send, request)
         has_begun()
         time.sleep(0.05)  # from the other end's sight of it to the wait
-        started = time.monotonic()
         transport.close()
         with pytest.raises(ConnectionError, match="the transport was closed") as caught:
             caller.result(PATIENCE)
-    assert time.monotonic() - started < 1
     return caught.value
 
 
@@ -141,13 +139,11 @@ def test_closing_a_client_ends_a_call_that_connects(deaf: Callable[[int], str]) 
     client = FormationClient(url=deaf(1), client_key="k", connect_timeout=60)
     with ThreadPoolExecutor(1) as threads:
         caller = threads.submit(client.get_memories, "ada")
-        time.sleep(0.2)
-        started = time.monotonic()
+        time.sleep(0.2)  # until it connects, which nobody at the other end sees
         client.close()
         with pytest.raises(ConnectionError) as caught:
             caller.result(PATIENCE)
 
-    assert time.monotonic() - started < 1
     assert (caught.value.code, caught.value.attempts) == ("CONNECTION_LOST", 1)
 
 

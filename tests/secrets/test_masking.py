@@ -16,6 +16,7 @@ from muxi.redact import (
     redact_data,
     redact_text,
     secret_forms,
+    show_value,
 )
 from tests.secrets.marks import KEYS, leaks, spellings
 
@@ -71,6 +72,27 @@ def test_the_longest_form_is_masked_first() -> None:
         ("?TOKEN=1", f"?TOKEN={REDACTED}"),
         ("?token=", "?token="),
         ("token=1", "token=1"),
+        *((f"?{word}=1", f"?{word}={REDACTED}") for word in ("credential", "passw", "secret", "signature", "api-key")),
+        ("?apikey=1", f"?apikey={REDACTED}"),
+        ("?token=a'b", f"?token={REDACTED}'b"),
+        ('?token=a"b', f'?token={REDACTED}"b'),
+        ("?token=a b", f"?token={REDACTED} b"),
+        (f"?{'n' * 64}token{'m' * 64}=1", f"?{'n' * 64}token{'m' * 64}={REDACTED}"),
+        (f"?{'n' * 65}token=1", f"?{'n' * 65}token=1"),
+        (f"?token{'m' * 65}=1", f"?token{'m' * 65}=1"),
+        ("?to ken=1", "?to ken=1"),
+        ("<http://h>u@b", "<http://h>u@b"),
+        ("http://h<u@b", "http://h<u@b"),
+        ('http://h"u@b', 'http://h"u@b'),
+        ("http://h\nu@b", "http://h\nu@b"),
+        ("http://u:p@h@i", f"http://{REDACTED}@h@i"),
+        ("http:/u@h", "http:/u@h"),
+        ("fmc_", "fmc_"),
+        ("FMC_abc", "FMC_abc"),
+        ("fmb_abc", "fmb_abc"),
+        ("muxi_qk_x", "muxi_qk_x"),
+        ("fmc_a.b", f"fmc_{REDACTED}.b"),
+        ("signature=", "signature="),
         ("no secret at all", "no secret at all"),
     ],
 )
@@ -82,7 +104,7 @@ def test_keys_signatures_and_passwords_of_urls_are_masked_by_their_shape(text: s
     "name",
     [
         *("Authorization", "COOKIE", "X-Muxi-Admin-Key", "x-api-key", "X-Apikey", "My-Token", "X-Passwd", "X-Auth"),
-        *("X-Cookies", "X-Credential", "X-Secret", "Set-Cookie", "X-Signature-Ed"),
+        *("X-Cookies", "X-Credential", "X-Secret", "Set-Cookie", "X-Signature-Ed", "x-api_key"),
     ],
 )
 def test_a_header_is_secret_by_its_name(name: str) -> None:
@@ -94,12 +116,18 @@ def test_any_other_header_is_not(name: str) -> None:
     assert not is_secret_header(name)
 
 
-@pytest.mark.parametrize("name", ["api_key", "apiKey", "auth", "passphrase", "private-key", "My_Token", "set-cookie"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("api_key", "apiKey", "api-key", "auth", "AUTH", "passphrase", "private-key", "private_key", "privateKey"),
+        *("My_Token", "set-cookie", "proxyAuthorization", "credentials", "passwd", "SECRET_NAME", "signature"),
+    ],
+)
 def test_a_field_is_secret_by_its_name(name: str) -> None:
     assert is_secret_field(name)
 
 
-@pytest.mark.parametrize("name", ["author", "oauth", "key", "name"])
+@pytest.mark.parametrize("name", ["author", "oauth", "key", "name", "api.key", "api__key", "private.key", "private"])
 def test_any_other_field_is_not(name: str) -> None:
     assert not is_secret_field(name)
 
@@ -123,12 +151,23 @@ def test_data_is_copied_without_the_values_of_secret_fields() -> None:
     assert redact_data({"zqxwvku": 1}, ("zqxwvku",)) == {REDACTED: 1}
 
 
-@pytest.mark.parametrize(("levels", "cut"), [(99, False), (101, True)])
+@pytest.mark.parametrize(("levels", "cut"), [(100, False), (101, True)])
 def test_data_that_is_nested_too_deeply_is_cut(levels: int, cut: bool) -> None:
     data: object = "end"
     for _ in range(levels):
         data = [data]
     assert (REDACTED in str(redact_data(data))) is cut
+
+
+def test_an_argument_is_shown_up_to_two_hundred_characters() -> None:
+    assert show_value("a" * 198) == repr("a" * 198)
+    assert show_value("a" * 199) == f"'{'a' * 199}…"
+    assert show_value(_Shy()) == "a value of type _Shy"
+
+
+class _Shy:
+    def __repr__(self) -> str:
+        raise ValueError("this has no repr")
 
 
 def test_the_mask_of_nothing_is_nothing() -> None:

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from muxi import ManualClock, ServerClient
+from muxi.call import Call, Key
+from muxi.config import Address, CallOptions
+from muxi.context import Context
 from muxi.errors import AuthenticationError, ConfigurationError, ConnectionError
-from muxi.plugins.signature import sign
-from muxi.transport import IterableBody
+from muxi.plugins.signature import SignatureAuth, sign
+from muxi.transport import IterableBody, Request
 from muxi_transports.memory import AsyncMemoryTransport, EmbeddedFormation, EmbeddedServer, MemoryTransport
 from tests.server.bench import KEY, SECRET, Bench, Reply, Script, ScriptedTransport, no, ok
 
@@ -129,6 +132,30 @@ def test_a_date_without_a_zone_is_in_gmt(bench: Bench, monkeypatch: pytest.Monke
     assert script.requests[1].headers["authorization"] == expected(int(theirs), "GET", "/rpc/server/status")
 
 
+@pytest.mark.parametrize(
+    ("prefix", "path", "signed"),
+    [
+        ("", "/rpc/x", "/rpc/x"),
+        ("/muxi", "/muxi/rpc/x", "/rpc/x"),
+        ("/muxi", "/muxi/muxi/x", "/muxi/x"),
+        ("/muxi", "/muxirpc/x", "/muxirpc/x"),
+        ("/muxi", "/rpc/muxi/x", "/rpc/muxi/x"),
+    ],
+)
+def test_a_prefix_that_a_proxy_removes_is_not_signed(prefix: str, path: str, signed: str) -> None:
+    clock = ManualClock()
+    context = Context(
+        Call("GET", path, key=Key.SIGNATURE),
+        Address("http://h"),
+        "",
+        CallOptions(timeout=30, connect_timeout=10, max_retries=0),
+        clock,
+    )
+    request = Request("GET", f"http://h{path}")
+    SignatureAuth(KEY, SECRET, unsigned_prefix=prefix).muxi_prepare_request(request, context)
+    assert request.headers["authorization"] == expected(int(clock.time()), "GET", signed)
+
+
 def test_a_second_expiry_is_an_error(bench: Bench) -> None:
     script = Script(expired(bench.clock.time() + 900), expired(bench.clock.time() + 1800))
     with pytest.raises(AuthenticationError, match="expired") as caught:
@@ -154,8 +181,6 @@ def test_what_no_clock_can_mend_is_raised_at_once(bench: Bench, reply: Reply) ->
 
 
 def test_a_body_that_cannot_be_sent_twice_is_not(bench: Bench) -> None:
-    from muxi.call import Call, Key
-
     script = Script(expired(bench.clock.time() + 900))
     body = IterableBody(iter([b"x"]))
     client = ServerClient(
@@ -178,9 +203,12 @@ def test_the_secret_may_come_from_a_function_that_is_asked_each_time(bench: Benc
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"key_id": None}, r"give key_id= \(or set MUXI_KEY_ID\)$"),
-        ({"secret_key": None}, r"give secret_key= \(or set MUXI_SECRET_KEY\)$"),
-        ({"key_id": None, "secret_key": None}, "key_id=.* and secret_key="),
+        ({"key_id": None}, r"^this call is signed; give key_id= \(or set MUXI_KEY_ID\)$"),
+        ({"secret_key": None}, r"^this call is signed; give secret_key= \(or set MUXI_SECRET_KEY\)$"),
+        (
+            {"key_id": None, "secret_key": None},
+            r"give key_id= \(or set MUXI_KEY_ID\) and secret_key= \(or set MUXI_SECRET_KEY\)$",
+        ),
     ],
 )
 def test_a_missing_key_is_named(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sseclient import SSEClient
 
 from muxi.streaming import sse
-from muxi.streaming.sse import MAX_EVENT_LINES, EventTooLarge, Framer, ServerSentEvent, decode, read_blocks
+from muxi.streaming.sse import MAX_EVENT_LINES, EventTooLarge, Framer, ServerSentEvent, decode, json_object, read_blocks
 
 
 class Reading(NamedTuple):
@@ -223,6 +223,18 @@ def test_the_beginning_of_a_byte_order_mark_is_held_back() -> None:
     framer = Framer(limit=0)
     assert [framer.feed(piece) for piece in (b"\xef", b"\xbb", b"\xbf:\n")] == [b""] * 3
     assert framer.comments == 1
+
+
+@pytest.mark.parametrize("data", ['{"a": 1}', ' {"a": 1}', '{"a": 1} \t\r\n', '\r\n{"a": 1}\n'])
+def test_white_space_around_a_json_object_is_no_part_of_it(data: str) -> None:
+    assert json_object(data) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{", '{"a": 1}~', '{"a": 1} x', '{"a": 1}{"b": 2}', "[1]", '"a"', "1", "null", "[" * 100_000]
+)
+def test_any_other_data_is_no_json_object(data: str) -> None:
+    assert json_object(data) is None
 
 
 def test_comments_and_line_ends_of_any_kind_are_no_part_of_an_event_s_size() -> None:

@@ -245,3 +245,23 @@ def test_a_deadline_bounds_silence(side: Side, clock: ManualClock, bound: str) -
 def test_an_answer_that_is_whole_when_the_deadline_passes_is_an_answer(side: Side, clock: ManualClock) -> None:
     script = Script(HELLO, lambda: clock.advance(11), WORLD + COMPLETED + DONE)
     assert side.open(script, clock=clock, deadline=10).result()["content"] == "Hello world"
+
+
+def test_a_transports_bound_on_the_whole_answer_is_the_deadline_also_a_moment_before(
+    side: Side, clock: ManualClock
+) -> None:
+    error = timed_out(side.open(Script(HELLO, *silence(clock, 9, "timeout")), clock=clock, deadline=10))
+    assert (error.code, error.bound) == ("DEADLINE", "deadline")
+
+
+@pytest.mark.parametrize("bound", ["read", "stall"])
+def test_a_transports_bound_on_silence_is_the_shortest_of_the_streams(
+    side: Side, clock: ManualClock, bound: str
+) -> None:
+    error = timed_out(side.open(Script(HELLO, *silence(clock, 60, bound)), clock=clock))
+    assert (error.code, error.bound) == ("IDLE_TIMEOUT", "idle_timeout")
+
+
+def test_any_other_bound_of_a_transport_stays_what_it_is(side: Side, clock: ManualClock) -> None:
+    error = timed_out(side.open(Script(HELLO, *silence(clock, 1, "write")), clock=clock))
+    assert (error.code, error.bound) == ("READ_TIMEOUT", "write")

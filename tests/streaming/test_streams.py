@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from muxi import AsyncFormationClient, FormationClient, hookimpl
+from muxi import AsyncFormationClient, EventStream, FormationClient, hookimpl
 from muxi.errors import (
     AuthenticationError,
     MuxiError,
@@ -17,7 +17,7 @@ from muxi.errors import (
     TurnFailed,
 )
 from muxi.transport import BufferedResponse
-from tests.hello import ANSWER, COMPLETED, DONE, FRAMES, Diary, types
+from tests.hello import ANSWER, COMPLETED, DONE, FRAMES, HELLO, WORLD, Diary, types
 from tests.scripted import (
     HOLD,
     Script,
@@ -262,3 +262,41 @@ def test_a_stream_cut_at_any_byte_ends_in_the_whole_answer_or_in_an_error(
         else:
             assert text.startswith(printed)
             assert came is StreamInterrupted
+
+
+def test_plugins_see_each_event_of_those_that_come_at_once(side: Side) -> None:
+    class Seeing:
+        def __init__(self) -> None:
+            self.seen: list[object] = []
+
+        @hookimpl
+        def muxi_event_received(self, event: object) -> None:
+            self.seen.append(event)
+
+    seeing = Seeing()
+    events = side.open(Script(HELLO + WORLD + COMPLETED + DONE), plugins=[seeing]).events()
+    assert len(events) > 2
+    assert seeing.seen == events
+
+
+def test_a_stream_is_its_own_context(side: Side) -> None:
+    held = side.open(Script(HELLO, DONE))
+    stream: Any = held.stream
+    if isinstance(stream, EventStream):
+        with stream as entered:
+            assert entered is stream
+    held.close()
+
+
+def test_the_result_of_a_stream_that_was_closed_before_it_was_open_is_an_error_with_a_code() -> None:
+    async def scenario() -> str:
+        client = AsyncFormationClient(
+            url="http://localhost", client_key="k", transport=ScriptedAsyncTransport(Script())
+        )
+        stream = client.chat_stream("hi")
+        await stream.close()
+        with pytest.raises(StreamInterrupted) as caught:
+            await stream.result()
+        return caught.value.code
+
+    assert asyncio.run(scenario()) == "STREAM_CLOSED"

@@ -128,6 +128,35 @@ def test_of_many_threads_one_gets_through(clock: ManualClock, guard: ReplayGuard
     assert sorted(admitted) == list(range(200))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"capacity": True}, "capacity= takes a whole number from 1 up, got True"),
+        ({"capacity": 1.5}, "capacity= takes a whole number from 1 up, got 1.5"),
+        ({"tolerance_seconds": True}, "tolerance_seconds= takes a number from 0 up, got True"),
+        ({"tolerance_seconds": -0.5}, "tolerance_seconds= takes a number from 0 up, got -0.5"),
+        ({"tolerance_seconds": float("nan")}, "tolerance_seconds= takes a number from 0 up, got nan"),
+    ],
+)
+def test_a_wrong_number_has_these_words(arguments: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        ReplayGuard(**arguments)
+    assert caught.value.message == message
+
+
+def test_a_guard_may_have_no_tolerance_and_the_smallest_capacity(clock: ManualClock) -> None:
+    guard = ReplayGuard(0, capacity=1, clock=clock)
+    assert (guard.admit(NOW, "a"), guard.admit(NOW, "a"), guard.admit(NOW - 1, "b")) == (True, False, False)
+    assert (guard.admit(NOW + 1, "c"), guard.admit(NOW + 2, "d"), len(guard)) == (True, True, 1)
+
+
+def test_as_it_is_a_guard_remembers_ten_thousand_deliveries(clock: ManualClock, guard: ReplayGuard) -> None:
+    assert all(guard.admit(NOW + 1, f"{number}") for number in range(10_000))
+    assert not guard.admit(NOW + 1, "0")
+    assert guard.admit(NOW + 2, "another")
+    assert len(guard) == 10_000
+
+
 def test_nothing_of_a_delivery_is_shown(clock: ManualClock, guard: ReplayGuard) -> None:
     guard.admit(NOW, "0123456789abcdef")
     assert repr(guard) == "<ReplayGuard 1 of 10000, 300 s>"

@@ -27,6 +27,12 @@ BODY = (
 )
 HEADER = f"t={NOW},v1=df9d4a6e118f664d79b4909dd1240c81eddd20ab821e7f5f18c4402e1699565e"
 
+#: What is said of the two kinds that cannot be verified, by the name of a recorded one.
+REMARKS = {
+    "021": "the runtime signs the end of an escalation with a key that only it knows: treat it as a hint, and ask the "
+    "formation with get_request_status()",
+    "013": "the runtime does not sign notifications: receive them at an address that is secret",
+}
 Check = Callable[..., bool]
 
 
@@ -242,6 +248,76 @@ def test_a_refusal_says_what_is_wrong(
     assert isinstance(caught.value, MuxiError)
     assert part in caught.value.message
     assert pickle.loads(pickle.dumps(caught.value)).code == code  # noqa: S301  our own
+
+
+@pytest.mark.parametrize(
+    ("header", "payload", "message"),
+    [
+        (None, b'{"a":1}', "there is no X-Muxi-Signature header"),
+        ("nonsense", b'{"a":1}', "the X-Muxi-Signature header is not 't=<seconds>,v1=<signature>'"),
+        (sign({"a": 1}, SECRET, NOW - 301), b'{"a":1}', "it was signed 301 s ago; 300 s are allowed"),
+        (sign({"a": 1}, SECRET, NOW + 301), b'{"a":1}', "it was signed 301 s in the future; 300 s are allowed"),
+        (sign({"a": 1}, SECRET, NOW), b'{"a":2}', "the signature does not match the payload and the secret"),
+    ],
+)
+def test_a_refusal_has_these_words(clock: ManualClock, header: str | None, payload: bytes, message: str) -> None:
+    with pytest.raises(WebhookVerificationError) as caught:
+        receive(payload, header, SECRET, clock=clock)
+    assert caught.value.message == message
+
+
+def test_a_replay_has_these_words(clock: ManualClock) -> None:
+    header, guard = sign({"a": 1}, SECRET, NOW), webhook.ReplayGuard(clock=clock)
+    assert verify_signature({"a": 1}, header, SECRET, clock=clock, guard=guard)
+    with pytest.raises(WebhookVerificationError) as caught:
+        receive({"a": 1}, header, SECRET, clock=clock, guard=guard)
+    assert caught.value.message == ("this delivery was received before, or is older than the guard remembers")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"signature_header": 5}, "signature_header= takes the header's value or None, got int"),
+        ({"tolerance_seconds": "5"}, "tolerance_seconds= takes a number of seconds, got str"),
+        ({"clock": 5}, "clock= takes a muxi.Clock, got int"),
+        ({"guard": 5}, "guard= takes an object with admit(timestamp, signature), got int"),
+        ({"secret": ""}, "verifying webhooks takes the formation's admin key, as a text that is not empty"),
+    ],
+)
+def test_a_wrong_argument_has_these_words(arguments: dict[str, Any], message: str) -> None:
+    good = {"payload": b'{"a":1}', "signature_header": sign({"a": 1}, SECRET, NOW), "secret": SECRET}
+    with pytest.raises(WebhookVerificationError) as caught:
+        verify_signature(**{**good, **arguments})
+    assert caught.value.message == message
+
+
+def test_a_wrong_time_of_signing_has_these_words() -> None:
+    with pytest.raises(WebhookVerificationError) as caught:
+        sign({"a": 1}, SECRET, "now")  # type: ignore[arg-type]  # what is refused
+    assert caught.value.message == "timestamp= takes whole seconds since the epoch, got str"
+
+
+@pytest.mark.parametrize(("length", "genuine"), [(4096, True), (4097, False)])
+def test_a_header_is_read_up_to_a_length(check: Check, length: int, genuine: bool) -> None:
+    header = sign({"a": 1}, SECRET, NOW) + ",v0="
+    assert check(header=header.ljust(length, "x")) is genuine
+
+
+@pytest.mark.parametrize(("name", "remark"), list(REMARKS.items()))
+def test_the_remark_on_what_is_not_signed_has_these_words(
+    hooks: list[Any], keys: tuple[str, str], name: str, remark: str
+) -> None:
+    hook = next(hook for hook in hooks if hook.name == name)
+    clock = ManualClock(hook.received)
+    with pytest.raises(WebhookVerificationError) as caught:
+        receive(hook.body, None, keys[0], clock=clock)
+    assert caught.value.message == f"there is no X-Muxi-Signature header; {remark}"
+    with pytest.raises(WebhookVerificationError) as caught:
+        receive(hook.body, sign(hook.body, "another", int(hook.received)), keys[0], clock=clock)
+    assert caught.value.message == f"the signature does not match the payload and the secret; {remark}"
+    with pytest.raises(WebhookVerificationError) as caught:
+        receive(hook.body, "nonsense", keys[0], clock=clock)
+    assert remark not in caught.value.message
 
 
 def test_what_nobody_can_verify_is_said_to_be_so(hooks: list[Any], keys: tuple[str, str]) -> None:
