@@ -40,7 +40,8 @@ class CheckedProtocol(ResponseHandler):
 
     def leave_to_parent(self) -> None:
         """Give the connection up in the child of a fork, so that nothing there closes it or complains about it."""
-        transport, self.transport = self.transport, None
+        transport = self.transport
+        self.transport: asyncio.Transport | None = None
         sock = None if transport is None else transport.get_extra_info("socket")
         if sock is not None:
             release_descriptors(sock.fileno())

@@ -7,6 +7,7 @@ import socket
 import sys
 import weakref
 from types import ModuleType
+from typing import Any
 
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.settings import HttpSettings, Way
@@ -36,9 +37,10 @@ class PlainPool(DirectPool):
         self._target = Target(
             origin.host.strip("[]"), origin.port, settings.source_address, tuple(settings.socket_options)
         )
-        self.block = settings.pool_block
-        self.keep_alive = settings.keep_alive
-        self.pool = idle = IdleStack(settings.pool_size)
+        self.block: bool = settings.pool_block
+        self.keep_alive: float | None = settings.keep_alive
+        idle = IdleStack(settings.pool_size)
+        self.pool: Any = idle
         for _ in range(settings.pool_size if self.block else 0):
             idle.put(None)
         # A pool that is dropped closes its connections; sockets would warn that they were left open.
