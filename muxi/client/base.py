@@ -50,7 +50,7 @@ class BaseClient:
         from muxi.client.environment import report_conflicts
         from muxi.client.runner import runner_of
 
-        report_conflicts(stacklevel=5)  # the line that makes the client
+        report_conflicts()
         self._core = Core(config, builtin, asynchronous=self._asynchronous)
         self._options = options
         self._runner = runner_of(self._core, options)

@@ -29,13 +29,11 @@ def conflicts() -> tuple[str, ...]:
 _reported: set[str] = set()
 
 
-def report_conflicts(*, stacklevel: int = 2) -> None:
-    """Warn of each conflict, once per process.
-
-    Args:
-        stacklevel: whose line the warning shows, counted as by :func:`warnings.warn`; 2 is the caller's.
-    """
+def report_conflicts() -> None:
+    """Warn of each conflict, once per process, at the line of the program that makes the client."""
     for advice in conflicts():
         if advice not in _reported:
             _reported.add(advice)
-            warnings.warn(advice, RuntimeWarning, stacklevel=stacklevel)
+            from muxi.transport.callers import caller_level  # only for a conflict
+
+            warnings.warn(advice, RuntimeWarning, stacklevel=caller_level())

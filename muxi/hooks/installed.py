@@ -47,9 +47,12 @@ def _warn_of_unknown(disabled: str) -> None:
         if name not in known:
             from difflib import get_close_matches  # only for a mistake
 
+            from muxi.transport.callers import caller_level
+
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; installed are: {', '.join(sorted(known)) or 'none'}"
-            warnings.warn(f"MUXI_DISABLE_PLUGINS: no installed plugin is named {name}{hint}", RuntimeWarning, 2)
+            advice = f"MUXI_DISABLE_PLUGINS: no installed plugin is named {name}{hint}"
+            warnings.warn(advice, RuntimeWarning, stacklevel=caller_level())
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,8 @@ import warnings
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from muxi.transport.callers import caller_level
+
 __all__ = ["is_loopback", "warn_of_key"]
 
 #: Hosts that a key has been sent to in the clear, each warned about once.
@@ -25,7 +27,7 @@ def warn_of_key(url: str, *, private: bool) -> None:
     if parts.scheme != "http" or private or host in _warned or is_loopback(host):
         return
     _warned.add(host)
-    warnings.warn(f"a key is sent to {host} over plain http, readable on the way; use https", stacklevel=3)
+    warnings.warn(f"a key is sent to {host} over plain http, readable on the way; use https", stacklevel=caller_level())
 
 
 @lru_cache(maxsize=256)

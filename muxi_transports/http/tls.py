@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 
 from muxi.errors import ConfigurationError
+from muxi.transport.callers import caller_level
 
 __all__ = [
     "Cert",
@@ -59,7 +60,7 @@ def check_trust(verify: Verify, cert: Cert | None) -> None:
             "verify='' names no CA bundle; to verify nothing, which is dangerous, give verify=False"
         )
     if verify is False or verifies_nothing(verify):
-        warn_unverified(stacklevel=5)  # the line that makes the transport
+        warn_unverified()
     if cert is None:
         return
     if isinstance(verify, ssl.SSLContext):
@@ -75,12 +76,12 @@ def verifies_nothing(context: object) -> bool:
     return isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_NONE
 
 
-def warn_unverified(stacklevel: int) -> None:
-    """Warn of a transport that verifies no certificates."""
+def warn_unverified() -> None:
+    """Warn of a transport that verifies no certificates, at the line that makes or uses it."""
     warnings.warn(
         "TLS certificates are not verified, so that hosts on the way can read the keys; give verify= the path of "
         "the authority to trust instead of False",
-        stacklevel=stacklevel,
+        stacklevel=caller_level(),
     )
 
 
