@@ -10,7 +10,7 @@ from muxi.clock import Clock
 from muxi.config import Address, CallOptions
 from muxi.errors import MuxiError
 from muxi.records import Record, field
-from muxi.redact import keys_in, redact_text
+from muxi.redact import SHORTEST_SECRET, keys_in, redact_text
 from muxi.transport import AsyncResponse, BufferedResponse, Request, Response
 
 __all__ = ["STOP", "Context", "Outcome", "Stop"]
@@ -59,11 +59,19 @@ class Context(Record):
     #: Values that plugins keep between the hooks of one call; use keys of your own.
     state: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    #: Keys that sign requests of this call and are in none of them; errors and logs mask them too.
+    signing_keys: tuple[str, ...] = field(default=(), repr=False)
+
+    def add_signing_key(self, key: str) -> None:
+        """Have errors and logs of this call mask a key that is in none of its requests, but signs them."""
+        if len(key) >= SHORTEST_SECRET and key not in self.signing_keys:
+            self.signing_keys = (*self.signing_keys, key)
+
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that errors and logs of this call mask: keys of its current request, and secrets in the call."""
+        """Values that errors and logs of this call mask: keys of its requests, and secrets in the call."""
         headers = self.options.headers if self.request is None else self.request.headers
-        return tuple(dict.fromkeys((*keys_in(headers.items()), *self.call.secrets)))
+        return tuple(dict.fromkeys((*keys_in(headers.items()), *self.signing_keys, *self.call.secrets)))
 
     @property
     def elapsed(self) -> float:

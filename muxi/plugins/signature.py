@@ -73,6 +73,7 @@ class SignatureAuth:
         return self._secret.use(context, lambda secret: self._sign(request, secret, context))
 
     def _sign(self, request: Request, secret: str, context: Context) -> None:
+        context.add_signing_key(secret)
         timestamp = int(context.clock.time() + self._skew)
         # What the server sees: a proxy may remove a prefix of the path.
         path = request.path
