@@ -84,3 +84,5 @@ class SocksConnector(ProxyConnector):
             raise TimeoutError(str(error)) from error
         except (ProxyConnectionError, ProxyError) as error:
             raise OSError(str(error)) from error
+        except EOFError:
+            raise OSError("the proxy closed the connection before it had answered") from None

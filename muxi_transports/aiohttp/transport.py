@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from muxi.errors import ConfigurationError, MissingExtraError, MuxiError
+from muxi.redact import SecretDict
 from muxi.transport import AsyncResponse, AsyncTransport, Request
 from muxi.transport.arguments import check_arguments
 from muxi_transports.http.attempt import Attempt
@@ -95,7 +96,8 @@ class AiohttpTransport(AsyncTransport):
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         # By the socket or the SOCKS proxy that they go through; the one under None goes anywhere else.
-        self._sessions: dict[str | None, aiohttp.ClientSession] = {}
+        # By the socket or the SOCKS proxy, whose URL may have a password; the empty text where there is neither.
+        self._sessions: SecretDict[aiohttp.ClientSession] = SecretDict()
         self._routes: dict[str, _Route] = {}
         self._open: weakref.WeakSet[AiohttpResponse] = weakref.WeakSet()
         #: The requests whose head is waited for.
@@ -190,7 +192,7 @@ class AiohttpTransport(AsyncTransport):
 
     async def close(self) -> None:
         """Free all connections, those at work too, and wait until they are closed."""
-        sessions, self._sessions = self._sessions, {}
+        sessions, self._sessions = self._sessions, SecretDict()
         self._loop = None
         self._routes = {}
         self._settings.forget()
@@ -212,7 +214,7 @@ class AiohttpTransport(AsyncTransport):
             if connector is not None and hasattr(connector, "_conns"):
                 connector._conns.clear()  # it warns of those that it still has
         self._loop = None
-        self._sessions, self._routes, self._sending = {}, {}, set()
+        self._sessions, self._routes, self._sending = SecretDict(), {}, set()
         self._open = weakref.WeakSet()
 
     def __del__(self) -> None:
@@ -243,7 +245,7 @@ class AiohttpTransport(AsyncTransport):
     def _open_route(self, base: str) -> _Route:
         way = self._settings.way_to(base)
         origin, proxy = way.origin, way.proxy
-        through = origin.socket or (proxy.url if proxy is not None and proxy.is_socks else None)
+        through = origin.socket or (proxy.url if proxy is not None and proxy.is_socks else "")
         if through not in self._sessions:
             self._sessions[through] = open_session(way, self._settings)
         http_proxy = proxy if proxy is not None and not proxy.is_socks else None
@@ -296,6 +298,10 @@ class _Route(NamedTuple):
     context: ssl.SSLContext | None
     #: Which certificate authorities count, in words.
     trust: str
+
+    def __repr__(self) -> str:
+        # Without the credentials.
+        return f"<route to {self.where} through {self.proxy_where or 'no proxy'}>"
 
 
 def _headers(request: Request, route: _Route) -> dict[str, str]:

@@ -256,6 +256,39 @@ def test_a_transport_shows_no_password_of_its_proxy(name: str, surfaces: Surface
     assert leaks(password, surfaces.texts()) == []
 
 
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+@pytest.mark.parametrize("name", [name for name in WIRE if name != "requests, own session"])
+def test_a_transport_in_use_shows_no_credentials_of_proxy_and_address(
+    name: str, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine formation.example login user password LEAKMARK-address\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    receiver = Receiver(lambda peer: peer.close())
+    with carrier(name, receiver, tmp_path) as proxy:
+        address = proxy.url.removeprefix("http://")
+        made = WIRE[name](proxies={"all": f"{scheme}://user:LEAKMARK-proxy@{address}"})
+        found = Carrier(name, made, "http://formation.example")
+
+        async def look_later(client: Any) -> list[tuple[str, str]]:
+            with pytest.raises(MuxiError):
+                await client.get_memories("ada")
+            return list(objects_of(found))
+
+        def look(client: Any) -> Any:
+            if found.asynchronous:
+                return look_later(client)
+            with pytest.raises(MuxiError):
+                client.get_memories("ada")
+            return list(objects_of(found))
+
+        shown = found.run("formation", {"client_key": "other"}, look)
+    assert shown
+    for secret in ("LEAKMARK-proxy", "user:LEAKMARK-proxy", "LEAKMARK-address", "user:LEAKMARK-address"):
+        assert leaks(secret, iter(shown)) == []
+
+
 @pytest.mark.parametrize("kind", ["formation", "server"])
 @pytest.mark.parametrize("shape", KEYS)
 def test_clients_and_configurations_give_no_key_away(kind: str, shape: str) -> None:

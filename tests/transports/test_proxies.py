@@ -259,6 +259,23 @@ def test_a_socks_proxy_that_cannot_connect_and_one_that_is_not_there(
         assert "Socks" not in error.message  # no repr of an object
 
 
+@pytest.mark.parametrize("answer", [b"", b"\x05", b"\x05\x07", b"\x05\xff", b"HTTP/1.1 400 No\r\n\r\n", bytes(8)])
+@pytest.mark.parametrize("scheme", ["socks5h", "socks5", "socks4a"])
+def test_a_socks_proxy_that_breaks_off_or_speaks_otherwise_is_named(
+    serve: ServerFactory, make_on_every_lane: TransportFactory, scheme: str, answer: bytes
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.send(answer)
+        peer.close()
+
+    port = serve(script).port
+    transport = make_on_every_lane(proxies={"all": f"{scheme}://127.0.0.1:{port}"})
+    error = failure(transport, get("http://127.0.0.1:1/"))
+    assert isinstance(error, ConnectionError)
+    assert error.code == ("PROXY_AUTHENTICATION" if answer == b"\x05\xff" and scheme != "socks4a" else "PROXY_ERROR")
+    assert f"127.0.0.1:{port}" in error.message
+
+
 def test_bounds_hold_through_socks(serve: ServerFactory, make_transport: TransportFactory) -> None:
     def script(peer: Peer) -> None:
         peer.request()
