@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,8 +37,13 @@ class Reader(NamedTuple):
         return f"{self.module}:{self.name}"
 
 
-def readers() -> Iterator[Reader]:
+@cache
+def readers() -> tuple[Reader, ...]:
     """Every function of the packages that calls one of the functions above, without those set aside."""
+    return tuple(_find_readers())
+
+
+def _find_readers() -> Iterator[Reader]:
     for package in ("muxi", "muxi_transports"):
         for path in sorted((_ROOT / package).rglob("*.py")):
             relative = path.relative_to(_ROOT)
