@@ -321,3 +321,9 @@ def test_the_reader_of_a_pipe_may_leave() -> None:
 def test_serving_with_an_empty_key_is_refused(option: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--server", option, key]) == 2
     assert "the key is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--uds", "--host", "--script"])
+def test_serving_with_an_empty_option_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", option, ""]) == 2
+    assert f"'{option}': it is empty" in capsys.readouterr().err

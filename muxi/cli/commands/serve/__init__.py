@@ -16,6 +16,13 @@ def _check_key(context: click.Context, parameter: click.Parameter, value: str | 
     return value
 
 
+def _check_given(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        # Such as "$UNSET" too: without this, a port would be opened in place of a socket.
+        raise click.BadParameter("it is empty; leave the option out for the default")
+    return value
+
+
 def _check_pace(context: click.Context, parameter: click.Parameter, value: float) -> float:
     if not 0 <= value < 3600:  # which NaN is not either
         raise click.BadParameter(f"seconds are a number that is not negative, and below 3600, not {value}")
@@ -26,10 +33,21 @@ def _check_pace(context: click.Context, parameter: click.Parameter, value: float
     "serve",
     epilog="The file of --script is described at docs/serve.md.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address; the default is this machine alone.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    callback=_check_given,
+    help="The address; the default is this machine alone.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="The port; 0: a free one.")
-@click.option("--uds", metavar="PATH", help="Serve on a Unix socket instead.")
-@click.option("--script", metavar="FILE", help="A YAML file with what the agents reply; without it they echo.")
+@click.option("--uds", metavar="PATH", callback=_check_given, help="Serve on a Unix socket instead.")
+@click.option(
+    "--script",
+    metavar="FILE",
+    callback=_check_given,
+    help="A YAML file with what the agents reply; without it they echo.",
+)
 @click.option("--server", is_flag=True, help="Also run the management API, the formation behind it.")
 @click.option("--client-key", metavar="KEY", callback=_check_key, help="The client key; without it any will do.")
 @click.option("--admin-key", metavar="KEY", callback=_check_key, help="The admin key; without it any will do.")
