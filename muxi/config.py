@@ -337,7 +337,21 @@ class ServerConfig(ClientConfig, _ServerAccess):
         """
         if not self.url:
             raise ConfigurationError("where is the server? Give url= or set MUXI_SERVER_URL")
-        return Address(_checked_url("url", self.url))
+        address = Address(_checked_url("url", self.url))
+        if self.unsigned_prefix:
+            self._check_prefix(address.base_url)
+        return address
+
+    def _check_prefix(self, base_url: str) -> None:
+        from urllib.parse import unquote, urlsplit
+
+        path, prefix = unquote(urlsplit(base_url).path), unquote(self.unsigned_prefix)
+        # To a URL without a path a plugin may add one.
+        if path and not f"{path}/".startswith(f"{prefix}/"):
+            raise ConfigurationError(
+                f"unsigned_prefix= takes the beginning of the path of url=, which {show_value(self.unsigned_prefix)} "
+                "is not: a server would refuse every signature"
+            )
 
     def __repr__(self) -> str:
         return _describe(self)

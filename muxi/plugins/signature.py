@@ -8,6 +8,7 @@ import hmac
 import threading
 from collections.abc import Coroutine
 from typing import Any
+from urllib.parse import unquote
 
 from muxi.call import Key
 from muxi.config import Secret
@@ -50,7 +51,8 @@ class SignatureAuth:
         unsigned_prefix: str = "",
     ) -> None:
         self._key_id = key_id
-        self._unsigned_prefix = unsigned_prefix
+        # The path of a request is decoded, and a prefix may stand as the URL has it.
+        self._unsigned_prefix = unquote(unsigned_prefix)
         self._secret = KeySource("secret_key", secret_key, asynchronous=asynchronous)
         self._skew = 0.0
         self._lock = threading.Lock()

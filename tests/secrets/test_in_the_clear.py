@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -233,17 +234,31 @@ def test_a_key_that_cannot_be_sent_is_refused_with_its_argument_and_variable(
     assert "caf" not in str(caught.value)
 
 
-@pytest.mark.parametrize("prefix", ["/muxi", "/muxi/"])
-def test_the_signature_leaves_out_a_prefix_that_a_proxy_removes(colour: Colour, prefix: str) -> None:
+@pytest.mark.parametrize(
+    ("base", "prefix"),
+    [
+        ("/muxi", "/muxi"),
+        ("/muxi", "/muxi/"),
+        ("/a%20b/%C3%BC", "/a b/ü"),
+        ("/a%20b/%C3%BC", "/a%20b/%C3%BC"),
+    ],
+)
+def test_the_signature_leaves_out_a_prefix_that_a_proxy_removes(colour: Colour, base: str, prefix: str) -> None:
     play = Playback(answer({}))
     client = colour.server(
-        play, url="http://localhost/muxi", key_id="id", secret_key="secret-key", unsigned_prefix=prefix
+        play, url=f"http://localhost{base}", key_id="id", secret_key="secret-key", unsigned_prefix=prefix
     )
     colour.run(client.status)
     request = play.requests[0]
-    assert request.path == "/muxi/rpc/server/status"
+    assert request.path == unquote(f"{base}/rpc/server/status")
     said = dict(part.strip().split("=", 1) for part in request.headers["Authorization"].partition(" ")[2].split(","))
     assert said["signature"] == sign("secret-key", int(said["timestamp"]), "GET", "/rpc/server/status")
+
+
+@pytest.mark.parametrize("prefix", ["/other", "/mu", "/muxi/more"])
+def test_a_prefix_that_the_url_does_not_have_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="beginning of the path of url="):
+        ServerClient(url="http://localhost/muxi", key_id="id", secret_key="secret-key", unsigned_prefix=prefix)
 
 
 def test_headers_are_a_mapping_for_dict() -> None:
