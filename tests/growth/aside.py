@@ -38,6 +38,7 @@ ASIDE: dict[str, str] = {
     "muxi.installed:*": _OWN_ARGUMENTS,
     "muxi.operations.*": _OWN_ARGUMENTS,
     "muxi.plugins.redaction:Redaction.muxi_prepare_request": _OWN_REQUEST,
+    "muxi.plugins.signature:SignatureAuth.__init__": _OWN_ARGUMENTS,
     "muxi.plugins.tracing.genai:_content": _OWN_REQUEST,
     "muxi.plugins.tracing.names:template_of": _OWN_ARGUMENTS,
     "muxi.plugins.tracing.names:formation_of": _OWN_ARGUMENTS,

@@ -50,7 +50,7 @@ def test_steps_find_a_quadratic_function(function: Callable[[str], object], unit
     assert judge_steps(run_on(function, unit))
 
 
-@pytest.mark.parametrize("function", [cut_from_the_front, count_down])
+@pytest.mark.parametrize("function", [pytest.param(cut_from_the_front, marks=pytest.mark.slow), count_down])
 def test_time_finds_quadratic_work_of_c(function: Callable[[str], object]) -> None:
     assert judge_time(run_on(function), (2000, 20000, 200000))
 
@@ -60,8 +60,9 @@ def test_time_finds_quadratic_work_of_c(function: Callable[[str], object]) -> No
     [
         "a*b",  # quadratic when it is searched for
         "\\s+$",
-        "a*a*a*b",  # cubic and more
-        "(a|a)*b",  # exponential
+        # What runs until it is broken off is judged among the slow tests.
+        pytest.param("a*a*a*b", marks=pytest.mark.slow),  # cubic and more
+        pytest.param("(a|a)*b", marks=pytest.mark.slow),  # exponential
     ],
 )
 def test_time_finds_an_expression_that_is_more_than_linear(pattern: str) -> None:

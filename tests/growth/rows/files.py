@@ -167,7 +167,7 @@ ROWS: dict[str, Row] = {
     ),
     "a cassette": yaml(cassette),
     "the pieces of a cassette": sized(
-        1000,
+        500,
         arrived=lambda size: (lambda text: lambda: cassette(text))(
             recorded(text="a" * size * 100, arrived=[[0, 100]] * size)
         ),
