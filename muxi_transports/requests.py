@@ -35,7 +35,7 @@ __all__ = ["RequestsTransport"]
 _WATCH = Watch("requests")
 
 
-@check_arguments()
+@check_arguments("proxies", "source_address", "verify", "cert")
 class RequestsTransport(PooledTransport):
     """Sends over requests, with connections that are kept and shared between threads.
 

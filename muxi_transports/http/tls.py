@@ -77,7 +77,7 @@ def verifies_nothing(context: object) -> bool:
 
 
 def warn_unverified() -> None:
-    """Warn of a transport that verifies no certificates, at the line that makes or uses it."""
+    """Warn of a transport that verifies no certificates, at the line of the program that makes or uses it."""
     warnings.warn(
         "TLS certificates are not verified, so that hosts on the way can read the keys; give verify= the path of "
         "the authority to trust instead of False",
