@@ -108,14 +108,14 @@ def _socks_connector(proxy: Proxy, settings: HttpSettings, bounds: dict[str, Any
 class _TCPConnector(aiohttp.TCPConnector):
     """Connects to a host and a port, and leaves it to its transport to warn that it was not closed."""
 
-    def __del__(self) -> None:
+    def __del__(self, *_: object) -> None:
         """Do nothing: aiohttp would warn of it where the collector comes to it before its transport."""
 
 
 class _UnixConnector(aiohttp.UnixConnector):
     """Connects to a Unix socket by a socket of our own kind."""
 
-    def __del__(self) -> None:
+    def __del__(self, *_: object) -> None:
         """As of a connector for TCP."""
 
     async def _create_connection(

@@ -45,7 +45,7 @@ class SocksConnector(ProxyConnector):
         super().__init__(host=self._host, **self._settings, **bounds)
         self._options = socket_options
 
-    def __del__(self) -> None:
+    def __del__(self, *_: object) -> None:
         """Do nothing: the transport closes it, and warns that it was not closed."""
 
     async def _connect_via_proxy(
