@@ -5,6 +5,7 @@ brotli and zstd are undone where their packages are installed; ``tests/beside/te
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib
 import random
@@ -25,29 +26,27 @@ from tests.transports.scripts import chunk, failure, get
 CONTENT = "".join(random.Random(7).choices("abcdefgh ", k=20_000)).encode()
 
 
-def brotli(content: bytes) -> bytes:
-    packed: bytes = pytest.importorskip("brotli").compress(content)
-    return packed
+def installed(*names: str) -> Any:  # Any: a module
+    """The first of these modules that is there, or None."""
+    for name in names:
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    return None
 
 
-def zstd(content: bytes) -> bytes:
-    try:
-        module: Any = importlib.import_module("compression.zstd")
-    except ImportError:
-        module = pytest.importorskip("backports.zstd")
-    packed: bytes = module.compress(content)
-    return packed
+BROTLI, ZSTD = installed("brotli"), installed("compression.zstd", "backports.zstd")
 
 
 #: How a coding of all lanes is made.
 OWN: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 #: How a coding is made that a session may have urllib3 undo.
-LIBRARY: dict[str, Callable[[bytes], bytes]] = {
-    "br": brotli,
-    "zstd": zstd,
-    "gzip, br": lambda content: brotli(gzip.compress(content)),
-    "br, gzip": lambda content: gzip.compress(brotli(content)),
-}
+LIBRARY: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress}
+if BROTLI:
+    LIBRARY["br"] = BROTLI.compress
+    LIBRARY["gzip, br"] = lambda content: BROTLI.compress(gzip.compress(content))
+    LIBRARY["br, gzip"] = lambda content: gzip.compress(BROTLI.compress(content))
+if ZSTD:
+    LIBRARY["zstd"] = ZSTD.compress
 FRAMES = ["chunks", "length", "close"]
 CUTS = {"last byte": -1, "all but the beginning": 20}
 
