@@ -55,7 +55,11 @@ class _PartialFile:
         self._size = 0
         with name_errors(into):
             self._file: IO[bytes] = open(self._partial, "xb")  # noqa: SIM115  open over several calls
-            copy_mode(self._target, self._partial)
+            try:
+                copy_mode(self._target, self._partial)
+            except BaseException:
+                self.discard()
+                raise
 
     def write(self, chunk: bytes) -> None:
         with name_errors(self._into):

@@ -9,7 +9,7 @@ from muxi import bundles
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.call import Call, Key, Procedure, send
 from muxi.client.endpoints import hints, operation, procedure, reads_files
-from muxi.errors import ServerError
+from muxi.errors import ServerError, ValidationError
 from muxi.exchange.download import Downloaded, copy_mode, name_errors, resolve_target
 from muxi.exchange.download import Progress as DownloadProgress
 from muxi.exchange.identifiers import random_id
@@ -322,7 +322,11 @@ class FormationsOperations:
         try:
             with name_errors(target):
                 os.close(os.open(arriving, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            found = yield from send(call)
+            try:
+                found = yield from send(call)
+            except ValidationError as error:
+                _rename_in(error, arriving, target)
+                raise
             _check_zip(arriving, found["size"])
             resolve_target(target)
             with name_errors(target):
@@ -333,6 +337,14 @@ class FormationsOperations:
                 os.unlink(arriving)
         found["path"] = target
         return found
+
+
+def _rename_in(error: ValidationError, arriving: str, target: str) -> None:
+    """Name the target in an error, as of a full disk, in place of the file beside it, unknown to the caller."""
+    old, new = repr(arriving), repr(target)
+    error.message = error.message.replace(old, new)
+    for problem in error.details.get("validation_errors", ()):
+        problem["msg"] = str(problem["msg"]).replace(old, new)
 
 
 def _check_zip(path: str, size: int) -> None:

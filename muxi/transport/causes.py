@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from muxi.errors import ErrorAnswer, ForeignError, MuxiError
+from muxi.errors import ConnectionError, ErrorAnswer, ForeignError, MuxiError, StreamInterrupted, TimeoutError
 from muxi.redact import keys_in, mask_forms, redact_text, secret_forms
 
 if TYPE_CHECKING:
@@ -176,15 +176,33 @@ def redact_error(error: MuxiError, secrets: tuple[str, ...]) -> None:
 
 
 def _redact_error(error: MuxiError, forms: tuple[str, ...]) -> None:
+    state = vars(error)
+    if isinstance(error, ConnectionError | StreamInterrupted | TimeoutError):
+        # Of a transport, whose text may quote a URL with a secret of its own: one that no call has given.
+        state["message"] = redact_text(error.message)
+        state["details"] = _redact_texts(error.details, _MAX_DEPTH)
+        error.args = tuple(_redact_texts(value, _MAX_DEPTH) for value in error.args)
     if not forms:
         return
-    state = vars(error)
     for name, value in list(state.items()):
         if (masked := _mask(value, forms, _MAX_DEPTH * 8)) is not value:
             state[name] = masked
     args = tuple(_mask(value, forms, _MAX_DEPTH) for value in error.args)
     # Also where they are the same: errors of the SDK derive them from their attributes, and repr() shows those given.
     error.args = args
+
+
+def _redact_texts(value: Any, depth: int) -> Any:
+    """Return a value with the texts in it as :func:`redact_text` leaves them."""
+    if isinstance(value, str):
+        return redact_text(value)
+    if depth <= 0:
+        return value
+    if type(value) in (list, tuple):
+        return type(value)(_redact_texts(item, depth - 1) for item in value)
+    if isinstance(value, dict):
+        return {name: _redact_texts(item, depth - 1) for name, item in value.items()}
+    return value
 
 
 def _mask(value: Any, forms: tuple[str, ...], depth: int) -> Any:

@@ -85,7 +85,7 @@ def _connector(way: Way, settings: HttpSettings) -> aiohttp.BaseConnector:
         return _UnixConnector(way.origin.socket, **bounds)
     if way.proxy is not None and way.proxy.is_socks:
         return _socks_connector(way.proxy, settings, bounds)
-    return aiohttp.TCPConnector(
+    return _TCPConnector(
         **bounds,
         resolver=make_resolver(),
         local_addr=settings.source_address,
@@ -105,8 +105,18 @@ def _socks_connector(proxy: Proxy, settings: HttpSettings, bounds: dict[str, Any
     return SocksConnector(proxy, settings.socket_options, bounds)
 
 
+class _TCPConnector(aiohttp.TCPConnector):
+    """Connects to a host and a port, and leaves it to its transport to warn that it was not closed."""
+
+    def __del__(self, *_: object) -> None:
+        """Do nothing: aiohttp would warn of it where the collector comes to it before its transport."""
+
+
 class _UnixConnector(aiohttp.UnixConnector):
     """Connects to a Unix socket by a socket of our own kind."""
+
+    def __del__(self, *_: object) -> None:
+        """As of a connector for TCP."""
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout

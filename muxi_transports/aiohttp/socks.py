@@ -45,6 +45,9 @@ class SocksConnector(ProxyConnector):
         super().__init__(host=self._host, **self._settings, **bounds)
         self._options = socket_options
 
+    def __del__(self, *_: object) -> None:
+        """Do nothing: the transport closes it, and warns that it was not closed."""
+
     async def _connect_via_proxy(
         self, host: str, port: int, ssl: tls.SSLContext | None = None, timeout: float | None = None
     ) -> tuple[asyncio.Transport, ResponseHandler]:

@@ -273,13 +273,20 @@ def _abandon(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop | N
     if connector is None or loop is None:
         return
     if loop.is_closed():
-        connector.close()  # nothing is left to wait for
+        _close_without_loop(connector)
     else:
 
         async def close() -> None:
             await connector.close()
 
         loop.call_soon_threadsafe(lambda: loop.create_task(close()))
+
+
+def _close_without_loop(connector: aiohttp.BaseConnector) -> None:
+    """Close a connector whose loop is closed: its ``close()`` may be a coroutine, which no loop runs any more."""
+    for waits_for in connector.close().__await__():
+        if waits_for is not None:
+            break  # what only a loop can finish
 
 
 class _Route(NamedTuple):

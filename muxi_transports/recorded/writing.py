@@ -52,13 +52,30 @@ def reason_of(status: int) -> str:
         return ""
 
 
+#: Length from which a text of a JSON document is written without PyYAML, in characters.
+_LONG = 4096
+
+
 class _Binary:
-    """The binary bodies of an exchange. PyYAML looks at each character of a text; theirs is put in afterwards."""
+    """The binary bodies and long texts of an exchange. PyYAML looks at each character; theirs are put in afterwards."""
 
     def __init__(self) -> None:
         self._contents: list[bytes] = []
-        # Nothing that was recorded has this word in it: it is made up here.
-        self._word = f"base64-{secrets.token_hex(16)}-"
+        self._texts: list[str] = []
+        # Nothing that was recorded has these words in it: they are made up here.
+        token = secrets.token_hex(16)
+        self._word, self._text_word = f"base64-{token}-", f"text-{token}-"
+
+    def shorten(self, value: object) -> object:
+        """Return JSON data with a word in place of each long text; only of printable ASCII, such as base64."""
+        if isinstance(value, str) and len(value) >= _LONG and value.isascii() and value.isprintable():
+            self._texts.append(value)
+            return f"{self._text_word}{len(self._texts) - 1}"
+        if isinstance(value, dict):
+            return {name: self.shorten(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.shorten(item) for item in value]
+        return value
 
     def keep(self, content: bytes) -> str:
         """Keep a body; return the word that stands for it."""
@@ -66,10 +83,16 @@ class _Binary:
         return f"{self._word}{len(self._contents) - 1}"
 
     def put_in(self, text: str) -> str:
-        """The text with each word replaced by its body, as an indented block."""
+        """The text with each word replaced by its body as an indented block, or by its text in quotes."""
+        if self._texts:
+            text = re.sub(rf"(?m){self._text_word}(\d+)$", self._quoted, text)
         if not self._contents:
             return text
         return re.sub(rf"(?m)^([ -]*)(base64: ){self._word}(\d+)$", self._block, text)
+
+    def _quoted(self, found: re.Match[str]) -> str:
+        text = self._texts[int(found[1])].replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{text}"'
 
     def _block(self, found: re.Match[str]) -> str:
         lines = base64.encodebytes(self._contents[int(found[3])]).decode("ascii").split("\n")[:-1]
@@ -155,7 +178,7 @@ def _is_stream(response: RecordedResponse) -> bool:
 def _content(content: bytes, binary: _Binary, *, data: bool = True) -> dict[str, object]:
     if data and (found := style_of(content)) is not None:
         document, style = found
-        return {"json": document, **({"json_style": _Flow(style)} if style else {})}
+        return {"json": binary.shorten(document), **({"json_style": _Flow(style)} if style else {})}
     try:
         return {"text": content.decode()}
     except UnicodeDecodeError:

@@ -10,7 +10,7 @@ __all__ = ["EXEMPT", "EXPRESSIONS"]
 EXEMPT: dict[str, str] = {
     r"\$\{\{\s*(.*?)\s*\}\}": "the script of a development server is its author's own file",
     r"(?m)^\s*\d+[.)]\s": "the definition of an embedded formation is its author's own file",
-    r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+': "its text has been parsed as JSON, so that every quote is closed",
+    r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+': "its text is parsed JSON, so that every quote is closed",
 }
 
 #: Texts of expressions by module; those made of variables by their source.
@@ -153,7 +153,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi_transports.memory.server.runtimes": ("\\d+(\\.\\d+)*",),
     "muxi_transports.memory.server.workspace": ("^/+",),
     "muxi_transports.memory.stubs.matching": ("\\{[A-Za-z_]\\w*\\}",),
-    "muxi_transports.recorded.literals": ('"(?:[^"\\\\]|\\\\.)*"|[{}\\[\\],:]|[^\\s{}\\[\\],:"]+',),
+    "muxi_transports.recorded.literals": ('"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"|[{}\\[\\],:]|[^\\s{}\\[\\],:"]+',),
     "muxi_transports.recorded.matching": ("req_[A-Za-z0-9_-]{8,}",),
     "muxi_transports.recorded.reading": ("_pattern",),
     "muxi_transports.recorded.scrub": (
@@ -167,6 +167,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
         "\\S[^\\r\\t\\x85\\u2028\\u2029]*\\n[^\\r\\t\\x85\\u2028\\u2029]*\\Z",
         "[\n\r\u0085\u2028\u2029]",
         "f'(?m)^([ -]*)(base64: ){self._word}(\\\\d+)$'",
+        "f'(?m){self._text_word}(\\\\d+)$'",
     ),
     "muxi_transports.routing.rule": (
         "(?:(?P<methods>[A-Za-z]+(?:,[A-Za-z]+)*)[ ]+)?(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?P<host>\\[[0-9A-Fa-f:.]+\\]|[^\\s/:@\\[\\]?#]*)(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^\\s?#]*)?",

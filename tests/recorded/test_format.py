@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yaml.emitter import Emitter
 
 from muxi import ConnectionError, FormationClient, TimeoutError
 from muxi.transport import Headers
@@ -107,6 +108,30 @@ def test_words_that_look_like_something_else(word: str) -> None:
 def test_json_in_a_usual_style_is_its_data(content: bytes) -> None:
     if (found := style_of(content)) is not None:
         assert written(*found) == content
+
+
+@pytest.mark.parametrize("indent", [0, 3])
+@pytest.mark.parametrize(
+    "text",
+    ["QUJD" * 5000, " a: # '\"\\" * 2000 + " ", "- " * 4000],
+    ids=["base64", "of other meaning to YAML", "a list"],
+)
+def test_a_long_text_in_json_is_written_without_a_look_at_each_character(
+    text: str, indent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyze, looked_at = Emitter.analyze_scalar, []
+
+    def count(self: Emitter, scalar: str) -> Any:
+        looked_at.append(len(scalar))
+        return analyze(self, scalar)
+
+    monkeypatch.setattr(Emitter, "analyze_scalar", count)
+    content = written({"file": text, "parts": [text, {"name": "x"}]})
+    exchange = Exchange(RecordedRequest("POST", "http://h/", content=content), error=LOST)
+    file = dump(exchange, indent)
+
+    assert max(looked_at) < 100
+    assert load(HEAD + file, "a.yaml")[0] == [exchange]
 
 
 def test_json_in_no_usual_style_is_left_as_it_is() -> None:

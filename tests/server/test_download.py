@@ -99,3 +99,18 @@ def test_a_caller_who_fails_in_between_leaves_nothing(bench: Bench, tmp_path: Pa
     with pytest.raises(KeyboardInterrupt):
         bench.run(Script(reply(PIECES)), "download_formation", "my-bot", tmp_path, progress=fail)
     assert names(tmp_path) == []
+
+
+def test_a_disk_that_is_full_is_named_by_the_file_that_the_caller_has_given(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("muxi.exchange.download.copy_mode", refuse)
+    target = tmp_path / "bot.zip"
+    with pytest.raises(ValidationError, match="cannot be written: No space left on device") as caught:
+        bench.run(Script(reply(PIECES)), "download_formation", "my-bot", target)
+    assert str(target) in str(caught.value)
+    assert str(tmp_path) not in str(caught.value).replace(str(target), "")
+    assert names(tmp_path) == []

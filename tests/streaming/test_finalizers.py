@@ -42,6 +42,8 @@ FINALIZERS = {
     "muxi.transport.stepped": "forgets responses",
     "muxi.transport.stepped_response": "has bodies closed by another thread",
     "muxi_transports.aiohttp.response": "closes sockets",
+    "muxi_transports.aiohttp.session": "does nothing",
+    "muxi_transports.aiohttp.socks": "does nothing",
     "muxi_transports.aiohttp.transport": "closes sockets, and warns",
     "muxi_transports.asgi.transport": "leaves applications",
     "muxi_transports.memory.alarm": "has an alarm stopped by another thread",

@@ -11,6 +11,7 @@ import pytest
 
 from muxi.clock import ManualClock
 from muxi.errors import (
+    ConnectionError,
     StreamInterrupted,
     TimeoutError,
     TurnFailed,
@@ -96,6 +97,33 @@ def test_an_interruption_says_which_call_it_was_and_what_had_arrived_and_survive
         assert it.attempts == 1
         assert "the connection broke" in str(it)
         assert ".partial" in str(it)
+
+
+@pytest.mark.parametrize("steps", [(), (HELLO,)], ids=["before the first event", "in mid-stream"])
+def test_a_secret_in_a_url_that_a_transports_error_quotes_is_masked_wherever_it_stands(
+    side: Side, steps: tuple[bytes, ...]
+) -> None:
+    url = "https://proxy.example/formation?token=s3cret-of-the-proxy&region=eu"
+    behind = ConnectionError("CONNECTION_LOST", f"{url} is gone")
+    lost = ConnectionError("CONNECTION_LOST", f"GET {url} broke", details={"url": url, "tried": [url]})
+    lost.__cause__ = behind
+    held = side.open(Script(*steps, lost))
+    with pytest.raises(StreamInterrupted, match=r"token=\[redacted\]&region=eu broke") as caught:
+        held.events()
+    error: BaseException | None = caught.value
+    levels = 0
+    while error is not None:
+        assert "s3cret" not in f"{error} {error!r} {error.args} {vars(error)}"
+        error, levels = error.__cause__, levels + 1
+    assert levels == 3
+    assert "s3cret" not in str(pickle.loads(pickle.dumps(caught.value)).details)  # noqa: S301  our own
+
+
+def test_a_url_in_the_text_of_an_agent_stays_as_it_is(side: Side) -> None:
+    held = side.open(Script(token("content", "see https://x.example/?token=example-token"), LOST))
+    with pytest.raises(StreamInterrupted) as caught:
+        held.result()
+    assert caught.value.text == "see https://x.example/?token=example-token"
 
 
 def test_the_request_id_that_was_sent_is_known_before_the_first_event(side: Side) -> None:

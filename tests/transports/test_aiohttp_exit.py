@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
 import subprocess
 import sys
+import warnings
 
 import pytest
+
+from muxi.transport import Request
+from muxi_transports.aiohttp import AiohttpTransport
+from tests.transports.conftest import ServerFactory
+from tests.transports.scripts import ok
 
 _PROGRAM = """
 import asyncio, socket, threading
@@ -67,3 +76,31 @@ def test_a_transport_that_was_not_closed_is_named_where_such_warnings_are_shown(
     assert done.stdout.split() == ["first", "over"]
     assert done.stderr.count("an AiohttpTransport was not closed") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("in_cycle", [False, True], ids=["by its last reference", "by the collector"])
+def test_a_transport_that_outlives_its_loop_is_closed_with_one_warning_of_ours(
+    in_cycle: bool, serve: ServerFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    transports: list[object] = []
+    if in_cycle:
+        transports.append(transports)
+
+    async def use() -> None:
+        transport = AiohttpTransport()
+        transports.append(transport)
+        await (await transport.send(Request("GET", serve(ok).url))).read()
+
+    asyncio.run(use())
+    with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.DEBUG, "asyncio"):
+        warnings.simplefilter("always")
+        if in_cycle:
+            del transports
+        else:
+            transports.clear()
+        gc.collect()
+
+    assert sum("an AiohttpTransport was not closed" in str(one.message) for one in caught) == 1
+    # Where such warnings are shown, Python itself names the sockets that a closed loop has left open.
+    assert {one.category for one in caught} == {ResourceWarning}
+    assert caplog.messages == []
