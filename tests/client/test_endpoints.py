@@ -20,7 +20,6 @@ from muxi import (
     FormationClient,
     RawResponse,
     ServerClient,
-    ValidationError,
 )
 from muxi.call import Call, Pages, Procedure
 from muxi.client.base import AsyncClient, Client
@@ -131,38 +130,6 @@ def test_a_wrong_argument_is_told_like_that_of_any_method(colour: Colour) -> Non
         colour.run(client.get_memories, usr_id="x")
     with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'user_id'"):
         FormationClient.get_memories.call()  # type: ignore[call-arg]  # what is tested
-
-
-_DEPLOY = r"It takes the bundle first: {}\('my-bot\.tar\.gz', formation_id='my-bot'\)$"
-_UPDATE = r"It takes the id, then the bundle: {}\('my-bot', 'my-bot\.tar\.gz'\)$"
-_MESSAGE = r"Fields of the request go into the payload: {}\(\{{'message': 'Hello!', 'session_id': 's-1'\}}\)$"
-_PAYLOAD = {"formation_id": "my-bot", "payload": {"bundle": "x"}}
-INSTEAD = [
-    ("deploy_formation", _DEPLOY, ("my-bot", {"bundle": "x"}), {}),
-    ("deploy_formation", _DEPLOY, (), _PAYLOAD),
-    ("deploy_formation_stream", _DEPLOY, ("my-bot", {"bundle": "x"}), {}),
-    ("deploy_formation_stream", _DEPLOY, (), _PAYLOAD),
-    ("update_formation", _UPDATE, (), _PAYLOAD),
-    ("update_formation_stream", _UPDATE, (), _PAYLOAD),
-    ("chat", _MESSAGE, ("x",), {"session_id": "s-1"}),
-    ("chat", _MESSAGE, ("x",), {"sesion_id": "s-1"}),
-    ("chat_stream", _MESSAGE, ("x",), {"session_id": "s-1"}),
-]
-
-
-@pytest.mark.parametrize(("name", "said", "args", "kwargs"), INSTEAD)
-def test_arguments_of_another_form_are_answered_with_the_call_to_write(
-    name: str, said: str, args: tuple[Any, ...], kwargs: dict[str, Any], colour: Colour
-) -> None:
-    client = colour.formation() if name.startswith("chat") else colour.server()
-    with pytest.raises(TypeError, match=rf"^{name}\(\) .*{said.format(name)}"):
-        colour.run(getattr(client, name), *args, **kwargs)
-
-
-@pytest.mark.parametrize("name", ["update_formation", "update_formation_stream"])
-def test_an_update_with_json_is_answered_with_the_call_to_write(name: str, colour: Colour) -> None:
-    with pytest.raises(ValidationError, match=r"takes no JSON: .*update_formation\('my-bot', 'my-bot\.tar\.gz'\)"):
-        colour.run(getattr(colour.server(), name), "my-bot", {"bundle": "x"})
 
 
 def test_a_method_can_be_called_by_way_of_its_class(colour: Colour) -> None:
