@@ -35,7 +35,7 @@ __all__ = ["RequestsTransport"]
 _WATCH = Watch("requests")
 
 
-@check_arguments()
+@check_arguments("proxies", "source_address", "verify", "cert")
 class RequestsTransport(PooledTransport):
     """Sends over requests, with connections that are kept and shared between threads.
 
@@ -137,7 +137,7 @@ class RequestsTransport(PooledTransport):
 
         if verifies_nothing(session):
             self._warned = True
-            warn_unverified(stacklevel=4)
+            warn_unverified()
 
     def explain(self, url: str) -> str:
         """Describe the route to a URL, the trusted certificate authorities, and the lane of the next request.
@@ -276,7 +276,7 @@ def _check_adapters(
         if not isinstance(given, BaseAdapter):
             raise ConfigurationError(f"adapters[{prefix!r}] takes an adapter of requests, got {type(given).__name__}")
         if adapter_verifies_nothing(adapter):
-            warn_unverified(stacklevel=4)
+            warn_unverified()
     settings.bundle()
     settings.certificate()
     return {prefix.lower(): adapters[prefix] for prefix in sorted(adapters, key=len, reverse=True)}

@@ -25,7 +25,7 @@ __all__ = ["Urllib3Transport"]
 _WATCH = Watch("urllib3")
 
 
-@check_arguments()
+@check_arguments("proxies", "source_address", "verify", "cert")
 class Urllib3Transport(PooledTransport):
     """Sends over urllib3, whose connections it keeps and shares between threads. requests is not imported.
 

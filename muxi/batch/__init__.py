@@ -53,7 +53,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-@check_arguments()
+@check_arguments("client", contents=("calls",))
 def run(
     calls: Iterable[Call[T]],
     client: ClientSource,
@@ -108,7 +108,7 @@ def run(
     return Batch(calls, settings)
 
 
-@check_arguments()
+@check_arguments("client", contents=("calls",))
 def run_async(
     calls: Iterable[Call[T]] | AsyncIterable[Call[T]],
     client: ClientSource,

@@ -16,7 +16,7 @@ from muxi.transport.arguments import check_arguments
 __all__ = ["ClientRecipe", "ClientSource"]
 
 
-@check_arguments()
+@check_arguments("source")
 class ClientRecipe:
     """A recipe for a client, which travels to workers in place of a client.
 

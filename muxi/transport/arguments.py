@@ -20,7 +20,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 _Test = Callable[[object], bool]
 
 
-def check_arguments(*own: str) -> Callable[[T], T]:
+def check_arguments(*own: str, contents: Collection[str] = ()) -> Callable[[T], T]:
     """Have a function, or the constructor of a class, refuse arguments that do not fit their annotations.
 
     Annotations that are not there at run time, such as a class of an optional package, and literals admit everything:
@@ -28,20 +28,21 @@ def check_arguments(*own: str) -> Callable[[T], T]:
 
     Args:
         own: arguments that the function checks by itself, with a better error.
+        contents: collections whose items the function checks by itself.
     """
 
     def decorate(target: T) -> T:
         held: Any = target
         if isinstance(held, type):
             initialise: Any = held.__init__  # type: ignore[misc]  # wrapped as it is
-            held.__init__ = _checked(initialise, own)  # type: ignore[misc]  # the same, with checks before it
+            held.__init__ = _checked(initialise, own, contents)  # type: ignore[misc]  # the same, with checks before it
             return target
-        return typing.cast(T, _checked(held, own))
+        return typing.cast(T, _checked(held, own, contents))
 
     return decorate
 
 
-def _checked(function: Callable[..., Any], own: tuple[str, ...]) -> Callable[..., Any]:
+def _checked(function: Callable[..., Any], own: tuple[str, ...], contents: Collection[str]) -> Callable[..., Any]:
     tests: dict[str, _Test] | None = None
     names: tuple[str, ...] = ()
 
@@ -50,27 +51,33 @@ def _checked(function: Callable[..., Any], own: tuple[str, ...]) -> Callable[...
         nonlocal tests, names
         if tests is None:  # made at the first call: importing a module costs nothing
             names = function.__code__.co_varnames[: function.__code__.co_argcount]
-            tests = _tests_of(function, own)
+            tests = _tests_of(function, own, contents)
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             test = tests.get(name)
             if test is not None and not test(value):
                 is_text = isinstance(value, str) and "PathLike" in function.__annotations__[name]
-                what = "a text that is no path" if is_text else type(value).__name__
+                what = "a text that is no path" if is_text else _kind_of(value)
                 raise ConfigurationError(f"{name}= takes {_described(function.__annotations__[name])}, got {what}")
         return function(*args, **kwargs)
 
     return check_first
 
 
-def _tests_of(function: Callable[..., Any], own: tuple[str, ...]) -> dict[str, _Test]:
+def _tests_of(function: Callable[..., Any], own: tuple[str, ...], contents: Collection[str]) -> dict[str, _Test]:
     """The tests of the parameters that can be tested."""
     names = _names_of(function)
     tests = {
-        name: _test_for(annotation, names)
+        name: _test_for(_of_anything(annotation) if name in contents else annotation, names)
         for name, annotation in function.__annotations__.items()
         if name != "return" and name not in own
     }
     return {name: test for name, test in tests.items() if test is not None}
+
+
+def _of_anything(annotation: str) -> str:
+    """An annotation of collections, whatever is in them."""
+    parts = (part.partition("[") for part in _split(annotation))
+    return " | ".join(f"{head}[Any]" if bracket else head for head, bracket, _ in parts)
 
 
 def _names_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -79,6 +86,15 @@ def _names_of(function: Callable[..., Any]) -> dict[str, Any]:
     names = {**vars(typing), **getattr(function, "__globals__", {}), **(vars(module) if module else {})}
     # A module that is loaded when it is first used is not loaded for a check.
     return {name: held for name, held in names.items() if type(held).__module__ != "muxi.lazy"}
+
+
+def _kind_of(value: object) -> str:
+    """The type of a value, of a collection with the types of what is in it: one of those may be the wrong one."""
+    kind = type(value).__name__
+    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Collection):
+        return kind
+    inside = sorted({type(item).__name__ for item in value})
+    return f"{kind} of {', '.join(inside[:3])}" if inside else kind
 
 
 def _described(annotation: object) -> str:

@@ -39,7 +39,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
 
-@check_arguments()
+@check_arguments("proxies", "source_address", "verify", "cert")
 class AiohttpTransport(AsyncTransport):
     """Sends over aiohttp, from one event loop, over as many connections as there are requests.
 

@@ -105,6 +105,9 @@ def check_proxies(proxies: Mapping[str, str]) -> None:
             f"proxies= takes a dict of URLs, got {type(all_of_them).__name__}; one for all is proxies={{'all': URL}}"
         )
     for key, url in proxies.items():
+        name: object = key
+        if not isinstance(name, str):
+            raise ConfigurationError(f"proxies= takes texts as keys, got {type(name).__name__}")
         if key != "no_proxy" and key not in _KEYS and key.partition("://")[0] not in _KEYS:
             raise ConfigurationError(
                 f"proxies= knows no {key!r}; its keys are 'http', 'https', 'all', one of these with a host such as "

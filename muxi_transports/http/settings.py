@@ -74,7 +74,7 @@ class HttpSettings:
         tcp_keep_alive: float | None,
     ) -> None:
         check_trust(verify, cert)
-        check_proxies(proxies or {})
+        check_proxies({} if proxies is None else proxies)
         size: object = pool_size
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise ConfigurationError(f"pool_size= takes a whole number from 1 up, got {show_value(size)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -24,6 +25,8 @@ __all__ = [
 Verify = bool | str | os.PathLike[str] | ssl.SSLContext
 #: A client certificate: one file with certificate and key, or a file of each, and the password of the key.
 Cert = str | os.PathLike[str] | tuple[str, str] | tuple[str, str, str]
+
+_OWN_PACKAGES = ("muxi", "muxi_transports")
 
 #: The variables that name authorities: those of requests and curl first, then OpenSSL's own.
 BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -59,7 +62,7 @@ def check_trust(verify: Verify, cert: Cert | None) -> None:
             "verify='' names no CA bundle; to verify nothing, which is dangerous, give verify=False"
         )
     if verify is False or verifies_nothing(verify):
-        warn_unverified(stacklevel=5)  # the line that makes the transport
+        warn_unverified()
     if cert is None:
         return
     if isinstance(verify, ssl.SSLContext):
@@ -75,8 +78,11 @@ def verifies_nothing(context: object) -> bool:
     return isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_NONE
 
 
-def warn_unverified(stacklevel: int) -> None:
-    """Warn of a transport that verifies no certificates."""
+def warn_unverified() -> None:
+    """Warn of a transport that verifies no certificates, at the line of the program that makes or uses it."""
+    stacklevel, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OWN_PACKAGES:
+        stacklevel, frame = stacklevel + 1, frame.f_back
     warnings.warn(
         "TLS certificates are not verified, so that hosts on the way can read the keys; give verify= the path of "
         "the authority to trust instead of False",

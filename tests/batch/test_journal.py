@@ -358,10 +358,17 @@ def test_results_that_are_no_json_are_reported_by_the_next_run(path: Path) -> No
         assert record.reply.error.code == "NOT_STORED"
 
 
-@pytest.mark.parametrize("kind", ["folder", "missing folder", "device", "nul"])
+@pytest.mark.parametrize("kind", ["folder", "missing folder", "device"])
 def test_a_path_that_cannot_be_a_journal_is_refused(kind: str, tmp_path: Path, formation: Formation) -> None:
-    paths = {"folder": str(tmp_path), "missing folder": str(tmp_path / "a" / "b"), "device": os.devnull, "nul": "a\0b"}
+    paths = {"folder": str(tmp_path), "missing folder": str(tmp_path / "a" / "b"), "device": os.devnull}
     caller = Caller("sync")
     with pytest.raises(JournalError, match="the journal"):
         caller.collect(chats(1), caller.recipe(formation), journal=paths[kind])
+    assert formation.requests == 0
+
+
+def test_a_text_that_is_no_path_is_no_journal(formation: Formation) -> None:
+    caller = Caller("sync")
+    with pytest.raises(ConfigurationError, match="journal= takes"):
+        caller.collect(chats(1), caller.recipe(formation), journal="a\0b")
     assert formation.requests == 0

@@ -98,14 +98,14 @@ def test_behind_a_proxy_ids_that_it_would_cut_are_refused_too(colour: Colour, te
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
-def test_any_other_id_comes_back_as_it_was(text: str) -> None:
-    if text in (".", "..") or "/" in text or not text.strip():
+def test_any_other_id_comes_back_as_it_was_without_white_space_at_its_ends(text: str) -> None:
+    if text.strip() in (".", "..") or "/" in text or not text.strip():
         return
     target = Call[Any]("GET", "/a/{id}/b", params={"id": text}).target()
     path = urlsplit(f"http://h{target}").path
     assert path.count("/") == 3
     assert target.isascii()
-    assert unquote(path.split("/")[2]) == text
+    assert unquote(path.split("/")[2]) == text.strip()
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8"))))

@@ -487,7 +487,7 @@ def test_a_user_that_is_no_text_is_refused(colour: Colour, user: Any) -> None:
         colour.run(colour.formation().chat, "x", user_id=user)
 
 
-@pytest.mark.parametrize("bad", ["ada\r\nX-Muxi-Admin-Key: x", "ada\n", "ada\r", "ada\0"])
+@pytest.mark.parametrize("bad", ["ada\r\nX-Muxi-Admin-Key: x", "a\nda", "a\rda", "ada\0"])
 def test_a_user_cannot_break_out_of_its_header(colour: Colour, bad: str) -> None:
     play = Playback()
     with pytest.raises(ValidationError, match="INVALID_HEADER"):

@@ -44,6 +44,7 @@ ASIDE: dict[str, str] = {
     "muxi.plugins.version_notice:_parse_time": _OWN_PROCESS,
     "muxi.plugins.version_notice:_read": _OWN_PROCESS,
     "muxi.registry:*": _OWN_ARGUMENTS,
+    "muxi.transport.arguments:*": _OWN_ARGUMENTS,
     "muxi.transport.contract:Request.path": _OWN_REQUEST,
     "muxi.transport.plaintext:*": _OWN_ARGUMENTS,
     "muxi_transports.aiohttp.socks:*": _OWN_ARGUMENTS,

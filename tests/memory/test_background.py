@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from muxi import FormationClient, ManualClock
+from muxi import FormationClient, ManualClock, ServerError
 from muxi.clock import Clock
 from muxi.errors import ConfigurationError, NotFoundError
 from muxi_transports.memory import EmbeddedFormation, Failure, Later, MemoryTransport, Part, Pause, Turn
@@ -96,11 +96,8 @@ def test_a_reply_that_is_none_fails_what_runs_in_the_background(
     clock.advance(3600)
     assert "an agent replied with int" in str(job.last_run_failure_message)
     formation.agent("assistant", lambda turn: Later(nonsense, seconds=3))
-    answer = client.chat("x", user_id="ada")["message"]
-    assert isinstance(answer["request_id"], str)
-    clock.advance(3)
-    status = client.get_request_status(answer["request_id"], "ada")
-    assert (status["status"], "replied with int" in str(status["error"])) == ("failed", True)
+    with pytest.raises(ServerError, match="reply= takes Reply, got int"):
+        client.chat("x", user_id="ada")
     with pytest.raises(NotFoundError):
         client.get_request_status(fired["request_id"], "ada")
 

@@ -27,7 +27,7 @@ _PREFLIGHT_VARY = (
 )
 
 
-@check_arguments()
+@check_arguments("definition", "imitate")
 class EmbeddedFormation(FormationCore):
     """A formation without models, databases and network, whose answers are those of the real one.
 

@@ -79,6 +79,9 @@ def defects(names: Iterable[Defect | str]) -> frozenset[Defect]:
     """
     if isinstance(names, str):
         names = (names,)
+    given: object = names
+    if not isinstance(given, Iterable):
+        raise ConfigurationError(f"imitate= takes names of defects, got {type(given).__name__}")
     known = {defect.value: defect for defect in Defect}
     unknown = sorted({str(getattr(name, "value", name)) for name in names if name not in known})
     if unknown:

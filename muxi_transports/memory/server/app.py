@@ -28,7 +28,7 @@ _CORS = [
 _ROUTER = ServerRouter(ROUTES)
 
 
-@check_arguments()
+@check_arguments("imitate")
 class EmbeddedServer(ServerCore):
     """A server that holds embedded formations, checks signatures, deploys and proxies, as the real one does::
 

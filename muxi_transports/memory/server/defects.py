@@ -43,6 +43,9 @@ def server_defects(names: Iterable[ServerDefect | str]) -> frozenset[ServerDefec
     """
     if isinstance(names, str):
         names = (names,)
+    given: object = names
+    if not isinstance(given, Iterable):
+        raise ConfigurationError(f"imitate= takes names of defects, got {type(given).__name__}")
     known = {defect.value: defect for defect in ServerDefect}
     wanted = [str(getattr(name, "value", name)) for name in names]
     if unknown := sorted(set(wanted) - set(known)):

@@ -28,7 +28,7 @@ _SERVER: Block = {
 }
 
 
-@check_arguments()
+@check_arguments(contents=("agents", "skills", "sops", "mcp_servers"))
 @dataclass(repr=False)
 class FormationDefinition:
     """The definition of a formation. Every part has a default and may be changed while the formation runs.
