@@ -147,6 +147,7 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
                 if in_thread:
                     from muxi.bundles.stopping import run_in_thread
 
+                    client._runner.claim_loop()
                     described = await run_in_thread(partial(describe, client, *args, **kwargs))
                 else:
                     described = describe(client, *args, **kwargs)
@@ -180,10 +181,10 @@ class Endpoint(Generic[P, OnClass, Sync, Async, Raw, AsyncRaw]):
             code = describe.__code__
             known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
             for name in given:
-                if f"'{name}'" in message and name not in known and (near := get_close_matches(name, known, 1)):
+                if f"'{name}'" in message and name not in known and (near := get_close_matches(name, known, 1, 0.7)):
                     message += f". Did you mean {near[0]!r}?"
                     break
-        if hint := getattr(describe, "hint", ""):
+        if (hint := getattr(describe, "hint", "")) and "Did you mean" not in message:
             message += f". {hint}"
         problem = TypeError(message)
         try:

@@ -209,6 +209,7 @@ class AsyncRunner(Runner):
         """
 
         async def open_stream() -> AsyncOpened[E]:
+            self.claim_loop()
             described = call if isinstance(call, StreamCall) else await call()
             return (await self.open_stream(described))[0]
 

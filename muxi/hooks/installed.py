@@ -20,6 +20,9 @@ __all__ = ["installed_plugins"]
 #: What ``MUXI_DISABLE_PLUGINS`` says to go without all of them.
 _ALL = frozenset({"1", "true", "yes", "on", "all"})
 
+#: How the names of built-in plugins begin.
+_BUILT_IN = "muxi."
+
 
 def installed_plugins(blocked: Collection[str]) -> list[tuple[str, object]]:
     """The installed plugins with their names, unless the environment or the client goes without them.
@@ -51,6 +54,8 @@ def _warn_of_unknown(disabled: str) -> None:
 
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; installed are: {', '.join(sorted(known)) or 'none'}"
+            if name.startswith(_BUILT_IN):
+                hint = f"; built-in ones are switched off by disable_plugins=[{name!r}]"
             advice = f"MUXI_DISABLE_PLUGINS: no installed plugin is named {name}{hint}"
             warnings.warn(advice, RuntimeWarning, stacklevel=caller_level())
 

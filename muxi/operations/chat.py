@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxi.answers import pending
 from muxi.call import Call, Key, Procedure, send
-from muxi.client.endpoints import operation, procedure, stream
+from muxi.client.endpoints import hints, operation, procedure, stream
 from muxi.errors import ValidationError
 from muxi.streaming.call import StreamCall
 
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatOperations", "text_of"]
 
+#: For fields of the message that are given as arguments.
+MESSAGE_HINT = "Fields of the request go into the payload: chat({'message': 'Hello!', 'session_id': 's-1'})"
+
 
 class ChatOperations:
     """Methods that send a message and get the agents' answer."""
 
     @operation
+    @hints(MESSAGE_HINT)
     def chat(
         self,
         payload: ChatRequest | Mapping[str, Any] | str,
@@ -55,6 +59,7 @@ class ChatOperations:
         return Call.post("/chat", body={**_body(payload, files), "stream": False}, user_id=user_id or None, **_CHAT)
 
     @stream
+    @hints(MESSAGE_HINT.replace("chat(", "chat_stream("))
     def chat_stream(
         self,
         payload: ChatRequest | Mapping[str, Any] | str,

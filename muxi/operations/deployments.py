@@ -6,7 +6,7 @@ from typing import Any
 
 from muxi.bundles import BundleSource, Prepared, Progress
 from muxi.client.endpoints import hints, reads_files, stream
-from muxi.operations.formations import DEPLOY_HINT, HEALTH_CHECK_TIMEOUT, about, deploying, updating
+from muxi.operations.formations import DEPLOY_HINT, HEALTH_CHECK_TIMEOUT, UPDATE_HINT, about, deploying, updating
 from muxi.streaming.call import StreamCall
 from muxi.streaming.deployments import DEPLOYMENT
 from muxi.types import DeploymentEvent
@@ -67,6 +67,7 @@ class DeploymentsOperations:
         return _streamed_call("POST", deploying(bundle_path, formation_id, version, progress, packing))
 
     @stream
+    @hints(UPDATE_HINT.replace("update_formation(", "update_formation_stream("))
     @reads_files
     def update_formation_stream(
         self,

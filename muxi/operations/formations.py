@@ -24,13 +24,24 @@ from muxi.types import (
     UpdatedFormation,
 )
 
-__all__ = ["DEPLOY_HINT", "HEALTH_CHECK_TIMEOUT", "FormationsOperations", "about", "deploying", "updating"]
+__all__ = [
+    "DEPLOY_HINT",
+    "HEALTH_CHECK_TIMEOUT",
+    "UPDATE_HINT",
+    "FormationsOperations",
+    "about",
+    "deploying",
+    "updating",
+]
 
 #: Seconds for operations that wait for a formation's health checks, or move whole formations.
 HEALTH_CHECK_TIMEOUT = 600.0
 
 #: For code that was written for the official SDK, which sends an id and JSON; no server takes that.
 DEPLOY_HINT = "It takes the bundle first: deploy_formation('my-bot.tar.gz', formation_id='my-bot')"
+
+#: The same for updates.
+UPDATE_HINT = "It takes the id, then the bundle: update_formation('my-bot', 'my-bot.tar.gz')"
 
 _ALL = "/rpc/formations"
 _ONE = "/rpc/formations/{formation_id}"
@@ -159,6 +170,7 @@ class FormationsOperations:
         return Call.post(**parts, returns="Deployment")
 
     @operation
+    @hints(UPDATE_HINT)
     @reads_files
     def update_formation(
         self,

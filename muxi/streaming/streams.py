@@ -250,8 +250,8 @@ class AsyncEventStream(_Stream[E]):
             import asyncio  # here, because a sync program need not load it
 
             open_stream, self._open_stream = self._open_stream, None
+            self._opened = await open_stream()  # which refuses to run below other loops than asyncio's
             self._loop = asyncio.get_running_loop()
-            self._opened = await open_stream()
             if self._shut:
                 await self.close()
         return self._opened

@@ -150,7 +150,7 @@ def parse_proxy(url: str) -> Proxy:
 
 def _is_listed(origin: Origin, no_proxy: str) -> bool:
     """Return whether an entry of a ``NO_PROXY`` list matches an origin."""
-    host = origin.host.lower().rstrip(".")
+    host = _ascii_name(origin.host.lower().rstrip("."))
     addresses = _addresses_of(host)
     entries = (entry.strip().lower() for entry in no_proxy.split(","))
     return any(_matches(entry, host, origin.port, addresses) for entry in entries if entry)
@@ -175,7 +175,7 @@ def _matches(entry: str, host: str, port: int, addresses: Sequence[_Address]) ->
         network = _network_of(entry)
     if network is not None:
         return any(address in network for address in addresses)
-    name = entry.removeprefix("*").removeprefix(".").rstrip(".")
+    name = _ascii_name(entry.removeprefix("*").removeprefix(".").rstrip("."))
     return name == host or bool(name and not addresses and host.endswith(f".{name}"))
 
 
@@ -195,6 +195,18 @@ def _network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | N
         return ipaddress.ip_network(f"{parts[1]}{parts[2] or ''}" if parts else entry, strict=False)
     except ValueError:
         return None
+
+
+def _ascii_name(name: str) -> str:
+    """Return a domain name as URLs have it on the wire (IDNA 2008, UTS 46), or as it is if it has no such form."""
+    if name.isascii():
+        return name
+    import idna  # installed with requests
+
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        return name
 
 
 def _with_scheme(proxy: str) -> str:

@@ -1,14 +1,16 @@
-"""The types in the tools of others: pydantic and FastAPI take them, trio is told what to do."""
+"""The types in the tools of others: pydantic and FastAPI take them, trio gets an error that says what to do."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import fastapi
 import pydantic
 import pytest
 
-from muxi import AsyncFormationClient, ConfigurationError, FormationClient, types
+from muxi import AsyncFormationClient, AsyncServerClient, ConfigurationError, FormationClient, types
 
 RECORDS = [name for name in types.__all__ if hasattr(getattr(types, name), "__required_keys__")]
 
@@ -48,3 +50,33 @@ def test_without_a_loop_of_asyncio_the_error_names_asyncio_and_what_to_do_below_
     # As trio runs it: without a loop of asyncio.
     with pytest.raises(ConfigurationError, match=r"asyncio loop.*anyio\.to_thread\.run_sync"):
         coroutine.send(None)
+
+
+async def _read(stream: AsyncIterator[object]) -> None:
+    async for _ in stream:
+        raise AssertionError("nothing is read without a loop")
+
+
+async def _enter(stream: AbstractAsyncContextManager[object]) -> None:
+    async with stream:
+        raise AssertionError("nothing is opened without a loop")
+
+
+WITHOUT_A_LOOP: dict[str, Callable[[AsyncFormationClient, AsyncServerClient], Coroutine[Any, Any, object]]] = {
+    "a call": lambda formation, server: formation.get_memories("ada"),
+    "a call that reads files": lambda formation, server: server.deploy_formation(b"x"),
+    "a stream": lambda formation, server: _read(formation.chat_stream("x", user_id="ada")),
+    "its text": lambda formation, server: _read(formation.chat_stream("x", user_id="ada").text()),
+    "a stream in a block": lambda formation, server: _enter(formation.chat_stream("x", user_id="ada")),
+    "a stream that reads files": lambda formation, server: _read(server.deploy_formation_stream(b"x")),
+    "pages": lambda formation, server: _read(formation.iter_memories("ada")),
+    "close": lambda formation, server: formation.close(),
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT_A_LOOP)
+def test_whatever_is_awaited_without_a_loop_of_asyncio_raises_the_same_error(what: str) -> None:
+    coroutine = WITHOUT_A_LOOP[what](AsyncFormationClient(transport="memory"), AsyncServerClient(transport="memory"))
+    with pytest.raises(ConfigurationError, match=r"asyncio loop.*anyio\.to_thread\.run_sync"):
+        coroutine.send(None)
+    coroutine.close()

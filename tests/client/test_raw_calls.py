@@ -122,6 +122,30 @@ def test_an_update_in_the_official_form_is_refused_with_the_call_to_write(colour
         colour.run(getattr(colour.server(Playback()), name), "bot", {"bundle": "x"})
 
 
+_DEPLOY = r"It takes the bundle first: {}\('my-bot\.tar\.gz', formation_id='my-bot'\)$"
+_UPDATE = r"It takes the id, then the bundle: {}\('my-bot', 'my-bot\.tar\.gz'\)$"
+_MESSAGE = r"Fields of the request go into the payload: {}\(\{{'message': 'Hello!', 'session_id': 's-1'\}}\)$"
+_PAYLOAD = {"formation_id": "my-bot", "payload": {"bundle": "x"}}
+INSTEAD = [
+    ("deploy_formation", _DEPLOY, (), _PAYLOAD),
+    ("deploy_formation_stream", _DEPLOY, (), _PAYLOAD),
+    ("update_formation", _UPDATE, (), _PAYLOAD),
+    ("update_formation_stream", _UPDATE, (), _PAYLOAD),
+    ("chat", _MESSAGE, ("x",), {"session_id": "s-1"}),
+    ("chat", _MESSAGE, ("x",), {"sesion_id": "s-1"}),
+    ("chat_stream", _MESSAGE, ("x",), {"session_id": "s-1"}),
+]
+
+
+@pytest.mark.parametrize(("name", "said", "args", "kwargs"), INSTEAD)
+def test_arguments_of_another_form_are_answered_with_the_call_to_write(
+    name: str, said: str, args: tuple[Any, ...], kwargs: dict[str, Any], colour: Colour
+) -> None:
+    client = colour.formation() if name.startswith("chat") else colour.server()
+    with pytest.raises(TypeError, match=rf"^{name}\(\) .*{said.format(name)}"):
+        colour.run(getattr(client, name), *args, **kwargs)
+
+
 def test_an_argument_that_a_method_does_not_have_is_named_with_the_nearest(colour: Colour) -> None:
     client = colour.formation(Playback())
     expected = r"^chat\(\) got an unexpected keyword argument 'usr_id'\. Did you mean 'user_id'\?"

@@ -316,6 +316,15 @@ def test_a_misspelt_name_disables_nothing_and_is_warned_of_once(
     ]
 
 
+def test_the_variable_of_installed_plugins_says_how_a_built_in_one_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    installed_plugins._warn_of_unknown.cache_clear()
+    monkeypatch.setenv("MUXI_DISABLE_PLUGINS", "muxi.retry")
+    with pytest.warns(RuntimeWarning, match=r"muxi\.retry; built-in .* disable_plugins=\['muxi\.retry'\]"):
+        Colour().formation(Playback())
+
+
 CLASS = """
 import muxi
 
