@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, cast
-from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 from muxi.context import MOMENT, Context
 from muxi.errors import ConfigurationError, ErrorAnswer, MuxiError, ServerError, TimeoutError, error_from_answer
-from muxi.redact import redact_text
+from muxi.redact import mask_forms, redact_text, secret_forms
 from muxi.result import Meta, Result
 from muxi.streaming.call import StreamCall
 from muxi.streaming.chat import check_turn, reader_for
@@ -176,30 +177,47 @@ def explain_timeout(error: TimeoutError, request: Request, context: Context) -> 
 _URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 
-def redirected(url: str, response: AnyResponse) -> str:
+def redirected(url: str, response: AnyResponse, secrets: Sequence[str] = ()) -> str:
     """Return the target of a redirect within the same origin; keys must not go to another one.
 
     User name and password in it are dropped, and characters that a URL cannot have are percent-encoded.
 
+    Args:
+        url: where the request went.
+        response: the redirect.
+        secrets: the keys of the request, which the target must not repeat: logs of libraries and proxies have URLs.
+
     Raises:
         ConfigurationError: it leads elsewhere.
-        ServerError: it is not a URL.
+        ServerError: it is not a URL, or repeats a key.
     """
     old = urlsplit(url)
     try:
         new = _join(old, response.headers.get("location") or "")
         same = _origin(old) == _origin(new)
     except ValueError:
-        error = MuxiError("", "", response.status)
-        error.answer = _answer_of(response)
-        raise unexpected(error, "the answer redirects to something that is not a URL") from None
+        raise _bad_redirect(response, "something that is not a URL") from None
     if not same:
         host = new.netloc.rpartition("@")[2]
         raise ConfigurationError(
             f"{old.scheme}://{old.netloc} redirects to {redact_text(f'{new.scheme}://{host}')}, which is not "
             "followed because the keys would go along; give the address it redirects to"
         )
-    return urlunsplit(new._replace(netloc=old.netloc, fragment=""))
+    target = urlunsplit(new._replace(netloc=old.netloc, fragment=""))
+    if _repeats(target, secrets) and not _repeats(url, secrets):
+        raise _bad_redirect(response, "a URL that repeats a key, and is not followed because logs show URLs")
+    return target
+
+
+def _repeats(url: str, secrets: Sequence[str]) -> bool:
+    forms = secret_forms(secrets)
+    return any(mask_forms(text, forms) != text for text in (url, unquote(url)))
+
+
+def _bad_redirect(response: AnyResponse, what: str) -> MuxiError:
+    error = MuxiError("", "", response.status)
+    error.answer = _answer_of(response)
+    return unexpected(error, f"the answer redirects to {what}")
 
 
 def _join(old: SplitResult, location: str) -> SplitResult:

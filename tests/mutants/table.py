@@ -41,13 +41,15 @@ TARGETS: dict[str, Target] = {
         ("tests/exchange/test_repeat.py", "tests/formation/test_routes.py", "tests/server/test_tables.py"),
     ),
     "exchange": Target(
-        ("muxi/exchange/life.py",), ("tests/exchange/test_exchange.py", "tests/exchange/test_answer_size.py")
+        ("muxi/exchange/life.py",),
+        ("tests/exchange/test_exchange.py", "tests/exchange/test_redirects.py", "tests/exchange/test_answer_size.py"),
     ),
     "incoming": Target(
         ("muxi/exchange/incoming.py",),
         (
             "tests/exchange/test_incoming.py",
             "tests/exchange/test_exchange.py",
+            "tests/exchange/test_redirects.py",
             "tests/exchange/test_only_our_errors.py",
             "tests/exchange/test_answer_size.py",
             "tests/exchange/test_responses.py",

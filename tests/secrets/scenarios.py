@@ -140,5 +140,8 @@ FAILURES: dict[str, Scenario] = {
     "a redirect with a password": sent(
         b"HTTP/1.1 307 Go\r\nLocation: http://u:KEY@other.example/\r\nContent-Length: 0\r\n\r\n"
     ),
+    "a redirect that repeats the key": sent(
+        b"HTTP/1.1 307 Go\r\nLocation: /KEY?token=KEY\r\nContent-Length: 0\r\n\r\n"
+    ),
     "a redirect that is none": sent(b"HTTP/1.1 307 Go\r\nLocation: http://[KEY\r\nContent-Length: 0\r\n\r\n"),
 }
