@@ -85,7 +85,7 @@ def _connector(way: Way, settings: HttpSettings) -> aiohttp.BaseConnector:
         return _UnixConnector(way.origin.socket, **bounds)
     if way.proxy is not None and way.proxy.is_socks:
         return _socks_connector(way.proxy, settings, bounds)
-    return _TCPConnector(
+    return TCPConnector(
         **bounds,
         resolver=make_resolver(),
         local_addr=settings.source_address,
@@ -105,8 +105,11 @@ def _socks_connector(proxy: Proxy, settings: HttpSettings, bounds: dict[str, Any
     return SocksConnector(proxy, settings.socket_options, bounds)
 
 
-class _TCPConnector(aiohttp.TCPConnector):
-    """Connects to a host and a port, and leaves it to its transport to warn that it was not closed."""
+class TCPConnector(aiohttp.TCPConnector):
+    """Connects to a host and a port, and leaves it to its transport to warn that it was not closed.
+
+    It has the name of its base, because monitors name their spans after the class.
+    """
 
     def __del__(self, *_: object) -> None:
         """Do nothing: aiohttp would warn of it where the collector comes to it before its transport."""

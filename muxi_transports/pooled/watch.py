@@ -77,8 +77,7 @@ class Watch:
         self._urllib3: ModuleType | None = None
         self._requests: ModuleType | None = None
         self._finders: list[object] = []
-        self._parts: list[_Part] = _base_parts() + _python_parts()
-        self._inspected = _inspect(self._parts)
+        self._inspected = _inspect(self._parts())
 
     def look(self) -> WatchState:
         """Inspect the libraries and return the current state."""
@@ -99,8 +98,13 @@ class Watch:
 
     def _inspect_again(self) -> _Inspected:
         with self._lock:
-            self._inspected = _inspect(self._parts)
+            self._inspected = _inspect(self._parts())
             return self._inspected
+
+    def _parts(self) -> list[_Part]:
+        """What is watched now: the classes behind the names change while a recorder is at work."""
+        parts = (_base_parts() if self._urllib3 is None else _urllib3_parts()) + _python_parts()
+        return parts if self._requests is None else parts + _requests_parts(self._requests)
 
     def _look_at_finders(self) -> _Inspected:
         """Import the library where an import hook may be waiting for it, so that a tool gets at it before the look."""
@@ -122,11 +126,7 @@ class Watch:
         with self._lock:
             known = self._inspected
             self._urllib3, self._requests = found["urllib3"], found["requests"]
-            self._parts = _base_parts() if self._urllib3 is None else _urllib3_parts()
-            self._parts += _python_parts()
-            if self._requests is not None:
-                self._parts += _requests_parts(self._requests)
-            inspected = _inspect(self._parts)
+            inspected = _inspect(self._parts())
             if inspected.verdict.reason is None and known.verdict.reason is None and known.is_unchanged():
                 # A library more, as it is by itself: connections that were made without it are as good as before.
                 inspected = _Inspected(inspected.is_unchanged, known.verdict)
@@ -144,14 +144,14 @@ def _is_incomplete(module: ModuleType) -> bool:
 
 def _python_parts() -> list[_Part]:
     """The attributes of what is below the libraries."""
-    connection = _own_class(http.client.HTTPConnection, "http.client")
     found = [
         _Part(label, owner, name)
         for label, owner, names in (
-            ("http.client's HTTPConnection", connection, (*_CONNECTION, "_send_request")),
+            ("http.client's HTTPConnection", _python_connection(), (*_CONNECTION, "_send_request")),
             ("http.client's HTTPResponse", _own_class(http.client.HTTPResponse, "http.client"), ("read", "close")),
         )
         for name in names
+        if hasattr(owner, name)
     ]
     found += [
         _Part("socket", socket, "socket"),
@@ -163,8 +163,19 @@ def _python_parts() -> list[_Part]:
 
 def _base_parts() -> list[_Part]:
     """The attributes that urllib3 would take over if it were imported now."""
-    connection = _own_class(http.client.HTTPConnection, "http.client")
-    return [_Part("http.client", http.client, "HTTPConnection"), _Part("HTTPConnection", connection, "debuglevel")]
+    connection = _python_connection()
+    found = [_Part("http.client", http.client, "HTTPConnection")]
+    if hasattr(connection, "debuglevel"):
+        found.append(_Part("HTTPConnection", connection, "debuglevel"))
+    return found
+
+
+def _python_connection() -> Any:  # Any: as below
+    """http.client's class of connections; what is in its place where a recorder has put a class of its own there."""
+    library = sys.modules.get("urllib3.connection")
+    derived = getattr(library, "HTTPConnection", None)
+    own = _own_class(derived, "http.client")
+    return _own_class(http.client.HTTPConnection, "http.client") if own is derived else own
 
 
 def _urllib3_parts() -> list[_Part]:
