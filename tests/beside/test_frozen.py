@@ -51,6 +51,17 @@ def site(tmp_path: Path, wheel: Path) -> Path:
     return site
 
 
+@pytest.fixture
+def hookless(site: Path) -> Path:
+    """The same folder without that entry point; it hides the distribution of the checkout, which has it too."""
+    (entry_points,) = site.glob("muxi_client-*.dist-info/entry_points.txt")
+    text = entry_points.read_text(encoding="utf-8")
+    without = re.sub(r"\[pyinstaller40\]\n(?:.+\n)*", "", text)
+    assert without != text
+    entry_points.write_text(without, encoding="utf-8")
+    return site
+
+
 def freeze(folder: Path, *options: str, **settings: str) -> Path:
     """Freeze the program with PyInstaller; return its path."""
     command = [str(provide_environment("pyinstaller")), "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
@@ -84,15 +95,16 @@ def test_a_frozen_program_finds_what_is_imported_by_name(tmp_path: Path, site: P
     assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", PRINTED)
 
 
-def test_without_the_hook_it_lacks_the_transports_as_the_page_says(tmp_path: Path, formation: str) -> None:
-    # The environment has the sources on its path and no distribution, so that no entry point announces the hook.
-    done = run(freeze(tmp_path), formation)
+def test_without_the_hook_it_lacks_the_transports_as_the_page_says(
+    tmp_path: Path, hookless: Path, formation: str
+) -> None:
+    done = run(freeze(tmp_path, PYTHONPATH=str(hookless)), formation)
     assert done.returncode != 0
     assert MISSING in done.stderr
     assert MISSING in PAGE
 
 
-def test_the_options_on_the_page_do_without_the_hook(tmp_path: Path, formation: str) -> None:
+def test_the_options_on_the_page_do_without_the_hook(tmp_path: Path, hookless: Path, formation: str) -> None:
     [line] = re.findall(r"^pyinstaller (--collect-submodules .*) program\.py$", PAGE, re.MULTILINE)
-    done = run(freeze(tmp_path, *line.split()), formation)
+    done = run(freeze(tmp_path, *line.split(), PYTHONPATH=str(hookless)), formation)
     assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", PRINTED)
