@@ -12,6 +12,7 @@ from typing import Any
 import requests
 import requests.adapters
 import requests.utils
+import urllib3  # whole, before its parts: another thread may be half through importing it
 import urllib3.util
 from urllib3.connectionpool import HTTPConnectionPool
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+import urllib3  # noqa: F401  whole, before its parts: another thread may be half through importing it
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers
 

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import Any, cast
 
+import urllib3  # noqa: F401  whole, before its parts: another thread may be half through importing it
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ClosedPoolError, EmptyPoolError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import ssl
 
+import urllib3  # noqa: F401  whole, before its parts: another thread may be half through importing it
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any, cast
 
+import urllib3  # noqa: F401  whole, before its parts: another thread may be half through importing it
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError

@@ -10,6 +10,7 @@ from typing import Any, cast
 import requests
 import requests.adapters
 import requests.cookies
+import urllib3  # whole, before its parts: another thread may be half through importing it
 import urllib3.util
 from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import HTTPConnectionPool

@@ -7,6 +7,7 @@ import time
 import warnings
 from typing import Any
 
+import urllib3  # noqa: F401  whole, before its parts: another thread may be half through importing it
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 

@@ -389,6 +389,28 @@ print(lane())
     assert _said_of_lazy_call(transport, program) == "full: HTTPConnectionPool.urlopen has been replaced by __main__"
 
 
+@pytest.mark.parametrize("transport", ["requests", "urllib3"])
+def test_threads_that_import_the_libraries_at_once_do_not_see_half_of_them(transport: str) -> None:
+    program = """
+import importlib.machinery, time
+class Slow:  # a tool's finder, so that the libraries are imported for the look; it widens the race
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("urllib3", "requests"): time.sleep(0.002)
+        return importlib.machinery.PathFinder.find_spec(name, path, target)
+sys.meta_path.insert(0, Slow())
+failures = []
+def work(number):
+    time.sleep(number / 200)  # into the middle of the first thread's import
+    try: call()
+    except BaseException as error: failures.append(repr(error))
+threads = [threading.Thread(target=work, args=[number]) for number in range(12)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(failures)
+"""
+    assert _said_of_lazy_call(transport, program) == "[]"
+
+
 # -- what is genuine -------------------------------------------------------------------------------------------
 
 
