@@ -102,7 +102,7 @@ class Watch:
             return self._inspected
 
     def _parts(self) -> list[_Part]:
-        """What is watched now: the classes behind the names change while a recorder is at work."""
+        """Return the attributes to watch; a recorder at work changes the classes behind the names."""
         parts = (_base_parts() if self._urllib3 is None else _urllib3_parts()) + _python_parts()
         return parts if self._requests is None else parts + _requests_parts(self._requests)
 
