@@ -78,10 +78,22 @@ class _PackedBody(OpenFileBody):
 
 
 class _CopiedBody(OpenFileBody):
-    """The content of a pipe, copied into a temporary file, because it is read twice: to check it and to send it."""
+    """The content of a pipe, copied into a temporary file, because it is read twice: to check it and to send it.
 
-    def __init__(self, source: BinaryIO | IO[bytes], progress: Progress | None = None) -> None:
-        file, _ = _temporary(lambda file: shutil.copyfileobj(source, file), self)
+    Its beginning is checked before the rest is read: a device may have no end.
+    """
+
+    def __init__(self, source: BinaryIO | IO[bytes], progress: Progress | None, where: str) -> None:
+        head = b""
+        while len(head) < _HEAD and (piece := source.read(_HEAD - len(head))):
+            head += piece
+        check_format(head, where)
+
+        def copy(file: BinaryIO) -> None:
+            file.write(head)
+            shutil.copyfileobj(source, file)
+
+        file, _ = _temporary(copy, self)
         super().__init__(file, progress)
 
 
@@ -148,7 +160,7 @@ def prepare(
     where = str(getattr(bundle, "name", "the bundle"))
     try:
         seekable = not hasattr(bundle, "seekable") or bundle.seekable()
-        body = OpenFileBody(bundle, progress, name=where) if seekable else _CopiedBody(bundle, progress)
+        body = OpenFileBody(bundle, progress, name=where) if seekable else _CopiedBody(bundle, progress, where)
     except (OSError, ValueError) as error:  # ValueError: it is closed
         raise refused("bundle_path", f"{where} cannot be read: {error}") from None
     return Prepared(check(_read_open(body.file, where), formation_id, version), body)
@@ -169,7 +181,7 @@ def _prepare_path(
             if stat.S_ISREG(kind):
                 return Prepared(check(_read_open(file, path), formation_id, version), FileBody(path, progress))
             # A pipe gives its content once.
-            body = _CopiedBody(file, progress)
+            body = _CopiedBody(file, progress, path)
         return Prepared(check(_read_open(body.file, path), formation_id, version), body)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         if isinstance(error, OSError):
