@@ -97,8 +97,9 @@ def count() -> dict[str, int]:
             call()
         counts["calls of a unary call"] = count_calls(call)
         counts["calls of a stream of 200 events"] = count_calls(stream)
-        counts["bytes of a unary call"] = count_bytes(call)
-        counts["bytes of a stream of 200 events"] = count_bytes(stream)
+        # The fewest of some runs: on a busy machine an answer arrives in other pieces.
+        counts["bytes of a unary call"] = min(count_bytes(call) for _ in range(5))
+        counts["bytes of a stream of 200 events"] = min(count_bytes(stream) for _ in range(5))
         client.close()
     return counts
 
