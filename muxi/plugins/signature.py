@@ -82,6 +82,7 @@ class SignatureAuth:
         if self._unsigned_prefix and path.startswith(f"{self._unsigned_prefix}/"):
             path = path.removeprefix(self._unsigned_prefix)
         signature = sign(secret, timestamp, request.method, path)
+        request.secrets = (*request.secrets, secret)
         request.headers["Authorization"] = f"MUXI-HMAC key={self._key_id}, timestamp={timestamp}, signature={signature}"
 
     @hookimpl(tryfirst=True)

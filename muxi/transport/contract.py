@@ -60,6 +60,8 @@ class Request(Record):
         body: the content, or None.
         timeouts: the bounds of this attempt.
         stream: whether the body of the answer will be consumed as it arrives.
+        secrets: keys that the request was signed with, and that none of its headers has; what records requests and
+            answers takes them out wherever a server repeats them.
     """
 
     method: str
@@ -68,6 +70,7 @@ class Request(Record):
     body: Body | None = None
     timeouts: Timeouts = Timeouts()
     stream: bool = False
+    secrets: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:

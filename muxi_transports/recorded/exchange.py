@@ -38,6 +38,7 @@ class RecordedRequest:
         headers: without those that only say which SDK on which machine has sent it.
         content: the body; None where there was none, or where only its digest is kept.
         digest: stands for a body that is not kept because it is binary or large: ``sha256:…``.
+        secrets: what it was signed with, until it is scrubbed; never written.
     """
 
     method: str
@@ -45,6 +46,7 @@ class RecordedRequest:
     headers: Headers = field(default_factory=Headers)
     content: bytes | None = None
     digest: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __repr__(self) -> str:
         # Before it is scrubbed, the body may hold secrets, and frames that fail have it among their locals.

@@ -32,10 +32,10 @@ def inspect_request(request: Request) -> Outgoing:
     """Read a request's body, and keep of it what has to be kept. A file is read as well."""
     headers = Headers((name, value) for name, value in request.headers.items() if name.lower() not in _PASSING)
     if request.body is None:
-        return Outgoing(request, RecordedRequest(request.method, request.url, headers))
+        return Outgoing(request, RecordedRequest(request.method, request.url, headers, secrets=request.secrets))
     body = request.body if request.body.repeatable else BytesBody(b"".join(request.body.chunks()))
     content, digest = _fingerprint(_pieces(body))
-    recorded = RecordedRequest(request.method, request.url, headers, content, digest)
+    recorded = RecordedRequest(request.method, request.url, headers, content, digest, request.secrets)
     return Outgoing(request if body is request.body else replace(request, body=body), recorded)
 
 

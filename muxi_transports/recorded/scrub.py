@@ -74,6 +74,8 @@ class Scrubber:
     def learn(self, request: RecordedRequest) -> bool:
         """Take note of the secrets that a request carries; whether there was one that had not been known."""
         before = len(self._known)
+        for secret in request.secrets:
+            self._note(secret)
         for name, value in request.headers.items():
             if self._is_secret_header(name):
                 self._note(_credential(value) if name.lower() in _SCHEMED else value)
@@ -94,7 +96,8 @@ class Scrubber:
         if content is not None:
             chunks = (Chunk(0.0, content),)
             content = b"".join(chunk.content for chunk in self._chunks(chunks, request.headers, _route(request.url)))
-        return replace(request, url=self._url(request.url), headers=self._headers(request.headers), content=content)
+        headers = self._headers(request.headers)
+        return replace(request, url=self._url(request.url), headers=headers, content=content, secrets=())
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """An exchange as it may be written."""

@@ -103,6 +103,16 @@ def test_no_secret_is_in_the_file(colour: Colour, client: Any, path: Path) -> No
         assert kept in text
 
 
+def test_a_key_that_signs_and_is_never_sent_is_not_in_the_file(colour: Colour, recorded: Any, path: Path) -> None:
+    key = "hush-that-signs"
+    playback = Playback(json_answer(200, {"success": True, "data": {"formations": [], "note": f"signed by {key}"}}))
+    server = colour.server(transport=recorded(path, playback), secret_key=key)
+    assert key in str(colour.run(server.list_formations))
+    text = path.read_text()
+    assert key not in text
+    assert f"signed by {REDACTED}" in text
+
+
 def test_what_was_scrubbed_still_plays(colour: Colour, client: Any, path: Path) -> None:
     learnt = scenario(colour, client(path, Playback(*answers())))
     cassette = Cassette(path)
