@@ -52,15 +52,28 @@ def _checked(function: Callable[..., Any], own: tuple[str, ...], contents: Colle
         if tests is None:  # made at the first call: importing a module costs nothing
             names = function.__code__.co_varnames[: function.__code__.co_argcount]
             tests = _tests_of(function, own, contents)
-        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-            test = tests.get(name)
-            if test is not None and not test(value):
-                is_text = isinstance(value, str) and "PathLike" in function.__annotations__[name]
-                what = "a text that is no path" if is_text else _kind_of(value)
-                raise ConfigurationError(f"{name}= takes {_described(function.__annotations__[name])}, got {what}")
-        return function(*args, **kwargs)
+        try:
+            for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+                test = tests.get(name)
+                if test is not None and not test(value):
+                    raise _refusal(name, value, function.__annotations__[name])
+            return function(*args, **kwargs)
+        except BaseException as error:
+            from muxi.transport.causes import clear_frames  # only for an error
+
+            clear_frames(error)  # arguments may be keys
+            value = None
+            raise
+        finally:
+            del args, kwargs
 
     return check_first
+
+
+def _refusal(name: str, value: object, annotation: object) -> ConfigurationError:
+    is_text = isinstance(value, str) and "PathLike" in str(annotation)
+    what = "a text that is no path" if is_text else _kind_of(value)
+    return ConfigurationError(f"{name}= takes {_described(annotation)}, got {what}")
 
 
 def _tests_of(function: Callable[..., Any], own: tuple[str, ...], contents: Collection[str]) -> dict[str, _Test]:
