@@ -61,7 +61,7 @@ def test_a_batch_on_dask_survives_a_worker_that_is_killed(formation: Formation, 
 def test_a_batch_on_ray_survives_a_worker_that_is_killed(formation: Formation, tmp_path: Path) -> None:
     with serving(formation, delay=0.1) as url:
         run = run_in("ray", "run_on_ray.py", url, tmp_path)
-    assert run["workers"] >= 2
+    assert run["workers"] == 2
     assert len(run["results"]) == 60
     assert set(run["results"].values()) <= {"ok", "WORKER_LOST"}
     assert run["lost"] == 0

@@ -15,9 +15,11 @@ from ray_executor import RayExecutor  # noqa: E402
 from muxi import FormationClient, FormationConfig, batch  # noqa: E402
 
 
-def pid():
-    """Return the id of a worker's process."""
-    return os.getpid()
+def meet(pipe, mode):
+    """Return the id of a worker's process, once another worker has opened the other end of the pipe."""
+    # Opening a named pipe waits for its other end: the two tasks cannot run in one process after another.
+    with open(pipe, mode):
+        return os.getpid()
 
 
 def main(url, folder):
@@ -28,7 +30,9 @@ def main(url, folder):
         log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": f"{ROOT}:{ROOT / 'examples'}"}},
     )
-    pids = ray.get([ray.remote(pid).remote() for _ in range(6)])
+    pipe = Path(folder, "meeting")
+    os.mkfifo(pipe)
+    pids = ray.get([ray.remote(meet).remote(str(pipe), mode) for mode in "rw"])
     calls = [FormationClient.chat.call(f"message {number}", user_id="ada") for number in range(60)]
     results, lost = {}, 0
     settings = {
