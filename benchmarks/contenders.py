@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
 
 HEADERS = {"X-Muxi-Client-Key": "fmc_benchmark", "X-Muxi-User-ID": "ada", "Accept": "application/json"}
 CHAT = {"message": "Hello!", "stream": False}
+#: Bytes of a download that are read at a time.
+PIECE = 1 << 16
 
 
 class Contender(ABC):
@@ -48,6 +52,18 @@ class Contender(ABC):
         return str(event["token"]["content"])
 
     @abstractmethod
+    def upload(self, bundle: Path) -> object:
+        """Deploy a bundle, which goes up from its file."""
+
+    @abstractmethod
+    def download(self, target: Path) -> object:
+        """Take down a bundle of 1 GiB, into a file."""
+
+    def for_thread(self) -> Contender:
+        """What a thread calls: the same in all threads, where it can be shared."""
+        return self
+
+    @abstractmethod
     def close(self) -> None:
         """Free the connections."""
 
@@ -79,6 +95,19 @@ class Sdk(Contender):
         for event in self.client.chat_stream({"message": message}, user_id="ada"):
             event.get("type")
             yield event
+
+    def upload(self, bundle: Path) -> object:
+        return self._server.deploy_formation(bundle)
+
+    def download(self, target: Path) -> object:
+        return self._server.download_formation("large", target)
+
+    @cached_property
+    def _server(self) -> Any:
+        from muxi import ServerClient
+
+        address = self.base.removesuffix("/v1")
+        return ServerClient(url=address, key_id="k", secret_key="s", **self.options())  # noqa: S106
 
     def close(self) -> None:
         if hasattr(self.client, "close"):
@@ -153,6 +182,25 @@ class Bare(Contender):
     def lines(self, body: bytes) -> Iterator[bytes]:
         """The lines of the body of a stream's answer, as they arrive."""
 
+    @abstractmethod
+    def send(self, url: str, file: BinaryIO, headers: dict[str, str]) -> object:
+        """Post a file as it stands, without reading it into memory."""
+
+    @abstractmethod
+    def receive(self, url: str) -> Iterator[bytes]:
+        """The pieces of a body, as they come."""
+
+    def upload(self, bundle: Path) -> object:
+        headers = {"Content-Type": "application/gzip", "Content-Length": str(bundle.stat().st_size)}
+        with bundle.open("rb") as file:
+            return self.send(f"{self.base.removesuffix('/v1')}/rpc/formations", file, headers)
+
+    def download(self, target: Path) -> object:
+        with target.open("wb") as file:
+            for piece in self.receive(f"{self.base.removesuffix('/v1')}/rpc/formations/large/download"):
+                file.write(piece)
+        return target
+
     def memories(self) -> object:
         return json.loads(self.exchange("GET", "/memories", None, "ada"))
 
@@ -204,6 +252,19 @@ class HttpClient(Bare):
         yield from gzip.GzipFile(fileobj=answer) if packed else answer
         answer.read()  # the end of the last chunk, behind the end of what was packed
 
+    def send(self, url: str, file: BinaryIO, headers: dict[str, str]) -> object:
+        self.connection.request("POST", url, file, headers)
+        return self.connection.getresponse().read()
+
+    def receive(self, url: str) -> Iterator[bytes]:
+        self.connection.request("GET", url)
+        answer = self.connection.getresponse()
+        while piece := answer.read(PIECE):
+            yield piece
+
+    def for_thread(self) -> Contender:
+        return HttpClient(self.base, self.verify)
+
     def close(self) -> None:
         self.connection.close()
 
@@ -231,6 +292,14 @@ class Urllib3(Bare):
             yield from whole
         answer.release_conn()
 
+    def send(self, url: str, file: BinaryIO, headers: dict[str, str]) -> object:
+        return self.pool.request("POST", url, body=file, headers=headers, retries=False).data
+
+    def receive(self, url: str) -> Iterator[bytes]:
+        answer = self.pool.request("GET", url, preload_content=False)
+        yield from answer.stream(PIECE)
+        answer.release_conn()
+
     def close(self) -> None:
         self.pool.clear()
 
@@ -252,6 +321,13 @@ class Requests(Bare):
         headers = self.headers("ada", body)
         with self.session.post(self.base + "/chat", data=body, headers=headers, stream=True) as answer:
             yield from answer.iter_lines(chunk_size=None)
+
+    def send(self, url: str, file: BinaryIO, headers: dict[str, str]) -> object:
+        return self.session.post(url, data=file, headers=headers).content
+
+    def receive(self, url: str) -> Iterator[bytes]:
+        with self.session.get(url, stream=True) as answer:
+            yield from answer.iter_content(PIECE)
 
     def close(self) -> None:
         self.session.close()
@@ -277,8 +353,56 @@ class Httpx(Bare):
             for line in answer.iter_lines():
                 yield line.encode()
 
+    def send(self, url: str, file: BinaryIO, headers: dict[str, str]) -> object:
+        return self.client.post(url, content=file, headers=headers).content
+
+    def receive(self, url: str) -> Iterator[bytes]:
+        with self.client.stream("GET", url) as answer:
+            yield from answer.iter_bytes(PIECE)
+
     def close(self) -> None:
         self.client.close()
+
+
+class Aiohttp(Bare):
+    """aiohttp with a session, on a loop that runs for each call: for what is measured in memory, not in time."""
+
+    def __init__(self, base: str, verify: str | None = None) -> None:
+        super().__init__(base, verify)
+        import asyncio
+
+        self.loop = asyncio.new_event_loop()
+        self.session = self.loop.run_until_complete(self._open())
+
+    async def _open(self) -> Any:
+        import aiohttp
+
+        return aiohttp.ClientSession()
+
+    def exchange(self, method: str, path: str, body: bytes | None, user: str) -> bytes:
+        return self.loop.run_until_complete(
+            self._ask(method, self.base + path, data=body, headers=self.headers(user, body))
+        )
+
+    async def _ask(self, method: str, url: str, **given: Any) -> bytes:
+        async with self.session.request(method, url, **given) as answer:
+            body: bytes = await answer.read()
+            return body
+
+    def lines(self, body: bytes) -> Iterator[bytes]:
+        raise NotImplementedError("its streams are read by the async measurements")
+
+    def send(self, url: str, file: BinaryIO, headers: dict[str, str]) -> object:
+        return self.loop.run_until_complete(self._ask("POST", url, data=file, headers=headers))
+
+    def receive(self, url: str) -> Iterator[bytes]:
+        answer = self.loop.run_until_complete(self.session.get(url))
+        while piece := self.loop.run_until_complete(answer.content.read(PIECE)):
+            yield piece
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.session.close())
+        self.loop.close()
 
 
 #: Names as the tables show them; ``official`` runs in the environment of the official SDK.
@@ -292,4 +416,5 @@ CONTENDERS: dict[str, Callable[..., Contender]] = {
     "urllib3": Urllib3,
     "requests": Requests,
     "httpx": Httpx,
+    "aiohttp": Aiohttp,
 }

@@ -36,14 +36,16 @@ EVERYBODY = (
     "requests", "httpx",
 )  # fmt: skip
 SDKS = ("ours", "ours, full lane", "ours, urllib3", "official")
+LIBRARIES = ("http.client", "urllib3", "requests", "httpx", "aiohttp")
 TAKES_PART = {
     "unary": EVERYBODY,
     "streams": EVERYBODY,
     "first event": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
     "tls": EVERYBODY,
-    "threads": (*SDKS, "urllib3", "requests", "httpx"),
-    "endurance": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
-    "bundle": ("ours",),
+    "threads": (*SDKS, "http.client", "urllib3", "requests", "httpx"),
+    "endurance": (*SDKS, *LIBRARIES),
+    # The official SDK has no call that sends a bundle, nor one that takes it down.
+    "bundle": (*(sdk for sdk in SDKS if sdk != "official"), *LIBRARIES),
     "many streams": ("ours", "official", "httpx", "aiohttp"),
     "async": ("ours", "official", "httpx", "aiohttp"),
 }
@@ -56,7 +58,7 @@ UNITS = {
     "tls": "CPU ms",
     "threads": "CPU µs per call; calls per second",
     "endurance": "MiB resident",
-    "bundle": "MiB of growth",
+    "bundle": "MiB of growth; CPU s",
     "many streams": "answers; s; CPU ms per stream",
     "async": "CPU µs per call, per event",
     "start": "CPU ms",

@@ -15,12 +15,9 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import inspect
-import itertools
 import multiprocessing
 import os
 import resource
@@ -117,12 +114,15 @@ def _survives(mutant: Mutant, module: str, target: Target, *, measures: bool = F
 
 def _run_tests(target: Target, *, measures: bool) -> int:
     """Run the tests of a target; 0 where all pass."""
-    if target.plain:
-        for test in _tests_of([name.removesuffix(".py").replace("/", ".") for name in target.tests]):
-            if (test.func.__name__ in target.measures) is measures:
-                test()
-        return 0
-    return int(pytest.main([*_OPTIONS, *target.tests]))
+    return int(pytest.main([*_options(target, measures=measures), *target.tests]))
+
+
+def _options(target: Target, *, measures: bool) -> list[str]:
+    """What pytest is given for the tests that measure, or for all others."""
+    if not target.measures:
+        return [*_OPTIONS]
+    names = " or ".join(target.measures)
+    return [*_OPTIONS, "-k", names if measures else f"not ({names})"]
 
 
 def _judge_inside(target: Target, jobs: int) -> Verdicts | None:
@@ -136,29 +136,9 @@ def _judge_inside(target: Target, jobs: int) -> Verdicts | None:
         file, original = originals[module]
         if selection := select(at, module, file, original, mutant.tree):
             selections.append(selection)
-    return judge(_OPTIONS, target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections)
-
-
-def _tests_of(modules: list[str]) -> Iterator[functools.partial[object]]:
-    """The tests of some modules as calls, without those that need a fixture: pytest takes a second to begin."""
-    for name in modules:
-        module = importlib.import_module(name)
-        for function in [value for key, value in vars(module).items() if key.startswith("test_")]:
-            marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
-            names = [name.strip() for mark in marks for name in _names(mark.args[0])]
-            if not hasattr(function, "hypothesis") and set(inspect.signature(function).parameters) - set(names):
-                continue
-            for values in itertools.product(*(mark.args[1] for mark in marks)):
-                row = [
-                    item
-                    for mark, value in zip(marks, values, strict=True)
-                    for item in (value if len(_names(mark.args[0])) > 1 else [value])
-                ]
-                yield functools.partial(function, **dict(zip(names, row, strict=True)))
-
-
-def _names(names: str | Sequence[str]) -> Sequence[str]:
-    return names.split(",") if isinstance(names, str) else names
+    return judge(
+        _options(target, measures=False), target.tests, Limits(target.seconds, _MEMORY, _PATIENCE), jobs, selections
+    )
 
 
 def _listed(path: Path) -> dict[str, str]:
@@ -194,25 +174,23 @@ def _run_target(name: str, options: argparse.Namespace) -> bool:
     _LISTED.clear()
     _LISTED.update(listed)
     started = time.monotonic()
-    if target.plain:
-        is_sound = _survives(Mutant("", 0, lambda: ast.parse("")), "", target)
-        verdicts = Verdicts(set(), set(), []) if is_sound else None
-    else:
-        verdicts = _judge_inside(target, options.j)
+    verdicts = _judge_inside(target, options.j)
     if verdicts is None:
         print(f"{name}: the tests fail without a mutant, or take more than {target.seconds} s")
         return False
     killed, alive, modules = verdicts
-    if not target.plain:
-        print(
-            f"{name}: in {time.monotonic() - started:.0f} s {len(killed)} of {len(_WORK)} mutants are killed, and "
-            f"{len(alive)} survive",
-            flush=True,
-        )
+    print(
+        f"{name}: in {time.monotonic() - started:.0f} s {len(killed)} of {len(_WORK)} mutants are killed, and "
+        f"{len(alive)} survive",
+        flush=True,
+    )
     for module in modules:
         with contextlib.suppress(Exception):
             importlib.import_module(module)
     survivors: list[str] = []
+    if target.measures:  # they are tested again with the tests that measure
+        measured = {index for index in alive if _WORK[index][0].name not in listed}
+        alive -= measured
     for index in sorted(alive):
         survivors.append(_WORK[index][0].name)
         print(f"survives (line {_WORK[index][0].line}): {survivors[-1]}", flush=True)

@@ -14,11 +14,9 @@ class Target(NamedTuple):
     sources: tuple[str, ...]
     #: Files of tests, those that find most first; every mutant runs them up to the first failure.
     tests: tuple[str, ...]
-    #: Whether the tests run as plain calls, without pytest, which takes a second to begin.
-    plain: bool = False
     #: Processor seconds that all tests together do not take: more is a mutant that loops.
     seconds: int = 40
-    #: Names of plain tests that measure time. They run last, with mutants that survive all others and are not listed.
+    #: Names of tests that measure time. They run last, with mutants that survive all others and are not listed.
     measures: tuple[str, ...] = ()
 
 
@@ -32,8 +30,6 @@ TARGETS: dict[str, Target] = {
             "tests/http1/test_request_heads.py",
             "tests/http1/test_bounds.py",
         ),
-        plain=True,
-        seconds=15,
         measures=("test_the_time_is_in_proportion_to_the_bytes",),
     ),
     "repeat": Target(
