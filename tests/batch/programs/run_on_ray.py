@@ -18,7 +18,7 @@ from muxi import FormationClient, FormationConfig, batch  # noqa: E402
 def meet(pipe, mode):
     """Return the id of a worker's process, once another worker has opened the other end of the pipe."""
     # Opening a named pipe waits for its other end: the two tasks cannot run in one process after another.
-    with open(pipe, mode):
+    with Path(pipe).open(mode):
         return os.getpid()
 
 
