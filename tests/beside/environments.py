@@ -58,6 +58,7 @@ ENVIRONMENTS = {
     "celery": ("celery >=5.4",),
     "notebook": ("ipykernel >=6.29", "jupyter-client >=8"),
     "pyinstaller": ("pyinstaller >=6.10",),
+    "lambda": ("awslambdaric >=2",),
     "workers": ("fastapi >=0.115", "gunicorn >=23", "uvicorn >=0.30", "uvicorn-worker >=0.2"),
     "dask": ("distributed >=2024.8",),
     "ray": ("ray >=2.40",),
