@@ -35,7 +35,7 @@ TOO_OLD = (
     "pip uninstall -y urllib3-future && pip install --force-reinstall 'urllib3>=2.3,<3'"
 )
 
-_LANES = {"direct": Urllib3Transport, "full": partial(Urllib3Transport, direct=False)}
+_LANES: dict[str, LaneFactory] = {"direct": Urllib3Transport, "full": partial(Urllib3Transport, direct=False)}
 
 
 @pytest.fixture(params=_LANES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib.abc
 import importlib.util
 import logging
 import ssl
@@ -31,12 +32,12 @@ def library(request: pytest.FixtureRequest) -> Library:
     return found
 
 
-class Tool:
+class Tool(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """A finder as tools put it on ``sys.meta_path``: it finds the libraries, and changes them as they are imported."""
 
     def __init__(self, change: Callable[[], None]) -> None:
         self._change = change
-        self._modules = {name: sys.modules[name] for name in LIBRARIES}
+        self._modules: dict[str, ModuleType] = {name: sys.modules[name] for name in LIBRARIES}
         self.imported: list[str] = []
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
