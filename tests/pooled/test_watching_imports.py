@@ -43,9 +43,9 @@ class Tool(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         return importlib.util.spec_from_loader(name, self, is_package=True) if name in self._modules else None
 
-    def create_module(self, specification: ModuleSpec) -> ModuleType:
-        self.imported.append(specification.name)
-        return self._modules[specification.name]
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        self.imported.append(spec.name)
+        return self._modules[spec.name]
 
     def exec_module(self, module: ModuleType) -> None:
         self._change()
