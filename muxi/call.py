@@ -333,6 +333,8 @@ def _format_scalar(name: str, value: Scalar) -> str:
         return "true" if given else "false"
     if not isinstance(given, str | int | float):
         raise invalid_parameter(name, f"takes a text or a number, got {type(given).__name__}")
+    if isinstance(given, float) and not isfinite(given):
+        raise invalid_parameter(name, f"takes a finite number, got {given}")
     try:
         text = str(given)
     except ValueError:  # digits beyond what Python converts

@@ -12,6 +12,7 @@ from muxi.errors import ConfigurationError
 from muxi.installed import announced
 from muxi.records import Record, field
 from muxi.transport import AsyncTransport, Transport
+from muxi.transport.arguments import check_arguments
 from muxi.transport.contract import refuse_wrong_colour
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ Interposed = Callable[[Transport | AsyncTransport], Transport | AsyncTransport]
 _interposed: list[Interposed] = []
 
 
+@check_arguments()
 def register_transport(
     name: str,
     sync: SyncFactory | None = None,
@@ -90,6 +92,7 @@ def register_transport(
     _registered[name] = TransportPair(sync, asynchronous, defaults or {})
 
 
+@check_arguments()
 def interpose(function: Interposed) -> Callable[[], None]:
     """Pass every transport that clients of this process take from now on through a function.
 
@@ -112,6 +115,7 @@ class TransportRegistry:
     def __init__(self) -> None:
         self._own: dict[str, TransportPair] = {}
 
+    @check_arguments()
     def register(self, name: str, sync: SyncFactory | None = None, asynchronous: AsyncFactory | None = None) -> None:
         """As :func:`register_transport`, for one client."""
         self._own[name] = TransportPair(sync, asynchronous)

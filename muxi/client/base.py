@@ -34,6 +34,12 @@ E = TypeVar("E")
 C = TypeVar("C", bound="BaseClient")
 
 
+def _check_call(call: object) -> None:
+    from muxi.client.handmade import check_call
+
+    check_call(call)
+
+
 class BaseClient:
     """A client of either colour: a core, the options of its calls, and what runs them."""
 
@@ -115,6 +121,7 @@ class Client(BaseClient, Caller):
             MuxiError: the call failed.
         """
         given: Any = call
+        _check_call(given)
         return cast(T, self._open(given) if isinstance(given, StreamCall) else self._run(given))
 
     def close(self) -> None:
@@ -183,6 +190,7 @@ class AsyncClient(BaseClient, AsyncCaller):
     async def send(self, call: AsyncSendable[T]) -> T:
         """As :meth:`Client.send`."""
         given: Any = call
+        _check_call(given)
         return cast(T, await (self._open(given) if isinstance(given, StreamCall) else self._run(given)))
 
     async def close(self) -> None:

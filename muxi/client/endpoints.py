@@ -17,7 +17,7 @@ from muxi.client.checking import ArgumentCheck, described_with
 from muxi.client.colours import AsyncCaller, AsyncRawCaller, Caller, RawCaller
 from muxi.lazy import AnnotationNames, TextAnnotations
 from muxi.result import RawResponse
-from muxi.transport.causes import clear_frames
+from muxi.transport.frames import clear_frames
 
 if TYPE_CHECKING:
     from muxi.call import Call, Pages, Procedure

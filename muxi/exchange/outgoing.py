@@ -98,12 +98,18 @@ def keep_deadline(request: Request, context: Context) -> None:
     )
 
 
+def _kind(value: object) -> str:
+    return "a text" if isinstance(value, str) else type(value).__name__
+
+
 def body_of(call: Call[Any], context: Context) -> Body | None:
     """Return the body of the call's requests, the same for all attempts."""
-    if isinstance(call.content, str):
-        raise ValidationError("INVALID_BODY", "content= takes bytes, a path or an iterable of bytes, got a text")
     if call.content is not None:
-        return as_body(call.content)
+        try:
+            return as_body(call.content)
+        except ConfigurationError:
+            takes = "bytes, a path, an iterator of bytes or a function that returns an iterable of bytes"
+            raise ValidationError("INVALID_BODY", f"content= takes {takes}, got {_kind(call.content)}") from None
     if call.body is None:
         return None
     body = call.body

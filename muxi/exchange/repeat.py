@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from muxi.call import Call, Repeat
-from muxi.errors import ConnectionError, MuxiError, RateLimitError, StreamInterrupted, TimeoutError
+from muxi.errors import ConnectionError, MuxiError, RateLimitError, TimeoutError
 
 __all__ = ["REPEATS", "is_gone", "is_unknown", "may_repeat", "repeat_of"]
 
@@ -175,7 +175,7 @@ def may_repeat(repeat: Repeat, error: MuxiError, *, keyed: bool) -> bool:
         keyed: whether the attempt carried an idempotency key.
     """
     # Besides, a proxy that is sent a wrong password counts, and locks the account in the end.
-    if isinstance(error, StreamInterrupted) or (isinstance(error, ConnectionError) and error.permanent):
+    if isinstance(error, ConnectionError) and error.permanent:
         return False
     if was_refused(error):
         return True

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from muxi.call import Call, Key, Repeat, Scalar, invalid_parameter
 from muxi.client.endpoints import operation
+from muxi.client.handmade import METHODS, check_path
 from muxi.redact import show_value
 
 __all__ = ["FormationRequestOperations", "ServerRequestOperations"]
@@ -16,8 +17,6 @@ V = TypeVar("V")
 
 #: What a repetition does, as the caller declares it.
 Safety = Literal["safe", "removal", "keyed", "never"]
-
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class FormationRequestOperations:
@@ -144,17 +143,10 @@ def _checked(method: object, path: object) -> tuple[str, str]:
     Raises:
         ValidationError: either cannot be sent.
     """
-    if not isinstance(method, str) or method.upper() not in _METHODS:
-        raise invalid_parameter("method", f"is one of {', '.join(_METHODS)}, got {show_value(method)}")
-    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
-        raise invalid_parameter("path", f"begins with one '/', got {show_value(path)}")
-    if not {"?", "#"}.isdisjoint(path):
-        raise invalid_parameter("path", f"has no query and no fragment; give query= ({path!r})")
-    if not path.isascii() or not path.isprintable() or " " in path:
-        raise invalid_parameter("path", f"is not percent-encoded; give what callers choose with params= ({path!r})")
-    if not {".", ".."}.isdisjoint(path.split("/")):
-        raise invalid_parameter("path", f"has segments of dots, which lead to another route ({path!r})")
-    return method.upper(), path
+    if not isinstance(method, str) or method.upper() not in METHODS:
+        raise invalid_parameter("method", f"is one of {', '.join(METHODS)}, got {show_value(method)}")
+    check_path(path)
+    return method.upper(), str(path)
 
 
 def _mapping(argument: str, value: Mapping[str, V] | None) -> dict[str, V]:

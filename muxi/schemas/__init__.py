@@ -14,12 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from muxi import types
-from muxi.call import Call
-from muxi.errors import ValidationError
+from muxi.call import Call, invalid_parameter
+from muxi.errors import ConfigurationError, ValidationError
 from muxi.forks import renew_after_fork
 from muxi.lazy import LazyModule
+from muxi.redact import show_value
 from muxi.schemas.payloads import payload_type
 from muxi.schemas.shapes import fits, is_record, misfits
+from muxi.transport.arguments import check_arguments
 
 if TYPE_CHECKING:
     import marshmallow
@@ -73,6 +75,7 @@ class SchemaRegistry:
         logger: receives a warning for each answer that does not fit; ``muxi`` if None.
     """
 
+    @check_arguments()
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._requests = _Checks(_request_schema)
         self._responses = _Checks(_response_schema)
@@ -212,12 +215,12 @@ class _Checks:
         self._beside: dict[str, list[marshmallow.Schema]] = {}
 
     def replace(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
-        self._replaced[operation] = schema() if isinstance(schema, type) else schema
+        self._replaced[operation] = _made(schema)
 
     def tighten(self, operation: str, schema: marshmallow.Schema | type[marshmallow.Schema]) -> None:
         from muxi.schemas.lenient import lenient  # marshmallow is loaded: the schema is made with it
 
-        self._beside.setdefault(operation, []).append(lenient(schema() if isinstance(schema, type) else schema))
+        self._beside.setdefault(operation, []).append(lenient(_made(schema)))
 
     def places(self, operation: str, shipped: str | None, data: Any) -> frozenset[tuple[str, str]] | None:
         """Return where an answer does not fit the SDK's type; None where other schemas decide."""
@@ -242,8 +245,24 @@ class _Checks:
         return [problem for schema in schemas for problem in _problems(schema, data)]
 
 
+def _made(schema: marshmallow.Schema | type[marshmallow.Schema]) -> marshmallow.Schema:
+    """Return the schema, made from its class where it is one.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    from marshmallow import Schema
+
+    made: object = schema() if isinstance(schema, type) and issubclass(schema, Schema) else schema
+    if not isinstance(made, Schema):
+        raise ConfigurationError(f"schema= takes a marshmallow schema, or its class, got {type(schema).__name__}")
+    return made
+
+
 @cache
 def _request_schema(name: str) -> marshmallow.Schema:
+    if name not in _MODULES:
+        raise invalid_parameter("accepts", f"takes the name of a schema of the SDK, got {show_value(name)}")
     schema: type[marshmallow.Schema] = getattr(import_module(f"muxi.schemas.{_MODULES[name]}"), f"{name}Schema")
     return schema()
 

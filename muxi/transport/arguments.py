@@ -8,11 +8,13 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from muxi.errors import ConfigurationError
+from muxi.records import Record, fields
 
-__all__ = ["check_arguments"]
+__all__ = ["check_arguments", "record_tests"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -59,7 +61,7 @@ def _checked(function: Callable[..., Any], own: tuple[str, ...], contents: Colle
                     raise _refusal(name, value, function.__annotations__[name])
             return function(*args, **kwargs)
         except BaseException as error:
-            from muxi.transport.causes import clear_frames  # only for an error
+            from muxi.transport.frames import clear_frames  # only for an error
 
             clear_frames(error)  # arguments may be keys
             value = None
@@ -68,6 +70,29 @@ def _checked(function: Callable[..., Any], own: tuple[str, ...], contents: Colle
             del args, kwargs
 
     return check_first
+
+
+def record_tests(kind: type[Record], **types: object) -> Mapping[str, tuple[_Test, str]]:
+    """Return the test of each field of a class of records that can be tested, and what it takes, in words.
+
+    Args:
+        kind: the class.
+        types: the types of fields whose annotations do not say them.
+    """
+    known = _of_records.get(kind)
+    if known is None:
+        known = {}
+        names = {name: held for base in reversed(kind.__mro__) for name, held in _names_in(base.__module__).items()}
+        for item in fields(kind):
+            annotation = types.get(item.name, item.type)
+            test = _test_for(annotation, names)
+            if test is not None:
+                known[item.name] = test, _described(item.type)
+        _of_records[kind] = known
+    return known
+
+
+_of_records: dict[type[Record], dict[str, tuple[_Test, str]]] = {}
 
 
 def _refusal(name: str, value: object, annotation: object) -> ConfigurationError:
@@ -94,9 +119,14 @@ def _of_anything(annotation: str) -> str:
 
 
 def _names_of(function: Callable[..., Any]) -> dict[str, Any]:
-    module = sys.modules.get(function.__module__)
     # The generated constructor of a dataclass has globals of its own.
-    names = {**vars(typing), **getattr(function, "__globals__", {}), **(vars(module) if module else {})}
+    return _names_in(function.__module__, getattr(function, "__globals__", {}))
+
+
+def _names_in(module: str, more: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """The names that annotations of a module may have."""
+    found = sys.modules.get(module)
+    names = {**vars(typing), **more, **(vars(found) if found else {})}
     # A module that is loaded when it is first used is not loaded for a check.
     return {name: held for name, held in names.items() if type(held).__module__ != "muxi.lazy"}
 

@@ -6,7 +6,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 
-from muxi.errors import ValidationError
+from muxi.errors import ConfigurationError, ValidationError
+from muxi.transport.arguments import check_arguments
 
 __all__ = ["Body", "BytesBody", "FileBody", "IterableBody", "as_body"]
 
@@ -31,6 +32,8 @@ class BytesBody(Body):
     """Content that is in memory."""
 
     def __init__(self, content: bytes) -> None:
+        if not isinstance(content, bytes):  # the shorter way of the check below: every call with a body has one
+            raise ConfigurationError(f"content= takes bytes, got {type(content).__name__}")
         self.content = content
         self.length: int | None = len(content)
 
@@ -46,6 +49,7 @@ class FileBody(Body):
         progress: called with the bytes sent so far and the length, from the thread that sends.
     """
 
+    @check_arguments()
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> None:
         self.path: str = os.fspath(path)
         self.progress = progress
@@ -88,6 +92,7 @@ class IterableBody(Body):
         length: in bytes, where it is known.
     """
 
+    @check_arguments()
     def __init__(self, source: Callable[[], Iterable[bytes]] | Iterator[bytes], length: int | None = None) -> None:
         self._source = source
         self._spent = False
@@ -104,7 +109,10 @@ class IterableBody(Body):
         yield from self._source
 
 
-def as_body(source: bytes | os.PathLike[str] | Callable[[], Iterable[bytes]] | Iterator[bytes] | Body) -> Body:
+@check_arguments()
+def as_body(
+    source: bytes | bytearray | memoryview | os.PathLike[str] | Callable[[], Iterable[bytes]] | Iterator[bytes] | Body,
+) -> Body:
     """A body out of what a caller may give: bytes, a path, a function that returns iterables, an iterator."""
     if isinstance(source, Body):
         return source

@@ -6,20 +6,19 @@ An exception of an HTTP library carries the request that failed, and with it key
 - a foreign exception behind it is kept if it holds nothing but plain data without a secret, and otherwise replaced by a
   :class:`~muxi.errors.ForeignError` that has its class and its masked message (:func:`clean_causes`); transports put a
   copy without frames behind their errors from the beginning (:func:`copy_cause`),
-- locals of the SDK's and the libraries' frames in its traceback are cleared (:func:`clear_frames`).
+- locals of the frames of the SDK and its libraries in its traceback are cleared (:mod:`muxi.transport.frames`).
 """
 
 from __future__ import annotations
 
 import builtins
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType, TracebackType
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from muxi.errors import ConnectionError, ErrorAnswer, ForeignError, MuxiError, StreamInterrupted, TimeoutError
 from muxi.redact import keys_in, mask_forms, redact_text, secret_forms
+from muxi.transport.frames import clear_frames
 
 if TYPE_CHECKING:
     from muxi.transport.contract import Request
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "clean_cause",
     "clean_causes",
-    "clear_frames",
     "copy_cause",
     "hide_secrets",
     "redact_error",
@@ -44,12 +42,6 @@ _MAX_DEPTH = 4
 
 #: The modules of Python whose errors of the system hold a number and a text, and nothing of a request.
 _PYTHON = frozenset({"builtins", "socket", "ssl", "http.client"})
-
-#: Roots of the modules whose frames are cleared: the SDK, what it calls on its way to the network, Python's library.
-_CLEARED = sys.stdlib_module_names | {
-    *("muxi", "muxi_transports", "requests", "urllib3", "aiohttp", "aiohappyeyeballs", "yarl", "multidict"),
-    *("marshmallow", "socks", "aiohttp_socks", "python_socks", "idna", "yaml", "pathspec"),
-}
 
 
 # -- causes ------------------------------------------------------------------------------------------------------------
@@ -225,31 +217,6 @@ def _mask(value: Any, forms: tuple[str, ...], depth: int) -> Any:
 
 
 # -- frames ------------------------------------------------------------------------------------------------------------
-
-
-def clear_frames(error: BaseException) -> None:
-    """Clear the locals of frames of the SDK and its libraries in the tracebacks of an error and of what is behind it.
-
-    Files and lines stay. Frames that still run, and those of callers and plugins, keep their locals.
-    """
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        behind = todo.pop()
-        if behind is None or id(behind) in seen:
-            continue
-        seen.add(id(behind))
-        todo += [behind.__cause__, behind.__context__]
-        _clear(behind.__traceback__)
-
-
-def _clear(traceback: TracebackType | None) -> None:
-    while traceback is not None:
-        frame: FrameType = traceback.tb_frame
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _CLEARED:
-            with suppress(RuntimeError):  # it still runs, or is suspended
-                frame.clear()
-        traceback = traceback.tb_next
 
 
 def hide_secrets(error: MuxiError, secrets: tuple[str, ...]) -> None:

@@ -279,6 +279,14 @@ class BufferedResponse(ResponseHead):
         http_version: str = "1.1",
     ) -> None:
         super().__init__(status, headers, reason=reason, http_version=http_version)
+        for name, value, kind in (
+            ("status", status, int),
+            ("content", content, bytes),
+            ("reason", reason, str),
+            ("http_version", http_version, str),
+        ):
+            if not isinstance(value, kind) or value is True or value is False:
+                raise ConfigurationError(f"{name}= takes {kind.__name__}, got {type(value).__name__}")
         self.content = content
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, cast
 
-from muxi.errors import ValidationError
-from muxi.redact import REDACTED, is_secret_header
+from muxi.errors import ConfigurationError, ValidationError
+from muxi.redact import REDACTED, is_secret_header, show_value
 
 __all__ = ["Headers"]
 
@@ -31,8 +31,13 @@ class Headers:
             self._items = {key: list(pairs) for key, pairs in items._items.items()}
         else:
             pairs = cast(Mapping[str, str], items).items() if isinstance(items, Mapping) else items
-            for name, value in pairs:
-                self.add(name, value)
+            try:
+                for name, value in pairs:
+                    self.add(name, value)
+            except (TypeError, ValueError):
+                raise ConfigurationError(
+                    f"headers are a mapping or pairs of name and value, got {type(items).__name__}"
+                ) from None
 
     def add(self, name: str, value: str) -> None:
         """Add a value, beside those that the name may have already.
@@ -115,7 +120,7 @@ def _joined(pairs: list[tuple[str, str]]) -> str:
 
 def _check_header(name: object, value: object) -> None:
     if not isinstance(name, str) or not _NAME(name):
-        raise ValidationError("INVALID_HEADER", f"{name!r} is not a header name")
+        raise ValidationError("INVALID_HEADER", f"{show_value(name)} is not a header name")
     if not isinstance(value, str):
         raise _invalid(name, f"is a {type(value).__name__}, not a text")
     if _BREAKS_OUT(value):

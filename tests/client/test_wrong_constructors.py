@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from muxi import FormationClient, MuxiError
+from muxi import FormationClient, MuxiError, registry
 from muxi_transports.memory import EmbeddedFormation
 from tests.client.test_wrong_arguments import BUNDLE, STRANGE
 
@@ -20,6 +20,9 @@ MODULES = (
     "muxi.plugins",
     "muxi.batch",
     "muxi.bundles",
+    "muxi.registry",
+    "muxi.schemas",
+    "muxi.transport",
     "muxi.webhook",
     "muxi_transports.requests",
     "muxi_transports.urllib3",
@@ -61,6 +64,18 @@ LEFT_OUT: Mapping[str, str] = {
     **dict.fromkeys(
         ("parse", "receive", "sign", "verify_signature", "canonical"), "tests/webhook/test_signature.py tries them"
     ),
+    **dict.fromkeys(
+        ("AsyncResponse", "AsyncTransport", "Body", "Response", "SteppedTransport", "Transport"), "a base class"
+    ),
+    **dict.fromkeys(
+        (
+            *("AsyncSteppedTransport", "BlockingCall", "Close", "Forward", "NextChunk", "ReadBody", "Step", "Stepped"),
+            *("SteppedResponse", "iterate", "iterate_async", "replayed", "replayed_async", "run", "run_async"),
+        ),
+        "what transports are made of",
+    ),
+    **dict.fromkeys(("Request", "Timeouts"), "the SDK makes them for transports"),
+    **dict.fromkeys(("TransportPair", "TransportRegistry"), "register_transport() makes them"),
     "JsonFormatter": "it has the arguments of logging.Formatter",
 }
 
@@ -124,8 +139,13 @@ NEEDED: Mapping[str, Any] = {
     "question": "why?",
     "name": "name",
     "widgets": (),
+    "status": 200,
 }
 OF: Mapping[str, Mapping[str, Any]] = {
+    "muxi.registry.interpose": {"function": lambda transport: transport},
+    "muxi.transport.BytesBody": {"content": b""},
+    "muxi.transport.IterableBody": {"source": list},
+    "muxi.transport.as_body": {"source": b""},
     "muxi_transports.wsgi.WsgiTransport": {"app": _wsgi},
     "muxi.bundles.prepare": {"bundle": BUNDLE},
     "muxi.bundles.plan": {"folder": "folder"},
@@ -160,7 +180,8 @@ def mistakes(name: str) -> Iterator[str]:
             else:
                 # What is no call among the calls of a batch is a result of its own (tests/batch/test_batches.py).
                 is_of_calls = item.name == "calls" and isinstance(value, list | tuple | set | dict)
-                if not is_of_calls and not fits(value, str(item.annotation)):
+                is_of_headers = item.name in ("items", "headers") and value == ""  # no pairs at all
+                if not is_of_calls and not is_of_headers and not fits(value, str(item.annotation)):
                     yield f"{item.name}={what} is taken, though it is to be {item.annotation}"
 
 
@@ -172,10 +193,25 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "rules": ("transport=", "a routing transport"),
     "addresses": ("transport=", "origin", "address"),
     "calls": ("a call",),
+    "items": ("headers are", "header"),
+    "headers": ("headers are", "header"),
 }
 
 #: Types of functions.
-CALLED = ("Callable", "Choice", "App", "Secret", "Redact", "Transcribe", "Progress", "ClientSource", "Match")
+CALLED = (
+    "Callable",
+    "Choice",
+    "Factory",
+    "Interposed",
+    "App",
+    "Secret",
+    "Redact",
+    "Transcribe",
+    "Progress",
+    "ClientSource",
+    "Match",
+)
+
 
 KINDS: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
@@ -217,6 +253,9 @@ def fits(value: object, annotation: str) -> bool:
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_wrong_argument_of_a_constructor_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registry, "_interposed", [])
+    Path("file").touch()
     Path("folder").mkdir()
     Path("folder", "formation.afs").write_text("id: my-bot\ndescription: a bot\nversion: 1.0.0\n")
     assert list(mistakes(name)) == []

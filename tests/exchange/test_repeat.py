@@ -26,7 +26,7 @@ from muxi import (
 from muxi.call import Call, Key, Repeat
 from muxi.clock import ManualClock
 from muxi.errors import StreamInterrupted, TurnFailed, ValidationError, error_from_answer
-from muxi.exchange.repeat import REPEATS, is_gone, may_repeat, repeat_of
+from muxi.exchange.repeat import REPEATS, is_gone, is_unknown, may_repeat, repeat_of, was_refused
 from muxi.formation import FormationOperations
 from muxi.plugins.retry import MAX_RETRY_AFTER, Retry, RetryBudget, backoff
 from muxi.plugins.signature import sign
@@ -89,6 +89,7 @@ DECISIONS: dict[str, tuple[MuxiError, frozenset[Repeat]]] = {
     "501": (error_of(failure(501)), AT_NO_TIME),
     "400": (error_of(failure(400)), AT_NO_TIME),
     "404": (error_of(failure(404)), AT_NO_TIME),
+    "404 of something in between": (error_of(plain(404, b"<html>no such host</html>")), AT_NO_TIME),
     "409": (error_of(failure(409)), AT_NO_TIME),
     "422": (error_of(failure(422)), AT_NO_TIME),
     "an interrupted stream": (StreamInterrupted("X", "x"), AT_NO_TIME),
@@ -102,6 +103,13 @@ DECISIONS: dict[str, tuple[MuxiError, frozenset[Repeat]]] = {
 def test_what_may_be_repeated_follows_from_what_is_known(what: str, repeat: Repeat) -> None:
     error, allowed = DECISIONS[what]
     assert may_repeat(repeat, error, keyed=True) is (repeat in allowed)
+
+
+@pytest.mark.parametrize("what", [what for what, (error, _) in DECISIONS.items() if not getattr(error, "permanent", 0)])
+def test_a_request_was_refused_or_unknown_or_answered(what: str) -> None:
+    error, allowed = DECISIONS[what]
+    assert is_unknown(error) is (allowed == IF_SAFE)
+    assert was_refused(error) is (allowed == ALWAYS)
 
 
 @pytest.mark.parametrize("what", [what for what, (_, allowed) in DECISIONS.items() if allowed == IF_SAFE])

@@ -39,7 +39,14 @@ from tests.mutants.inside import Limits, Selection, Verdicts, judge, select  # n
 from tests.mutants.mutate import Mutant, mutants  # noqa: E402
 from tests.mutants.table import TARGETS, Target  # noqa: E402
 
-hypothesis.settings.register_profile("mutants", derandomize=True, deadline=None, database=None)
+# A mutant is killed by the first example that fails; to shrink it would take most of the time.
+hypothesis.settings.register_profile(
+    "mutants",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 hypothesis.settings.load_profile("mutants")
 
 _MEMORY = 3 << 30
