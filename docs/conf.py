@@ -22,6 +22,7 @@ extensions = [
     "endpoints",
     "marks",
     "reference",
+    "repository",
     "rules",
     "tables",
 ]

@@ -79,7 +79,7 @@ class SignatureAuth:
         timestamp = int(context.clock.time() + self._skew)
         # What the server sees: a proxy may remove a prefix of the path.
         path = request.path
-        if self._unsigned_prefix and path.startswith(f"{self._unsigned_prefix}/"):
+        if path.startswith(f"{self._unsigned_prefix}/"):
             path = path.removeprefix(self._unsigned_prefix)
         signature = sign(secret, timestamp, request.method, path)
         request.secrets = (*request.secrets, secret)
@@ -98,12 +98,10 @@ class SignatureAuth:
         """Adopt the server's clock, once for each call."""
         headers = error.answer.headers if error.answer else ()
         date = next((value for name, value in headers if name.lower() == "date"), None)
-        if date is None or self.name in context.state:
+        theirs = None if date is None else parse_date(date)
+        if theirs is None or self.name in context.state:
             return None
-        context.state[self.name] = "signed again"
-        theirs = parse_date(date)
-        if theirs is None:
-            return None
+        context.state[self.name] = theirs
         with self._lock:
             self._skew = theirs - context.clock.time()
         return 0.0

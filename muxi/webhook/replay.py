@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import threading
 from typing import Protocol
 
@@ -66,7 +67,7 @@ class ReplayGuard:
         self._seen: set[tuple[int, str]] = set()
         self._oldest: list[tuple[int, str]] = []
         #: Deliveries signed up to this time may have been dropped. Holds also after the clock was set back.
-        self._dropped_until = -1
+        self._dropped_until = -math.inf
 
     def admit(self, timestamp: int, signature: str) -> bool:
         """Remember a delivery (:class:`Guard`); False if it is known, or too old to be known."""

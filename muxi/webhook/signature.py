@@ -117,7 +117,7 @@ def sign(payload: Payload, secret: str, timestamp: int) -> str:
         WebhookVerificationError: the payload or the secret is invalid.
     """
     number: object = timestamp
-    if isinstance(number, bool) or not isinstance(number, int) or not _SECONDS.fullmatch(str(timestamp)):
+    if not isinstance(number, int) or not _SECONDS.fullmatch(str(timestamp)):
         raise _wrong_type("timestamp", "whole seconds since the epoch", timestamp)
     return f"t={timestamp},v1={_digest(_secrets(secret)[0], str(timestamp), canonical(payload))}"
 
@@ -141,7 +141,7 @@ def _refusal(
     age = int((clock or SystemClock()).time()) - int(stamp.timestamp)
     # In this form, a tolerance that is not a number admits nothing.
     if not abs(age) <= tolerance:
-        when = f"{age} s ago" if age > 0 else f"{-age} s in the future"
+        when = f"{age} s ago" if age >= 0 else f"{-age} s in the future"
         return _Refusal("TIMESTAMP_OUT_OF_TOLERANCE", f"it was signed {when}; {tolerance:g} s are allowed")
     try:
         signed = canonical(payload)

@@ -71,6 +71,7 @@ def refuse_fork() -> None:
 def route_of(way: Way) -> Route:
     """The plain values of a way."""
     origin, proxy = way.origin, way.proxy
+    forwarding = proxy if way.is_forwarded else None
     return Route(
         where=origin.where,
         host_header=origin.host_header,
@@ -78,7 +79,7 @@ def route_of(way: Way) -> Route:
         proxy=None if proxy is None else proxy.where,
         is_tunnelled=proxy is not None and not proxy.is_socks and origin.scheme == "https",
         is_forwarded=way.is_forwarded,
-        proxy_authorization=proxy.authorization if proxy is not None and way.is_forwarded else None,
+        proxy_authorization=None if forwarding is None else forwarding.authorization,
         authorization=origin.authorization,
         socket=origin.socket,
         trust=way.trust,
@@ -135,13 +136,13 @@ def _manager(
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as error:
             raise socks_missing(f"the proxy {proxy.where}") from error
-        manager = SOCKSProxyManager(proxy.address, proxy.user, proxy.password, 1, **options)
+        manager = SOCKSProxyManager(proxy.address, proxy.user, proxy.password, **options)
         manager.pool_classes_by_scheme = pools
         return manager
     if proxy is None:
-        manager = urllib3.PoolManager(1, **options)
+        manager = urllib3.PoolManager(**options)
     else:
         headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
-        manager = urllib3.ProxyManager(proxy.address, 1, proxy_headers=headers, proxy_ssl_context=context, **options)
+        manager = urllib3.ProxyManager(proxy.address, proxy_headers=headers, proxy_ssl_context=context, **options)
     manager.pool_classes_by_scheme = classes.plain
     return manager

@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
@@ -27,9 +26,9 @@ __all__ = ["Watch", "WatchState"]
 _POOL = ("urlopen", "_make_request", "_get_conn", "_put_conn", "_new_conn", "ConnectionCls")
 _CONNECTION = ("request", "putrequest", "putheader", "endheaders", "send", "connect", "getresponse")
 
-# Finders on sys.meta_path that replace nothing in HTTP libraries, by the first part of their module's name.
+# Finders on sys.meta_path that replace nothing in HTTP libraries, by the first part of their module's name; the last
+# two are Python's own.
 _HARMLESS_FINDERS = frozenset({"_distutils_hack", "_pytest", "six", "_frozen_importlib", "_frozen_importlib_external"})
-_PYTHON_FINDERS = (BuiltinImporter, FrozenImporter, PathFinder)
 
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
 
@@ -81,14 +80,14 @@ class Watch:
 
     def look(self) -> WatchState:
         """Inspect the libraries and return the current state."""
+        modules = sys.modules
+        if modules.get(self._library) is None and sys.meta_path != self._finders:
+            self._look_at_finders()
         inspected = self._inspected
-        modules, with_requests = sys.modules, self._library == "requests"
         if modules.get("urllib3") is not self._urllib3 or (
-            with_requests and modules.get("requests") is not self._requests
+            self._library == "requests" and modules.get("requests") is not self._requests
         ):
             inspected = self._find_libraries()
-        elif (self._requests if with_requests else self._urllib3) is None and sys.meta_path != self._finders:
-            inspected = self._look_at_finders()
         if not inspected.is_unchanged():
             inspected = self._inspect_again()
         verdict = inspected.verdict
@@ -106,14 +105,13 @@ class Watch:
         parts = (_base_parts() if self._urllib3 is None else _urllib3_parts()) + _python_parts()
         return parts if self._requests is None else parts + _requests_parts(self._requests)
 
-    def _look_at_finders(self) -> _Inspected:
+    def _look_at_finders(self) -> None:
         """Import the library where an import hook may be waiting for it, so that a tool gets at it before the look."""
         finders: list[object] = list(sys.meta_path)
         if any(map(_may_wait_for_imports, finders)):
             import_module(self._library)
-            return self._find_libraries()
-        self._finders = finders
-        return self._inspected
+        else:
+            self._finders = finders
 
     def _find_libraries(self) -> _Inspected:
         """Take into the watch what has been imported of the libraries, and leave out what is gone."""
@@ -279,8 +277,6 @@ def _comparison(parts: Sequence[_Part], values: Sequence[Any]) -> Callable[[], b
 
 def _may_wait_for_imports(finder: object) -> bool:
     """Return whether a finder may be a tool's, which replaces parts of a module as soon as it is imported."""
-    if finder in _PYTHON_FINDERS:
-        return False
     kind = finder if isinstance(finder, type) else type(finder)
     root = kind.__module__.partition(".")[0]
     return (
@@ -292,11 +288,9 @@ def _may_wait_for_imports(finder: object) -> bool:
 
 def _is_handled(logger: logging.Logger) -> bool:
     """Return whether a debug message would reach a handler."""
+    handlers: list[logging.Handler] = []
     log: logging.Logger | None = logger
     while log is not None:
-        if any(
-            handler.level <= logging.DEBUG and not isinstance(handler, logging.NullHandler) for handler in log.handlers
-        ):
-            return True
+        handlers += log.handlers
         log = log.parent if log.propagate else None
-    return False
+    return any(handler.level <= logging.DEBUG and not isinstance(handler, logging.NullHandler) for handler in handlers)

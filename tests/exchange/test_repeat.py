@@ -132,7 +132,8 @@ def test_every_operation_is_in_the_table_of_repetitions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "repeat"), [("GET", SAFE), ("HEAD", SAFE), ("POST", NEVER), ("PUT", NEVER), ("DELETE", NEVER)]
+    ("method", "repeat"),
+    [("GET", SAFE), ("HEAD", SAFE), ("OPTIONS", SAFE), ("POST", NEVER), ("PUT", NEVER), ("DELETE", NEVER)],
 )
 def test_an_operation_that_is_not_in_the_table_is_safe_if_it_only_reads(method: str, repeat: Repeat) -> None:
     assert repeat_of(Call[Any](method, "/x", operation="a_users_own")) is repeat

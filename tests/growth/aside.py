@@ -31,6 +31,7 @@ ASIDE: dict[str, str] = {
     "muxi.cli.output:search": "the expression is the user's own --query",
     "muxi.cli.trace.live:*": "requests of this machine, whose lines http.server bounds to 64 KiB",
     "muxi.client.endpoints:*": _OWN_ARGUMENTS,
+    "muxi.client.handmade:*": _OWN_ARGUMENTS,
     "muxi.commands:*": _OWN_ARGUMENTS,
     "muxi.config:*": _OWN_ARGUMENTS,
     "muxi.exchange.identifiers:*": _OWN_ARGUMENTS,

@@ -1,8 +1,13 @@
-"""Small faults put into the source of a module, one at a time."""
+"""Small faults put into the source of a module, one at a time.
+
+Left out are those that change nothing: a function that ends without ``return None`` returns None, and None is as false
+as False, which the types of a function do not let it return.
+"""
 
 from __future__ import annotations
 
 import ast
+import codecs
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -56,8 +61,9 @@ def mutants(source: str, module: str) -> Iterator[Mutant]:
     """
     tree = ast.parse(source)
     seen: dict[str, int] = {}
+    last = {node.body[-1] for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     for path, node, scope in _walk(tree, (), module):
-        for described, change in _changes(node):
+        for described, change in _changes(node, is_last=node in last):
             name = f"{scope}: {described}"
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
@@ -117,7 +123,7 @@ def _replace(tree: ast.AST, path: Path, new: ast.AST) -> None:
         getattr(parent, field)[at] = new
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
+def _changes(node: ast.AST, *, is_last: bool) -> Iterator[tuple[str, Change]]:
     text = _short(node)
     if isinstance(node, ast.Compare):
         for at, operator in enumerate(node.ops):
@@ -142,8 +148,11 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
                 yield f"[{text}] without {bound} bound", _set(**{bound: None})
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
         yield from _regex_changes(node)
-    if isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
+    returned = ast.unparse(node.value or node) if isinstance(node, ast.Return) else ""
+    if returned not in ("", "return", "None", "False"):
         yield f"{text} -> return", _set(value=None)
+    if is_last and returned in ("return", "None", "False"):
+        return
     if isinstance(node, _STATEMENTS) and not (isinstance(node, ast.AnnAssign) and node.value is None):
         yield f"without {text}", lambda _, tree, path: _replace(tree, path, ast.Pass())
 
@@ -188,10 +197,18 @@ def _other_values(value: object) -> list[object]:
     if isinstance(value, int):
         return [value + 1, value - 1]
     if isinstance(value, str):
-        return [value + "~"]
+        return [value + ("x" if _is_codec(value) else "~")]  # punctuation is taken out of the names of codecs
     if isinstance(value, bytes):
         return [value + b"~"]
     return []
+
+
+def _is_codec(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except (LookupError, UnicodeError):
+        return False
+    return True
 
 
 def _regex_changes(node: ast.Call) -> Iterator[tuple[str, Change]]:

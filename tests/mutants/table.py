@@ -82,6 +82,12 @@ TARGETS: dict[str, Target] = {
     ),
     "lanes": Target(
         ("muxi_transports/pooled/routes.py", "muxi_transports/pooled/watch.py"),
-        ("tests/pooled/test_lanes.py", "tests/transports/test_watch.py", "tests/transports/test_http_routes.py"),
+        (
+            "tests/pooled/test_routes.py",
+            "tests/pooled/test_watching_imports.py",
+            "tests/transports/test_watch.py",
+            "tests/pooled/test_lanes.py",
+            "tests/transports/test_http_routes.py",
+        ),
     ),
 }

@@ -47,3 +47,27 @@ def test_every_mutant_differs_from_the_source_and_from_the_others() -> None:
     assert len(made) > 10
     assert len(set(made)) == len(made)
     assert ast.dump(ast.parse(SOURCE)) not in made
+
+
+def test_faults_that_change_nothing_are_left_out() -> None:
+    source = (
+        "def one(text):\n    if text:\n        return None\n    return None\n"
+        "def two(text):\n    return text.encode('utf-8') or False\n"
+        "def three(text):\n    if text:\n        return True\n    return False\n"
+    )
+    assert [mutant.name for mutant in mutants(source, "m")] == [
+        "m.one: not (text)",
+        "m.one: without return None",
+        "m.two: return text.encode('utf-8') or False -> return",
+        "m.two: without return text.encode('utf-8') or False",
+        "m.two: text.encode('utf-8') or False -> And",
+        "m.two: text.encode('utf-8') or False without text.encode('utf-8')",
+        "m.two: text.encode('utf-8') or False without False",
+        "m.two: 'utf-8' -> 'utf-8x'",
+        "m.two: False -> True",
+        "m.three: not (text)",
+        "m.three: return True -> return",
+        "m.three: without return True",
+        "m.three: True -> False",
+        "m.three: False -> True",
+    ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +20,7 @@ from muxi import ManualClock, ServerClient
 from muxi.call import Call, Key
 from muxi.config import Address, CallOptions
 from muxi.context import Context
-from muxi.errors import AuthenticationError, ConfigurationError, ConnectionError
+from muxi.errors import AuthenticationError, ConfigurationError, ConnectionError, MuxiError
 from muxi.plugins.signature import SignatureAuth, sign
 from muxi.transport import IterableBody, Request
 from muxi_transports.memory import AsyncMemoryTransport, EmbeddedFormation, EmbeddedServer, MemoryTransport
@@ -223,3 +225,57 @@ def test_a_missing_key_is_named(
         bench.client(bench.transport(Script(Reply({"success": True, "status": "ok", "version": "1"}))), **settings),
         "health",
     )
+
+
+def test_a_refused_secret_is_asked_for_again_and_another_is_tried(bench: Bench) -> None:
+    secrets: Iterator[str] = iter(["old", SECRET])
+    script = Script(no(401, "Invalid signature", "Unauthorized"), ok())
+    bench.use(bench.client(bench.transport(script), secret_key=lambda: next(secrets), max_retries=0), "status")
+    assert len(script.requests) == 2
+    assert script.header("authorization") == expected(int(bench.clock.time()), "GET", "/rpc/server/status")
+
+
+@pytest.mark.parametrize("reply", [no(404, "no such formation", "Not Found"), no(403, "not yours", "Forbidden")])
+def test_an_answer_that_says_nothing_of_the_secret_leaves_it(bench: Bench, reply: Reply) -> None:
+    secrets: Iterator[str] = iter([SECRET])
+    with pytest.raises(MuxiError):
+        bench.use(bench.client(bench.transport(Script(reply)), secret_key=lambda: next(secrets)), "status")
+
+
+def test_a_function_that_returns_no_secret_is_named(bench: Bench) -> None:
+    with pytest.raises(ConfigurationError, match="the function given as secret_key= returned an empty text"):
+        bench.use(bench.client(bench.transport(Script()), secret_key=lambda: ""), "status")
+
+
+def test_a_secret_is_masked_where_the_server_repeats_it_and_transports_know_it(bench: Bench) -> None:
+    script = Script(no(400, f"the key {SECRET} is wrong"))
+    with pytest.raises(MuxiError) as caught:
+        bench.run(script, "status")
+    assert SECRET not in str(caught.value)
+    assert script.requests[0].secrets == (SECRET,)
+
+
+def test_a_secret_of_a_sync_client_comes_from_no_coroutine() -> None:
+    async def secret() -> str:
+        return SECRET
+
+    with pytest.raises(ConfigurationError, match="secret_key= is an async function"):
+        SignatureAuth(KEY, secret)
+
+
+def test_it_is_listed_under_the_name_of_what_signs(bench: Bench) -> None:
+    assert SignatureAuth(KEY, SECRET).name == "muxi.auth"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork: run it on Linux")
+def test_a_fork_while_the_clock_is_corrected_leaves_the_child_a_signature_that_works(bench: Bench) -> None:
+    script = Script(expired(bench.clock.time() + 3600), ok())
+    auth = SignatureAuth(KEY, SECRET, asynchronous=bench.colour == "async")
+    client = bench.client(bench.transport(script), plugins=[auth])
+    with auth._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            bench.use(client, "status")
+            os._exit(0 if len(script.requests) == 2 else 1)
+        assert os.waitpid(child, 0)[1] == 0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,6 +64,7 @@ def test_a_delivery_is_forgotten_once_its_time_alone_refuses_it(clock: ManualClo
     assert guard.admit(NOW, "a")
     clock.advance(300)
     assert not guard.admit(NOW, "a")
+    assert len(guard) == 1
     assert guard.admit(NOW + 300, "b")
     clock.advance(1)
     assert not guard.admit(NOW, "a")
@@ -103,6 +108,42 @@ def test_the_memory_is_bounded_and_what_was_dropped_counts_as_seen(clock: Manual
     assert not guard.admit(NOW - 3, "d")
     assert not guard.admit(NOW - 2, "b")
     assert guard.admit(NOW, "e")
+
+
+def test_what_was_dropped_takes_no_memory(clock: ManualClock) -> None:
+    class Signature(str):
+        """A text that tells when it is gone."""
+
+    guard, signature = ReplayGuard(clock=clock, capacity=1), Signature("a")
+    gone = weakref.ref(signature)
+    assert guard.admit(NOW, signature)
+    del signature
+    assert gone() is not None
+    assert guard.admit(NOW + 1, "b")
+    assert gone() is None
+
+
+def test_a_guard_goes_by_the_clock_of_the_machine_unless_another_is_given() -> None:
+    now = int(time.time())
+    guard = ReplayGuard()
+    assert guard.admit(now, "a")
+    assert not guard.admit(now - 400, "b")
+
+
+def test_the_first_second_of_all_time_is_as_good_as_any() -> None:
+    assert ReplayGuard(clock=ManualClock(0)).admit(0, "a")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork: run it on Linux")
+def test_a_fork_while_a_delivery_is_admitted_leaves_the_child_a_guard_that_works(
+    clock: ManualClock, guard: ReplayGuard
+) -> None:
+    with guard._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os._exit(0 if guard.admit(NOW, "a") else 1)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("argument", [{"capacity": 0}, {"capacity": "5"}, {"tolerance_seconds": None}])

@@ -232,6 +232,8 @@ def test_signatures_are_compared_in_constant_time(check: Check, monkeypatch: pyt
     [
         (None, b'{"a":1}', "SIGNATURE_MISSING", "no X-Muxi-Signature"),
         ("nonsense", b'{"a":1}', "SIGNATURE_MALFORMED", "t=<seconds>"),
+        (f"t={NOW}", b'{"a":1}', "SIGNATURE_MALFORMED", "t=<seconds>"),
+        (f"t={NOW},v1=", b'{"a":1}', "SIGNATURE_MALFORMED", "t=<seconds>"),
         (sign({"a": 1}, SECRET, NOW - 301), b'{"a":1}', "TIMESTAMP_OUT_OF_TOLERANCE", "301 s ago; 300 s are allowed"),
         (sign({"a": 1}, SECRET, NOW + 301), b'{"a":1}', "TIMESTAMP_OUT_OF_TOLERANCE", "301 s in the future"),
         (sign({"a": 1}, SECRET, NOW), b'{"a":2}', "SIGNATURE_MISMATCH", "does not match"),
@@ -258,12 +260,29 @@ def test_a_refusal_says_what_is_wrong(
         (sign({"a": 1}, SECRET, NOW - 301), b'{"a":1}', "it was signed 301 s ago; 300 s are allowed"),
         (sign({"a": 1}, SECRET, NOW + 301), b'{"a":1}', "it was signed 301 s in the future; 300 s are allowed"),
         (sign({"a": 1}, SECRET, NOW), b'{"a":2}', "the signature does not match the payload and the secret"),
+        (sign({"a": 1}, SECRET, NOW), b"{}", "the signature does not match the payload and the secret"),
     ],
 )
 def test_a_refusal_has_these_words(clock: ManualClock, header: str | None, payload: bytes, message: str) -> None:
     with pytest.raises(WebhookVerificationError) as caught:
         receive(payload, header, SECRET, clock=clock)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("age", "tolerance", "when"),
+    [(1, 0, "1 s ago"), (-1, 0, "1 s in the future"), (0, -1, "0 s ago")],
+)
+def test_a_time_out_of_tolerance_is_given_in_seconds(clock: ManualClock, age: int, tolerance: float, when: str) -> None:
+    with pytest.raises(WebhookVerificationError) as caught:
+        receive({"a": 1}, sign({"a": 1}, SECRET, NOW - age), SECRET, tolerance, clock=clock)
+    assert caught.value.message == f"it was signed {when}; {tolerance} s are allowed"
+
+
+@pytest.mark.parametrize(("age", "genuine"), [(300, True), (301, False), (-300, True), (-301, False)])
+def test_five_minutes_are_tolerated_unless_another_time_is_given(clock: ManualClock, age: int, genuine: bool) -> None:
+    header = sign({"a": 1}, SECRET, NOW - age)
+    assert verify_signature({"a": 1}, header, SECRET, clock=clock) is genuine
 
 
 def test_a_replay_has_these_words(clock: ManualClock) -> None:
