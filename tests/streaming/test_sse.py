@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -212,8 +212,9 @@ def test_the_size_limit_does_not_depend_on_how_a_stream_is_cut(stream: bytes, pl
 
 
 @pytest.mark.parametrize("pieces", [lambda s: [s], singly], ids=["whole", "byte by byte"])
-def test_an_event_as_large_as_the_limit_is_read_and_one_byte_more_is_refused(pieces: object) -> None:
-    assert callable(pieces)
+def test_an_event_as_large_as_the_limit_is_read_and_one_byte_more_is_refused(
+    pieces: Callable[[bytes], list[bytes]],
+) -> None:
     event = b"data: 345\n"
     assert read_in_pieces(pieces(event + b"\n"), 10).events == [("message", "345")]
     assert read_in_pieces(pieces(b"data: 3456\n\n"), 10) == Reading([], 0, too_large=True)
