@@ -52,7 +52,10 @@ TARGETS: dict[str, Target] = {
             "tests/streaming/test_events.py",
         ),
     ),
-    "sse": Target(("muxi/streaming/sse.py",), ("tests/streaming/test_sse.py", "tests/streaming/test_events.py")),
+    "sse": Target(
+        ("muxi/streaming/sse.py",),
+        ("tests/streaming/test_framing.py", "tests/streaming/test_sse.py", "tests/streaming/test_events.py"),
+    ),
     "streams": Target(
         ("muxi/streaming/streams.py", "muxi/streaming/progress.py"),
         (
