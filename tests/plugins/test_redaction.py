@@ -340,7 +340,7 @@ def test_a_wrong_argument_has_these_words(arguments: dict[str, Any], message: st
 
 
 def test_a_function_that_returns_no_text_has_these_words(colour: Colour) -> None:
-    client = colour.formation(Playback(), plugins=[Redaction(lambda text: 5)])  # type: ignore[arg-type,return-value]  # wrong
+    client = colour.formation(Playback(), plugins=[Redaction(lambda text: 5)])  # type: ignore[arg-type]  # wrong
     with pytest.raises(ConfigurationError) as caught:
         colour.run(client.chat, "hi", user_id="ada")
     assert caught.value.message == "the function given as redact= returned int instead of a text"
