@@ -131,7 +131,7 @@ def secret_forms(secrets: Iterable[str]) -> tuple[str, ...]:
         for offset in range(3):
             encoded = base64.b64encode(bytes(offset) + raw).decode("ascii")
             # Only the characters that this text alone determines, whatever is encoded before and after it.
-            core = encoded[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
+            core = encoded[offset + (offset > 0) : (offset + len(raw)) * 8 // 6]
             found |= {core, core.replace("+", "-").replace("/", "_")}
     return tuple(sorted((form for form in found if len(form) >= SHORTEST_SECRET), key=len, reverse=True))
 

@@ -20,8 +20,8 @@ __all__ = ["Redaction", "mask_emails_and_numbers"]
 
 Redact: TypeAlias = Callable[[str], str] | Callable[[str], Awaitable[str]]
 
-#: Names below a content field whose values are not content: ids, kinds, and the bytes of files.
-_NO_CONTENT = re.compile(r"(.*_)?(ids?|timestamp)|type|role|files", re.IGNORECASE).fullmatch
+#: Names below a content field whose values are not content: ids, times and kinds.
+_NO_CONTENT = re.compile(r"(.*_)?(ids?|timestamp)|type|role", re.IGNORECASE).fullmatch
 
 #: Yields each text, and receives its redaction.
 _Texts: TypeAlias = Generator[str, str, Any]

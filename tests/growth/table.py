@@ -43,7 +43,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "muxi.plugins.redaction": (
         "(?<![\\w.+%-])[\\w.+%-]+@[\\w-]+(?:\\.[\\w-]+)+",
         "(?<![\\w.])(?:[A-Z]{2}\\d{2}(?:[ -]?[A-Z0-9]){11,30}|[+(]?\\d(?:[ ()./-]{0,2}\\d){6,})(?!\\w)",
-        "(.*_)?(ids?|timestamp)|type|role|files",
+        "(.*_)?(ids?|timestamp)|type|role",
     ),
     "muxi.plugins.tracing.names": ("/(api|draft)/([^/]+)(/v1)\\Z",),
     "muxi.plugins.version_notice": (

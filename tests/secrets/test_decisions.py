@@ -121,6 +121,10 @@ def test_what_stands_before_the_host_of_a_url_is_masked_in_each_url(text: str, m
 #: The forms of a secret, made by hand: with escapes, as base64 at three offsets and in two alphabets, and misread.
 FORMS: dict[str, set[str]] = {
     "plain-key": {"plain-key", "cGxhaW4ta2V5", "wbGFpbi1rZX", "BsYWluLWtle"},
+    "key???>>>": {
+        *("key???>>>", "key%3F%3F%3F%3E%3E%3E", "key%3f%3f%3f%3e%3e%3e", "key???&gt;&gt;&gt;"),
+        *("a2V5Pz8/Pj4+", "a2V5Pz8_Pj4-", "tleT8/Pz4+P", "tleT8_Pz4-P", "rZXk/Pz8+Pj", "rZXk_Pz8-Pj"),
+    },
     "a\nbcdefgh\n": {
         *("a\nbcdefgh", "a%0Abcdefgh", "a%0abcdefgh", "a\\nbcdefgh", "a\\\\nbcdefgh"),
         *("YQpiY2RlZmdo", "hCmJjZGVmZ2", "EKYmNkZWZna"),
