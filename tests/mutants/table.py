@@ -61,6 +61,7 @@ TARGETS: dict[str, Target] = {
         (
             "tests/streaming/test_stream_state.py",
             "tests/streaming/test_stream_errors.py",
+            "tests/streaming/test_modules.py",
             "tests/streaming/test_streams.py",
             "tests/streaming/test_stream_endings.py",
             "tests/streaming/test_stream_failures.py",
