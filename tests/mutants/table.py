@@ -81,7 +81,12 @@ TARGETS: dict[str, Target] = {
     ),
     "redaction": Target(
         ("muxi/redact.py", "muxi/plugins/redaction.py"),
-        ("tests/doors/test_secrets.py", "tests/plugins/test_redaction.py", "tests/secrets/test_masking.py"),
+        (
+            "tests/secrets/test_decisions.py",
+            "tests/plugins/test_redaction.py",
+            "tests/secrets/test_masking.py",
+            "tests/doors/test_secrets.py",
+        ),
     ),
     "lanes": Target(
         ("muxi_transports/pooled/routes.py", "muxi_transports/pooled/watch.py"),
