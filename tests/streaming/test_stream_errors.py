@@ -147,7 +147,10 @@ def locals_of_libraries(trace: TracebackType | None) -> list[dict[str, Any]]:
 
 
 def test_no_locals_are_left_in_the_frames_below_an_error(side: Side) -> None:
-    held = side.open(Script(HELLO, lambda: ipaddress.ip_address(KEY) and None))
+    def fail_in_a_library() -> None:
+        ipaddress.ip_address(KEY)
+
+    held = side.open(Script(HELLO, fail_in_a_library))
     with pytest.raises(ValueError, match="does not appear to be") as caught:
         held.events()
     frames = [*locals_of_libraries(caught.value.__traceback__)]
