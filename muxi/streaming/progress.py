@@ -30,7 +30,8 @@ class Progress(Generic[E]):
         self.left = False
         self._bounds = reader.bounds(context.options)
         self._stall = self._bounds.get("stall_timeout", math.inf)
-        self._waiting_since = 0.0
+        #: When the stall timer was started.
+        self._waiting_since: float
         self._end = Once()
         self._pid = os.getpid()
 
@@ -100,7 +101,10 @@ class Progress(Generic[E]):
             return error
         if self.left:
             return None
-        failure = self.reader.failure = self._complete(self._explain_error(error))
+        failure = self._explain_error(error)
+        if failure is not error:
+            failure.__cause__ = error  # here, so that secrets are masked in both
+        self.reader.failure = self._complete(failure)
         return failure
 
     def result(self) -> Any:

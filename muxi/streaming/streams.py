@@ -7,6 +7,7 @@ What the frames mean is read in :mod:`muxi.streaming.chat`, how far a stream has
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -30,12 +31,12 @@ __all__ = ["AsyncEventStream", "EventStream"]
 E = TypeVar("E")
 
 
-class _Stream(Generic[E]):
+class _Stream(ABC, Generic[E]):
     """The properties of a stream of either colour."""
 
+    @abstractmethod
     def _find_open(self) -> Opened[E] | AsyncOpened[E] | None:
         """Return the open stream, or None before it is opened."""
-        raise NotImplementedError
 
     @property
     def headers(self) -> Headers:
@@ -118,11 +119,9 @@ class EventStream(_Stream[E]):
             opened.end(failure)
             if failure is None:
                 raise StopIteration from None
-            if failure is error:
-                seal(failure)
-                raise
-            failure.__cause__ = error  # here, so that it is sealed with it
             seal(failure)
+            if failure is error:
+                raise
             raise failure from error
         if event is None:
             opened.end(None)
@@ -184,7 +183,7 @@ class EventStream(_Stream[E]):
 
     def _ipython_display_(self: EventStream[Any]) -> None:
         """Show a chat that is the last value of a cell; of other streams, and of one that has ended, show the repr."""
-        if self.closed or getattr(self._opened.context.call, "events", "") != "chat":
+        if self.closed or getattr(self._opened.context.call, "events", None) != "chat":
             print(repr(self))
         else:
             self.show()
@@ -231,7 +230,8 @@ class AsyncEventStream(_Stream[E]):
     def __init__(self, open_stream: Callable[[], Awaitable[AsyncOpened[E]]]) -> None:
         self._open_stream: Callable[[], Awaitable[AsyncOpened[E]]] | None = open_stream
         self._opened: AsyncOpened[E] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        #: The loop that it was opened in; set with ``_opened``.
+        self._loop: asyncio.AbstractEventLoop
         #: Whether it was closed before it was open.
         self._shut = False
         self._reading = False
@@ -274,7 +274,7 @@ class AsyncEventStream(_Stream[E]):
             self._reading = False
 
     async def _next(self) -> E:
-        if self._opened is None and self._shut:
+        if self._shut:
             raise StopAsyncIteration
         opened = self._opened or await self._open()
         progress = opened.progress
@@ -295,11 +295,9 @@ class AsyncEventStream(_Stream[E]):
             await opened.end(failure)
             if failure is None:
                 raise StopAsyncIteration from None
-            if failure is error:
-                seal(failure)
-                raise
-            failure.__cause__ = error  # here, so that it is sealed with it
             seal(failure)
+            if failure is error:
+                raise
             raise failure from error
         if event is None:
             await opened.end(None)
@@ -363,8 +361,8 @@ class AsyncEventStream(_Stream[E]):
         await self.close()
 
     def __del__(self) -> None:
-        opened = getattr(self, "_opened", None)
-        if opened is not None and self._loop is not None and not opened.progress.ended:
+        opened: AsyncOpened[E] | None = getattr(self, "_opened", None)
+        if opened is not None and not opened.progress.ended:
             with suppress(RuntimeError):  # the loop is closed, and its connections with it
                 self._loop.call_soon_threadsafe(_abandon, self._loop, opened)
 

@@ -59,6 +59,9 @@ TARGETS: dict[str, Target] = {
     "streams": Target(
         ("muxi/streaming/streams.py", "muxi/streaming/progress.py"),
         (
+            "tests/streaming/test_stream_state.py",
+            "tests/streaming/test_stream_errors.py",
+            "tests/streaming/test_modules.py",
             "tests/streaming/test_streams.py",
             "tests/streaming/test_stream_endings.py",
             "tests/streaming/test_stream_failures.py",

@@ -17,7 +17,9 @@ from muxi import FormationClient, ServerClient, TurnFailed
 from muxi.rendering import CELL, ROWS, TEXT, LiveMarkdown, render_html, render_markdown
 from muxi.result import Meta, Result
 from muxi_transports.memory import EmbeddedFormation, EmbeddedServer, Failure, MemoryTransport, Part, Turn
+from tests.hello import FRAMES, HELLO
 from tests.notebooks.conftest import Side
+from tests.scripted import Script, SyncSide
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -236,6 +238,16 @@ def test_a_chat_that_is_the_value_of_a_cell_shows_itself_once(
         stream._ipython_display_()
         assert notebook.shown == before
         assert capsys.readouterr().out == "<EventStream chat_stream (POST /chat), closed>\n"
+
+
+def test_a_stream_that_is_no_chat_is_shown_as_its_repr_and_is_not_read(
+    notebook: FakeNotebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream: Any = SyncSide().open(Script(HELLO), FRAMES).stream
+    stream._ipython_display_()
+    assert capsys.readouterr().out == "<EventStream GET /news, open>\n"
+    assert notebook.shown == []
+    assert len(list(stream)) == 1
 
 
 def test_the_result_of_a_stream_is_a_plain_dict_that_a_notebook_shows_as_markdown(

@@ -10,13 +10,19 @@ from typing import Any
 import pytest
 
 from muxi import AsyncFormationClient, ConnectionError, FormationClient
-from tests.hello import ANSWER, PROXIED, Diary
-from tests.scripted import Script, ScriptedAsyncTransport, ScriptedTransport
+from tests.hello import ANSWER, HELLO, PROXIED, Diary
+from tests.scripted import HOLD, Script, ScriptedAsyncTransport, ScriptedTransport, Side, SyncSide
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
 ]
+
+#: The error of a child that reads a stream of its parent.
+FORKED = (
+    "CONNECTION_LOST: this process was forked while the stream was open, and the parent goes on reading it; make the "
+    "call again in this process"
+)
 
 
 def in_child(work: Callable[[], object]) -> None:
@@ -81,3 +87,23 @@ def test_a_child_reads_no_async_stream_of_its_parent(diary: Diary) -> None:
 
     script = Script(*ANSWER)
     assert asyncio.run(scenario()) == "Hello world"
+
+
+def test_a_child_that_closes_a_stream_of_its_parent_calls_no_hook_and_sends_no_cancel(
+    side: Side, diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script(HELLO, HOLD)
+    held = side.open(script, plugins=[diary], cancel_on_close=True)
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)  # as it is in a child, but seen from here
+    for _ in range(2):
+        with pytest.raises(ConnectionError) as caught:
+            held.next()
+        assert str(caught.value) == FORKED
+    held.close()
+    assert held.stream.closed
+    # A sync client closes its copy of the connection; a loop of asyncio is the parent's too, and is not touched.
+    assert script.freed == (1 if isinstance(side, SyncSide) else 0)
+    held.drop()
+    assert diary.entries == ["started chat_stream"]
+    assert script.sent == ["POST /v1/chat"]
