@@ -217,18 +217,20 @@ def test_rubbish_in_place_of_an_answer_fails_the_call(way: Way, rubbish: object)
 
 
 @pytest.mark.parametrize(
-    ("response", "message"),
+    ("name", "value", "message"),
     [
-        (BufferedResponse(0), "with the status 0"),
-        (BufferedResponse(1000), "with the status 1000"),
-        (BufferedResponse(None), "with the status None"),  # type: ignore[arg-type]  # what a plugin may do
-        (BufferedResponse("200"), "with the status '200'"),  # type: ignore[arg-type]  # likewise
-        (BufferedResponse(200, content="{}"), "whose content is a str, not bytes"),  # type: ignore[arg-type]  # wrong
+        ("status", 0, "with the status 0"),
+        ("status", 1000, "with the status 1000"),
+        ("status", None, "with the status None"),
+        ("status", "200", "with the status '200'"),
+        ("content", "{}", "whose content is a str, not bytes"),
     ],
 )
 def test_an_answer_that_is_none_is_refused(
-    colour: Colour, response: BufferedResponse, message: str, caplog: pytest.LogCaptureFixture
+    colour: Colour, name: str, value: object, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    response = BufferedResponse(200)
+    setattr(response, name, value)
     with pytest.raises(PluginError, match=message):
         live(colour, Playback(), plugin("muxi_intercept", lambda **_: response))
     live(colour, script(), plugin("muxi_response_received", lambda **_: response))
