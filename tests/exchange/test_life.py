@@ -27,6 +27,7 @@ from muxi import (
 )
 from muxi.call import Call, Key, Repeat
 from muxi.exchange.life import MAX_REDIRECTS
+from muxi.operations.limits import Range
 from muxi.streaming.call import StreamCall
 from muxi.transport import BufferedResponse, Request
 from tests.answers import (
@@ -83,6 +84,7 @@ class Waits:
         (Call("GET", "/x", headers={"X-A": "b\r\nX-C: d"}, **OPEN), ValidationError, "headers cannot be sent"),
         (Call("GET", "/x", timeout=-1, **OPEN), ValidationError, "timeout takes a number of seconds above 0, got -1"),
         (frames(events="unheard"), ConfigurationError, "no reader is registered for a stream of 'unheard'"),
+        (Call("GET", "/x", query={"limit": 0}, limits={"limit": Range(1, 9)}, **OPEN), ValidationError, "query.limit"),
         (Call("POST", "/x", content="text", **OPEN), ValidationError, "content= takes bytes"),
         (Call("POST", "/x", accepts="ChatRequest", body={}, **OPEN), ValidationError, "message: Missing data"),
         (Call("GET", "/x", into=os.devnull, **OPEN), ValidationError, "is a device, a pipe or a socket"),
@@ -228,16 +230,32 @@ def test_a_body_that_can_be_read_once_is_sent_once(colour: Colour) -> None:
     assert len(play.requests) == 1
 
 
-def test_a_closed_client_announces_no_further_attempt(colour: Colour) -> None:
-    def close(request: Request) -> BufferedResponse:
-        client._core.closing.begun = True
-        raise refused()
+def closing(colour: Colour, hook: str) -> tuple[Diary, Playback]:
+    """Run a call that is refused, and whose client a plugin closes in one of its hooks."""
 
-    diary = Diary()
-    client = colour.formation(Playback(close), plugins=[diary])
-    with pytest.raises(ConnectionError):
+    class Closes:
+        pass
+
+    def close(self: object) -> Any:
+        return client.close()
+
+    close.__name__ = hook
+    setattr(Closes, hook, hookimpl(close))
+    diary, play = Diary(), Playback(refused())
+    client = colour.formation(play, plugins=[diary, Closes()])
+    with pytest.raises(ConnectionError, match="CONNECTION_REFUSED"):
         colour.run(client.get_memories, "ada")
-    assert "retry_scheduled" not in diary.hooks
+    return diary, play
+
+
+def test_a_client_that_is_closed_during_an_attempt_announces_no_other(colour: Colour) -> None:
+    diary, _ = closing(colour, "muxi_attempt_failed")
+    assert "retry_delay" not in diary.hooks
+
+
+def test_a_client_that_is_closed_before_another_attempt_ends_with_the_failure_it_had(colour: Colour) -> None:
+    diary, play = closing(colour, "muxi_retry_scheduled")
+    assert diary.hooks.count("prepare_request") == len(play.requests) == 1
 
 
 def test_what_a_repeated_removal_does_not_find_is_the_answer_behind_it(colour: Colour) -> None:

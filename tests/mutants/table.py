@@ -38,7 +38,14 @@ TARGETS: dict[str, Target] = {
     ),
     "exchange": Target(
         ("muxi/exchange/life.py",),
-        ("tests/exchange/test_exchange.py", "tests/exchange/test_redirects.py", "tests/exchange/test_answer_size.py"),
+        (
+            "tests/exchange/test_life.py",
+            "tests/exchange/test_exchange.py",
+            "tests/exchange/test_redirects.py",
+            "tests/exchange/test_repeat.py",
+            "tests/client/test_closing.py",
+            "tests/hooks/test_hooks.py",
+        ),
     ),
     "incoming": Target(
         ("muxi/exchange/incoming.py",),
