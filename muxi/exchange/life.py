@@ -245,7 +245,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
         if redirects == MAX_REDIRECTS:
             raise ServerError("TOO_MANY_REDIRECTS", f"more than {MAX_REDIRECTS} redirects", response.status)
         redirects += 1
-        url = redirected(url, response, context.secrets)
+        url = redirected(url, cast(BufferedResponse, response), context.secrets)
         if response.status == 303 and method != "HEAD":
             method, body = "GET", None
         if body is not None and not body.repeatable:
