@@ -50,6 +50,10 @@ _VARIABLES = (
 )
 
 
+#: Bytes that make a name of a test.
+_LONGEST_ID = 60
+
+
 class Capture(NamedTuple):
     """One exchange as it was recorded."""
 
@@ -67,6 +71,14 @@ def pytest_configure() -> None:
     """Undo an ignored Ctrl-C: a shell starts background jobs with it, and programs under test inherit it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a test by content only where that is short: archives have the time of their making in them.
+
+    Processes that run tests side by side must have the same names for them.
+    """
+    return "bytes" if isinstance(val, bytes) and len(val) > _LONGEST_ID else None
 
 
 @pytest.hookimpl(wrapper=True)

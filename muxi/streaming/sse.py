@@ -48,6 +48,7 @@ class EventTooLarge(ValueError):
         super().__init__(f"an event of the stream {large}")
         self.limit = limit
         self.blocks = blocks
+        self.lines = lines
 
 
 class ServerSentEvent(NamedTuple):
@@ -73,14 +74,14 @@ class Framer:
         self.limit = limit
         #: Number of comment lines (the wire's ``: keepalive``) received.
         self.comments: int = 0
-        #: What may become a byte order mark; None once the stream has begun.
+        #: A byte order mark as far as it has arrived; None once the stream has begun.
         self._mark: bytes | None = b""
         self._after_cr = False
         #: The line that has not ended yet. Of a comment only the colon is kept.
         self._line = bytearray()
         #: The whole lines of the block that has not ended yet, comments left out.
         self._block = bytearray()
-        self._broken = False
+        self._too_large: EventTooLarge | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         """Take a chunk; return the blocks that it completes, cleaned, as one run of bytes.
@@ -88,8 +89,8 @@ class Framer:
         Raises:
             EventTooLarge: a block exceeds the limit; what follows it cannot be read any more.
         """
-        if self._broken:
-            raise EventTooLarge(self.limit)
+        if self._too_large:
+            raise EventTooLarge(self.limit, lines=self._too_large.lines)
         whole = self._cut(self._take_lines(self._normalise(chunk)))
         plain = _is_plain(whole)
         good, lines = whole, None
@@ -97,15 +98,15 @@ class Framer:
             good, lines = _until_too_large(whole, self.limit)
         unfinished = len(self._block) + (0 if self._line.startswith(b":") else len(self._line))
         if len(good) < len(whole) or unfinished > self.limit:
-            self._broken = True
-            raise EventTooLarge(self.limit, _clean(good), lines)
-        return whole if plain and whole.isascii() else _clean(good)
+            self._too_large = EventTooLarge(self.limit, _clean(good, plain=plain), lines)
+            raise self._too_large
+        return _clean(whole, plain=plain)
 
     def _normalise(self, chunk: bytes) -> bytes:
         """Return the chunk with LF as its only line end and without the stream's byte order mark."""
         if self._mark is not None:
             chunk = self._mark + chunk
-            if len(chunk) < len(_BOM) and _BOM.startswith(chunk):
+            if _BOM.startswith(chunk):
                 self._mark = chunk
                 return b""
             self._mark = None
@@ -143,9 +144,10 @@ class Framer:
                 return lines
         scanned = max(0, len(block) - 1)
         block += lines
-        end = block.rfind(b"\n\n", scanned) + 2
-        if end < 2:
+        found = block.rfind(b"\n\n", scanned)
+        if found == -1:
             return b""
+        end = found + 2
         whole = bytes(block[:end])
         del block[:end]
         return whole
@@ -153,16 +155,14 @@ class Framer:
 
 def _is_plain(lines: bytes) -> bool:
     """Tell whether each line is one of data with an empty line after it, as nearly all are; the last may lack that."""
-    at, end = int(lines.startswith(b"\n")), len(lines)
-    while at < end:
-        if not lines.startswith(b"data:", at):
-            return False
+    at = 0
+    while lines.startswith(b"data:", at):
         # The search for one byte is as fast as memory; a count, a split and a search for two are not.
         at = lines.find(b"\n", at) + 1
-        if at < end and not lines.startswith(b"\n", at):
-            return False
+        if not lines.startswith(b"\n", at):
+            break
         at += 1
-    return True
+    return at == len(lines)
 
 
 def _until_too_large(whole: bytes, limit: int) -> tuple[bytes, int | None]:
@@ -174,31 +174,30 @@ def _until_too_large(whole: bytes, limit: int) -> tuple[bytes, int | None]:
             return whole[:start], None
         if whole.count(b"\n", start, end) > MAX_EVENT_LINES:
             return whole[:start], MAX_EVENT_LINES
-        start = end + 1
+        start = end
         while whole.startswith(b"\n", start):
             start += 1
     return whole, None
 
 
-def _clean(whole: bytes) -> bytes:
+def _clean(whole: bytes, *, plain: bool) -> bytes:
     """Return blocks in the form that sseclient-py reads correctly: valid UTF-8, and no named block without data."""
     if not whole.isascii():
-        whole = whole.decode("utf-8", "replace").encode()
-    if _is_plain(whole):
-        return whole
-    return b"".join(map(_clean_block, whole.split(b"\n\n")))
+        whole = whole.decode(errors="replace").encode()
+    return whole if plain else b"".join(map(_clean_block, whole.split(b"\n\n")))
 
 
 def _clean_block(block: bytes) -> bytes:
+    block = block.lstrip(b"\n")
     named = False
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
         if field == b"data":
-            return block.strip(b"\n") + b"\n\n"
+            return block + b"\n\n"
         if field == b"event":
             named = value not in (b"", b" ")
     # sseclient-py drops blocks without data; an empty data field keeps the event.
-    return block.strip(b"\n") + b"\ndata\n\n" if named else b""
+    return block + b"\ndata\n\n" if named else b""
 
 
 def decode(blocks: bytes) -> list[ServerSentEvent]:
@@ -208,14 +207,14 @@ def decode(blocks: bytes) -> list[ServerSentEvent]:
     client = _client_class()
     text = blocks.decode()
     found: list[ServerSentEvent] = []
-    at, end = 0, len(text)
-    while at < end and text.startswith("data:", at):
+    at = 0
+    while text.startswith("data:", at):
         stop = text.find("\n", at)
         if not text.startswith("\n", stop + 1):
             break
         found.append(ServerSentEvent("message", text[at + (6 if text.startswith(" ", at + 5) else 5) : stop]))
         at = stop + 2
-    if at < end:
+    if at < len(text):
         # Blocks of several lines, or of other fields than data.
         rest = client(iter((text[at:].encode(),))).events()
         found += [ServerSentEvent(event.event, event.data) for event in rest]
@@ -247,8 +246,7 @@ def read_blocks(body: bytes, limit: int = MAX_EVENT_BYTES) -> list[ServerSentEve
 def _client_class() -> type[SSEClient]:
     import sseclient
 
-    client = getattr(sseclient, "SSEClient", None)
-    if client is None or not hasattr(client, "_read") or not hasattr(client, "events"):
+    if not hasattr(getattr(sseclient, "SSEClient", None), "events"):
         raise ImportError(
             "the package imported as 'sseclient' is not sseclient-py but the unrelated 'sseclient' distribution; "
             "run: pip uninstall sseclient sseclient-py && pip install sseclient-py"

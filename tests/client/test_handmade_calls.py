@@ -41,25 +41,25 @@ def is_taken(name: str, value: object) -> bool:
     return type(value) in FITTING.get(name, ())
 
 
-@pytest.mark.parametrize("what", STRANGE)
 @pytest.mark.parametrize(
     ("kind", "name"),
     [*((Call, name) for name in fields_of(Call)), *((StreamCall, name) for name in ("events", "cancel"))],
 )
 def test_a_wrong_field_of_a_call_is_named_before_anything_is_sent(
-    kind: type[Call[Any]], name: str, what: str, colour: Colour
+    kind: type[Call[Any]], name: str, colour: Colour
 ) -> None:
-    value = STRANGE[what]
-    if is_taken(name, value):  # its own check may refuse it later, or the server
-        return
-    play = Playback(json_answer(200, {}))
-    call = kind(**{"method": "GET", "path": "/agents", name: value})
-
-    with pytest.raises(ValidationError) as caught:
-        colour.run(colour.formation(play).send, call)
-
-    assert caught.value.code == "INVALID_PARAMETER"
-    assert str(caught.value.message).startswith(name)
+    play = Playback()
+    client = colour.formation(play)
+    refused = []
+    for what, value in STRANGE.items():
+        if is_taken(name, value):  # its own check may refuse it later, or the server
+            continue
+        with pytest.raises(ValidationError) as caught:
+            colour.run(client.send, kind(**{"method": "GET", "path": "/agents", name: value}))
+        assert caught.value.code == "INVALID_PARAMETER", what
+        assert str(caught.value.message).startswith(name), what
+        refused.append(what)
+    assert len(refused) > len(STRANGE) // 2
     assert play.requests == []
 
 

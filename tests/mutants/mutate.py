@@ -210,7 +210,7 @@ def _other_values(value: object) -> list[object]:
 def _is_codec(name: str) -> bool:
     try:
         codecs.lookup(name)
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return False
     return True
 

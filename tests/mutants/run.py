@@ -46,6 +46,7 @@ hypothesis.settings.register_profile(
     deadline=None,
     database=None,
     phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("mutants")
 

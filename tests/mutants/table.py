@@ -56,7 +56,10 @@ TARGETS: dict[str, Target] = {
             "tests/exchange/test_life.py",
         ),
     ),
-    "sse": Target(("muxi/streaming/sse.py",), ("tests/streaming/test_sse.py", "tests/streaming/test_events.py")),
+    "sse": Target(
+        ("muxi/streaming/sse.py",),
+        ("tests/streaming/test_framing.py", "tests/streaming/test_sse.py", "tests/streaming/test_events.py"),
+    ),
     "streams": Target(
         ("muxi/streaming/streams.py", "muxi/streaming/progress.py"),
         (
@@ -79,7 +82,12 @@ TARGETS: dict[str, Target] = {
     ),
     "redaction": Target(
         ("muxi/redact.py", "muxi/plugins/redaction.py"),
-        ("tests/doors/test_secrets.py", "tests/plugins/test_redaction.py", "tests/secrets/test_masking.py"),
+        (
+            "tests/secrets/test_decisions.py",
+            "tests/plugins/test_redaction.py",
+            "tests/secrets/test_masking.py",
+            "tests/doors/test_secrets.py",
+        ),
     ),
     "lanes": Target(
         ("muxi_transports/pooled/routes.py", "muxi_transports/pooled/watch.py"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from muxi import ConfigurationError, FormationClient, MuxiError, PluginError, hookimpl
 from muxi.call import Call, Key
 from muxi.plugins import Redaction, mask_emails_and_numbers
-from muxi.transport import Request
+from muxi.transport import BytesBody, Request
 from muxi_transports.memory import EmbeddedFormation, MemoryTransport
 from tests.answers import AsyncColour, Colour, Playback, answer, chat_answer, chat_events, refused
 
@@ -272,3 +272,93 @@ def test_what_looks_like_an_email_or_a_long_number_is_masked(text: str, masked: 
 def test_arguments_without_sense_are_refused(arguments: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
         Redaction(**arguments)
+
+
+#: Names below a field of content whose values are none.
+NO_CONTENT = ("id", "ids", "timestamp", "type", "role", "files")
+
+
+def near(names: tuple[str, ...]) -> list[str]:
+    """Each name with one letter left out, unless it is one of the names then."""
+    found = {name[:at] + name[at + 1 :] for name in names for at in range(len(name))}
+    return sorted(found - {*names, ""})
+
+
+def test_ids_kinds_times_and_files_below_a_field_are_no_content(colour: Colour) -> None:
+    names = [*NO_CONTENT, "agent_id", "agent_ids", "created_timestamp", "ID", "Agent_Id", "TYPE"]
+    body = {"content": dict.fromkeys(names, "text")}
+    assert _sent(colour, body) == body
+
+
+def test_names_that_are_nearly_those_are_content(colour: Colour) -> None:
+    names = [*near(NO_CONTENT), "kids", "paid", "mistype", "a_type", "a_role", "typerole", "rolefiles", "ids2"]
+    assert _sent(colour, {"content": dict.fromkeys(names, "text")}) == {"content": dict.fromkeys(names, "TEXT")}
+
+
+@pytest.mark.parametrize("field", ["content", "data", "detail", "message", "metadata", "text", "title", "ui_response"])
+def test_each_field_of_content_is_redacted(colour: Colour, field: str) -> None:
+    assert _sent(colour, {field: "text", "other": "text"}) == {field: "TEXT", "other": "text"}
+
+
+def test_files_are_content_only_where_they_are_asked_for(colour: Colour) -> None:
+    body = {"files": [{"name": "text"}], "content": "text"}
+    assert _sent(colour, body) == {"files": [{"name": "text"}], "content": "TEXT"}
+    assert _sent(colour, body, fields=["files"]) == {"files": [{"name": "TEXT"}], "content": "text"}
+
+
+def test_a_body_that_another_plugin_changes_for_each_attempt_is_redacted_each_time(colour: Colour) -> None:
+    class Counting:
+        """Puts the number of the attempt into the body."""
+
+        name = "counting"
+
+        @hookimpl(tryfirst=True)
+        def muxi_prepare_request(self, request: Request, context: Any) -> None:
+            request.body = BytesBody(json.dumps({"message": f"attempt {context.attempt}"}).encode())
+
+    playback = Playback(refused(), answer({}))
+    client = colour.formation(playback, plugins=[Redaction(_shout), Counting()])
+    colour.run(client.send, Call.post("/any", body={"message": "x"}, key=Key.NONE))
+    assert playback.body() == {"message": "ATTEMPT 2"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"redact": 5}, "redact= takes a function of a text, got 5"),
+        ({"redact": str, "fields": 5}, "fields= takes a collection of names, got 5"),
+        ({"redact": str, "fields": "text"}, "fields= takes a collection of names, got 'text'"),
+        ({"redact": str, "fields": []}, "fields= takes names that are not empty, and at least one, got []"),
+        ({"redact": str, "fields": [""]}, "fields= takes names that are not empty, and at least one, got ['']"),
+        ({"redact": str, "fields": [5]}, "fields= takes names that are not empty, and at least one, got [5]"),
+    ],
+)
+def test_a_wrong_argument_has_these_words(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Redaction(**arguments)
+    assert caught.value.message == message
+
+
+def test_a_function_that_returns_no_text_has_these_words(colour: Colour) -> None:
+    client = colour.formation(Playback(), plugins=[Redaction(lambda text: 5)])  # type: ignore[arg-type]  # wrong
+    with pytest.raises(ConfigurationError) as caught:
+        colour.run(client.chat, "hi", user_id="ada")
+    assert caught.value.message == "the function given as redact= returned int instead of a text"
+
+
+def test_an_async_function_for_a_sync_client_has_these_words() -> None:
+    async def shout(text: str) -> str:
+        return text.upper()
+
+    client = Colour().formation(Playback(), plugins=[Redaction(shout)])
+    with pytest.raises(ConfigurationError) as caught:
+        client.chat("hi", user_id="ada")
+    assert caught.value.message == (
+        "redact= is an async function, which a sync client cannot await; give a function that returns the text, or use "
+        "the async client"
+    )
+
+
+def test_a_number_is_told_from_signs_between_letters() -> None:
+    assert mask_emails_and_numbers("DE12!!!!!!!!!!!") == "DE12!!!!!!!!!!!"
+    assert mask_emails_and_numbers("DE12 3456 7890 ABCD") == "[number]"

@@ -237,6 +237,13 @@ def test_a_refused_secret_is_asked_for_again_and_another_is_tried(bench: Bench) 
     assert script.header("authorization") == expected(int(bench.clock.time()), "GET", "/rpc/server/status")
 
 
+def test_a_server_that_asks_for_patience_gets_it_though_the_secret_has_changed(bench: Bench) -> None:
+    secrets: Iterator[str] = iter(["first", SECRET])
+    script, begun = Script(Reply({}, 503, headers={"Retry-After": "60"}), ok()), bench.clock.time()
+    bench.use(bench.client(bench.transport(script), secret_key=lambda: next(secrets)), "status")
+    assert bench.clock.time() >= begun + 60
+
+
 @pytest.mark.parametrize("reply", [no(404, "no such formation", "Not Found"), no(403, "not yours", "Forbidden")])
 def test_an_answer_that_says_nothing_of_the_secret_leaves_it(bench: Bench, reply: Reply) -> None:
     asked: list[str] = []
