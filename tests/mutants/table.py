@@ -40,6 +40,7 @@ TARGETS: dict[str, Target] = {
         ("muxi/exchange/life.py",),
         (
             "tests/exchange/test_life.py",
+            "tests/exchange/test_received.py",
             "tests/exchange/test_exchange.py",
             "tests/exchange/test_redirects.py",
             "tests/exchange/test_repeat.py",
@@ -54,6 +55,7 @@ TARGETS: dict[str, Target] = {
             "tests/exchange/test_redirects.py",
             "tests/exchange/test_exchange.py",
             "tests/exchange/test_life.py",
+            "tests/exchange/test_received.py",
         ),
     ),
     "sse": Target(
