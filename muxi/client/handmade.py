@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from muxi.call import Call, invalid_parameter
@@ -10,10 +11,10 @@ from muxi.transport.arguments import record_tests
 
 __all__ = ["METHODS", "check_call", "check_path"]
 
-#: The methods that the platform has.
+#: The methods that the platform has; calls that are made as values may have others.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: Those of calls that are made as values.
-_ALL_METHODS = (*METHODS, "HEAD", "OPTIONS")
+#: A token (RFC 9110, section 5.6.2) without small letters: methods are compared as they are written.
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Z-]+").fullmatch
 
 #: What is in these mappings is checked as it is written into the address, with an error that names it.
 _TYPES: Mapping[str, object] = {"params": Mapping, "query": Mapping}
@@ -33,8 +34,8 @@ def check_call(call: object) -> None:
         value: object = getattr(call, name)
         if not fits(value):
             raise invalid_parameter(name, f"takes {described}, got {type(value).__name__}")
-    if call.method not in _ALL_METHODS:
-        raise invalid_parameter("method", f"is one of {', '.join(_ALL_METHODS)}, got {show_value(call.method)}")
+    if not _METHOD(call.method):
+        raise invalid_parameter("method", f"is a word of HTTP in capitals, such as GET, got {show_value(call.method)}")
     check_path(call.path)
 
 

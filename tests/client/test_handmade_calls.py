@@ -77,7 +77,8 @@ def test_what_is_no_call_is_not_sent(call: Any, colour: Colour) -> None:
     "call",
     [
         Call("get", "/agents"),
-        Call("TRACE", "/agents"),
+        Call("GET /", "/agents"),
+        Call("", "/agents"),
         Call("GET", "agents"),
         Call("GET", "//elsewhere.example/agents"),
         Call("GET", "/agents?limit=1"),

@@ -28,6 +28,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     ),
     "muxi.cli.json_schema": ("schema['pattern']", "pattern"),
     "muxi.cli.terminal": ("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]",),
+    "muxi.client.handmade": ("[!#$%&'*+.^_`|~0-9A-Z-]+",),
     "muxi.commands": ("[a-z][a-z0-9]*(?:-[a-z0-9]+)*", "\\w+(?:\\.\\w+)*:\\w+"),
     "muxi.errors": ("[^A-Z0-9]+",),
     "muxi.exchange.download": (
