@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import socket
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ import pytest
 
 from muxi import ConnectionError
 from tests.soak.hostile.answers import content_of
+from tests.soak.hostile.connection import Connection
 from tests.soak.hostile.faults import FAULTS, SERVED
 from tests.soak.hostile.framings import FRAMINGS, Case, case_at, frame
 from tests.soak.hostile.performances import PERFORMANCES
@@ -54,6 +57,25 @@ def test_a_plan_depends_on_seed_and_number_alone() -> None:
 
 def test_a_refused_call_that_is_given_up_is_lost() -> None:
     assert _verdicts(_plan("note", "429"), 1, "error", attempts=1) == {Verdict.LOST}
+
+
+def test_a_server_notes_when_it_ends_a_connection_behind_an_answer() -> None:
+    async def ended(*, after_answer: bool) -> list[tuple[float, float]]:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        breaks: list[tuple[float, float]] = []
+        connection = Connection(near, breaks)
+        with far:
+            if after_answer:
+                await connection.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+            connection.close()
+            connection.close()
+        return breaks
+
+    began = time.monotonic()
+    ((first, last),) = asyncio.run(ended(after_answer=True))
+    assert began <= first <= last <= time.monotonic()
+    assert asyncio.run(ended(after_answer=False)) == []
 
 
 def test_a_served_call_that_fails_is_lost() -> None:

@@ -27,15 +27,24 @@ class Head:
         return ""
 
 
+#: Seconds within which an answer and the end of its connection belong together; later ends were waited for.
+_AT_ONCE = 1.0
+
+
 class Connection:
     """A connection that was accepted.
 
     Args:
         sock: a socket that does not block.
+        breaks: where it notes between which times it ended behind an answer: a client that had the answer already may
+            have sent its next request meanwhile, which nobody reads.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, breaks: list[tuple[float, float]] | None = None) -> None:
         self._sock = sock
+        self._breaks = [] if breaks is None else breaks
+        #: When the last bytes were sent.
+        self._sent: float | None = None
         self._loop = asyncio.get_running_loop()
         self._buffer = b""
         #: When an unasked answer was sent.
@@ -69,6 +78,7 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         """Send these bytes."""
+        self._sent = time.monotonic()
         await self._loop.sock_sendall(self._sock, data)
 
     async def drip(self, data: bytes, every: float) -> None:
@@ -123,6 +133,9 @@ class Connection:
         if not self.closed:
             self.closed = True
             self._sock.close()
+            now = time.monotonic()
+            if self._sent is not None and now - self._sent < _AT_ONCE:
+                self._breaks.append((self._sent, now))
 
     async def _swallow(self) -> None:
         while True:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import formatdate
 
 from tests.soak.hostile.answers import GARBAGE, answer, error, frames_of, gzipped, head, page, parts_of
@@ -17,8 +17,6 @@ __all__ = ["BEFORE_BODY", "PERFORMANCES", "Attempt"]
 
 #: Seconds between the bytes of a drip.
 _DRIP = 0.05
-#: Seconds that the system holds back an answer so that the end of the connection goes with it.
-_CORKED = 0.1
 #: The number in answers that nobody has asked for.
 _NOBODY = 999_999
 
@@ -35,8 +33,6 @@ class Attempt:
     draw: random.Random
     #: Whether a removal finds nothing, because an earlier attempt was carried out.
     gone: bool = False
-    #: Between which times connections broke that no request had been read from.
-    breaks: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def is_stream(self) -> bool:
@@ -355,11 +351,7 @@ async def _unasked_later(it: Attempt) -> None:
 
 @_performs("closed-without-saying")
 async def _closed_without_saying(it: Attempt) -> None:
-    began = time.monotonic()
     await it.connection.send_and_close(it.answer())
-    if time.monotonic() - began > _CORKED:
-        # The answer went out before its end, and the client may have used the connection again in between.
-        it.breaks.append((began, time.monotonic()))
 
 
 @_performs("gzip")

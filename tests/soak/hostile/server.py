@@ -89,7 +89,7 @@ class HostileServer:
                 return
             if self._draw.randrange(_PAUSES) == 0:
                 self._start(self._pause())
-        self._start(self._serve(Connection(sock)))
+        self._start(self._serve(Connection(sock, self.ledger.breaks)))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -163,9 +163,7 @@ class HostileServer:
         if self._faultless:
             await asyncio.sleep(draw.choice((0, 0, 0.001, 0.003)))
         perform = PERFORMANCES["in-two-pieces" if self._faultless else fault.name]
-        attempt = Attempt(
-            connection, fault.name, plan.kind.name, marker_of(number), draw, gone, breaks=self.ledger.breaks
-        )
+        attempt = Attempt(connection, fault.name, plan.kind.name, marker_of(number), draw, gone)
         was_unasked = connection.unasked is not None
         await perform(attempt)
         if was_unasked:
