@@ -125,7 +125,7 @@ def error_of(response: BufferedResponse, context: Context) -> MuxiError:
     )
     if error.message in _UPLOAD_TOO_SLOW:
         error.message = f"{error.message}; {_UPLOAD_LIMIT}"
-        error.args = (f"{error.code}: {error.message}",)
+        error.args = error.args  # repr() shows those that were set
     return error
 
 
@@ -177,14 +177,14 @@ def explain_timeout(error: TimeoutError, request: Request, context: Context) -> 
 _URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 
-def redirected(url: str, response: AnyResponse, secrets: Sequence[str] = ()) -> str:
+def redirected(url: str, response: BufferedResponse, secrets: Sequence[str] = ()) -> str:
     """Return the target of a redirect within the same origin; keys must not go to another one.
 
     User name and password in it are dropped, and characters that a URL cannot have are percent-encoded.
 
     Args:
         url: where the request went.
-        response: the redirect.
+        response: the redirect, with its ``Location``.
         secrets: the keys of the request, which the target must not repeat: logs of libraries and proxies have URLs.
 
     Raises:
@@ -193,7 +193,7 @@ def redirected(url: str, response: AnyResponse, secrets: Sequence[str] = ()) -> 
     """
     old = urlsplit(url)
     try:
-        new = _join(old, response.headers.get("location") or "")
+        new = _join(old, response.headers["location"])
         same = _origin(old) == _origin(new)
     except ValueError:
         raise _bad_redirect(response, "something that is not a URL") from None
@@ -214,10 +214,10 @@ def _repeats(url: str, secrets: Sequence[str]) -> bool:
     return any(mask_forms(text, forms) != text for text in (url, unquote(url)))
 
 
-def _bad_redirect(response: AnyResponse, what: str) -> MuxiError:
-    error = MuxiError("", "", response.status)
-    error.answer = _answer_of(response)
-    return unexpected(error, f"the answer redirects to {what}")
+def _bad_redirect(response: BufferedResponse, what: str) -> ServerError:
+    error = ServerError("UNEXPECTED_ANSWER", f"the answer redirects to {what}", response.status)
+    error.answer = ErrorAnswer(response.status, tuple(response.headers.items()), response.content)
+    return error
 
 
 def _join(old: SplitResult, location: str) -> SplitResult:
@@ -235,11 +235,6 @@ def _join(old: SplitResult, location: str) -> SplitResult:
     base = old if old.scheme in ("http", "https") else old._replace(scheme="http")
     new = urlsplit(urljoin(urlunsplit(base), encoded))
     return new._replace(scheme=old.scheme) if base is not old and new.netloc == old.netloc else new
-
-
-def _answer_of(response: AnyResponse) -> ErrorAnswer:
-    content = response.content if isinstance(response, BufferedResponse) else b""
-    return ErrorAnswer(response.status, tuple(response.headers.items()), content)
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:

@@ -91,7 +91,7 @@ def run_call(context: Context, settings: ExchangeSettings) -> ExchangeSteps[Exch
     except BaseException as error:
         if isinstance(error, MuxiError):
             complete(error, context)
-        if not isinstance(error, GeneratorExit) and hooks.has("muxi_call_finished"):
+        if not isinstance(error, GeneratorExit):
             yield from finish(hooks, context, Outcome(error=error))
         raise
     if hooks.has("muxi_call_finished") and not isinstance(call, StreamCall):
@@ -121,7 +121,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             url=url,
             options=options,
             clock=clock,
-            idempotency_key=options.idempotency_key or None,
+            idempotency_key=options.idempotency_key,
             started=clock.monotonic(),
             asynchronous=settings.hooks.asynchronous,
             private=settings.private,
@@ -135,7 +135,7 @@ def begin(call: Call[Any], settings: ExchangeSettings) -> Context:
             context.request_id = call.body.get("request_id") or random_id("req_")
         return context
     except MuxiError as error:
-        error.call = error.call or call.label
+        error.call = call.label
         hide_secrets(error, (*call.secrets, *keys_in(options.headers.items())))
         raise
     except RecursionError:
@@ -220,7 +220,7 @@ def _retry_delay(
     keyed = context.request is not None and bool(context.request.headers.get("x-muxi-idempotency-key"))
     if not may_repeat(repeat_of(context.call), error, keyed=keyed):
         return None
-    if settings.closing.begun or not settings.hooks.has("muxi_retry_delay"):
+    if settings.closing.begun:
         return None
     delay = yield from settings.hooks.decide("muxi_retry_delay", outcome=Outcome(error=error), context=context)
     if delay is None or isinstance(delay, Stop):
@@ -245,7 +245,7 @@ def _run_attempt(context: Context, settings: ExchangeSettings, body: Body | None
         if redirects == MAX_REDIRECTS:
             raise ServerError("TOO_MANY_REDIRECTS", f"more than {MAX_REDIRECTS} redirects", response.status)
         redirects += 1
-        url = redirected(url, response, context.secrets)
+        url = redirected(url, cast(BufferedResponse, response), context.secrets)
         if response.status == 303 and method != "HEAD":
             method, body = "GET", None
         if body is not None and not body.repeatable:

@@ -186,6 +186,8 @@ def test_a_call_that_waits_for_its_answer_ends_with_a_lost_connection(
     with pytest.raises(ConnectionError) as caught:
         future.result(PATIENCE)
     assert (caught.value.code, caught.value.connected, caught.value.attempts) == ("CONNECTION_LOST", True, 1)
+    closed = "the transport was closed" if ends_by_itself else "the client was closed before the answer arrived"
+    assert caught.value.message == closed
     assert transport.sent == 1
     assert transport.closed == (0 if ends_by_itself else 1)
 

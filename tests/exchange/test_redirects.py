@@ -140,12 +140,6 @@ def test_a_redirect_on_a_unix_socket_is_followed(colour: Colour) -> None:
     assert play.request.url == "http+unix://%2Frun%2Fmuxi.sock/v1/memories/"
 
 
-def test_redirects_in_a_circle_come_to_an_end(colour: Colour) -> None:
-    play = Playback(*(redirect(307, "/round") for _ in range(MAX_REDIRECTS + 1)))
-    with pytest.raises(ServerError, match="more than 5 redirects"):
-        colour.run(colour.formation(play).get_memories, "ada")
-
-
 def test_a_redirected_stream_is_followed_and_the_first_answer_is_freed(colour: Colour) -> None:
     play = Playback(redirect(307, "/v1/chat/"), chat_events("Hi"))
     stream = colour.run(colour.formation(play).chat_stream, "x")
@@ -158,15 +152,6 @@ def test_a_redirect_that_leads_nowhere_is_an_error(colour: Colour) -> None:
         colour.run(colour.formation(plain(304)).get_memories, "ada")
 
 
-def test_an_iterator_cannot_be_redirected(colour: Colour) -> None:
-    def pieces() -> Iterator[bytes]:
-        yield b"x"
-
-    play = Playback(redirect(307, "/v1/y"))
-    with pytest.raises(ConfigurationError, match="cannot be sent a second time"):
-        colour.run(colour.formation(play).send, Call[Any]("PUT", "/x", content=pieces(), **OPEN))
-
-
 @pytest.mark.parametrize(
     "location", [f"/v1/chat?token={CLIENT_KEY}", f"/{CLIENT_KEY}/chat", f"?a=%{ord(CLIENT_KEY[0]):02x}{CLIENT_KEY[1:]}"]
 )
@@ -176,3 +161,53 @@ def test_a_redirect_that_repeats_a_key_is_refused(colour: Colour, location: str)
         colour.run(colour.formation(play).chat, "x")
     assert len(play.requests) == 1
     assert CLIENT_KEY not in str(caught.value)
+
+
+def test_as_many_redirects_as_are_allowed_are_followed(colour: Colour) -> None:
+    play = Playback(*[redirect(307, "/round")] * MAX_REDIRECTS, answer({"a": 1}))
+    assert colour.run(colour.formation(play).get_memories, "ada") == {"a": 1}
+
+
+def test_one_redirect_more_is_an_error_with_its_status(colour: Colour) -> None:
+    play = Playback(*[redirect(307, "/round")] * (MAX_REDIRECTS + 1))
+    with pytest.raises(ServerError) as caught:
+        colour.run(colour.formation(play).get_memories, "ada")
+    error = caught.value
+    assert (error.code, error.message, error.status_code) == ("TOO_MANY_REDIRECTS", "more than 5 redirects", 307)
+
+
+@pytest.mark.parametrize("status", [201, 300, 404])
+def test_an_address_in_any_other_answer_is_no_redirect(colour: Colour, status: int) -> None:
+    play = Playback(json_answer(status, {"a": 1}, location="/elsewhere"))
+    client = colour.formation(play, max_retries=0)
+    if status == 201:
+        assert colour.run(client.get_memories, "ada") == {"a": 1}
+    else:
+        with pytest.raises(MuxiError, match=f"HTTP {status}"):
+            colour.run(client.get_memories, "ada")
+    assert len(play.requests) == 1
+
+
+def test_a_redirect_without_an_address_is_an_error(colour: Colour) -> None:
+    play = Playback(plain(302, b"moved"))
+    with pytest.raises(MuxiError, match="HTTP 302"):
+        colour.run(colour.formation(play).get_memories, "ada")
+    assert len(play.requests) == 1
+
+
+def test_see_other_leaves_a_request_for_the_head_alone(colour: Colour) -> None:
+    play = Playback(redirect(303, "/y"), plain(204))
+    colour.run(colour.formation(play).send, Call("HEAD", "/x", **OPEN))
+    assert [request.method for request in play.requests] == ["HEAD", "HEAD"]
+
+
+def test_an_iterator_cannot_be_redirected_and_the_error_says_what_to_give(colour: Colour) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x"
+
+    with pytest.raises(ConfigurationError) as caught:
+        colour.run(colour.formation(redirect(307, "/y")).send, Call("PUT", "/x", content=pieces(), **OPEN))
+    assert caught.value.message == (
+        "the answer redirects to http://localhost:8001/y, and the body, an iterator, cannot be sent a second time; "
+        "give the address it redirects to, or a function that returns the iterator"
+    )

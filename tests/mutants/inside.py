@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import importlib
 import mmap
 import os
 import pickle
@@ -177,6 +178,8 @@ class _Plugin:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.callers.stop()
+        for module in {selection.module for selection in self._work}:
+            importlib.import_module(module)  # tests may load it only when they run
         functions = _functions_of(self._files)
         # Nothing of this is garbage in any process forked from here: to look through it takes longer than most tests.
         gc.collect()
@@ -228,8 +231,8 @@ class _Plugin:
     def _record_callers(self, session: pytest.Session) -> tuple[dict[tuple[str, Key], list[int]], list[float]] | None:
         """Run all tests, and note which of them call each function, and the time of each; None where one fails."""
         seconds: list[float] = []
-        self.callers.start()
         for at, item in enumerate(session.items):
+            self.callers.start()  # anew, as a test that recurses to the limit ends it
             self.callers.test = at
             begun = time.process_time()
             _run(session, item, session.items[at + 1] if at + 1 < len(session.items) else None)

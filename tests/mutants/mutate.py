@@ -103,8 +103,12 @@ def _is_declaration(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-        return node.targets[0].id in ("__all__", "__slots__")
+        return node.targets[0].id in ("__all__", "__slots__") or _is_type_variable(node.value)
     return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_type_variable(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "TypeVar"
 
 
 def _at(tree: ast.AST, path: Path) -> ast.AST:

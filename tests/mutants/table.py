@@ -38,18 +38,24 @@ TARGETS: dict[str, Target] = {
     ),
     "exchange": Target(
         ("muxi/exchange/life.py",),
-        ("tests/exchange/test_exchange.py", "tests/exchange/test_redirects.py", "tests/exchange/test_answer_size.py"),
+        (
+            "tests/exchange/test_life.py",
+            "tests/exchange/test_received.py",
+            "tests/exchange/test_exchange.py",
+            "tests/exchange/test_redirects.py",
+            "tests/exchange/test_repeat.py",
+            "tests/client/test_closing.py",
+            "tests/hooks/test_hooks.py",
+        ),
     ),
     "incoming": Target(
         ("muxi/exchange/incoming.py",),
         (
             "tests/exchange/test_incoming.py",
-            "tests/exchange/test_exchange.py",
             "tests/exchange/test_redirects.py",
-            "tests/exchange/test_only_our_errors.py",
-            "tests/exchange/test_answer_size.py",
-            "tests/exchange/test_responses.py",
-            "tests/streaming/test_events.py",
+            "tests/exchange/test_exchange.py",
+            "tests/exchange/test_life.py",
+            "tests/exchange/test_received.py",
         ),
     ),
     "sse": Target(

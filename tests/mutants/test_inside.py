@@ -51,6 +51,7 @@ def test_every_mutant_differs_from_the_source_and_from_the_others() -> None:
 
 def test_faults_that_change_nothing_are_left_out() -> None:
     source = (
+        "T = TypeVar('T')\n"
         "def one(text):\n    if text:\n        return None\n    return None\n"
         "def two(text):\n    return text.encode('utf-8') or False\n"
         "def three(text):\n    if text:\n        return True\n    return False\n"
