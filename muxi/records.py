@@ -96,6 +96,8 @@ class _FromDataclasses:
         self._name = name
 
     def __get__(self, instance: object, owner: type[Record]) -> Any:
+        if owner is Record:  # is neither frozen nor not, as either may be made of it
+            raise AttributeError(self._name)
         from dataclasses import field as dataclass_field
         from dataclasses import make_dataclass
 

@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 import tarfile
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from muxi.bundles.contents import FORMATION_FILES, Contents, decoded
 from muxi.bundles.fields import read_fields
@@ -80,7 +80,7 @@ def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes], *, progress: 
     logger.info("packing %s", planned)
     try:
         with (
-            gzip.GzipFile(filename="", mode="wb", fileobj=to, mtime=0) as zipped,
+            gzip.GzipFile(filename="", mode="wb", fileobj=cast(BinaryIO, _Target(to)), mtime=0) as zipped,
             tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
         ):
             done = 0
@@ -92,6 +92,27 @@ def pack(folder: str | os.PathLike[str], to: BinaryIO | IO[bytes], *, progress: 
     except OSError as error:
         raise refused("bundle_path", f"the bundle of {folder} cannot be written: {error.strerror or error}") from None
     return planned
+
+
+class _Target:
+    """The file that is written. After a failure it swallows the rest: gzip tries to write it when it is collected."""
+
+    def __init__(self, file: BinaryIO | IO[bytes]) -> None:
+        self._file = file
+        self._failed = False
+
+    def write(self, data: bytes) -> int:
+        if self._failed:
+            return len(data)
+        try:
+            return self._file.write(data)
+        except BaseException:
+            self._failed = True
+            raise
+
+    def flush(self) -> None:
+        if not self._failed:
+            self._file.flush()
 
 
 def _add(archive: tarfile.TarFile, entry: PlannedFile, path: str, name: str) -> None:

@@ -35,6 +35,9 @@ __all__ = ["open_session"]
 # A line of a head may be as long as http.client lets it be.
 _LINE = 64 * 1024
 
+#: Seconds.
+_TEN_YEARS = 10 * 365 * 24 * 3600.0
+
 
 def open_session(way: Way, settings: HttpSettings) -> aiohttp.ClientSession:
     """A session whose connections go that way.
@@ -80,7 +83,8 @@ def _connector(way: Way, settings: HttpSettings) -> aiohttp.BaseConnector:
     if settings.keep_alive == 0:
         bounds["force_close"] = True
     else:
-        bounds["keepalive_timeout"] = settings.keep_alive
+        # Not every aiohttp takes None for "for ever".
+        bounds["keepalive_timeout"] = _TEN_YEARS if settings.keep_alive is None else settings.keep_alive
     if way.origin.socket is not None:
         return _UnixConnector(way.origin.socket, **bounds)
     if way.proxy is not None and way.proxy.is_socks:

@@ -92,6 +92,7 @@ class WorldTransport(Stubbing, Stepped[T]):
                 answer: Answer = end.value
         waiter.patience.heard()
         body = _read_stream(as_stream(request, answer), waiter)
+        next(body)
         return SteppedResponse(answer.status, answer_headers(answer), body, reason=answer.reason)
 
     def __repr__(self) -> str:
@@ -110,8 +111,12 @@ class AsyncMemoryTransport(WorldTransport[AsyncTransport], AsyncSteppedTransport
 
 
 def _read_stream(stream: AnswerStream, waiter: Waiter) -> BodySteps:
-    """The body of an answer as the reader gets it: made while it is read, with the waits of the world."""
+    """The body of an answer as the reader gets it: made while it is read, with the waits of the world.
+
+    The first piece is empty and for the caller: a generator that has not begun is closed without closing the stream.
+    """
     with closing(stream):
+        yield b""
         for piece in stream:
             if isinstance(piece, Pause):
                 yield from waiter.keep(piece)

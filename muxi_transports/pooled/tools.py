@@ -56,8 +56,10 @@ def tool_behind(value: object) -> str:
     wrapper = getattr(value, "_self_wrapper", None)  # of wrapt: the proxy itself bears the names of what it wraps
     if wrapper is not None:
         kind = type(value).__module__
-        # Some tools have classes of their own; those of wrapt itself are in "wrapt…" or in its compiled "_wrappers".
-        return _module_of(wrapper) if kind == "_wrappers" or kind.startswith("wrapt") else kind
+        # Some tools have classes of their own. Those of wrapt itself are in "wrapt…"; compiled ones say "_wrappers", or
+        # no module at all, which Python shows as its own.
+        own = kind in ("_wrappers", "builtins") or kind.startswith("wrapt")
+        return _module_of(wrapper) if own else kind
     return _module_of(value)
 
 

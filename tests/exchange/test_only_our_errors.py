@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from muxi import ConfigurationError, ServerError, ValidationError
 from muxi.call import Call
 from muxi.exchange import download
 from muxi.transport import BufferedResponse
-from tests.answers import Colour, Playback, plain
+from tests.answers import Colour, Playback, json_answer, plain
 
 
 @pytest.mark.parametrize("status", [0, 1, 100, 101, 103, 199])
@@ -36,7 +37,7 @@ def cyclic() -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize("deep", [nested(3000), nested(100_000), cyclic()], ids=["3000", "100000", "cycle"])
+@pytest.mark.parametrize("deep", [nested(100_000), cyclic()], ids=["100000", "cycle"])
 def test_a_payload_nested_too_deeply_is_refused_before_it_is_sent(colour: Colour, deep: dict[str, Any]) -> None:
     play = Playback()
     client = colour.formation(play)
@@ -49,6 +50,22 @@ def test_a_payload_nested_too_deeply_is_refused_before_it_is_sent(colour: Colour
         with pytest.raises(ValidationError, match="INVALID_"):
             colour.run(getattr(client, method), **arguments)
     assert not play.requests
+
+
+def test_a_payload_of_some_thousand_levels_is_refused_or_sent_as_it_is(colour: Colour) -> None:
+    # Python 3.13 and later encode what earlier ones refuse.
+    play = Playback(json_answer(200, {}))
+    client = colour.formation(play)
+    try:
+        expected = json.dumps(nested(3000), separators=(",", ":")).encode()
+    except RecursionError:
+        with pytest.raises(ValidationError, match="INVALID_BODY"):
+            colour.run(client.send, Call.post("/x", body=nested(3000)))
+        assert not play.requests
+    else:
+        colour.run(client.send, Call.post("/x", body=nested(3000)))
+        assert play.request.body is not None
+        assert b"".join(play.request.body.chunks()) == expected
 
 
 def test_half_a_surrogate_pair_is_refused_without_showing_the_body(colour: Colour) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import inspect
 import re
 from urllib.parse import unquote
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from muxi import ServerClient
 from muxi.transport import Timeouts, Transport
@@ -36,14 +38,23 @@ def is_signed(request: Received) -> bool:
     return base64.b64encode(digest) == match[3]
 
 
+#: Whether the adapters of requests rewrite a path that begins with two slashes, as they did up to 2.32.
+_SINGLE_SLASHES = 'startswith("//")' in inspect.getsource(HTTPAdapter)
+
 #: Identifiers whose paths requests, urllib3 or both rewrite: dot segments, the case of escapes, needless escapes.
 IDENTIFIERS = ["..a", "a..", "a%2fb", "%7e", "~", "a;b", "a:b@c", "a b", "[a]", "ä", "a\\b", "'a'", "{a}"]
 
 
 @pytest.mark.parametrize("prefix", ["", "/a/../b", "/a/./b", "/%7euser", "/a%2fb", "//a"])
 def test_the_path_that_arrives_is_the_one_that_was_signed(
-    make_lane: LaneFactory, serve: ServerFactory, prefix: str
+    make_lane: LaneFactory, serve: ServerFactory, prefix: str, request: pytest.FixtureRequest
 ) -> None:
+    if (
+        prefix.startswith("//")
+        and _SINGLE_SLASHES
+        and {"session", "adapter"} & {*request.node.callspec.params.values()}
+    ):
+        pytest.skip("this requests sends one slash where a path begins with two: pip install 'requests>=2.33'")
     server = serve(answering)
     with ServerClient(
         url=server.url + prefix, key_id="muxi_pk_key", secret_key=SECRET, transport=make_lane(), max_retries=0
