@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
@@ -67,8 +68,12 @@ class Capture(NamedTuple):
     stopped: bool
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Undo an ignored Ctrl-C: a shell starts background jobs with it, and programs under test inherit it."""
+    if sys.version_info < (3, 11):
+        # There asyncio warns of each TLS connection that the other end has closed, whatever is done about it.
+        unclosed = r"ignore:Exception ignored in. <function _SSLProtocolTransport.__del__:"
+        config.addinivalue_line("filterwarnings", f"{unclosed}pytest.PytestUnraisableExceptionWarning")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import PathFinder
 from importlib.metadata import DistributionFinder
 from pathlib import Path
 from zipfile import ZipFile
@@ -17,6 +18,9 @@ from muxi.hooks.installed import installed_plugins
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is the whole import path."""
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    # Other libraries may have brought finders of distributions (importlib_metadata does).
+    finders = [it for it in sys.meta_path if it is PathFinder or not hasattr(it, "find_distributions")]
+    monkeypatch.setattr(sys, "meta_path", finders)
     monkeypatch.setattr(installed, "look", installed.look.__wrapped__)
     return tmp_path
 

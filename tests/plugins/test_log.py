@@ -321,7 +321,7 @@ def test_a_body_of_many_brackets_breaks_no_call(
 ) -> None:
     logger.setLevel(logging.DEBUG)
     # As deep as the parser goes, and no longer what goes through the data.
-    depth = 500 if sys.version_info < (3, 12) else 1500
+    depth = 500 if sys.version_info < (3, 13) else 1500
     deep = b'{"data": ' + b"[" * depth + b"]" * depth + b', "success": true}'
     reply = BufferedResponse(200, [("Content-Type", "application/json")], deep)
     colour.run(colour.formation(reply, logger=logger).get_memories, "ada")

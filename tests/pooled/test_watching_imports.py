@@ -165,6 +165,7 @@ def test_finders_are_not_read_where_the_library_is_imported(library: Library, mo
 def test_a_library_below_the_one_that_sends_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     tool = Tool(lambda: monkeypatch.setattr(requests.Session, "send", replaced))
     take_out(monkeypatch, "requests")
+    monkeypatch.setattr(sys, "meta_path", [BuiltinImporter])
     watch = Watch("requests")
 
     assert watch.look().reason is None
