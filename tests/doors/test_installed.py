@@ -18,11 +18,15 @@ from muxi.hooks.installed import installed_plugins
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is the whole import path."""
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    # Other libraries may have brought finders of distributions (importlib_metadata does).
-    finders = [it for it in sys.meta_path if it is PathFinder or not hasattr(it, "find_distributions")]
-    monkeypatch.setattr(sys, "meta_path", finders)
     monkeypatch.setattr(installed, "look", installed.look.__wrapped__)
     return tmp_path
+
+
+@pytest.fixture
+def only_python_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No finder of distributions but Python's own: other libraries bring some (importlib_metadata does)."""
+    finders = [it for it in sys.meta_path if it is PathFinder or not hasattr(it, "find_distributions")]
+    monkeypatch.setattr(sys, "meta_path", finders)
 
 
 def install(path: Path, folder: str, name: str, points: str | None = None) -> None:
@@ -33,6 +37,7 @@ def install(path: Path, folder: str, name: str, points: str | None = None) -> No
         (info / "entry_points.txt").write_text(points)
 
 
+@pytest.mark.usefixtures("only_python_finds")
 def test_the_names_of_distributions_are_those_of_their_folders(path: Path) -> None:
     install(path, "Made_Up-1.0.dist-info", "Made_Up")
     install(path, "old.egg-info", "old")
@@ -57,6 +62,7 @@ def test_entry_points_are_those_that_importlib_finds(path: Path, points: str | N
     assert [point.name for point in installed.announced("muxi")] == found
 
 
+@pytest.mark.usefixtures("only_python_finds")
 def test_where_no_file_announces_anything_the_library_is_not_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(path, "some-1.0.dist-info", "some", "[console_scripts]\nx = y:z\n")
     monkeypatch.setitem(sys.modules, "importlib.metadata", None)
