@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import PathFinder
-from importlib.metadata import DistributionFinder
+from importlib.metadata import DistributionFinder, metadata
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -17,6 +17,7 @@ from muxi.hooks.installed import installed_plugins
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is the whole import path."""
+    assert metadata("pytest")["Name"]  # loads what the library needs, which cannot be found afterwards
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.setattr(installed, "look", installed.look.__wrapped__)
     return tmp_path
