@@ -60,6 +60,10 @@ class Row(NamedTuple):
     seconds: float
 
 
+class Unfit(Exception):
+    """A distribution is not what it should be."""
+
+
 def main(arguments: list[str]) -> int:
     """Run the matrix; 0 if every environment passed."""
     quick = "--quick" in arguments
@@ -76,13 +80,21 @@ def main(arguments: list[str]) -> int:
             print(f"Python {version} is not on this machine: left out")
             rows += [Row(version, kind, "", "not on this machine", 0.0) for kind in kinds]
             continue
-        rows += [run(python, version, kind, wheel, tree, quick=quick) for kind in kinds]
+        for kind in kinds:
+            rows.append(run(python, version, kind, wheel, tree, quick=quick))
+            if not quick:
+                keep(rows)
     print(table(rows))
     if not quick:
-        TABLE.parent.mkdir(exist_ok=True)
-        earlier = read_table(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else []
-        TABLE.write_text(table(merged(earlier, rows)), encoding="utf-8")
+        keep(rows)
     return int(any(row.verdict.startswith("failed") for row in rows))
+
+
+def keep(rows: list[Row]) -> None:
+    """Write rows into the table, beside those of earlier runs."""
+    TABLE.parent.mkdir(exist_ok=True)
+    earlier = read_table(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else []
+    TABLE.write_text(table(merged(earlier, rows)), encoding="utf-8")
 
 
 def build() -> Path:
@@ -153,6 +165,8 @@ def run(python: str, version: str, kind: str, wheel: Path, tree: Path, *, quick:
         install_sdist(inside, wheel)
     except subprocess.CalledProcessError as error:
         verdict = f"failed: {Path(error.cmd[0]).name} {' '.join(map(str, error.cmd[1:4]))}"
+    except Unfit as error:
+        verdict = f"failed: {error}"
     else:
         verdict = "installs and imports" if quick else "passed"
     return Row(version, kind, installed(inside), verdict, time.monotonic() - began)
@@ -165,10 +179,16 @@ def install_sdist(inside: str, wheel: Path) -> None:
     listing = "import importlib.metadata as m; print(*sorted(map(str, m.distribution('muxi-client').files)), sep='\\n')"
     installed_files = set(output(inside, "-c", listing).splitlines())
     with zipfile.ZipFile(wheel) as archive:
-        missing = {name for name in archive.namelist() if name.endswith((".py", "py.typed"))} - installed_files
-    if missing:
-        raise SystemExit(f"the sdist does not install {sorted(missing)}")
+        expected = {place_of(name) for name in archive.namelist() if name.endswith((".py", "py.typed"))}
+    if missing := expected - installed_files:
+        raise Unfit(f"the sdist does not install {', '.join(sorted(missing))}")
     call([inside, "-c", "import muxi, muxi_transports"])
+
+
+def place_of(name: str) -> str:
+    """Where a file of a wheel is installed, seen from the packages: data go to the environment's own folder."""
+    before, data, rest = name.partition(".data/data/")
+    return f"../../../{rest}" if data else before
 
 
 def lowest(version: str) -> list[str]:
