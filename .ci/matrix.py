@@ -146,6 +146,7 @@ def checkout_without_sources() -> Path:
     return tree
 
 
+# "-I" keeps the checkout off the import path: what is asked about is what is installed.
 def run(python: str, version: str, kind: str, wheel: Path, tree: Path, *, quick: bool) -> Row:
     """Install the wheel into an environment of its own and run the suite there."""
     began = time.monotonic()
@@ -156,7 +157,7 @@ def run(python: str, version: str, kind: str, wheel: Path, tree: Path, *, quick:
         constraints.write_text("\n".join(lowest(version)) if kind == "lowest" else "", encoding="utf-8")
         wanted = f"{wheel}[{','.join(EXTRAS)}]"
         pip(inside, "install", "--quiet", "--upgrade", "-c", str(constraints), wanted, *test_tools())
-        call([inside, "-c", "import muxi, muxi_transports; from muxi import FormationClient, AsyncFormationClient"])
+        call([inside, "-I", "-c", "import muxi, muxi_transports; from muxi import FormationClient, AsyncFormationClient"])
         if not quick:
             left_out = [f"--ignore={name}" for name in NOT_INSTALLED]
             chosen = ["-m", "not slow and not browser", *left_out]
@@ -177,12 +178,12 @@ def install_sdist(inside: str, wheel: Path) -> None:
     (sdist,) = wheel.parent.glob("*.tar.gz")
     pip(inside, "install", "--quiet", "--no-deps", "--force-reinstall", str(sdist))
     listing = "import importlib.metadata as m; print(*sorted(map(str, m.distribution('muxi-client').files)), sep='\\n')"
-    installed_files = set(output(inside, "-c", listing).splitlines())
+    installed_files = set(output(inside, "-I", "-c", listing).splitlines())
     with zipfile.ZipFile(wheel) as archive:
         expected = {place_of(name) for name in archive.namelist() if name.endswith((".py", "py.typed"))}
     if missing := expected - installed_files:
         raise Unfit(f"the sdist does not install {', '.join(sorted(missing))}")
-    call([inside, "-c", "import muxi, muxi_transports"])
+    call([inside, "-I", "-c", "import muxi, muxi_transports"])
 
 
 def place_of(name: str) -> str:
