@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
 
 from muxi.call import Call, invalid_parameter
 from muxi.redact import show_value
@@ -30,13 +32,19 @@ def check_call(call: object) -> None:
     """
     if not isinstance(call, Call):
         raise invalid_parameter("call", f"takes a Call, got {type(call).__name__}")
-    for name, (fits, described) in record_tests(type(call), **_TYPES).items():
+    kind: Any = type(call)  # mypy takes a class whose instances may have no hash for one without
+    for name, (fits, described) in _tests_of(kind).items():
         value: object = getattr(call, name)
         if not fits(value):
             raise invalid_parameter(name, f"takes {described}, got {type(value).__name__}")
     if not _METHOD(call.method):
         raise invalid_parameter("method", f"is a word of HTTP in capitals, such as GET, got {show_value(call.method)}")
     check_path(call.path)
+
+
+@cache
+def _tests_of(kind: type[Call[Any]]) -> Mapping[str, tuple[Callable[[object], bool], str]]:
+    return record_tests(kind, _TYPES)
 
 
 def check_path(path: object) -> None:

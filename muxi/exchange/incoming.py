@@ -125,7 +125,7 @@ def error_of(response: BufferedResponse, context: Context) -> MuxiError:
     )
     if error.message in _UPLOAD_TOO_SLOW:
         error.message = f"{error.message}; {_UPLOAD_LIMIT}"
-        error.args = error.args  # repr() shows those that were set
+        error.args = error.args  # repr() shows what was last set, which had the message as it came
     return error
 
 

@@ -72,27 +72,16 @@ def _checked(function: Callable[..., Any], own: tuple[str, ...], contents: Colle
     return check_first
 
 
-def record_tests(kind: type[Record], **types: object) -> Mapping[str, tuple[_Test, str]]:
+def record_tests(kind: type[Record], types: Mapping[str, object]) -> Mapping[str, tuple[_Test, str]]:
     """Return the test of each field of a class of records that can be tested, and what it takes, in words.
 
     Args:
         kind: the class.
         types: the types of fields whose annotations do not say them.
     """
-    known = _of_records.get(kind)
-    if known is None:
-        known = {}
-        names = {name: held for base in reversed(kind.__mro__) for name, held in _names_in(base.__module__).items()}
-        for item in fields(kind):
-            annotation = types.get(item.name, item.type)
-            test = _test_for(annotation, names)
-            if test is not None:
-                known[item.name] = test, _described(item.type)
-        _of_records[kind] = known
-    return known
-
-
-_of_records: dict[type[Record], dict[str, tuple[_Test, str]]] = {}
+    names = {name: held for base in reversed(kind.__mro__) for name, held in _names_in(base.__module__).items()}
+    tests = ((item, _test_for(types.get(item.name, item.type), names)) for item in fields(kind))
+    return {item.name: (test, _described(item.type)) for item, test in tests if test is not None}
 
 
 def _refusal(name: str, value: object, annotation: object) -> ConfigurationError:

@@ -15,10 +15,14 @@ _CLEARED = sys.stdlib_module_names | {
 }
 
 
-def clear_frames(error: BaseException) -> None:
+def clear_frames(error: BaseException, *, of_all: bool = False) -> None:
     """Clear the locals of frames of the SDK and its libraries in the tracebacks of an error and of what is behind it.
 
     Files and lines stay. Frames that still run, and those of callers and plugins, keep their locals.
+
+    Args:
+        error: the error.
+        of_all: whether the frames of callers and plugins are cleared too.
     """
     seen: set[int] = set()
     todo: list[BaseException | None] = [error]
@@ -28,13 +32,13 @@ def clear_frames(error: BaseException) -> None:
             continue
         seen.add(id(behind))
         todo += [behind.__cause__, behind.__context__]
-        _clear(behind.__traceback__)
+        _clear(behind.__traceback__, of_all=of_all)
 
 
-def _clear(traceback: TracebackType | None) -> None:
+def _clear(traceback: TracebackType | None, *, of_all: bool) -> None:
     while traceback is not None:
         frame: FrameType = traceback.tb_frame
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _CLEARED:
+        if of_all or str(frame.f_globals.get("__name__", "")).partition(".")[0] in _CLEARED:
             with suppress(RuntimeError):  # it still runs, or is suspended
                 frame.clear()
         traceback = traceback.tb_next

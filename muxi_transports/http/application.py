@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from typing import NamedTuple
 
 from muxi.redact import redact_text
 from muxi.transport import BytesBody, Request
 from muxi.transport.causes import clean_cause
+from muxi.transport.frames import clear_frames
 from muxi_transports.http.attempt import Attempt
 from muxi_transports.http.wire import Origin, check_method, parse_origin, split_url
 
@@ -86,7 +86,7 @@ def failure_of(error: BaseException, attempt: Attempt, *, as_it_is: bool) -> Bas
         return attempt.body_error  # the application failed because its request did
     if as_it_is:
         return error
-    clear_application_frames(error)
+    clear_frames(error, of_all=True)  # those of the application hold the request, and so its keys
     failed = attempt.failed(f"it raised {_describe_error(error)}")
     failed.__cause__ = error
     return failed
@@ -100,27 +100,11 @@ def log_late(error: BaseException, secrets: tuple[str, ...] = ()) -> None:
         secrets: keys of the request, which the application knows.
     """
     logger.error("the application raised %s when its answer had ended", redact_text(_describe_error(error), secrets))
-    clear_application_frames(error)
+    clear_frames(error, of_all=True)  # those of the application hold the request, and so its keys
     where = error.__traceback__
     while where is not None and str(where.tb_frame.f_globals.get("__name__")).startswith("muxi_transports."):
         where = where.tb_next  # this package's own frames still run, and hold the error
     logger.debug("where it did", exc_info=clean_cause(error, secrets).with_traceback(where))
-
-
-def clear_application_frames(error: BaseException) -> None:
-    """Clear the locals of all frames of an exception of the application: they hold the request, and so its keys.
-
-    Files and lines stay. Frames that still run are left as they are.
-    """
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        behind = todo.pop()
-        if behind is None or id(behind) in seen:
-            continue
-        seen.add(id(behind))
-        todo += [behind.__cause__, behind.__context__]
-        traceback.clear_frames(behind.__traceback__)
 
 
 def _describe_error(error: BaseException) -> str:

@@ -389,7 +389,7 @@ def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
     assert b"".join(body.chunks()) == b"".join(body.chunks()) == data
 
 
-@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="needs a device without an end")
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="this system has no /dev/zero: run it on Linux")
 def test_a_device_without_an_end_is_refused_by_its_beginning() -> None:
     assert "/dev/zero is a file of another kind" in refusal("/dev/zero")
     with Path("/dev/zero").open("rb", buffering=0) as device:
