@@ -24,8 +24,11 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def only_python_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No finder of distributions but Python's own: other libraries bring some (importlib_metadata does)."""
+def only_python_finds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No finder of distributions but Python's own: other libraries bring some, and take Python's away.
+
+    Asks for ``path``, which needs them once more. (importlib_metadata does so until Python 3.12.)
+    """
     finders = [it for it in sys.meta_path if it is PathFinder or not hasattr(it, "find_distributions")]
     monkeypatch.setattr(sys, "meta_path", finders)
 
