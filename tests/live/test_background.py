@@ -181,8 +181,9 @@ def test_a_scheduled_job_runs(live: Live, early_jobs: dict[str, str]) -> None:
         bool,
         timeout=_SCHEDULED,
     )
+    # The runtime writes when a run began, and how it ended some seconds later.
     ran = live.wait_for(
-        lambda: live("get_scheduler_job", early_jobs[live.kind]), lambda job: job["last_run_at"] is not None
+        lambda: live("get_scheduler_job", early_jobs[live.kind]), lambda job: job["last_run_status"] is not None
     )
     assert (ran["total_runs"], ran["total_failures"]) == (1, 0)
     assert live("get_scheduler_job", later["id"])["total_runs"] == 0

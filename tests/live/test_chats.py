@@ -51,8 +51,11 @@ def test_the_payload_reaches_the_agent(live: Live) -> None:
     )
     assert UNICODE in answer["message"]["content"]
     assert answer["session_id"] == f"s-{live.name}"
-    messages = live("get_session_messages", f"s-{live.name}", live.user)["messages"]
-    assert {message["metadata"].get("agent_id") for message in messages} >= {"researcher"}
+    # An answer may be given before it is in its session.
+    live.wait_for(
+        lambda: live("get_session_messages", f"s-{live.name}", live.user)["messages"],
+        lambda messages: "researcher" in {message["metadata"].get("agent_id") for message in messages},
+    )
 
 
 @probe("chat", on=["multi"])
