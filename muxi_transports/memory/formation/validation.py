@@ -47,14 +47,16 @@ class Field:
     Args:
         name: its name.
         check: what it must be.
-        required: whether it must be there; a field that need not be may be null.
+        required: whether it must be there.
         default: its value where it is not there.
+        nullable: whether one that need not be there may be null; one that must be may not.
     """
 
     name: str
     check: Check
     required: bool = False
     default: object = None
+    nullable: bool = True
 
 
 class Fields:
@@ -198,7 +200,7 @@ def record(*fields: Field) -> Check:
                 if field.required:
                     problems.append(_problem(where, "Field required", "missing"))
                 checked[field.name] = field.default
-            elif value[field.name] is None and not field.required:
+            elif value[field.name] is None and field.nullable and not field.required:
                 checked[field.name] = None
             else:
                 checked[field.name] = field.check(value[field.name], where, problems)

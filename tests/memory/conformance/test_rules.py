@@ -2,202 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muxi.clock import ManualClock
-from muxi.transport import BytesBody, Headers, Request
-from muxi_transports.memory import EmbeddedFormation, MemoryTransport
 from muxi_transports.memory.formation.routes import ROUTES
-from tests.conftest import WIRE
-
-TEXT = (WIRE / "formation.md").read_text("utf-8")
-CLIENT, ADMIN = "fmc_rules", "fma_rules"
-
-#: Values that do not have a type, by type.
-WRONG: dict[str, list[object]] = {
-    "string": [5, True, [], {}],
-    "boolean": ["maybe", [], {}],
-    "integer": ["x", [], {}],
-    "number": ["x", [], {}],
-    "object": ["x", 5, []],
-    "array": ["x", 5, {}],
-}
-RIGHT: dict[str, object] = {
-    "string": "x",
-    "boolean": True,
-    "integer": 1,
-    "number": 1,
-    "object": {},
-    "array": [],
-    "any": "x",
-}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A field of a body, or a parameter of a query."""
-
-    name: str
-    type: str
-    required: bool = False
-    nullable: bool = False
-    least: int | None = None
-    most: int | None = None
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What ``formation.md`` says of a route."""
-
-    method: str
-    path: str
-    level: str
-    user: str
-    status: int
-    object: str
-    type: str
-    query: tuple[Parameter, ...] = ()
-    body: tuple[Parameter, ...] = field(default=())
-    body_optional: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-def rules() -> list[Rule]:
-    """Every route of the document."""
-    parts = re.split(r"(?m)^### (GET|POST|PUT|PATCH|DELETE) (/\S*)\n", TEXT)
-    return [_rule(method, path, text) for method, path, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)]
-
-
-def _rule(method: str, path: str, text: str) -> Rule:
-    auth = re.search(r"- auth: \*\*(none|admin|client|either)( \(a client key passes)?", text)
-    assert auth, path
-    user = re.search(r"X-Muxi-User-ID needed with (either|the client) key", text)
-    success = re.search(r"success (\d+): object `(\w+)`, type `([\w.]+)`", text)
-    body = re.search(r"- body \(JSON object( \(whole body may be left out\))?[^:]*: (.*)", text)
-    return Rule(
-        method,
-        path,
-        "late admin" if auth[2] else auth[1],
-        user[1] if user else "",
-        int(success[1]) if success else 0,
-        success[2] if success else "",
-        success[3] if success else "",
-        tuple(_parameters(text)),
-        tuple(_fields(body[2])) if body else (),
-        bool(body and body[1]),
-    )
-
-
-def _parameters(text: str) -> list[Parameter]:
-    line = re.search(r"- parameters: (.*)", text)
-    found = []
-    for name, kind, rest in re.findall(r"`(\w+)` \(query, (\w+)([^)]*)\)", line[1] if line else ""):
-        least, most = re.search(r">= (\d+)", rest), re.search(r"<= (\d+)", rest)
-        found.append(Parameter(name, kind, least=int(least[1]) if least else None, most=int(most[1]) if most else None))
-    return found
-
-
-def _fields(line: str) -> list[Parameter]:
-    found = []
-    for name, kind, rest in re.findall(r"`(\w+)`: (\w+)([^;]*)", line):
-        found.append(Parameter(name, kind, "required" in rest, "|null" in rest))
-    return found
-
-
-RULES = rules()
-#: Routes whose bodies have rules of their own, which their notes have: errors of the body are 400 there.
-OWN_BODIES = {"POST /v1/users/resolve", "POST /v1/memories/distilled"}
-PLAIN = [rule for rule in RULES if str(rule) not in OWN_BODIES and rule.level != "none"]
-
-
-def _codes() -> dict[tuple[int, str], str]:
-    """The envelope's type of every status and code of the document's table."""
-    table = TEXT.partition("| status | error.code | envelope type |")[2].partition("\n\n")[0]
-    found = {}
-    for status, codes, kind in re.findall(r"\| (\d+) \| ([^|]+) \| ([\w.]+) \|", table):
-        for code in re.findall(r"[A-Z_]{4,}", codes):
-            found[int(status), code] = kind
-    return found
-
-
-CODES = _codes()
-
-
-class Bench:
-    """Sends requests to a new formation."""
-
-    def __init__(self) -> None:
-        self.formation = EmbeddedFormation(client_key=CLIENT, admin_key=ADMIN, clock=ManualClock())
-        self.transport = MemoryTransport(self.formation)
-
-    def send(
-        self, rule: Rule, *, key: str, user: str | None = "ada", query: str = "", body: object = None
-    ) -> tuple[int, dict[str, Any] | None]:
-        """The status, and the envelope of an answer that has one."""
-        headers = Headers()
-        if key in ("client", "both", "wrong client"):
-            headers["X-Muxi-Client-Key"] = "wrong" if key == "wrong client" else CLIENT
-        if key in ("admin", "both", "wrong admin"):
-            headers["X-Muxi-Admin-Key"] = "wrong" if key == "wrong admin" else ADMIN
-        if user is not None:
-            headers["X-Muxi-User-ID"] = user
-        content = None
-        if rule.body and body is not None:
-            headers["Content-Type"] = "application/json"
-            content = BytesBody(json.dumps(body).encode())
-        path = re.sub(r"\{\w+\}", "x1", rule.path)
-        response = self.transport.send(Request(rule.method, f"http://memory{path}{query}", headers, content))
-        try:
-            kind = response.headers.get("content-type") or ""
-            envelope = json.loads(response.read()) if kind == "application/json" else None
-        finally:
-            response.close()
-        return response.status, envelope
-
-
-def valid_body(rule: Rule) -> dict[str, object]:
-    """The required fields of a body, each with a value of its type."""
-    return {each.name: RIGHT[each.type] for each in rule.body if each.required}
-
-
-def check_envelope(rule: Rule, status: int, envelope: dict[str, Any] | None) -> None:
-    """What the document says of every answer."""
-    if envelope is None or rule.path == "/v1/health":
-        return
-    assert list(envelope) == ["object", "timestamp", "type", "request", "success", "error", "data"]
-    assert isinstance(envelope["timestamp"], int)
-    assert envelope["request"]["id"].startswith("req_")
-    assert isinstance(envelope["data"], dict)
-    if envelope["success"]:
-        assert status < 300 or status == 502
-        assert envelope["error"] is None
-        return
-    assert (envelope["object"], envelope["data"]) == ("error", {})
-    assert list(envelope["error"]) == ["code", "message", "data"]
-    assert envelope["type"] == CODES[status, envelope["error"]["code"]]
-
-
-def allowed(rule: Rule, key: str) -> bool:
-    """Whether the router lets a key in: the admin's is looked at first where either will do."""
-    if rule.level == "none":
-        return True
-    if rule.level == "client":
-        return key in ("client", "both")
-    if rule.level == "admin":
-        return key in ("admin", "both")
-    return key in ("client", "admin", "both")
-
-
-KEYS = ("none", "client", "admin", "both", "wrong client", "wrong admin")
+from tests.memory.conformance.document import (
+    KEYS,
+    PLAIN,
+    RULES,
+    TEXT,
+    WRONG,
+    Bench,
+    Parameter,
+    Rule,
+    allowed,
+    check_envelope,
+    key_of,
+    problems_of,
+    section,
+    valid_body,
+)
 
 
 def test_the_document_and_the_formation_have_the_same_routes() -> None:
@@ -208,29 +35,90 @@ def test_the_document_and_the_formation_have_the_same_routes() -> None:
     assert sum(bool(rule.user) for rule in RULES) > 25
 
 
+def refused_key(rule: Rule, key: str) -> str | None:
+    """The text of the 401 for a key; None where the router lets it in."""
+    admin, client = "X-Muxi-Admin-Key" in KEYS[key], "X-Muxi-Client-Key" in KEYS[key]
+    if allowed(rule, key):
+        return None
+    if rule.level == "admin" or (rule.level != "client" and admin):
+        return _key_text("admin", given=admin)
+    if rule.level == "client" or client:
+        return _key_text("client", given=client)
+    return "A valid API key is required. Provide either 'X-Muxi-Admin-Key' or 'X-Muxi-Client-Key' header."
+
+
+def _key_text(kind: str, *, given: bool) -> str:
+    header = f"X-Muxi-{kind.capitalize()}-Key"
+    if given:
+        return f"Invalid {kind} API key. Please check your '{header}' header value."
+    return f"A valid {kind} API key is required. Please provide the '{header}' header."
+
+
+def test_the_texts_of_refused_keys_are_those_of_the_document() -> None:
+    [line] = re.findall(r"- 401 texts: (.*)", TEXT)
+    first, invalid, either = re.findall(r"`([^`]+)`", line)[:3]
+    assert first == _key_text("admin", given=False)
+    assert _key_text("admin", given=True).startswith(invalid.removesuffix("…"))
+    assert str(refused_key(PLAIN[-1], "none")).startswith(either.removesuffix("…"))
+
+
+def needs_user(rule: Rule, key: str) -> bool:
+    """Whether the document wants a user of one who has this key."""
+    return bool(rule.user) and (rule.user == "either" or "X-Muxi-Admin-Key" not in KEYS[key] or rule.level == "client")
+
+
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_who_is_let_in(rule: Rule, key: str) -> None:
     status, envelope = Bench().send(rule, key=key, body=valid_body(rule))
     check_envelope(rule, status, envelope)
-    refused = not allowed(rule, key) or (rule.level == "late admin" and key == "client")
-    if refused or status == 401:
-        assert (status, refused or str(rule) in OWN_BODIES) == (401, True)
+    refusal = refused_key(rule, key)
+    if refusal is None and rule.level == "late admin" and key == "client":
+        refusal = "Admin API key required for this endpoint"
+    assert (status == 401) == (refusal is not None or rule.path == "/v1/memories/distilled")
+    if refusal is not None:
         assert envelope
-        assert envelope["error"]["code"] == "UNAUTHORIZED"
+        assert envelope["error"] == {"code": "UNAUTHORIZED", "message": refusal, "data": None}
 
 
-@pytest.mark.parametrize("key", ["client", "admin"])
+@pytest.mark.parametrize("key", ["client", "admin", "both"])
+@pytest.mark.parametrize("user", [None, "", "  "])
 @pytest.mark.parametrize("rule", [rule for rule in PLAIN if rule.user], ids=str)
-def test_who_has_to_be_named(rule: Rule, key: str) -> None:
+def test_who_has_to_be_named(rule: Rule, key: str, user: str | None) -> None:
     if not allowed(rule, key):
         return
-    status, envelope = Bench().send(rule, key=key, user=None, body=valid_body(rule))
+    status, envelope = Bench().send(rule, key=key, user=user, body=valid_body(rule))
     check_envelope(rule, status, envelope)
-    needed = rule.user == "either" or key == "client"
     missing = envelope is not None and not envelope["success"] and "X-Muxi-User-ID" in envelope["error"]["message"]
-    assert missing is needed
-    assert not missing or status == 400
+    assert missing is needs_user(rule, key)
+    if missing:
+        assert envelope
+        when = " when using client API key" if rule.user != "either" and rule.level != "client" else ""
+        assert (status, envelope["error"]["code"]) == (400, "INVALID_REQUEST")
+        assert envelope["error"]["message"] == f"X-Muxi-User-ID header is required{when}"
+
+
+@given(data=st.data(), key=st.sampled_from(sorted(KEYS)), user=st.sampled_from([None, " ", "ada"]))
+def test_keys_are_refused_before_bodies_and_bodies_before_users(
+    data: st.DataObject, key: str, user: str | None
+) -> None:
+    rule = data.draw(st.sampled_from(BODIES))
+    body, wrong = data.draw(st.one_of(_bodies(rule), st.just((b"{", {"1": "invalid_json"}))))
+    status, envelope = Bench().send(rule, key=key, user=user, body=body)
+    check_envelope(rule, status, envelope)
+    code = ((envelope or {}).get("error") or {}).get("code")
+    if not allowed(rule, key):
+        assert (status, code) == (401, "UNAUTHORIZED")
+    elif wrong:
+        assert (status, code) == (422, "INVALID_PARAMS")
+        assert problems_of(envelope).keys() == wrong.keys()
+    elif user != "ada" and needs_user(rule, key):
+        assert (status, code) == (400, "INVALID_REQUEST")
+    elif rule.level == "late admin" and key == "client":
+        assert (status, code) == (401, "UNAUTHORIZED")
+    else:
+        assert status not in (401, 405)
+        assert not problems_of(envelope)
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.status and not rule.path.count("{")], ids=str)
@@ -246,55 +134,73 @@ def test_a_success_has_the_object_and_the_type_of_the_document(rule: Rule) -> No
 
 def _other_successes(rule: Rule) -> set[tuple[int, str, str]]:
     """The further successes of a route, which the document lists after the first."""
-    section = TEXT.partition(f"### {rule}\n")[2].partition("\n### ")[0]
-    found = re.findall(r"(\d{3})[^.;\n]*?object `(\w+)`, type `([\w.]+)`", section)
+    found = re.findall(r"(\d{3})[^.;\n]*?object `(\w+)`, type `([\w.]+)`", section(rule))
     return {(int(status), kind, name) for status, kind, name in found}
 
 
-def _faults(rule: Rule) -> st.SearchStrategy[list[tuple[Parameter, object]]]:
-    """Some fields, each with a value that it must not have; a field without one is missing."""
+def _bodies(rule: Rule) -> st.SearchStrategy[tuple[dict[str, object], dict[str, str]]]:
+    """Bodies, each with the problems that it has: the required fields, some others, and up to three that are wrong."""
+    given = st.fixed_dictionaries(
+        {each.name: st.sampled_from(each.right) for each in rule.body if each.required},
+        optional={each.name: st.sampled_from(each.right) for each in rule.body if not each.required},
+    )
     options = [
-        st.tuples(st.just(each), st.sampled_from([*WRONG.get(each.type, ()), *([_MISSING] if each.required else [])]))
+        st.tuples(st.just(each.name), st.sampled_from([*each.wrong, *([("", _MISSING)] if each.required else [])]))
         for each in rule.body
-        if WRONG.get(each.type) or each.required
+        if each.wrong or each.required
     ]
-    return st.lists(st.one_of(options), max_size=3, unique_by=lambda fault: fault[0].name) if options else st.just([])
+    faults = st.lists(st.one_of(options), max_size=3, unique_by=lambda fault: fault[0]) if options else st.just([])
+    return st.tuples(given, faults).map(lambda drawn: _with_faults(*drawn))
+
+
+def _with_faults(
+    given: dict[str, object], faults: list[tuple[str, tuple[str, object]]]
+) -> tuple[dict[str, object], dict[str, str]]:
+    body, problems = {**given, "no_such_field": 5}, {}
+    for name, (where, value) in faults:
+        body.pop(name, None)
+        if value is not _MISSING:
+            body[name] = value
+        problems[where or name] = "missing" if value is _MISSING else "wrong"
+    return body, problems
 
 
 _MISSING = object()
 BODIES = [rule for rule in PLAIN if rule.body]
 
 
-@given(st.data())
-def test_a_body_is_checked_field_by_field(data: st.DataObject) -> None:
-    rule = data.draw(st.sampled_from(BODIES))
-    faults = data.draw(_faults(rule))
-    body = valid_body(rule)
-    for each, value in faults:
-        body.pop(each.name, None)
-        if value is not _MISSING:
-            body[each.name] = value
-    key = "client" if rule.level in ("client", "either") else "admin"
-    status, envelope = Bench().send(rule, key=key, body=body)
+@pytest.mark.parametrize("rule", BODIES, ids=str)
+@given(data=st.data())
+def test_a_body_is_checked_field_by_field(rule: Rule, data: st.DataObject) -> None:
+    body, wrong = data.draw(_bodies(rule))
+    status, envelope = Bench().send(rule, key=key_of(rule), body=body)
     check_envelope(rule, status, envelope)
-    problems = _problems(envelope)
-    if faults:
-        assert status == 422
-        assert {each.name for each, _ in faults} <= {name.split(".")[0] for name in problems}
-        missing = {each.name for each, value in faults if value is _MISSING}
-        assert {name for name, kind in problems.items() if kind == "missing"} == missing
+    problems = problems_of(envelope)
+    assert {name: kind if kind == "missing" else "wrong" for name, kind in problems.items()} == wrong
+    assert set(problems.values()) <= {"missing", "wrong_type", "invalid"}
+    assert not wrong or status == 422
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", ("", "missing")),
+        (b"[]", ("", "wrong_type")),
+        (b'"x"', ("", "wrong_type")),
+        (b"{", ("1", "invalid_json")),
+        (b"{} x", ("3", "invalid_json")),
+    ],
+)
+@pytest.mark.parametrize("rule", BODIES, ids=str)
+def test_a_body_is_an_object_in_json(rule: Rule, body: bytes, problem: tuple[str, str]) -> None:
+    status, envelope = Bench().send(rule, key=key_of(rule), body=body)
+    check_envelope(rule, status, envelope)
+    if body or not rule.body_optional:
+        assert (status, problems_of(envelope)) == (422, dict([problem]))
     else:
-        assert not problems
-
-
-def _problems(envelope: dict[str, Any] | None) -> dict[str, str]:
-    """The errors of a validation by field."""
-    error = (envelope or {}).get("error") or {}
-    if error.get("code") != "INVALID_PARAMS" or not (error.get("data") or {}).get("validation_errors"):
-        return {}
-    found = error["data"]["validation_errors"]
-    assert error["message"] == f"Validation failed: {len(found)} error(s)"
-    return {problem["field"]: problem["error"] for problem in found}
+        assert not problems_of(envelope)
+    status, envelope = Bench().send(rule, key=key_of(rule), body=valid_body(rule), content_type="text/plain")
+    assert (status, problems_of(envelope)) == (422, {"": "wrong_type"})
 
 
 QUERIES = [(rule, each) for rule in PLAIN for each in rule.query]
@@ -302,7 +208,7 @@ QUERIES = [(rule, each) for rule in PLAIN for each in rule.query]
 
 @pytest.mark.parametrize(("rule", "each"), QUERIES, ids=lambda one: getattr(one, "name", str(one)))
 def test_a_query_is_checked_by_its_type_and_bounds(rule: Rule, each: Parameter) -> None:
-    key = "client" if rule.level in ("client", "either") else "admin"
+    key = key_of(rule)
     wrong = [str(value) for value in WRONG.get(each.type, ()) if isinstance(value, str)]
     if each.least is not None:
         wrong.append(str(each.least - 1))
@@ -311,13 +217,13 @@ def test_a_query_is_checked_by_its_type_and_bounds(rule: Rule, each: Parameter) 
     for value in wrong:
         status, envelope = Bench().send(rule, key=key, query=f"?{each.name}={value}", body=valid_body(rule))
         assert status == 422, value
-        assert f"query.{each.name}" in _problems(envelope)
+        assert f"query.{each.name}" in problems_of(envelope)
     for bound in (each.least, each.most):
         if bound is not None:
             status, envelope = Bench().send(rule, key=key, query=f"?{each.name}={bound}", body=valid_body(rule))
-            assert not _problems(envelope)
+            assert not problems_of(envelope)
     status, envelope = Bench().send(rule, key=key, query="?no_such_parameter=x", body=valid_body(rule))
-    assert not _problems(envelope)
+    assert not problems_of(envelope)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

@@ -120,6 +120,7 @@ def _status(incoming: Incoming, kind: str) -> Success:
 
 
 _USER = Field("user_id", text, required=True)
+_BACKGROUND = Field("background", flag, default=True, nullable=False)
 
 ROUTES = (
     FormationRoute(
@@ -131,9 +132,9 @@ ROUTES = (
         body=record(
             _USER,
             Field("projection", text),
-            Field("dry_run", flag, default=False),
-            Field("background", flag, default=True),
-            Field("backfill", flag, default=False),
+            Field("dry_run", flag, default=False, nullable=False),
+            _BACKGROUND,
+            Field("backfill", flag, default=False, nullable=False),
         ),
     ),
     FormationRoute("GET", "/v1/memory/rebuild/{job_id}", get_rebuild, Level.ADMIN, UserRule.OPTIONAL),
@@ -147,9 +148,9 @@ ROUTES = (
         body=record(
             _USER,
             Field("source", text, required=True),
-            Field("reason", text),
-            Field("rebuild", flag, default=True),
-            Field("background", flag, default=True),
+            Field("reason", text, default="user_request", nullable=False),
+            Field("rebuild", flag, default=True, nullable=False),
+            _BACKGROUND,
         ),
     ),
     FormationRoute("GET", "/v1/memory/forget/{job_id}", get_forget, Level.ADMIN, UserRule.OPTIONAL),
