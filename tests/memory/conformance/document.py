@@ -211,7 +211,7 @@ class Bench:
         response = self.transport.send(Request(rule.method, f"http://memory{path}{query}", sent, content))
         try:
             kind = response.headers.get("content-type") or ""
-            envelope = json.loads(response.read()) if kind == "application/json" else None
+            envelope = json.loads(response.read() or b"null") if kind == "application/json" else None
         finally:
             response.close()
         return response.status, envelope

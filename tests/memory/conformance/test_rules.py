@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muxi.transport import BytesBody, Headers, Request
 from muxi_transports.memory.formation.routes import ROUTES
 from tests.memory.conformance.document import (
     KEYS,
@@ -226,18 +231,90 @@ def test_a_query_is_checked_by_its_type_and_bounds(rule: Rule, each: Parameter) 
     assert not problems_of(envelope)
 
 
+def _url(rule: Rule) -> str:
+    return "http://memory" + re.sub(r"\{\w+\}", "x1", rule.path)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=str)
-def test_other_methods_and_slashes(rule: Rule) -> None:
+def test_other_methods_are_refused(rule: Rule) -> None:
     bench = Bench()
-    methods = {other.method for other in RULES if other.path == rule.path}
-    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
-        if any(route.method == method and route.match(re.sub(r"\{\w+\}", "x1", rule.path)) for route in ROUTES):
-            continue
-        other = Rule(method, rule.path, rule.level, rule.user, 0, "", "")
-        status, envelope = bench.send(other, key="both")
+    there = {route.method for route in ROUTES if route.match(urlsplit(_url(rule)).path) is not None}
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"} - there:
+        other = replace(rule, method=method, body=())
+        status, envelope = bench.send(other, key="none")
+        check_envelope(other, status, envelope)
         assert status == 405
-        assert envelope
-        assert envelope["error"]["code"] == "METHOD_NOT_ALLOWED"
-    if not rule.path.endswith("/"):
-        slashed = Rule(rule.method, rule.path + "/", rule.level, rule.user, 0, "", "")
-        assert bench.send(slashed, key="both")[0] == 307
+        if method == "HEAD":
+            assert envelope is None
+        else:
+            assert envelope
+            refusal = {"code": "METHOD_NOT_ALLOWED", "message": "Method Not Allowed", "data": None}
+            assert envelope["error"] == refusal
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if not rule.path.endswith("/")], ids=str)
+def test_a_slash_at_the_end_leads_to_the_path_without(rule: Rule) -> None:
+    response = Bench().transport.send(Request(rule.method, f"{_url(rule)}/?x=1", Headers()))
+    assert (response.status, response.headers["location"], response.read()) == (307, f"{_url(rule)}?x=1", b"")
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "{" in rule.path], ids=str)
+def test_an_encoded_slash_in_an_id_is_a_slash(rule: Rule) -> None:
+    url = "http://memory" + re.sub(r"\{\w+\}", "a%2Fb", rule.path)
+    response = Bench().transport.send(Request(rule.method, url, Headers(KEYS["both"])))
+    there = any(route.match(unquote(urlsplit(url).path)) is not None for route in ROUTES)
+    assert response.status == 404 or there
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_the_headers_of_an_answer(rule: Rule) -> None:
+    bench = Bench()
+    for key in ("none", "both"):
+        body = BytesBody(json.dumps(valid_body(rule)).encode()) if rule.body else None
+        sent = Headers({**KEYS[key], "X-Muxi-User-ID": "ada", "Content-Type": "application/json"})
+        response = bench.transport.send(Request(rule.method, _url(rule), sent, body))
+        names = [name.lower() for name, _ in response.headers.items()]
+        kind = response.headers.get("content-type")
+        response.close()
+        if kind == "application/json":
+            assert names == ["date", "server", "content-length", "content-type", "vary"]
+        assert (response.headers["server"], response.headers["vary"]) == ("uvicorn", "Origin")
+
+
+#: The routes that honour a key, each with a body that has it succeed.
+KEYED: dict[str, dict[str, object]] = {
+    "POST /v1/chat": {"message": "Hi", "stream": False},
+    "POST /v1/triggers/{trigger_name}": {"data": {}, "use_async": False},
+    "POST /v1/scheduler/jobs": {"type": "recurring", "schedule": "0 9 * * 1", "message": "x"},
+}
+
+
+def test_the_routes_that_honour_idempotency_keys_are_those_of_the_document() -> None:
+    [line] = re.findall(r"Header `X-Muxi-Idempotency-Key`. Honoured on ([^.]+)\.", TEXT)
+    found = {f"POST {path}" for path in re.findall(r"POST (/v1/[\w/{}]+)", line)}
+    assert {path.replace("{name}", "{trigger_name}") for path in found} == KEYED.keys()
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.body], ids=str)
+def test_an_idempotency_key_joins_calls_where_it_is_honoured(rule: Rule) -> None:
+    bench = Bench()
+    bench.formation.trigger("x1", "ping")
+    honoured = KEYED.get(str(rule))
+    key = "both" if rule.level == "late admin" else key_of(rule)
+
+    def send(name: str, body: object = honoured or valid_body(rule), **more: Any) -> dict[str, Any] | None:
+        return bench.send(rule, key=key, body=body, headers={"X-Muxi-Idempotency-Key": name}, **more)[1]
+
+    first, second = send("k"), send("k")
+    if first is None or second is None:
+        return  # an event stream
+    assert (first["request"] == second["request"]) is (honoured is not None)
+    assert first["request"]["idempotency_key"] == ("k" if honoured else None)
+    if honoured is None:
+        return
+    assert send("k", {**honoured, "no_such_field": 1}, query="?x=1") == first == second
+    for other in (send("other"), send("k", user="bob"), send("k", user=None), send("")):
+        assert other
+        assert other["request"]["id"] != first["request"]["id"]
+    assert send("refused", {}) != send("refused")
+    assert send("refused") == send("refused", {**honoured, "no_such_field": 1})
