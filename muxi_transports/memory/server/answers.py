@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -43,7 +44,8 @@ def unauthorized(message: str) -> Answer:
 
 def proxy_error(status: int, error: str, message: str) -> Answer:
     """An error of the proxy itself: printed, not encoded, so that a quote in an id breaks the JSON (the wire)."""
-    return plain(status, f'{{"error": "{error}", "message": "{message}", "code": {status}}}'.encode())
+    text = f'{{"error": "{error}", "message": "{message}", "code": {status}}}'
+    return plain(status, text.encode("utf-8", "surrogateescape"))
 
 
 def plain(status: int, body: bytes, content_type: str = "application/json") -> Answer:
@@ -57,11 +59,11 @@ def empty(status: int, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
 
 
 def go_json(value: object) -> bytes:
-    """JSON as Go's encoder writes it: what matters to HTML and JavaScript is escaped, the rest is not."""
+    """JSON as Go's encoder writes it: what matters to HTML and JavaScript is escaped, what is no text is U+FFFD."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    return text.encode("utf-8", "replace")
+    return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
 
 
 def phrase(status: int) -> str:

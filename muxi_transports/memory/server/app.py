@@ -25,6 +25,8 @@ _CORS = [
     ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
     ("Access-Control-Allow-Headers", "Content-Type, Authorization"),
 ]
+#: Beside letters, digits and ``-._~``, what Go leaves as it is in a path.
+_PLAIN = "/$&+,:;=@"
 _ROUTER = ServerRouter(ROUTES)
 
 
@@ -74,8 +76,8 @@ class EmbeddedServer(ServerCore):
         url = urlsplit(request.url)
         path = unquote(url.path or "/", errors="surrogateescape")
         if (clean := _clean_path(path)) != path:
-            location = urlunsplit(("", "", quote(clean, errors="surrogateescape"), url.query, ""))
-            return self._add_headers(empty(301, (("Location", location),)), matched=True)
+            location = urlunsplit(("", "", quote(clean, safe=_PLAIN, errors="surrogateescape"), url.query, ""))
+            return self._add_headers(empty(301, (("Location", location),)), matched=False)
         target = parse_target(path)
         if target is not None:
             registry = self.drafts if target.kind == "draft" else self.live

@@ -13,6 +13,8 @@ __all__ = ["TOLERANCE_SECONDS", "refusal"]
 TOLERANCE_SECONDS = 300.0
 #: The span of Go's duration: a timestamp further in the future than this overflows, and passes.
 _GO_DURATION_SECONDS = 2**63 / 1e9
+#: What is larger is no integer to Go.
+_LARGEST = 2**63 - 1
 
 _SCHEME = "MUXI-HMAC "
 
@@ -47,7 +49,7 @@ def refusal(
 
 
 def _timely(timestamp: str, now: float) -> bool:
-    if not re.fullmatch(r"[+-]?\d{1,19}", timestamp, re.ASCII):
+    if not re.fullmatch(r"[+-]?\d{1,19}", timestamp, re.ASCII) or int(timestamp) > _LARGEST:
         return False
     ahead = int(timestamp) - now
     return abs(ahead) <= TOLERANCE_SECONDS or ahead > _GO_DURATION_SECONDS

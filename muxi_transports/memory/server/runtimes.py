@@ -43,15 +43,18 @@ def resolve_runtime(runtime: str, available: Collection[str]) -> str:
         available: the versions there are.
 
     Raises:
-        RuntimeRefusal: there is none. What names a whole version is not resolved, and fails to be downloaded.
+        RuntimeRefusal: there is none. ``latest`` and what names a whole version fail to be downloaded.
     """
     wanted, _, _ = runtime.partition(":")
     parts = wanted.split(".")
     found = [one for one in available if wanted == "latest" or one.split(".")[: len(parts)] == parts]
     if found:
         return max(found, key=lambda version: [int(part) for part in version.split(".")])
-    if len(parts) > 2:
+    if wanted == "latest":
+        message = "failed to resolve 'latest' version: no runtime versions found"
+    elif len(parts) > 2:
         message = "failed to download SIF: download failed with status 404: 404 Not Found"
-        raise RuntimeRefusal("DownloadError", f"Failed to download runtime: {message}")
-    message = f"no runtime versions found matching {wanted if wanted == 'latest' else wanted + '.x'}"
-    raise RuntimeRefusal("ResolveError", f"Failed to resolve runtime version: {message}")
+    else:
+        message = f"Failed to resolve runtime version: no runtime versions found matching {wanted}.x"
+        raise RuntimeRefusal("ResolveError", message)
+    raise RuntimeRefusal("DownloadError", f"Failed to download runtime: {message}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from pathlib import Path
 
 from muxi_transports.memory.server import process
 from muxi_transports.memory.server.answers import go_json, plain
+from muxi_transports.memory.server.bodies import read_texts
 from muxi_transports.memory.server.config import CONFIG_FILES, Config, ConfigError, find_config, parse_config
 from muxi_transports.memory.server.core import ServerCore
 from muxi_transports.memory.server.files import Files
@@ -75,13 +75,9 @@ def stop(visit: ServerVisit) -> Answer:
 
 def _body(visit: ServerVisit) -> dict[str, str]:
     try:
-        payload = json.loads(b"".join(visit.request.body.chunks()) if visit.request.body else b"")
-        given = {name: payload.get(name) or "" for name in ("path", "formation_id")}
-    except (ValueError, RecursionError, AttributeError) as error:
+        return read_texts(visit.request.body, ("path", "formation_id"))
+    except ValueError as error:
         raise _DevError(400, "Invalid request body") from error
-    if not all(isinstance(value, str) for value in given.values()):
-        raise _DevError(400, "Invalid request body")
-    return given
 
 
 def _start_draft(visit: ServerVisit) -> Hosted:

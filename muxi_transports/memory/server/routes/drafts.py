@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Generator
 
 from muxi_transports.memory.server import deployment
+from muxi_transports.memory.server.bodies import read_texts
 from muxi_transports.memory.server.bundle import Bundle
 from muxi_transports.memory.server.config import Config, check_id
 from muxi_transports.memory.server.defects import ServerDefect
@@ -58,13 +58,9 @@ def files(visit: ServerVisit) -> Answer | Generator[Pause, None, Answer]:
 
 def _body(visit: ServerVisit) -> Body:
     try:
-        payload = json.loads(b"".join(visit.request.body.chunks()) if visit.request.body else b"")
-    except (ValueError, RecursionError) as error:
+        return read_texts(visit.request.body, _FIELDS)
+    except ValueError as error:
         raise DraftError(400, "InvalidJSON", "Invalid JSON request body") from error
-    given = {name: payload.get(name) or "" for name in _FIELDS} if isinstance(payload, dict) else {"action": None}
-    if not all(isinstance(value, str) for value in given.values()):
-        raise DraftError(400, "InvalidJSON", "Invalid JSON request body")
-    return {name: str(value) for name, value in given.items()}
 
 
 def _init(visit: ServerVisit, body: Body) -> dict[str, object]:
@@ -115,8 +111,9 @@ def _write(visit: ServerVisit, body: Body) -> dict[str, object]:
     draft, path = _workspace(visit, " Use 'init' to create one."), clean_path(body["path"])
     place = path_in_draft(path)
     try:
-        encoded = body["content"].encode("utf-8", "replace")
-        content = base64.b64decode(encoded, validate=True) if body["encoding"] == "base64" else encoded
+        content = body["content"].encode()
+        if body["encoding"] == "base64":
+            content = base64.b64decode(content.translate(None, b"\r\n"), validate=True)
     except binascii.Error as error:
         raise DraftError(400, "DecodeError", "Invalid base64 content") from error
     if any(parent in draft.files for parent in _parents(place)):
