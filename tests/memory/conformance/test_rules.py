@@ -231,6 +231,15 @@ def test_a_query_is_checked_by_its_type_and_bounds(rule: Rule, each: Parameter) 
     assert not problems_of(envelope)
 
 
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.query], ids=str)
+def test_a_query_that_is_left_out_has_the_default_of_the_document(rule: Rule) -> None:
+    [route] = [route for route in ROUTES if (route.method, route.path) == (rule.method, rule.path)]
+    wanted = dict.fromkeys((each.name for each in rule.query), None)
+    for name, value in re.findall(r"`(\w+)` \(query, \w+, default (\w+)", section(rule)):
+        wanted[name] = json.loads(value.lower()) or None
+    assert {field.name: field.default or None for field in route.query} == wanted
+
+
 def _url(rule: Rule) -> str:
     return "http://memory" + re.sub(r"\{\w+\}", "x1", rule.path)
 
