@@ -103,6 +103,20 @@ def test_headers_pass_and_some_are_added(server: EmbeddedServer, behind: Recorde
     assert "Host" not in headers
 
 
+@pytest.mark.parametrize(("sent", "passed"), [(None, "gzip"), ("br", "br")])
+def test_a_body_goes_on_in_chunks_and_answers_may_be_packed(
+    server: EmbeddedServer, behind: Recorder, sent: str | None, passed: str
+) -> None:
+    for request, coding in ((chat("/api/my-assistant/v1/chat", {}), "chunked"), (get("/api/my-assistant/v1"), None)):
+        request.headers["Content-Length"] = "2"
+        if sent is not None:
+            request.headers["Accept-Encoding"] = sent
+        MemoryTransport(server).send(request)
+        headers = behind.seen[-1].headers
+        assert (headers.get("Transfer-Encoding"), headers["Accept-Encoding"]) == (coding, passed)
+        assert "Content-Length" not in headers
+
+
 @pytest.mark.parametrize(
     ("path", "status", "body"),
     [

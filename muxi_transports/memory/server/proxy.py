@@ -15,6 +15,9 @@ from muxi_transports.memory.world import Answer, AnswerStream, Exchange, Pause, 
 
 __all__ = ["ProxyTarget", "forward", "parse_target"]
 
+#: Headers of a request that do not go on as they came.
+_OWN_HEADERS = ("content-length", "host", "transfer-encoding", "x-muxi-server")
+
 
 class ProxyTarget(NamedTuple):
     """The target of a path of the proxy."""
@@ -66,7 +69,7 @@ def forward(
     inner = Request(
         request.method,
         urlunsplit(("http", f"localhost:{hosted.port}", quote(path, errors="surrogateescape"), url.query, "")),
-        _headers(request.headers, url, version),
+        _headers(request, url, version),
         request.body,
         request.timeouts,
         request.stream,
@@ -89,8 +92,13 @@ def _decoded_again(path: str) -> str | None:
     return unquote(path, errors="surrogateescape")
 
 
-def _headers(headers: Headers, url: SplitResult, version: str) -> Headers:
-    passed = Headers(item for item in headers.items() if item[0].lower() not in ("host", "x-muxi-server"))
+def _headers(request: Request, url: SplitResult, version: str) -> Headers:
+    """The headers as the formation gets them; a body is sent on in chunks, whatever its length."""
+    headers = request.headers
+    passed = Headers(item for item in headers.items() if item[0].lower() not in _OWN_HEADERS)
+    if request.body is not None:
+        passed["Transfer-Encoding"] = "chunked"
+    passed.setdefault("Accept-Encoding", "gzip")
     peer = headers.get("X-Forwarded-For", "") or headers.get("X-Real-IP") or "127.0.0.1"
     passed["X-Forwarded-For"] = peer.split(",")[0].strip()
     passed["X-Forwarded-Proto"] = url.scheme or "http"
