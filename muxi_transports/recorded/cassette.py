@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from muxi.clock import Clock
@@ -28,6 +28,8 @@ __all__ = ["Cassette", "Mode"]
 
 #: When something is recorded, and when it is played.
 Mode: TypeAlias = Literal["none", "once", "new", "all"]
+
+E = TypeVar("E", bound=CassetteError)
 
 
 @check_arguments()
@@ -153,6 +155,10 @@ class Cassette:
                 lines += [f"  {difference}" for difference in differences]
             return UnrecordedRequest("\n".join([*lines, hint]), found, differences)
 
+    def refuse(self, error: E) -> E:
+        """Take an error before it is raised, and return it. Here that is all; who watches a cassette overrides it."""
+        return error
+
     def begin(self, request: RecordedRequest, clock: Clock) -> Take:
         """Record what comes of a request; its place is before those of requests that are sent later.
 
@@ -261,7 +267,11 @@ class Cassette:
             before = self._text
         else:
             before = writing.HEAD + "".join(map(writing.dump, self._loaded))
-        _write(self.path, before + "".join(take.text for take in self._takes))
+        try:
+            _write(self.path, before + "".join(take.text for take in self._takes))
+        except CassetteError as error:
+            self.refuse(error)
+            raise
 
 
 def _where(exchange: Exchange) -> str:

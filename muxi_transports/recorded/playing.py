@@ -67,10 +67,11 @@ class Playback:
             raise response.error.made()
         if response.closed is not None:
             request = self._exchange.request
-            raise CassetteError(
+            error = CassetteError(
                 f"{self._cassette.path}: when {request.method} {request.url} was recorded, the reader left here, and "
                 "the rest is unknown; read no further, or record it anew and read on"
             )
+            raise self._cassette.refuse(error)
         if response.ended is not None:
             yield from keep_all(self._pause_until(response.ended))
 

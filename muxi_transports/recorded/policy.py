@@ -78,7 +78,7 @@ class RecordingPolicy:
     def _unrecorded_error(self, recorded: RecordedRequest) -> UnrecordedRequest:
         why = "" if self.mode == "none" else ", because the file was there"
         hint = f"Mode {self.mode!r} records nothing{why}: mode 'new' records what is missing, 'all' everything anew."
-        return self.cassette.unrecorded(recorded, hint)
+        return self.cassette.refuse(self.cassette.unrecorded(recorded, hint))
 
     def playback(self, exchange: Exchange, request: Request, clock: Clock | None) -> Playback:
         """An exchange, about to be played."""
