@@ -11,35 +11,44 @@ from muxi_transports.memory.formation.routes import ROUTES as FORMATION_ROUTES
 from muxi_transports.memory.server.routes import ROUTES as SERVER_ROUTES
 from muxi_transports.memory.stubs.matching import PathPattern
 
-__all__ = ["check_route"]
+__all__ = ["check_route", "has_route", "nearest_route"]
 
 #: Where the proxy of a server has the routes of its formations.
 _PROXIES = ("/api/{formation_id}", "/draft/{formation_id}")
 
 
-def check_route(method: str, path: str) -> None:
-    """Refuse a stub for a route that the platform does not have.
+def check_route(method: str, path: str, what: str = "stub") -> None:
+    """Refuse a stub for a route that the platform does not have, or a check of one.
 
     Args:
         method: ``GET``, …; ``*`` is any.
         path: a pattern of paths.
+        what: what is refused, for the message.
 
     Raises:
         ConfigurationError: no route fits; the message names the nearest one.
     """
+    if not has_route(method, path):
+        raise ConfigurationError(
+            f"the platform has no route {method.upper()} {path}, so no request would meet this {what}; the nearest is "
+            f"{nearest_route(method, path)}. A {what} for a route of another service takes unlisted=True"
+        )
+
+
+def has_route(method: str, path: str) -> bool:
+    """True if some route of the platform has this method, and a path that the pattern fits."""
     wanted, pattern = method.upper(), PathPattern(path)
-    for known, route in _routes():
-        if (wanted in ("*", "OPTIONS", known) or known == "*") and pattern.overlaps(route):
-            return
-    line = f"{wanted} {path}"
+    return any(
+        (wanted in ("*", "OPTIONS", known) or known == "*") and pattern.overlaps(route) for known, route in _routes()
+    )
+
+
+def nearest_route(method: str, path: str) -> str:
+    """Return the route that is most like a method and a pattern."""
+    pattern, likeness = PathPattern(path), _likeness(f"{method.upper()} {path}")
     # A route of this path with another method is nearer than all others.
     ranked = {f"{known} {route.text}": pattern.overlaps(route) for known, route in _routes() if known != "*"}
-    likeness = _likeness(line)
-    nearest = max(ranked, key=lambda other: (ranked[other], likeness(other)))
-    raise ConfigurationError(
-        f"the platform has no route {line}, so no request would meet this stub; the nearest is {nearest}. A stub for a "
-        "route of another service takes unlisted=True"
-    )
+    return max(ranked, key=lambda other: (ranked[other], likeness(other)))
 
 
 def _likeness(line: str) -> Callable[[str], float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from muxi.errors import ConfigurationError
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, StreamItem
 from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.ledger import Ledger
@@ -155,20 +156,32 @@ class Stubbing:
 
         Raises:
             AssertionError: it was not; the message has the nearest request and what differs.
+            ConfigurationError: ``times`` is below 1; :meth:`assert_not_called` checks that there was none.
         """
+        if times is not None and times < 1:
+            raise ConfigurationError("times= takes 1 or more; assert_not_called() checks that there was no request")
         expectation = Expectation(method, path, query, json, user)
         found = self._ledger.fitting(expectation)
         if not found or (times is not None and len(found) != times):
             raise AssertionError(self._ledger.missing(expectation, times))
         return found[-1]
 
-    def assert_not_called(self, method: str = "*", path: str = "*") -> None:
+    def assert_not_called(self, method: str = "*", path: str = "*", *, unlisted: bool = False) -> None:
         """Check that no such request was made; without arguments, none at all.
+
+        Args:
+            method: ``POST``, …; ``*`` is any.
+            path: a pattern, as for :meth:`stub`.
+            unlisted: whether the route may be one that the platform does not have. Without it such a check is refused,
+                for it would always hold.
 
         Raises:
             AssertionError: one was.
+            ConfigurationError: no route of the platform has this method and path; the message has the nearest one.
         """
         expectation = Expectation(method, path)
+        if self._ledger.follows_platform and not unlisted:
+            check_route(method, path, "check")
         if found := self._ledger.fitting(expectation):
             raise AssertionError(f"{expectation} was called {count_text(len(found))}, the last time by {found[-1]!r}")
 
