@@ -17,16 +17,18 @@ from muxi.errors import ConfigurationError
 from muxi.registry import TransportPair
 from muxi.testing.clients import NAME, PLACEHOLDERS, Clients
 from muxi.transport import Request
-from muxi_transports.faulty import AsyncFaultyTransport, Faults, FaultyTransport
+from muxi_transports.faulty import AsyncFaultyTransport, Fault, Faults, FaultyTransport
 from muxi_transports.memory import (
     AsyncMemoryTransport,
     EmbeddedFormation,
     EmbeddedServer,
-    Incidents,
     MemoryTransport,
+    Stub,
     StubbedWorld,
 )
+from muxi_transports.memory.stubs.routes import has_route, nearest_route
 from muxi_transports.memory.world import Exchange
+from muxi_transports.routing.rule import parse_rule
 
 __all__ = ["Embedded"]
 
@@ -59,6 +61,23 @@ class Together:
         return f"{self.formation!r} and {self.server!r}"
 
 
+class RoutedFaults(Faults):
+    """Faults between clients and the embedded world: a rule that no request to it can fit is refused."""
+
+    def on(self, rule: str, fault: Fault, *, times: int | None = None, skip: int = 0, probability: float = 1.0) -> None:
+        """Plan a fault for the requests of a route; see :meth:`~muxi_transports.faulty.Faults.on`."""
+        parsed = parse_rule(rule)
+        path = "/" + "/".join(parsed.path)
+        methods = sorted(parsed.methods) or ["*"]
+        # A rule fits the beginning of a path.
+        if parsed.path and not any(has_route(method, f"{path}/**") for method in methods):
+            near = nearest_route(methods[0], path)
+            raise ConfigurationError(
+                f"the platform has no route {rule.strip()}, so no request would meet this fault; the nearest is {near}"
+            )
+        super().on(rule, fault, times=times, skip=skip, probability=probability)
+
+
 class Embedded:
     """The state that the fixtures of one test share.
 
@@ -85,7 +104,7 @@ class Embedded:
             StubbedWorld(Together(self.formation, self.server), strict=strict)
         )
         self.async_transport: AsyncMemoryTransport = AsyncMemoryTransport(self.transport.stubbed)
-        self.faults: Faults = Faults(seed=str(seed))
+        self.faults: Faults = RoutedFaults(seed=str(seed))
         self.clients: Clients = Clients(str(seed))
         keys = {name: given.get(name) or of_server.get(name) for name in _KEYS}
         self._environment = {
@@ -97,26 +116,25 @@ class Embedded:
 
     @property
     def refused(self) -> Sequence[Exception]:
-        """The errors that fail the test: requests without a stub, and assertions that failed in the world."""
-        assertions = [error for incidents in self._incidents() for error in incidents.assertions]
-        found = [*self.transport.unexpected, *self.transport.stubbed.ledger.assertions, *assertions]
-        return list({id(error): error for error in found}.values())
+        """None: every world tells of its own what fails a test."""
+        return ()
 
-    def unused(self, allowed: bool) -> Sequence[Exception]:
-        """The errors of stubs that no request was for, unless the marker or the setting allows them."""
-        return () if allowed or self._allows_unused else self.transport.unused
+    @property
+    def stubs(self) -> Sequence[Stub]:
+        """Every stub that counts."""
+        return tuple(self.transport.stubbed.ledger.made)
 
-    def report(self) -> Sequence[str]:
-        """The sections of the test's report."""
-        refused = [str(error) for error in (*self.transport.unexpected, *self.transport.stubbed.ledger.assertions)]
-        return [*refused, *(str(incident) for incidents in self._incidents() for incident in incidents.all)]
+    def unused(self, allowed: bool, stubs: Sequence[Stub]) -> Sequence[Exception]:
+        """The errors of stubs that no request was for, unless the marker or the setting allows them.
 
-    def _incidents(self) -> list[Incidents]:
-        """Those of every formation of this world."""
-        server = self.server
-        hosted = [one.formation for one in (*server.live.listed(), *server.drafts.listed())]
-        formations = {id(one): one for one in (self.formation, *hosted, *server.provided.values())}
-        return [formation.incidents for formation in formations.values()]
+        Args:
+            allowed: what the setting says.
+            stubs: those that should have been used by now.
+        """
+        if allowed or self._allows_unused:
+            return ()
+        ledger = self.transport.stubbed.ledger
+        return [ledger.unused_error(stub) for stub in self.stubs if stub in stubs and not stub.asked]
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:

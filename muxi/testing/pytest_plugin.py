@@ -1,7 +1,7 @@
 """The plugin for pytest: clients of an embedded formation and server, stubs, faults, cassettes, and no network.
 
-It is loaded in every run of everybody who has the SDK. So it imports nothing but pytest until a fixture is used, and
-needs no plugin for async tests.
+It is loaded in every run of everybody who has the SDK. So it imports nothing of the SDK but its own verdict until a
+fixture is used, and needs no plugin for async tests.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
+
+from muxi.testing.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,12 +36,19 @@ _MARKERS = (
     "muxi_network(*hosts): let the clients of this test reach these hosts, or any where none is named",
 )
 
-_SHARED = pytest.StashKey["Embedded | Taped"]()
-_PASSED = pytest.StashKey[bool]()
-#: The trace file of a test, and whether it is kept because the test has failed.
+_VERDICT = pytest.StashKey["Verdict"]()
+#: The trace file of a test, which is kept if the test has failed.
 _TRACE = pytest.StashKey[str]()
-_FAILED = pytest.StashKey[bool]()
 _ENVIRONMENT = pytest.StashKey["dict[str, str | None]"]()
+
+#: The cassettes of a run that were named by their tests, with these.
+_CASSETTES = pytest.StashKey["dict[str, str]"]()
+
+_EITHER = (
+    "a test has a cassette or an embedded world; with muxi_cassette take muxi_formation or muxi_server, which are then "
+    "clients of the recorded one"
+)
+_IDLE = "@pytest.mark.{} is on a test that uses no fixture for it, and does nothing; take {}"
 
 #: Longest part of a trace file's name that comes from the test's, in characters.
 _LONGEST_NAME = 120
@@ -97,43 +106,75 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Trace the calls of a test if asked for; keep it off the network where all tests are to be kept off it."""
-    with _traced(item), _off_the_network(item) if item.config.getini("muxi_block_network") else nullcontext():
+    off = _off_the_network(item) if item.config.getini("muxi_block_network") else nullcontext()
+    with Verdict.kept_apart(), _traced(item), off:
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Name the trace file in the report of a failing test."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say in the report of a failure what the worlds of the test saw, and name its trace file."""
     report = yield
-    path = item.stash.get(_TRACE, None)
-    if path is not None and report.failed:
-        item.stash[_FAILED] = True
-        if os.path.exists(path):
+    # Plugins report on tests that they did not begin.
+    verdict = item.stash.setdefault(_VERDICT, Verdict())
+    if report.failed:
+        verdict.failed = True
+        shown = call.excinfo.value if call.excinfo is not None else None
+        report.sections += [(f"Captured muxi {report.when}", text) for text in verdict.sections(shown)]
+        path = item.stash.get(_TRACE, None)
+        if path is not None and os.path.exists(path):
             report.sections.append(("muxi trace", f"muxi-client trace show {path}"))
+    if report.failed or (report.skipped and not verdict.running):
+        verdict.tell()
+    if report.when == "call" and not verdict.running:
+        verdict.passed = report.passed and not verdict.failed
     return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Begin a test, or one more try of it."""
+    item.stash[_VERDICT] = Verdict.begin()
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test whose code went on after an error that only the world saw, and report what the world saw.
+    """Fail a test whose code went on after an error that only a world saw.
 
     Such errors are requests that were refused for want of a stub or a recording, assertions that failed in agents and
     other functions, and stubs that no request was for.
     """
-    shared = item.stash.get(_SHARED, None)
+    verdict = item.stash[_VERDICT]
+    before = verdict.shared.stubs if verdict.shared is not None else ()
+    verdict.running = True
     try:
         result = yield
-        if shared is not None:
-            for error in (*shared.refused, *shared.unused(item.config.getini("muxi_allow_unused_stubs"))):
-                raise error
-    except BaseException as error:
-        for text in shared.report() if shared is not None else ():
-            # The error itself is in the report already.
-            if text != str(error):
-                item.add_report_section("call", "muxi", text)
-        raise
-    item.stash[_PASSED] = True
+    finally:
+        verdict.running = False
+    for error in (*verdict.errors(), *verdict.unused(_allows_unused(item), before=before)):
+        raise error
+    if verdict.shared is None:
+        for name, fixture in (("muxi_cassette", "muxi_cassette"), ("muxi", "muxi_formation or another of muxi's")):
+            if _has_own_marker(item, name):
+                pytest.fail(_IDLE.format(name, fixture), pytrace=False)
     return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Do so for what fixtures did after the test."""
+    result = yield
+    verdict = item.stash[_VERDICT]
+    for error in (*verdict.errors(), *(verdict.unused(_allows_unused(item)) if verdict.passed else ())):
+        raise error
+    return result
+
+
+def _allows_unused(item: pytest.Item) -> bool:
+    return bool(item.config.getini("muxi_allow_unused_stubs"))
 
 
 @contextmanager
@@ -151,7 +192,7 @@ def _traced(item: pytest.Item) -> Iterator[None]:
         yield
     finally:
         os.environ["MUXI_TRACE"] = os.devnull
-        if not item.stash.get(_FAILED, False):
+        if _VERDICT not in item.stash or not item.stash[_VERDICT].failed:
             _remove(path)
 
 
@@ -188,7 +229,22 @@ def _settings_checked() -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        pytest.fail(error.message, pytrace=False)
+        raise pytest.fail.Exception(error.message, pytrace=False) from None
+
+
+def _merge_markers(item: pytest.Item, name: str) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Return the arguments of a marker: those on the test go before those on its class and its module."""
+    args: tuple[object, ...] = ()
+    options: dict[str, object] = {}
+    for marker in reversed(list(item.iter_markers(name))):
+        args = marker.args or args
+        options.update(marker.kwargs)
+    return args, options
+
+
+def _has_own_marker(item: pytest.Item, name: str) -> bool:
+    """True if the marker stands on the test itself, and not on its class or its module."""
+    return any(marker.name == name for marker in item.own_markers)
 
 
 @pytest.fixture
@@ -196,20 +252,16 @@ def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
     """The state that the fixtures of the embedded world share."""
     from muxi.testing.embedded import Embedded
 
-    if "muxi_cassette" in request.fixturenames:
-        pytest.fail(
-            "a test has a cassette or an embedded world; with muxi_cassette take muxi_formation or muxi_server, which "
-            "are then clients of the recorded one",
-            pytrace=False,
-        )
-    options: dict[str, object] = {}
-    for marker in reversed(list(request.node.iter_markers("muxi"))):
-        if marker.args:
-            pytest.fail("@pytest.mark.muxi takes its options by name, as in muxi(seed=7)", pytrace=False)
-        options.update(marker.kwargs)
+    if "muxi_cassette" in request.fixturenames or request.node.stash[_VERDICT].shared is not None:
+        pytest.fail(_EITHER, pytrace=False)
+    if _has_own_marker(request.node, "muxi_cassette"):
+        pytest.fail(_IDLE.format("muxi_cassette", "muxi_cassette"), pytrace=False)
+    args, options = _merge_markers(request.node, "muxi")
+    if args:
+        pytest.fail("@pytest.mark.muxi takes its options by name, as in muxi(seed=7)", pytrace=False)
     with _settings_checked():
         embedded = Embedded(options)
-    request.node.stash[_SHARED] = embedded
+    request.node.stash[_VERDICT].shared = embedded
     with _off_the_network(request.node), embedded.in_reach():
         yield embedded
 
@@ -219,15 +271,29 @@ def _muxi_taped(request: pytest.FixtureRequest) -> Iterator[Taped]:
     """The state that the fixtures of a test with a cassette share."""
     from muxi.testing.taped import Taped, cassette_path
 
-    marker = request.node.get_closest_marker("muxi_cassette")
-    file = marker.args[0] if marker and marker.args else None
+    if request.node.stash[_VERDICT].shared is not None:
+        pytest.fail(_EITHER, pytrace=False)
+    args, options = _merge_markers(request.node, "muxi_cassette")
+    named = options.pop("file", None)
+    if len(args) > 1:
+        pytest.fail("@pytest.mark.muxi_cassette takes a file, and its options by name: mode='none'", pytrace=False)
+    file = args[0] if args else named
+    if not isinstance(file, str | os.PathLike | None):
+        pytest.fail(f"@pytest.mark.muxi_cassette takes the path of a file, got {type(file).__name__}", pytrace=False)
     path = cassette_path(file, request.node.path, request.node.nodeid.partition("::")[2])
+    owner = request.config.stash.setdefault(_CASSETTES, {}).setdefault(str(path), request.node.nodeid)
+    if file is None and owner != request.node.nodeid:
+        pytest.fail(
+            f"{path} is the cassette of {owner} already, whose name differs in characters that no file has; name one "
+            'for this test: @pytest.mark.muxi_cassette("other.yaml")',
+            pytrace=False,
+        )
     with _settings_checked():
-        taped = Taped(path, marker.kwargs if marker else {}, request.config.getoption("--muxi-record"))
-    request.node.stash[_SHARED] = taped
+        taped = Taped(path, options, request.config.getoption("--muxi-record"))
+    request.node.stash[_VERDICT].shared = taped
     with nullcontext() if taped.records else _off_the_network(request.node), taped.in_reach():
         yield taped
-    if not request.node.stash.get(_PASSED, False):
+    if not request.node.stash[_VERDICT].passed:
         taped.cassette.discard()
 
 

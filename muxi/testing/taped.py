@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import pytest
 
@@ -33,17 +34,22 @@ from muxi_transports.recorded import (
     Cassette,
     CassetteError,
     Mode,
-    RecordedRequest,
     RecordedTransport,
-    UnrecordedRequest,
 )
+
+if TYPE_CHECKING:
+    from muxi_transports.memory import Stub
 
 __all__ = ["Taped", "cassette_path"]
 
 T = TypeVar("T", bound=Transport | AsyncTransport)
+E = TypeVar("E", bound=CassetteError)
 
 _OF_CASSETTE = frozenset(inspect.signature(Cassette).parameters) - {"path"}
 _OF_TRANSPORT = frozenset({"mode", "speed"})
+
+#: Longest part of a cassette's name that comes from the test's, in bytes.
+_LONGEST_NAME = 150
 
 #: The variables with the address of a formation.
 _ADDRESSES = ("MUXI_FORMATION_URL", "MUXI_SERVER_URL", "MUXI_FORMATION_ID")
@@ -60,16 +66,18 @@ def cassette_path(file: str | os.PathLike[str] | None, test_file: Path, test_nam
     if file is not None:
         return test_file.parent / file
     name = re.sub(r"[^\w.-]+", "_", test_name.replace("::", ".")).strip("_")
+    if len(name.encode()) > _LONGEST_NAME:
+        # Parameters may be whole prompts; file systems end at 255 bytes.
+        name = f"{name.encode()[:_LONGEST_NAME].decode(errors='ignore')}-{sha256(test_name.encode()).hexdigest()[:8]}"
     return test_file.parent / "cassettes" / test_file.stem / f"{name}.yaml"
 
 
 class WatchedCassette(Cassette):
-    """A cassette that remembers what it had no answer to."""
+    """A cassette that remembers the errors about it: the code under test may handle them."""
 
     refused: Sequence[Exception] = ()
 
-    def unrecorded(self, request: RecordedRequest, hint: str) -> UnrecordedRequest:
-        error = super().unrecorded(request, hint)
+    def refuse(self, error: E) -> E:
         self.refused = (*self.refused, error)
         return error
 
@@ -93,9 +101,7 @@ class Unaddressed(Wrapping[T]):
                 f"nothing is recorded yet at {self._cassette.path}, and no formation is named that could be recorded: "
                 "set MUXI_FORMATION_URL and MUXI_CLIENT_KEY for the first run, or add the cassette to the repository"
             )
-            # The code under test may handle it; the test is to fail all the same.
-            self._cassette.refused = (*self._cassette.refused, error)
-            raise error
+            raise self._cassette.refuse(error)
         return (yield from Forward(self._slot.get(), request))
 
 
@@ -131,6 +137,11 @@ class Taped:
         if chosen not in get_args(Mode):
             raise ConfigurationError(f"mode= takes {', '.join(map(repr, get_args(Mode)))}, got {show_value(chosen)}")
         self.mode: Mode = cast(Mode, chosen)
+        if self.mode == "none" and not path.exists():
+            raise ConfigurationError(
+                f"there is no cassette {path}, and mode 'none' records none; record it with mode 'once', where "
+                "MUXI_FORMATION_URL and MUXI_CLIENT_KEY name a formation, or add the cassette to the repository"
+            )
         self._speed = cast(float, given.pop("speed", 0.0))
         self.cassette: WatchedCassette = WatchedCassette(path, **cast("dict[str, Any]", given))
         self.clients: Clients = Clients()
@@ -143,16 +154,17 @@ class Taped:
 
     @property
     def refused(self) -> Sequence[Exception]:
-        """The requests refused because they are not recorded."""
+        """The errors that fail the test: requests that are not recorded, and what is wrong with the cassette."""
         return self.cassette.refused
 
-    def unused(self, allowed: bool) -> Sequence[Exception]:
-        """No errors: there are no stubs."""
+    @property
+    def stubs(self) -> Sequence[Stub]:
+        """There are no stubs."""
         return ()
 
-    def report(self) -> Sequence[str]:
-        """The sections of the test's report."""
-        return [str(error) for error in self.refused]
+    def unused(self, allowed: bool, stubs: Sequence[Stub]) -> Sequence[Exception]:
+        """No errors, likewise."""
+        return ()
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ ROWS = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
 
 #: Texts with the form of a code that are none: variables of the environment, keys of WSGI, names of other libraries.
 NOT_CODES = {
-    *("ADMIN_KEY", "CLIENT_KEY", "OPENAI_API_KEY", "NO_PROXY", "NO_COLOR"),
+    *("ADMIN_KEY", "CLIENT_KEY", "OPENAI_API_KEY", "NO_PROXY", "NO_COLOR", "PYTEST_CURRENT_TEST"),
     *("CERT_NONE", "AI_MASK"),
     *("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
     *(

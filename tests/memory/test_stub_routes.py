@@ -86,6 +86,37 @@ def test_a_world_of_ones_own_has_routes_of_its_own() -> None:
     StubbedWorld(Own()).stub("GET", "/anything", json={})
 
 
+def test_a_check_that_always_holds_is_refused() -> None:
+    transport = MemoryTransport(EmbeddedFormation())
+    with pytest.raises(ConfigurationError, match="no request would meet this check; the nearest is POST /v1/chat"):
+        transport.assert_not_called("POST", "/v1/chatt")
+    transport.assert_not_called("POST", "/v1/chatt", unlisted=True)
+    transport.assert_not_called("POST", "/v1/chat")
+    transport.assert_not_called()
+    with pytest.raises(ConfigurationError, match=r"assert_not_called\(\) checks that there was no request"):
+        transport.assert_called("POST", "/v1/chat", times=0)
+
+
+def test_an_unused_stub_says_why_a_request_that_fits_was_not_for_it() -> None:
+    transport = MemoryTransport(EmbeddedFormation())
+    transport.send(Request("GET", "http://memory/v1/agents")).read()
+    transport.stub("GET", "/v1/agents", json={})
+    (early,) = transport.unused
+    assert str(early).endswith("fits, but\n    it came before the stub was made")
+    transport.stub("GET", "/v1/*", json={})
+    transport.send(Request("GET", "http://memory/v1/agents")).read()
+    (hidden,) = transport.unused
+    assert str(hidden).endswith("fits, but\n    it was answered by <Stub GET /v1/*, called once>")
+
+
+def test_a_stub_that_leaves_its_requests_to_the_world_is_used() -> None:
+    transport = MemoryTransport(EmbeddedFormation())
+    stub = transport.stub("*", "*", respond=lambda request: None)
+    transport.send(Request("GET", "http://memory/v1/agents")).read()
+    assert not stub.called
+    transport.assert_all_used()
+
+
 def test_unused_stubs_are_listed_with_the_nearest_request() -> None:
     transport = MemoryTransport(EmbeddedFormation())
     transport.assert_all_used()

@@ -227,6 +227,30 @@ def test_a_function_that_returns_something_else_is_told_so(
     transport.stub("GET", "/v1/agents", respond=bad)
     with pytest.raises(ConfigurationError, match="returned int; return a mapping"):
         colour.run(client.get_agents)
+    assert len(transport.stubbed.ledger.incidents.assertions) == 1
+    transport.forget()
+
+
+def test_async_functions_are_refused(transport: MemoryTransport) -> None:
+    async def function(request: object) -> Any: ...
+
+    bad: Any = function
+    for options in ({"respond": bad}, {"when": bad}):
+        with pytest.raises(ConfigurationError, match=r"(respond|when)= is async; .* give a plain function"):
+            transport.stub("GET", "/v1/agents", **options)
+
+
+def test_why_a_function_of_a_stub_failed_is_in_the_log(
+    colour: Colour, client: Any, transport: MemoryTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad: Any = lambda request: int("nothing")  # noqa: E731
+    for options, place in (({"when": bad}, "when="), ({"respond": bad}, "respond=")):
+        transport.forget()
+        transport.stub("GET", "/v1/agents", **options)
+        with pytest.raises(ValueError, match="nothing"):
+            colour.run(client.get_agents)
+        assert f"{place} of the stub for GET /v1/agents" in caplog.text
+    assert not transport.stubbed.ledger.incidents.assertions
 
 
 def test_a_delay_passes_on_the_clock_and_counts(
@@ -383,7 +407,7 @@ def test_an_assertion_passes_by_what_is_named(colour: Colour, client: Any, trans
     found = transport.assert_called("POST", "/v1/chat", json={"message": "Hi"}, user="ada", times=1)
     assert found is transport.last_request
     transport.assert_called("post", "*", json={"request_id": mock.ANY, "session_id": re.compile("^s$")})
-    transport.assert_not_called("GET", "/v1/chat")
+    transport.assert_not_called("GET", "/v1/agents")
     with pytest.raises(AssertionError, match=r"was called once, the last time by <POST /v1/chat"):
         transport.assert_not_called()
 

@@ -104,9 +104,132 @@ def test_without_a_cassette_and_an_address_the_error_says_that_nothing_is_record
     assert "set MUXI_FORMATION_URL and MUXI_CLIENT_KEY" in run.output
 
 
-def test_mode_none_without_a_cassette_says_so(run_pytest: Pytest) -> None:
-    run = run_pytest(SOURCE, "-k", "fixture", "--muxi-record=none")
+@pytest.mark.slow  # starts an interpreter with pytest
+@pytest.mark.parametrize("test", ["test_of_a_fixture", "test_of_the_code"])
+def test_mode_none_without_a_cassette_fails_the_test_before_it_begins(run_pytest: Pytest, test: str) -> None:
+    run = run_pytest(SOURCE, "-k", test, "--muxi-record=none")
+    assert run.counts == {"error": 1, "deselected": 2}, run.output
     assert "there is no cassette" in run.output
+    assert f"{test}.yaml" in run.output
+    assert "During handling" not in run.output
+
+
+HANDLED = """
+import pytest
+from muxi import FormationClient, MuxiError
+
+def ask():
+    try:
+        with FormationClient() as formation:
+            formation.chat("Hi", user_id="ada")
+    except MuxiError:
+        pass
+"""
+
+LEFT = """
+muxi-cassette: 1
+exchanges:
+- request:
+    method: POST
+    url: /v1/chat
+    headers: {X-Muxi-User-ID: ada}
+    json: {message: Hi, stream: false}
+  response:
+    status: 200
+    text: '{"data":'
+    closed: 0.1
+"""
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_a_cassette_that_cannot_be_played_or_written_fails_the_test(
+    run_pytest: Pytest, tmp_path: Path, there: dict[str, str]
+) -> None:
+    (tmp_path / "left.yaml").write_text(LEFT, encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.yaml").write_text("", encoding="utf-8")
+    source = """
+@pytest.mark.muxi_cassette(file="left.yaml")
+def test_left(muxi_cassette):
+    ask()
+
+@pytest.mark.muxi_cassette("x" * 245 + ".yaml")  # the file that is renamed to it has a longer name yet
+def test_unwritable(muxi_cassette):
+    ask()
+
+@pytest.mark.parametrize("name", ["folder", "empty.yaml"])
+def test_no_cassette(name, request):
+    request.node.add_marker(pytest.mark.muxi_cassette(name))
+    request.getfixturevalue("muxi_cassette")
+"""
+    run = run_pytest(HANDLED + source, environment=there)
+    assert run.counts == {"failed": 4}, run.output
+    for said in ("the reader left here", "folder cannot be read", "empty.yaml is empty", "xx.yaml cannot be written"):
+        assert said in run.output, run.output
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_a_test_of_unittest_that_fails_records_nothing(
+    run_pytest: Pytest, tmp_path: Path, there: dict[str, str]
+) -> None:
+    source = """
+import unittest
+
+class TestIt(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def take(self, muxi_cassette):
+        pass
+
+    def test_it(self):
+        ask()
+        self.fail("no")
+
+    def test_a_part(self):
+        with self.subTest():
+            ask()
+            self.fail("no")
+"""
+    run = run_pytest(HANDLED + source, environment=there)
+    assert run.code == 1, run.output
+    assert not list(tmp_path.rglob("*.yaml"))
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_two_tests_have_not_one_cassette_by_accident(run_pytest: Pytest, tmp_path: Path, there: dict[str, str]) -> None:
+    source = """
+@pytest.mark.parametrize("text", ["Hi!", "Hi?"])
+def test_it(muxi_cassette, text):
+    ask()
+
+@pytest.mark.muxi_cassette("shared.yaml")
+@pytest.mark.parametrize("text", ["Hi!", "Hi?"])
+def test_shared(muxi_cassette, text):
+    ask()
+"""
+    run = run_pytest(HANDLED + source, environment=there)
+    assert "test_it_Hi.yaml is the cassette of test_it.py::test_it[Hi!] already" in run.output
+    assert 'name one for this test: @pytest.mark.muxi_cassette("other.yaml")' in run.output
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_markers_of_a_class_and_a_test_go_together(run_pytest: Pytest, tmp_path: Path, there: dict[str, str]) -> None:
+    source = """
+@pytest.mark.muxi_cassette(allow_repeats=True, mode="new")
+class TestIt:
+    @pytest.mark.muxi_cassette("mine.yaml")
+    def test_it(self, muxi_cassette):
+        assert muxi_cassette.allow_repeats
+        ask()
+"""
+    run = run_pytest(HANDLED + source, environment=there)
+    assert run.counts == {"passed": 1}, run.output
+    assert (tmp_path / "mine.yaml").exists()
+
+
+def test_the_name_of_a_long_test_is_one_that_a_file_can_have() -> None:
+    names = [cassette_path(None, Path("test_it.py"), f"test_it[{'long ' * 99}{end}]").name for end in "ab"]
+    assert len({*names}) == 2
+    assert all(len(name) < 180 for name in names)
 
 
 @pytest.mark.parametrize(

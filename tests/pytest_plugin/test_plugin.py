@@ -152,7 +152,7 @@ TOPS = {"muxi", "muxi_transports", "requests", "marshmallow", "aiohttp", "asynci
         run = run_pytest(source, "-p", "spy", "-s", *options, environment=environment, load=load)
         return set(json.loads(run.output.partition("LOADED ")[2].splitlines()[0]))
 
-    own = {"muxi", "muxi.testing", "muxi.testing.pytest_plugin", "muxi.version"}
+    own = {"muxi", "muxi.testing", "muxi.testing.pytest_plugin", "muxi.testing.verdict", "muxi.version"}
     without = loaded("-k", "nothing", load=False)
     assert loaded("--collect-only") - without == own
     assert loaded("-k", "nothing") - without == own
@@ -206,6 +206,8 @@ def test_wrong_options_are_told_in_a_line(run_pytest: Pytest) -> None:
         "muxi(key_id='muxi_pk_x')": "give key_id= and secret_key= together",
         "muxi_cassette('x.yaml', made='up')": "takes no made; known are allow_repeats",
         "muxi_cassette(mode='never')": "mode= takes 'none', 'once', 'new', 'all', got 'never'",
+        "muxi_cassette('x.yaml', 'none')": "takes a file, and its options by name: mode='none'",
+        "muxi_cassette(7)": "takes the path of a file, got int",
     }
     tests = [
         f"@pytest.mark.{marker}\ndef test_{number}(muxi_{'cassette' if 'cassette' in marker else 'world'}): pass"
@@ -213,11 +215,65 @@ def test_wrong_options_are_told_in_a_line(run_pytest: Pytest) -> None:
     ]
     tests.append("def test_both(muxi_cassette, muxi_world): pass")
     run = run_pytest("\n".join(["import pytest", *tests]))
-    assert run.counts == {"error": 7}, run.output
+    assert run.counts == {"error": 9}, run.output
     for said in (*wrong.values(), "a test has a cassette or an embedded world"):
         assert said in run.output
     assert "Traceback" not in run.output
     assert "embedded.py" not in run.output
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_a_marker_that_does_nothing_is_told(run_pytest: Pytest) -> None:
+    source = """
+import pytest
+
+pytestmark = [pytest.mark.muxi(seed=3), pytest.mark.muxi_cassette(mode="none")]
+
+def test_of_a_module():
+    pass
+
+@pytest.mark.muxi_cassette("x.yaml")
+def test_embedded(muxi_formation):
+    pass
+
+@pytest.mark.muxi_cassette("x.yaml")
+def test_nothing():
+    pass
+
+@pytest.mark.muxi(seed=4)
+def test_no_world():
+    pass
+
+def test_two_worlds(muxi_formation, request):
+    request.getfixturevalue("muxi_cassette")
+"""
+    run = run_pytest(source)
+    assert run.counts == {"passed": 1, "failed": 3, "error": 1}, run.output
+    assert run.output.count("@pytest.mark.muxi_cassette is on a test that uses no fixture for it") >= 2
+    assert "@pytest.mark.muxi is on a test that uses no fixture for it" in run.output
+    assert "a test has a cassette or an embedded world" in run.output
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_a_fault_that_no_request_can_meet_is_refused(run_pytest: Pytest) -> None:
+    source = """
+import pytest
+from muxi import ConfigurationError
+from muxi_transports.faulty import Refuse
+
+@pytest.mark.parametrize("rule", ["POST /v1/chatt", "PSOT /v1/chat", "/v2", "GET,PUT https://muxi.test/v1/agnts/*"])
+def test_wrong(muxi_faults, rule):
+    with pytest.raises(ConfigurationError, match="the platform has no route .*; the nearest is"):
+        muxi_faults.on(rule, Refuse())
+
+RIGHT = ["*", "POST", "POST /v1/chat", "/v1", "/v1/", "/**/memories", "get,post /api/*/v1/agents", "muxi.test/rpc"]
+
+@pytest.mark.parametrize("rule", RIGHT)
+def test_right(muxi_faults, rule):
+    muxi_faults.on(rule, Refuse())
+"""
+    run = run_pytest(source)
+    assert run.counts == {"passed": 12}, run.output
 
 
 # -- nothing but stubs ---------------------------------------------------------------------------------------------

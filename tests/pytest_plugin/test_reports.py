@@ -8,8 +8,12 @@ from tests.pytest_plugin.conftest import Pytest
 
 #: Code under test that survives everything.
 ASK = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
 import pytest
 from muxi import FormationClient
+from muxi_transports.memory import EmbeddedFormation, Later, MemoryTransport
+from muxi_transports.wsgi import WsgiTransport
 
 def ask(formation, text="Hi"):
     try:
@@ -87,6 +91,92 @@ def test_it(muxi_formation, muxi_transport):
     muxi_transport.stub("POST", "/v1/chat", json={}, when=when)
     ask(muxi_formation)
 """,
+    "a group of errors": """
+def test_it(muxi_formation, muxi_world):
+    group = pytest.importorskip("exceptiongroup").ExceptionGroup if sys.version_info < (3, 11) else ExceptionGroup
+    @muxi_world.agent("assistant")
+    def assistant(turn):
+        try:
+            assert turn.user_id == "bob"
+        except AssertionError as error:
+            raise group("many", [ValueError("one"), error])
+    ask(muxi_formation)
+""",
+    "an agent that calls pytest.fail, in a thread": """
+def test_it(muxi_formation, muxi_world):
+    muxi_world.agent("assistant", lambda turn: pytest.fail(f"{turn.user_id!r} == 'bob'"))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(muxi_formation.chat, "Hi", user_id="ada")
+""",
+    "the end of an agent that is left early": """
+def test_it(muxi_formation, muxi_world):
+    @muxi_world.agent("assistant")
+    def assistant(turn):
+        try:
+            yield "One "
+            yield "two"
+        finally:
+            assert turn.user_id == "bob"
+    try:
+        with muxi_formation.chat_stream("Hi", user_id="ada") as stream:
+            next(iter(stream.text()))
+    except AssertionError:
+        pass
+""",
+    "an agent before a hundred other errors": """
+def test_it(muxi_formation, muxi_world):
+    def broken(turn):
+        if turn.message != "more":
+            assert turn.user_id == "bob"
+        raise ValueError(turn.message)
+    muxi_world.agent("assistant", broken)
+    ask(muxi_formation)
+    for _ in range(101):
+        ask(muxi_formation, "more")
+""",
+    "an agent of a formation that is gone": """
+def test_it(muxi_server, muxi_world):
+    def assistant(turn):
+        assert turn.user_id == "bob"
+    muxi_world.agent("assistant", assistant)
+    with FormationClient() as formation:
+        ask(formation)
+    muxi_server.delete_formation("my-assistant")
+""",
+    "an agent of a world that the test made": """
+def test_it():
+    world = EmbeddedFormation()
+    @world.agent("assistant")
+    def assistant(turn):
+        assert turn.user_id == "bob"
+    with FormationClient(transport=MemoryTransport(world), url="http://memory", client_key="fmc_x") as formation:
+        ask(formation)
+""",
+    "a world of a fixture taken late": """
+def test_it(request):
+    @request.getfixturevalue("muxi_world").agent("assistant")
+    def assistant(turn):
+        assert turn.user_id == "bob"
+    ask(request.getfixturevalue("muxi_formation"))
+""",
+    "an application behind the transport of webhooks": """
+def test_it(muxi_formation, muxi_world, muxi_clock):
+    def application(environ, start_response):
+        user = "ada"
+        assert user == "bob"
+    muxi_world.webhooks.deliver_to(WsgiTransport(application))
+    muxi_world.agent("assistant", lambda turn: Later("Done."))
+    muxi_formation.chat({"message": "Hi", "webhook_url": "http://localhost/done"}, user_id="ada")
+    muxi_clock.advance(60)
+    assert muxi_world.webhooks.settle()
+""",
+    "the tuner, in a thread": """
+def test_it(muxi_formation, muxi_world):
+    ask(muxi_formation)
+    muxi_world.state.tuning.tuner = lambda texts: pytest.fail("'ada' == 'bob'")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(muxi_formation.run_tuning)
+""",
 }
 
 
@@ -96,6 +186,142 @@ def test_an_assertion_fails_the_test_wherever_it_stands(run_pytest: Pytest, name
     run = run_pytest(ASK + ASSERTIONS[name])
     assert run.counts == {"failed": 1}, run.output
     assert "'ada' == 'bob'" in run.output
+
+
+PHASES = """
+@pytest.fixture
+def early(muxi_formation, muxi_world):
+    muxi_world.agent("assistant", lambda turn: {}[turn.user_id])
+    muxi_formation.chat("Hi", user_id="ada")
+
+def test_a_setup_that_fails(early):
+    pass
+
+@pytest.fixture
+def late(muxi_formation, muxi_world):
+    yield
+    def assistant(turn):
+        assert turn.user_id == "bob"
+    muxi_world.agent("assistant", assistant)
+    ask(muxi_formation)
+
+def test_a_teardown_with_an_assertion(late):
+    pass
+
+@pytest.fixture(scope="module")
+def shared():
+    world = EmbeddedFormation()
+    world.agent("assistant", lambda turn: pytest.fail("wrong") if turn.message == "wrong" else "Hi")
+    with FormationClient(transport=MemoryTransport(world), url="http://memory", client_key="fmc_x") as formation:
+        yield formation
+
+def test_good(shared):
+    assert ask(shared) is not None
+
+def test_wrong(shared):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, shared, "wrong")
+
+def test_good_again(shared):
+    assert ask(shared) is not None
+"""
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_the_test_that_it_belongs_to_fails_in_the_phase_that_it_belongs_to(run_pytest: Pytest) -> None:
+    run = run_pytest(ASK + PHASES, "-rA")
+    assert run.counts == {"failed": 1, "passed": 3, "error": 2}, run.output
+    assert "FAILED test_it.py::test_wrong" in run.output
+    assert "ERROR test_it.py::test_a_teardown_with_an_assertion" in run.output
+    assert "asked 'Hi': KeyError: 'ada'" in run.output.partition("Captured muxi setup")[2]
+
+
+OUTCOMES = """
+def test_skipped(muxi_formation, muxi_world):
+    muxi_world.agent("assistant", lambda turn: pytest.skip("not here"))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(muxi_formation.chat, "Hi", user_id="ada")
+
+def test_expected_to_fail(muxi_formation, muxi_world):
+    muxi_world.agent("assistant", lambda turn: pytest.xfail("not yet"))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(muxi_formation.chat, "Hi", user_id="ada")
+
+@pytest.mark.xfail(strict=True)
+def test_marked(muxi_formation, muxi_world):
+    def assistant(turn):
+        assert turn.user_id == "bob"
+    muxi_world.agent("assistant", assistant)
+    ask(muxi_formation)
+"""
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_what_an_agent_says_of_its_test_holds(run_pytest: Pytest) -> None:
+    run = run_pytest(ASK + OUTCOMES)
+    assert run.counts == {"skipped": 1, "xfailed": 2}, run.output
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_a_run_of_pytest_inside_a_test_keeps_its_own(run_pytest: Pytest) -> None:
+    source = """
+import os
+
+def wrong(muxi_formation, muxi_world):
+    muxi_world.agent("assistant", lambda turn: pytest.fail("wrong"))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, muxi_formation)
+
+def test_inside(pytester):
+    pytester.makepyfile("from test_it import wrong as test_wrong")
+    pytester.syspathinsert(os.path.dirname(__file__))
+    pytester.inline_run().assertoutcome(failed=1)
+"""
+    run = run_pytest(ASK + source, "-p", "pytester")
+    assert run.counts == {"passed": 1}, run.output
+
+
+UNITTEST = """
+import unittest
+
+class TestIt(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def take(self, muxi_formation, muxi_world):
+        self.formation, self.world = muxi_formation, muxi_world
+
+    def test_reason(self):
+        self.world.agent("assistant", lambda turn: {}[turn.user_id])
+        self.assertIsNotNone(ask(self.formation))
+
+    def test_assertion(self):
+        self.world.agent("assistant", lambda turn: self.assertEqual(turn.user_id, "bob"))
+        ask(self.formation)
+"""
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_it_holds_for_tests_of_unittest(run_pytest: Pytest) -> None:
+    run = run_pytest(ASK + UNITTEST)
+    assert run.counts == {"failed": 2}, run.output
+    assert "asked 'Hi': KeyError: 'ada'" in run.output
+    assert "'ada' != 'bob'" in run.output
+
+
+@pytest.mark.slow  # starts an interpreter with pytest
+def test_what_is_said_many_times_is_said_once(run_pytest: Pytest) -> None:
+    source = """
+def test_it(muxi_formation, muxi_world):
+    muxi_world.agent("assistant", lambda turn: {}[turn.user_id])
+    for _ in range(30):
+        ask(muxi_formation)
+    for number in range(25):
+        ask(muxi_formation, f"again {number}")
+    assert False
+"""
+    run = run_pytest(ASK + source)
+    assert run.output.count("Captured muxi call") == 21, run.output
+    assert "30 times: the agent 'assistant'" in run.output
+    assert "… and 6 more, which are in the log" in run.output
 
 
 @pytest.mark.slow  # starts an interpreter with pytest

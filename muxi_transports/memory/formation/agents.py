@@ -244,7 +244,7 @@ Part: TypeAlias = str | Pause | NewArtifact | Question | Widgets | Approval | Si
 Reply: TypeAlias = Part | Later | Escalation | Iterable[Part]
 Agent: TypeAlias = Callable[[Turn], Reply]
 #: Takes an error of an agent, for the report of the test.
-Report: TypeAlias = Callable[[Exception], object]
+Report: TypeAlias = Callable[[BaseException], object]
 
 _VALUES = (str, Pause, NewArtifact, Question, Widgets, Approval, Silence, Failure, Discontinuity)
 
@@ -261,6 +261,10 @@ def ask(agent: Agent, turn: Turn, report: Report) -> Reply:
     except Exception as error:
         report(error)
         return Failure(_text_of(error), type=type(error).__name__)
+    except BaseException as error:
+        # pytest.fail() and the like go through; the code under test may hold them up on the way.
+        report(error)
+        raise
 
 
 def parts_of(reply: Reply, report: Report) -> Generator[Part, None, None]:
@@ -289,12 +293,24 @@ def parts_of(reply: Reply, report: Report) -> Generator[Part, None, None]:
             except Exception as error:
                 report(error)
                 part = Failure(_text_of(error), type=type(error).__name__)
+            except BaseException as error:
+                report(error)
+                raise
             if not isinstance(part, _VALUES):
                 raise _no_reply(part, report)
             yield part
     finally:
         if isinstance(parts, Generator):
-            parts.close()
+            _close(parts, report)
+
+
+def _close(parts: Generator[Part, object, object], report: Report) -> None:
+    try:
+        parts.close()
+    except BaseException as error:
+        # Nobody reads on, so that nobody may get it.
+        report(error)
+        raise
 
 
 def words(text: str) -> list[str]:

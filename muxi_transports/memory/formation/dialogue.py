@@ -69,7 +69,7 @@ class Dialogue:
         message = self.turn.message if len(self.turn.message) <= 80 else f"{self.turn.message[:80]}…"
         return f"the agent {self.turn.agent_id!r} of {self.formation.formation_id!r}, asked {message!r}"
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, error: BaseException) -> None:
         self.formation.incidents.record(self._place, error)
 
     def unheard(self, reply: Reply) -> Generator[Pause, None, TurnOutcome]:

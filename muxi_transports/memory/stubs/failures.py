@@ -7,7 +7,7 @@ import copy
 
 from muxi.errors import ConfigurationError, ConnectionError, MuxiError, TimeoutError
 
-__all__ = ["UnexpectedRequest", "UnusedStub", "check_error", "make_exception"]
+__all__ = ["StubMistake", "UnexpectedRequest", "UnusedStub", "check_error", "make_exception"]
 
 
 class UnexpectedRequest(AssertionError):
@@ -20,6 +20,10 @@ class UnexpectedRequest(AssertionError):
 
 class UnusedStub(AssertionError):
     """A stub that no request was for."""
+
+
+class StubMistake(ConfigurationError):
+    """The function of a stub returned what is no answer. It fails the test, whatever the code under test handles."""
 
 
 def check_error(error: object) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from difflib import SequenceMatcher
 
 from muxi.forks import renew_after_fork
+from muxi_transports.memory.incidents import Incident, Incidents
 from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stub import Expectation, Stub, count_text
@@ -27,19 +28,29 @@ class Ledger:
         self.requests: deque[SentRequest] = deque(maxlen=KEPT)
         #: The requests that were refused because no stub was for them.
         self.unexpected: list[UnexpectedRequest] = []
-        #: Assertions that failed in functions of stubs, or elsewhere in the world.
-        self.assertions: list[AssertionError] = []
+        #: Errors in functions of stubs, and assertions that failed elsewhere in the world.
+        self.incidents: Incidents = Incidents()
         #: Every stub since the last :meth:`clear`, those of ended ``with`` blocks too.
         self.made: list[Stub] = []
         #: Whether stubs are for routes of the platform alone.
         self.follows_platform: bool = False
         self.strict: bool = False
+        self._came = 0
         self._lock = threading.Lock()
         renew_after_fork(self, "_lock")
+
+    def take_in(self, request: SentRequest) -> SentRequest:
+        """Take note of a request, and return it."""
+        with self._lock:
+            self._came += 1
+            request.number = self._came
+            self.requests.append(request)
+            return request
 
     def add(self, stub: Stub) -> None:
         """Add a stub, which is tried before the earlier ones."""
         with self._lock:
+            stub.since = self._came
             self.stubs.insert(0, stub)
             self.made.append(stub)
 
@@ -61,12 +72,21 @@ class Ledger:
             self.made = []
             self.requests.clear()
             self.unexpected.clear()
-            self.assertions.clear()
+            self.incidents.forget()
 
     @property
     def unused(self) -> list[UnusedStub]:
         """An error for each stub that no request was for."""
-        return [UnusedStub(self.missing(stub.expectation, None)) for stub in self.made if not stub.requests]
+        return [self.unused_error(stub) for stub in self.made if not stub.asked]
+
+    def unused_error(self, stub: Stub) -> UnusedStub:
+        """The error for a stub that no request was for: what was nearest, and why it was not for this one."""
+        expectation = stub.expectation
+        for request in reversed(self.fitting(expectation)):
+            early = request.number <= stub.since
+            why = "it came before the stub was made" if early else f"it was answered by {request.stub or 'the world'!r}"
+            return UnusedStub(f"{expectation} was never called\n  {request!r} fits, but\n    {why}")
+        return UnusedStub(self.missing(expectation, None))
 
     def fitting(self, expectation: Expectation) -> list[SentRequest]:
         """The requests that are meant."""
@@ -85,6 +105,7 @@ class Ledger:
             lines.append("  there are no stubs; make one with transport.stub(method, path, json=…)")
         error = UnexpectedRequest("\n".join(lines))
         self.unexpected.append(error)
+        self.incidents.keep(Incident("", str(error), assertion=error))
         return error
 
     def missing(self, expectation: Expectation, times: int | None) -> str:

@@ -60,6 +60,8 @@ class SentRequest:
         self.stub: AnsweringStub | None = None
         #: The status of the answer; None where there was none.
         self.status: int | None = None
+        #: Its place among all requests of the world, from 1.
+        self.number: int = 0
         self._body: Body | None = request.body
 
     @cached_property

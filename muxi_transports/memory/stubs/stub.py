@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from muxi.forks import renew_after_fork
 from muxi.redact import redact_data, redact_text, show_value
 from muxi.transport import BufferedResponse
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, buffered_answer
-from muxi_transports.memory.stubs.failures import check_error, make_exception
+from muxi_transports.memory.stubs.failures import StubMistake, check_error, make_exception
 from muxi_transports.memory.stubs.matching import PathPattern, differences
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.world import Answer
@@ -120,6 +121,11 @@ class Stub:
         contents = (canned.json is not NOTHING, canned.text, canned.content, canned.events, respond, error)
         if sum(value is not None and value is not False for value in contents) > 1:
             raise ConfigurationError("a stub takes one of json=, text=, content=, events=, respond= and error=")
+        for name, function in (("respond", respond), ("when", expectation.when)):
+            if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+                raise ConfigurationError(f"{name}= is async; a world runs without an event loop, give a plain function")
+        if expectation.when is not None and not callable(expectation.when):
+            raise ConfigurationError(f"when= takes a function of one request, got {show_value(expectation.when)}")
         if isinstance(respond, type) or (respond is not None and not callable(respond)):
             raise ConfigurationError(f"respond= takes a function of one request, got {show_value(respond)}")
         if not 100 <= canned.status <= 599:
@@ -129,6 +135,10 @@ class Stub:
         self.expectation = expectation
         #: The requests that it was for, in order.
         self.requests: list[SentRequest] = []
+        #: True once a request was for it, also where its function left the request to the next stub.
+        self.asked: bool = False
+        #: How many requests had come when it was made.
+        self.since: int = 0
         #: Seconds before the answer, on the world's clock.
         self.delay: float = delay
         self._canned = canned
@@ -150,6 +160,11 @@ class Stub:
         """True if it has answered ``times`` requests."""
         return self._times is not None and len(self.requests) >= self._times
 
+    @property
+    def raises(self) -> bool:
+        """True if it raises an error in place of an answer."""
+        return self._error is not None
+
     def take(self, request: SentRequest) -> bool:
         """Claim a request. True if the stub answers it; it then counts."""
         if self.spent or not self.expectation.fits(request):
@@ -158,6 +173,7 @@ class Stub:
             if self.spent:
                 return False
             self.requests.append(request)
+            self.asked = True
             return True
 
     def answer(self, request: SentRequest, clock: Clock) -> Answer | None:
@@ -185,7 +201,7 @@ class Stub:
         elif isinstance(result, Mapping | list):
             made = replace(self._canned, json=result)
         else:
-            raise ConfigurationError(
+            raise StubMistake(
                 f"respond() of the stub for {self.expectation} returned {type(result).__name__}; return a mapping or "
                 "a list for JSON data, a text, bytes, a BufferedResponse, or None for no answer"
             )

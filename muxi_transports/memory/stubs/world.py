@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from muxi.clock import Clock
+from muxi.errors import MuxiError
 from muxi.transport import Request
 from muxi.transport.arguments import check_arguments
-from muxi_transports.memory.stubs.failures import UnexpectedRequest
+from muxi_transports.memory.incidents import failure_in
+from muxi_transports.memory.stubs.failures import StubMistake, UnexpectedRequest
 from muxi_transports.memory.stubs.ledger import Ledger
 from muxi_transports.memory.stubs.sent import SentRequest
+from muxi_transports.memory.stubs.stub import Stub
 from muxi_transports.memory.stubs.stubbing import Stubbing
-from muxi_transports.memory.world import Exchange, Pause, World, credentials_of
+from muxi_transports.memory.world import Answer, Exchange, Pause, World, credentials_of
 
 __all__ = ["StubbedWorld"]
 
@@ -56,23 +59,25 @@ class StubbedWorld(Stubbing):
             return (yield from self._respond(request))
         except UnexpectedRequest:
             raise
-        except AssertionError as error:
+        except BaseException as error:
             # The code under test may handle it; the test is to fail all the same.
-            self._ledger.assertions.append(error)
+            if failure_in(error) is not None:
+                self._ledger.incidents.record("the world", error)
             raise
 
     def _respond(self, request: Request) -> Exchange:
         ledger = self._ledger
-        sent = SentRequest(request, self.clock.time())
-        ledger.requests.append(sent)
+        sent = ledger.take_in(SentRequest(request, self.clock.time()))
         for stub in tuple(ledger.stubs):
-            if not stub.take(sent):
+            with ledger.incidents.watch(f"when= of the stub for {stub.expectation}"):
+                taken = stub.take(sent)
+            if not taken:
                 continue
             sent.stub = stub
             sent.drain()
             if stub.delay:
                 yield Pause(stub.delay)
-            answer = stub.answer(sent, self.clock)
+            answer = self._answer(stub, sent)
             if answer is not None:
                 sent.status = answer.status
                 return answer
@@ -82,6 +87,18 @@ class StubbedWorld(Stubbing):
         answer = yield from self.world.respond(request)
         sent.status = answer.status
         return answer
+
+    def _answer(self, stub: Stub, sent: SentRequest) -> Answer | None:
+        """Have a stub answer; None if its function leaves the request to the next one."""
+        try:
+            return stub.answer(sent, self.clock)
+        except Exception as error:
+            # A function may raise what a network or the SDK would, and a stub is there to raise it.
+            meant = stub.raises or isinstance(error, MuxiError | OSError)
+            useless = isinstance(error, StubMistake)
+            if not meant or useless or failure_in(error) is not None:
+                self._ledger.incidents.record(f"respond= of the stub for {stub.expectation}", error, fails=useless)
+            raise
 
     def __repr__(self) -> str:
         return f"StubbedWorld({self.world!r})"

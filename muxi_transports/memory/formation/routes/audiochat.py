@@ -31,7 +31,8 @@ def audiochat(incoming: Incoming) -> Answer | Generator[Pause, None, Answer]:
     formation, body = incoming.formation, incoming.body
     files = tuple(body.mappings("files"))
     _check(files)
-    message = formation.transcribe(files)
+    with formation.incidents.watch("the function that transcribes"):
+        message = formation.transcribe(files)
     dialogue = begin(
         formation,
         message,

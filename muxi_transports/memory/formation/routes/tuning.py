@@ -62,7 +62,7 @@ def run_tuning(incoming: Incoming) -> Generator[Pause, None, Answer]:
     begun = formation.clock.monotonic()
     if tuning.seconds:
         yield Pause(tuning.seconds)
-    with formation.lock:
+    with formation.lock, formation.incidents.watch("the tuner"):
         done = tuning.run(formation.buffer.texts())
     data = {
         "trigger": "manual",

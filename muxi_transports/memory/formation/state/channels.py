@@ -96,10 +96,10 @@ class Channels:
         carrier = self.carriers.get(notice.channel)
         if carrier is not None:
             try:
-                carrier(notice)
-            except Exception as error:
+                with self._incidents.watch(f"the carrier of the channel {notice.channel!r}"):
+                    carrier(notice)
+            except Exception:
                 # As the runtime has it: the next channel is tried.
-                self._incidents.record(f"the carrier of the channel {notice.channel!r}", error)
                 return False
         self.sent.append(notice)
         self.change(notice.user_id).last = notice.channel

@@ -106,11 +106,11 @@ class Ingestion:
                 item["classify_error"] = unclassified
             else:
                 try:
-                    found = self.extract(intake)
-                    facts = [] if found is None else list(found)
+                    with self._incidents.watch("the function that extracts facts"):
+                        found = self.extract(intake)
+                        facts = [] if found is None else list(found)
                     disposition = "filtered" if found is None else "stored"
                 except Exception as error:
-                    self._incidents.record("the function that extracts facts", error)
                     disposition = "failed"
                     item["error"] = str(error) or type(error).__name__
             for fact in facts:
