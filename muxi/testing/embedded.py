@@ -88,6 +88,9 @@ class Embedded:
         ConfigurationError: an option is unknown or invalid.
     """
 
+    #: The marker that it goes by.
+    marker: ClassVar[str] = "muxi"
+
     def __init__(self, options: Mapping[str, object]) -> None:
         given = dict(_check_options(options))
         seed = given.pop("seed", 0)

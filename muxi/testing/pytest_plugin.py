@@ -48,7 +48,7 @@ _EITHER = (
     "a test has a cassette or an embedded world; with muxi_cassette take muxi_formation or muxi_server, which are then "
     "clients of the recorded one"
 )
-_IDLE = "@pytest.mark.{} is on a test that uses no fixture for it, and does nothing; take {}"
+_IDLE = "@pytest.mark.{} is on a test that uses no fixture for it, and does nothing; take the fixture {}"
 
 #: Longest part of a trace file's name that comes from the test's, in characters.
 _LONGEST_NAME = 120
@@ -108,7 +108,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Trace the calls of a test if asked for; keep it off the network where all tests are to be kept off it."""
     off = _off_the_network(item) if item.config.getini("muxi_block_network") else nullcontext()
     with Verdict.kept_apart(), _traced(item), off:
-        return (yield)
+        result = yield
+    # A run has its tests until its end; their worlds need not stay.
+    if _VERDICT in item.stash:
+        del item.stash[_VERDICT]
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -156,10 +160,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         verdict.running = False
     for error in (*verdict.errors(), *verdict.unused(_allows_unused(item), before=before)):
         raise error
-    if verdict.shared is None:
-        for name, fixture in (("muxi_cassette", "muxi_cassette"), ("muxi", "muxi_formation or another of muxi's")):
-            if _has_own_marker(item, name):
-                pytest.fail(_IDLE.format(name, fixture), pytrace=False)
+    used = None if verdict.shared is None else verdict.shared.marker
+    for name, fixture in (("muxi_cassette", "muxi_cassette"), ("muxi", "muxi_formation or another one")):
+        # One on a class or a module is for those tests that it can be for.
+        if name != used and any(marker.name == name for marker in item.own_markers):
+            item.warn(pytest.PytestWarning(_IDLE.format(name, fixture)))
     return result
 
 
@@ -242,11 +247,6 @@ def _merge_markers(item: pytest.Item, name: str) -> tuple[tuple[object, ...], di
     return args, options
 
 
-def _has_own_marker(item: pytest.Item, name: str) -> bool:
-    """True if the marker stands on the test itself, and not on its class or its module."""
-    return any(marker.name == name for marker in item.own_markers)
-
-
 @pytest.fixture
 def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
     """The state that the fixtures of the embedded world share."""
@@ -254,8 +254,6 @@ def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
 
     if "muxi_cassette" in request.fixturenames or request.node.stash[_VERDICT].shared is not None:
         pytest.fail(_EITHER, pytrace=False)
-    if _has_own_marker(request.node, "muxi_cassette"):
-        pytest.fail(_IDLE.format("muxi_cassette", "muxi_cassette"), pytrace=False)
     args, options = _merge_markers(request.node, "muxi")
     if args:
         pytest.fail("@pytest.mark.muxi takes its options by name, as in muxi(seed=7)", pytrace=False)

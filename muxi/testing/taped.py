@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_args
 
 import pytest
 
@@ -124,6 +124,9 @@ class Taped:
     Raises:
         ConfigurationError: an option is unknown or invalid, or the cassette cannot be read.
     """
+
+    #: The marker that it goes by.
+    marker: ClassVar[str] = "muxi_cassette"
 
     def __init__(self, path: Path, options: Mapping[str, object], mode: str | None) -> None:
         if unknown := options.keys() - _OF_CASSETTE - _OF_TRANSPORT:

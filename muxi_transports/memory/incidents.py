@@ -6,7 +6,6 @@ The cause is kept here, for the report of the test, and logged.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import traceback
@@ -25,8 +24,8 @@ logger: logging.Logger = logging.getLogger("muxi.memory")
 #: beside them, the earliest ones: no flood of other errors washes them away.
 _KEPT = 100
 
-#: The ends of a program, a task or a generator, which say nothing about a test.
-_INTERRUPTIONS = (GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError)
+#: Where the errors are defined that end a test: pytest.fail(), skip(), xfail() and exit(), and TestCase.skipTest().
+_OF_TESTS = frozenset({"_pytest.outcomes", "unittest.case"})
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,15 @@ class Incidents:
 
         Args:
             place: the function that raised it.
-            error: the error. The end of a program, a task or a generator is none.
+            error: the error. The end of a program, a task or a generator is none, and neither is anything else that
+                no ``except Exception`` catches and that ends no test.
             fails: whether it is to fail a test although it is no assertion.
         """
-        if isinstance(error, _INTERRUPTIONS) or any(one.assertion is error for one in self._failed):
-            return  # what is recorded already has come through another function
-        text = "".join(traceback.format_exception(error))
         assertion = error if fails else failure_in(error)
+        again = any(one.assertion is assertion for one in self._failed)  # it has come through another function
+        if (assertion is None and not isinstance(error, Exception)) or again:
+            return
+        text = "".join(traceback.format_exception(error))
         self.keep(Incident(place, f"{type(error).__name__}: {error}", text, assertion))
         logger.warning("%s failed", place, exc_info=error)
 
@@ -119,7 +120,7 @@ class Incidents:
         own = self.all
         self._kept.clear()
         self._failed.clear()
-        left = [one for one in _seen if not _holds(own, one)]
+        left = [one for one in tuple(_seen) if not _holds(own, one)]
         _seen.clear()
         _seen.extend(left)
 
@@ -150,8 +151,8 @@ def failure_in(error: BaseException) -> BaseException | None:
     inner = getattr(error, "exceptions", None)
     if isinstance(inner, tuple):
         return error if any(failure_in(one) for one in inner if isinstance(one, BaseException)) else None
-    ends = isinstance(error, AssertionError) or not isinstance(error, (Exception, *_INTERRUPTIONS))
-    return error if ends else None
+    ends = any(kind.__module__ in _OF_TESTS for kind in type(error).__mro__)
+    return error if ends or isinstance(error, AssertionError) else None
 
 
 def _holds(incidents: tuple[Incident, ...], incident: Incident) -> bool:

@@ -231,6 +231,13 @@ def test_a_function_that_returns_something_else_is_told_so(
     transport.forget()
 
 
+def test_data_that_json_cannot_say_is_refused(transport: MemoryTransport) -> None:
+    for bad in ({"when": object()}, {1, 2}, {"x": b"bytes"}):
+        with pytest.raises(ConfigurationError, match=r"json= takes what JSON can say: .* is not JSON serializable"):
+            transport.stub("GET", "/v1/agents", json=bad)
+    assert transport.stubs == ()
+
+
 def test_async_functions_are_refused(transport: MemoryTransport) -> None:
     async def function(request: object) -> Any: ...
 

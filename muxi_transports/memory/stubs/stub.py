@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -132,6 +133,11 @@ class Stub:
             raise ConfigurationError(f"status= takes an HTTP status, got {show_value(canned.status)}")
         if error is not None:
             check_error(error)
+        if canned.json is not NOTHING:
+            try:
+                json.dumps(canned.json)
+            except (TypeError, ValueError, RecursionError) as problem:
+                raise ConfigurationError(f"json= takes what JSON can say: {problem}") from None
         self.expectation = expectation
         #: The requests that it was for, in order.
         self.requests: list[SentRequest] = []

@@ -93,10 +93,10 @@ class StubbedWorld(Stubbing):
         try:
             return stub.answer(sent, self.clock)
         except Exception as error:
-            # A function may raise what a network or the SDK would, and a stub is there to raise it.
-            meant = stub.raises or isinstance(error, MuxiError | OSError)
+            # A function may raise what a network or the SDK would, and error= is there to be raised.
             useless = isinstance(error, StubMistake)
-            if not meant or useless or failure_in(error) is not None:
+            meant = isinstance(error, MuxiError | OSError) and not useless and failure_in(error) is None
+            if not (stub.raises or meant):
                 self._ledger.incidents.record(f"respond= of the stub for {stub.expectation}", error, fails=useless)
             raise
 
