@@ -275,7 +275,9 @@ def wrong(muxi_formation, muxi_world):
 def test_inside(pytester):
     pytester.makepyfile("from test_it import wrong as test_wrong")
     pytester.syspathinsert(os.path.dirname(__file__))
-    pytester.inline_run().assertoutcome(failed=1)
+    found = pytester.inline_run("-p", "muxi.testing.pytest_plugin")
+    (failure,) = found.getfailures()
+    assert "Failed: wrong" in failure.longreprtext
 """
     run = run_pytest(ASK + source, "-p", "pytester")
     assert run.counts == {"passed": 1}, run.output
