@@ -238,6 +238,35 @@ def test_data_that_json_cannot_say_is_refused(transport: MemoryTransport) -> Non
     assert transport.stubs == ()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"events": "Hello"},
+        {"events": b"Hello"},
+        {"events": iter(["Hel", "lo"])},
+        {"events": ["Hel", 7]},
+        {"status": "404"},
+        {"times": "2"},
+        {"delay": "5"},
+        {"user": 7},
+        {"query": ["limit"]},
+    ],
+    ids=["a text", "bytes", "an iterator", "an item", "status", "times", "delay", "user", "query"],
+)
+def test_a_wrong_argument_is_told_by_name(transport: MemoryTransport, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=f"{next(iter(options))}= takes"):
+        transport.stub("POST", "/v1/chat", **options)
+    assert transport.stubs == ()
+
+
+def test_values_of_a_query_are_those_of_the_wire(colour: Colour, client: Any, transport: MemoryTransport) -> None:
+    stub = transport.stub("GET", "/v1/memories", query={"all": True, "limit": 5, "least": 0.5}, json={})
+    query = {"all": True, "limit": 5, "least": 0.5}
+    colour.run(client.request, "GET", "/memories", query=query, user_id="ada")
+    assert stub.called
+    transport.assert_called("GET", "/v1/memories", query=query)
+
+
 def test_async_functions_are_refused(transport: MemoryTransport) -> None:
     async def function(request: object) -> Any: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
@@ -57,9 +57,7 @@ class Expectation:
         self.method: str = method.upper()
         self.path: PathPattern = PathPattern(path)
         #: As the wire has it: every value is a text.
-        self.query: dict[str, object] = {
-            name: str(value) if isinstance(value, int) else value for name, value in (query or {}).items()
-        }
+        self.query: dict[str, object] = {name: _as_sent(value) for name, value in (query or {}).items()}
         self.json = json
         self.user = user
         self.when = when
@@ -129,6 +127,10 @@ class Stub:
             raise ConfigurationError(f"when= takes a function of one request, got {show_value(expectation.when)}")
         if isinstance(respond, type) or (respond is not None and not callable(respond)):
             raise ConfigurationError(f"respond= takes a function of one request, got {show_value(respond)}")
+        events: object = canned.events
+        if isinstance(events, str | bytes) or not isinstance(events, Sequence | None):
+            kind = type(events).__name__
+            raise ConfigurationError(f"events= takes a list, as in events=['Hel', 'lo'], and got one {kind}")
         if not 100 <= canned.status <= 599:
             raise ConfigurationError(f"status= takes an HTTP status, got {show_value(canned.status)}")
         if error is not None:
@@ -241,6 +243,13 @@ class Stub:
 
     def __repr__(self) -> str:
         return f"<Stub {self.expectation}, called {count_text(len(self.requests))}>"
+
+
+def _as_sent(value: object) -> object:
+    """A value of a query as the wire has it; what matches values stays."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
 
 
 def count_text(count: int, expected: int | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from muxi.errors import ConfigurationError
+from muxi.transport.arguments import check_arguments
 from muxi_transports.memory.stubs.answers import NOTHING, Canned, StreamItem
 from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.ledger import Ledger
@@ -20,6 +21,7 @@ class Stubbing:
 
     _ledger: Ledger
 
+    @check_arguments("error", "respond", "when")
     def stub(
         self,
         method: str,
