@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from muxi.testing.verdict import Verdict
+from muxi.testing.verdict import TestVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,7 +36,7 @@ _MARKERS = (
     "muxi_network(*hosts): let the clients of this test reach these hosts, or any where none is named",
 )
 
-_VERDICT = pytest.StashKey["Verdict"]()
+_VERDICT = pytest.StashKey["TestVerdict"]()
 #: The trace file of a test, which is kept if the test has failed.
 _TRACE = pytest.StashKey[str]()
 _ENVIRONMENT = pytest.StashKey["dict[str, str | None]"]()
@@ -107,7 +107,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Trace the calls of a test if asked for; keep it off the network where all tests are to be kept off it."""
     off = _off_the_network(item) if item.config.getini("muxi_block_network") else nullcontext()
-    with Verdict.kept_apart(), _traced(item), off:
+    with TestVerdict.kept_apart(), _traced(item), off:
         result = yield
     # A run has its tests until its end; their worlds need not stay.
     if _VERDICT in item.stash:
@@ -122,7 +122,7 @@ def pytest_runtest_makereport(
     """Say in the report of a failure what the worlds of the test saw, and name its trace file."""
     report = yield
     # Plugins report on tests that they did not begin.
-    verdict = item.stash.setdefault(_VERDICT, Verdict())
+    verdict = item.stash.setdefault(_VERDICT, TestVerdict())
     if report.failed:
         verdict.failed = True
         shown = call.excinfo.value if call.excinfo is not None else None
@@ -140,7 +140,7 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin a test, or one more try of it."""
-    item.stash[_VERDICT] = Verdict.begin()
+    item.stash[_VERDICT] = TestVerdict.begin()
     return (yield)
 
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from muxi.testing.taped import Taped
     from muxi_transports.memory import Incident, Stub
 
-__all__ = ["Verdict"]
+__all__ = ["TestVerdict"]
 
 #: The number of sections in a report; what is left out is in the log.
 _LONGEST = 20
 
 
-class Verdict:
+class TestVerdict:
     """The errors of one test that the code under test may have handled, each told once.
 
     They come from the worlds of the fixtures and from those that the test made itself, and from the cassette.
@@ -37,7 +37,7 @@ class Verdict:
         self._told: list[object] = []
 
     @classmethod
-    def begin(cls) -> Verdict:
+    def begin(cls) -> TestVerdict:
         """Return the verdict on a test that begins: what was seen before is no business of it."""
         _seen().clear()
         return cls()
@@ -95,7 +95,7 @@ class Verdict:
 
 
 def _seen() -> deque[Incident]:
-    """What the worlds of this process have told; a process without worlds has loaded nothing of them."""
+    """Return the incidents of all worlds of this process; where there is none, nothing of them is loaded."""
     module = sys.modules.get("muxi_transports.memory.incidents")
     found: deque[Incident] = deque() if module is None else module.seen_incidents()
     return found

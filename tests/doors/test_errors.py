@@ -46,6 +46,7 @@ from muxi.errors import (
 from muxi.plugins.breaker import CircuitOpen
 from muxi.transport import BufferedResponse
 from muxi.webhook import WebhookVerificationError
+from muxi_transports.memory.stubs.failures import StubMistake
 from muxi_transports.recorded.errors import CassetteError, UnrecordedRequest
 from tests.answers import Colour, chat_answer, failure, flat, json_answer, plain
 
@@ -297,6 +298,7 @@ OTHERS = [
     JournalError("JOURNAL_INVALID", "broken"),
     JournalBusy("JOURNAL_BUSY", "busy"),
     JournalMismatch("JOURNAL_MISMATCH", "of others"),
+    StubMistake("no answer"),
 ]
 
 

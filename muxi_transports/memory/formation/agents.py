@@ -308,7 +308,7 @@ def _close(parts: Generator[Part, object, object], report: Report) -> None:
     try:
         parts.close()
     except BaseException as error:
-        # Nobody reads on, so that nobody may get it.
+        # The reader has left: the error may reach no caller.
         report(error)
         raise
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 
 from muxi.transport import Body
+from muxi_transports.memory.server.texts import well_formed
 
 __all__ = ["read_texts"]
 
@@ -34,7 +34,7 @@ def _text(value: object) -> str:
         return ""
     if not isinstance(value, str):
         raise ValueError("no text")
-    return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    return well_formed(value)
 
 
 def _refuse(name: str) -> object:
