@@ -196,8 +196,7 @@ def test_addresses_are_tried_side_by_side(
 def test_a_proxy_has_no_more_time_than_connecting_has(
     serve: ServerFactory, make_transport: TransportFactory, kind: str, drips: bool
 ) -> None:
-    ended = threading.Event()
-    pieces_left: list[int] = []
+    ended, said_all = threading.Event(), threading.Event()
 
     def script(peer: Peer) -> None:
         peer.sock.recv(1)
@@ -205,10 +204,11 @@ def test_a_proxy_has_no_more_time_than_connecting_has(
             peer.send(b"\x05\x00")  # no authentication
             peer.sock.recv(65536)
         beginning = b"HTTP/1.1 200 Connection " if kind == "CONNECT" else b"\x05\x00\x00\x03\xff"
-        pieces_left.extend(beginning + b"x" * 255 if drips else b"x")
-        while drips and pieces_left:
-            peer.send(bytes([pieces_left.pop(0)]))
+        for byte in beginning + b"x" * 255 if drips else b"":
+            peer.send(bytes([byte]))
             time.sleep(DRIP)
+        if drips:
+            said_all.set()
         ended.wait(PATIENCE)
 
     url = serve(script).url
@@ -217,7 +217,7 @@ def test_a_proxy_has_no_more_time_than_connecting_has(
     request = Request("GET", "https://formation.invalid/", timeouts=Timeouts(connect=SHORT, read=5))
 
     _times_out_connecting(lambda: transport.send(request), "connect")
-    assert pieces_left, "the proxy was given the time for all it had to say"
+    assert not said_all.is_set(), "the proxy was given the time for all it had to say"
     ended.set()
 
 
