@@ -2,8 +2,9 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Two processes by default; the order of the tests within a file is kept, so that a run can be repeated.
-TEST_FLAGS ?= -n 2 --dist loadfile
+# One process more than a small machine has cores, because some tests wait for a bound to pass. The order of the tests
+# within a file is kept, so that a run can be repeated.
+TEST_FLAGS ?= -n 3 --dist loadfile
 
 # The tools must see the environment in .venv and nothing of another that happens to be active.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV

@@ -161,7 +161,7 @@ def run(python: str, version: str, kind: str, wheel: Path, tree: Path, *, quick:
         if not quick:
             left_out = [f"--ignore={name}" for name in NOT_INSTALLED]
             chosen = ["-m", "not slow and not browser", *left_out]
-            command = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *chosen]
+            command = [inside, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", *chosen]
             call(command, cwd=tree)
         install_sdist(inside, wheel)
     except subprocess.CalledProcessError as error:
