@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from muxi.errors import ValidationError
 from muxi.records import Record, field, fields
 from muxi.redact import REDACTED, SHORTEST_SECRET, is_secret_field, keys_in, redact_data, show_value
+from muxi.surrogates import has_half
 
 __all__ = [
     "Call",
@@ -324,7 +325,7 @@ def check_text(field: str, value: str) -> None:
 
 def text_problem(value: str) -> str | None:
     """Return why a text cannot be sent, or None."""
-    return f"is not valid text: {HALF_PAIR}" if _has_half_pair(value) else None
+    return f"is not valid text: {HALF_PAIR}" if has_half(value) else None
 
 
 def _format_scalar(name: str, value: Scalar) -> str:
@@ -350,7 +351,7 @@ def _unsendable(value: object, path: str, seen: set[int]) -> Iterator[tuple[str,
             seen.add(id(value))
             yield from _unsendable_items(value, path, seen)
     elif isinstance(value, str):
-        if _has_half_pair(value):
+        if has_half(value):
             yield path, HALF_PAIR
     elif isinstance(value, float):
         if not isfinite(value):
@@ -369,20 +370,10 @@ def _unsendable_items(
         for name, item in items.items():
             if not (isinstance(name, str | int | float) or name is None):
                 yield path, f"has a field whose name is of the type {type(name).__name__}"
-            elif isinstance(name, str) and _has_half_pair(name):
+            elif isinstance(name, str) and has_half(name):
                 yield path, f"has a field with an invalid name: {HALF_PAIR}"
             else:
                 yield from _unsendable(item, f"{path}.{name}" if path else f"{name}", seen)
     else:
         for place, item in enumerate(items):
             yield from _unsendable(item, f"{path}[{place}]", seen)
-
-
-def _has_half_pair(text: str) -> bool:
-    if text.isascii():
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False

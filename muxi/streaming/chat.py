@@ -7,7 +7,6 @@ they have been returned, so that no event before it is lost.
 from __future__ import annotations
 
 import json
-import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, ca
 
 from muxi.errors import MuxiError, ServerError, StreamInterrupted, TurnFailed
 from muxi.streaming.sse import EventTooLarge, Framer, ServerSentEvent, decode, json_object
+from muxi.surrogates import replace_halves
 from muxi.types.chat import ChatEvent, ChatMessage, Token, Widget
 
 if TYPE_CHECKING:
@@ -232,16 +232,6 @@ class ChatReader(EventReader[ChatEvent]):
                 self._deltas.append(rest)
                 self.ready.append({"type": "text", "event": frame.event, "data": frame.data, "text": rest})
         self.ready.append({"type": kind, "event": frame.event, "data": frame.data, "text": text, "token": token})
-
-
-_HALF = re.compile("[\ud800-\udfff]").search
-
-
-def replace_halves(text: str) -> str:
-    """Return a text in which halves of surrogate pairs are joined or, alone, replaced by U+FFFD."""
-    if text.isascii() or not _HALF(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class SurrogateJoiner:

@@ -8,6 +8,7 @@ from typing import ClassVar, cast
 
 from muxi.errors import ConfigurationError, ValidationError
 from muxi.redact import REDACTED, is_secret_header, show_value
+from muxi.surrogates import has_half
 
 __all__ = ["Headers"]
 
@@ -125,17 +126,8 @@ def _check_header(name: object, value: object) -> None:
         raise _invalid(name, f"is a {type(value).__name__}, not a text")
     if _BREAKS_OUT(value):
         raise _invalid(name, "has a line break or a NUL in it")
-    if not value.isascii() and not _is_encodable(value):
-        # Raised without a cause: UnicodeEncodeError holds the whole value, which may be a key.
+    if has_half(value):
         raise _invalid(name, "has half of a surrogate pair in it, which UTF-8 cannot encode")
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _invalid(name: str, problem: str) -> ValidationError:

@@ -67,7 +67,6 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     ),
     "muxi.schemas.__init__": ("\\.\\d+(?=\\.|$)",),
     "muxi.schemas.answer": ("```(?:json)?(.*)```",),
-    "muxi.streaming.chat": ("[\ud800-\udfff]",),
     "muxi.streaming.feeds": ('\\n|"|\\\\.',),
     "muxi.testing.taped": ("[^\\w.-]+",),
     "muxi.transport.headers": (

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from muxi_transports.memory.server.texts import well_formed
+from muxi.surrogates import replace_halves
 from muxi_transports.memory.world import Answer
 
 __all__ = ["RpcError", "empty", "go_json", "phrase", "plain", "proxy_error", "success", "unauthorized"]
@@ -63,7 +63,7 @@ def go_json(value: object) -> bytes:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    return well_formed(text).encode()
+    return replace_halves(text).encode()
 
 
 def phrase(status: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from muxi.surrogates import replace_halves
 from muxi.transport import Body
-from muxi_transports.memory.server.texts import well_formed
 
 __all__ = ["read_texts"]
 
@@ -34,7 +34,7 @@ def _text(value: object) -> str:
         return ""
     if not isinstance(value, str):
         raise ValueError("no text")
-    return well_formed(value)
+    return replace_halves(value)
 
 
 def _refuse(name: str) -> object:
