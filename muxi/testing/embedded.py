@@ -88,9 +88,6 @@ class Embedded:
         ConfigurationError: an option is unknown or invalid.
     """
 
-    #: The marker that it goes by.
-    marker: ClassVar[str] = "muxi"
-
     def __init__(self, options: Mapping[str, object]) -> None:
         given = dict(_check_options(options))
         seed = given.pop("seed", 0)
@@ -118,26 +115,20 @@ class Embedded:
         }
 
     @property
-    def refused(self) -> Sequence[Exception]:
-        """None: every world tells of its own what fails a test."""
-        return ()
-
-    @property
     def stubs(self) -> Sequence[Stub]:
         """Every stub that counts."""
         return tuple(self.transport.stubbed.ledger.made)
 
-    def unused(self, allowed: bool, stubs: Sequence[Stub]) -> Sequence[Exception]:
-        """The errors of stubs that no request was for, unless the marker or the setting allows them.
+    def unused(self, but: Sequence[Stub]) -> Sequence[Exception]:
+        """Return the errors of stubs that no request was for, unless the marker allows them.
 
         Args:
-            allowed: what the setting says.
-            stubs: those that should have been used by now.
+            but: stubs that are left out.
         """
-        if allowed or self._allows_unused:
+        if self._allows_unused:
             return ()
         ledger = self.transport.stubbed.ledger
-        return [ledger.unused_error(stub) for stub in self.stubs if stub in stubs and not stub.asked]
+        return [ledger.unused_error(stub) for stub in self.stubs if stub not in but and not stub.asked]
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:

@@ -130,8 +130,9 @@ def pytest_runtest_makereport(
         path = item.stash.get(_TRACE, None)
         if path is not None and os.path.exists(path):
             report.sections.append(("muxi trace", f"muxi-client trace show {path}"))
-    if report.failed or (report.skipped and not verdict.running):
-        verdict.tell()
+    # A test that is expected to fail has failed as it was expected to; to skip one excuses nothing.
+    if report.failed or (hasattr(report, "wasxfail") and not verdict.running):
+        verdict.tell_all()
     if report.when == "call" and not verdict.running:
         verdict.passed = report.passed and not verdict.failed
     return report
@@ -140,8 +141,9 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin a test, or one more try of it."""
-    item.stash[_VERDICT] = TestVerdict.begin()
-    return (yield)
+    verdict = item.stash[_VERDICT] = TestVerdict.begin()
+    with verdict.telling():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -152,18 +154,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     other functions, and stubs that no request was for.
     """
     verdict = item.stash[_VERDICT]
-    before = verdict.shared.stubs if verdict.shared is not None else ()
-    verdict.running = True
-    try:
-        result = yield
-    finally:
-        verdict.running = False
-    for error in (*verdict.errors(), *verdict.unused(_allows_unused(item), before=before)):
-        raise error
-    used = None if verdict.shared is None else verdict.shared.marker
+    before = verdict.embedded.stubs if verdict.embedded is not None else ()
+    with verdict.telling():
+        verdict.running = True
+        try:
+            result = yield
+        finally:
+            verdict.running = False
+        for error in (*verdict.errors(), *verdict.unused(_allows_unused(item), before=before)):
+            raise error
     for name, fixture in (("muxi_cassette", "muxi_cassette"), ("muxi", "muxi_formation or another one")):
         # One on a class or a module is for those tests that it can be for.
-        if name != used and any(marker.name == name for marker in item.own_markers):
+        if name != verdict.marker and any(marker.name == name for marker in item.own_markers):
             item.warn(pytest.PytestWarning(_IDLE.format(name, fixture)))
     return result
 
@@ -252,14 +254,15 @@ def _muxi_embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
     """The state that the fixtures of the embedded world share."""
     from muxi.testing.embedded import Embedded
 
-    if "muxi_cassette" in request.fixturenames or request.node.stash[_VERDICT].shared is not None:
+    verdict = request.node.stash[_VERDICT]
+    if "muxi_cassette" in request.fixturenames or verdict.marker is not None:
         pytest.fail(_EITHER, pytrace=False)
     args, options = _merge_markers(request.node, "muxi")
     if args:
         pytest.fail("@pytest.mark.muxi takes its options by name, as in muxi(seed=7)", pytrace=False)
     with _settings_checked():
         embedded = Embedded(options)
-    request.node.stash[_VERDICT].shared = embedded
+    verdict.embedded = embedded
     with _off_the_network(request.node), embedded.in_reach():
         yield embedded
 
@@ -269,7 +272,8 @@ def _muxi_taped(request: pytest.FixtureRequest) -> Iterator[Taped]:
     """The state that the fixtures of a test with a cassette share."""
     from muxi.testing.taped import Taped, cassette_path
 
-    if request.node.stash[_VERDICT].shared is not None:
+    verdict = request.node.stash[_VERDICT]
+    if verdict.marker is not None:
         pytest.fail(_EITHER, pytrace=False)
     args, options = _merge_markers(request.node, "muxi_cassette")
     named = options.pop("file", None)
@@ -288,10 +292,10 @@ def _muxi_taped(request: pytest.FixtureRequest) -> Iterator[Taped]:
         )
     with _settings_checked():
         taped = Taped(path, options, request.config.getoption("--muxi-record"))
-    request.node.stash[_VERDICT].shared = taped
+    verdict.taped = taped
     with nullcontext() if taped.records else _off_the_network(request.node), taped.in_reach():
         yield taped
-    if not request.node.stash[_VERDICT].passed:
+    if not verdict.passed:
         taped.cassette.discard()
 
 

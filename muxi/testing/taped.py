@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import pytest
 
@@ -36,9 +36,6 @@ from muxi_transports.recorded import (
     Mode,
     RecordedTransport,
 )
-
-if TYPE_CHECKING:
-    from muxi_transports.memory import Stub
 
 __all__ = ["Taped", "cassette_path"]
 
@@ -125,9 +122,6 @@ class Taped:
         ConfigurationError: an option is unknown or invalid, or the cassette cannot be read.
     """
 
-    #: The marker that it goes by.
-    marker: ClassVar[str] = "muxi_cassette"
-
     def __init__(self, path: Path, options: Mapping[str, object], mode: str | None) -> None:
         if unknown := options.keys() - _OF_CASSETTE - _OF_TRANSPORT:
             known = ", ".join(sorted(_OF_CASSETTE | _OF_TRANSPORT))
@@ -159,15 +153,6 @@ class Taped:
     def refused(self) -> Sequence[Exception]:
         """The errors that fail the test: requests that are not recorded, and what is wrong with the cassette."""
         return self.cassette.refused
-
-    @property
-    def stubs(self) -> Sequence[Stub]:
-        """There are no stubs."""
-        return ()
-
-    def unused(self, allowed: bool, stubs: Sequence[Stub]) -> Sequence[Exception]:
-        """No errors, likewise."""
-        return ()
 
     @contextmanager
     def in_reach(self) -> Iterator[None]:

@@ -10,25 +10,24 @@ import logging
 import os
 import traceback
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from muxi.errors import MuxiError
 
-__all__ = ["Incident", "Incidents", "failure_in", "seen_incidents"]
+__all__ = ["Backlog", "Incident", "Incidents", "failure_in", "seen_incidents"]
 
 logger: logging.Logger = logging.getLogger("muxi.memory")
 
-#: The number of incidents kept, so that the memory of a long program does not fill. As many failed assertions are kept
-#: beside them, the earliest ones: no flood of other errors washes them away.
-_KEPT = 100
+#: The number of incidents kept of a world, and of all worlds together.
+_KEPT, _KEPT_OF_ALL = 100, 1000
 
 #: Where the errors are defined that end a test: pytest.fail(), skip(), xfail() and exit(), and TestCase.skipTest().
 _OF_TESTS = frozenset({"_pytest.outcomes", "unittest.case"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Incident:
     """One error.
 
@@ -42,34 +41,77 @@ class Incident:
     place: str
     message: str
     traceback: str = ""
-    assertion: BaseException | None = field(default=None, repr=False, compare=False)
+    assertion: BaseException | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if self.place else self.message
         return f"{text}\n{self.traceback.rstrip()}" if self.traceback else text
 
 
+class Backlog:
+    """Incidents in a bounded number, so that the memory of a long program does not fill.
+
+    The last ones are kept, and the first ones that fail a test: no flood of other errors washes them away. Each step on
+    its lists is atomic: worlds call it from threads, and from generators that the collector closes.
+
+    Args:
+        most: the number kept of both.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._last: deque[Incident] = deque(maxlen=most)
+        self._failing: list[Incident] = []
+
+    def add(self, incident: Incident) -> None:
+        """Keep an incident."""
+        self._last.append(incident)
+        if incident.assertion is not None and len(self._failing) < self._most:
+            self._failing.append(incident)
+
+    @property
+    def all(self) -> tuple[Incident, ...]:
+        """All incidents, the earliest first."""
+        last = tuple(self._last)
+        known = frozenset(last)
+        return (*(one for one in self.failing if one not in known), *last)
+
+    @property
+    def failing(self) -> tuple[Incident, ...]:
+        """Those that fail a test."""
+        return tuple(self._failing)
+
+    def has(self, assertion: BaseException | None) -> bool:
+        """Return whether there is an incident with this assertion; an error may come through several functions."""
+        return assertion is not None and any(one.assertion is assertion for one in self.failing)
+
+    def drop(self, incidents: Iterable[Incident]) -> None:
+        """Forget incidents."""
+        for incident in incidents:
+            for kept in (self._last, self._failing):
+                with suppress(ValueError):
+                    kept.remove(incident)
+
+
 #: What happened in all worlds during tests of pytest, for its plugin: worlds that a test made itself are among them.
-_seen: deque[Incident] = deque(maxlen=10 * _KEPT)
+_seen = Backlog(_KEPT_OF_ALL)
 
 
 class Incidents:
     """The incidents of a world, the earliest first; the last 100 are kept, and the first 100 failed assertions."""
 
     def __init__(self) -> None:
-        self._kept: deque[Incident] = deque(maxlen=_KEPT)
-        self._failed: list[Incident] = []
+        self._kept = Backlog(_KEPT)
 
     @property
     def all(self) -> tuple[Incident, ...]:
         """All incidents."""
-        kept = tuple(self._kept)
-        return (*(one for one in self._failed if not _holds(kept, one)), *kept)
+        return self._kept.all
 
     @property
     def assertions(self) -> tuple[BaseException, ...]:
         """The failed assertions among them, and outcomes such as that of ``pytest.fail()``."""
-        return tuple(incident.assertion for incident in self._failed if incident.assertion is not None)
+        return tuple(incident.assertion for incident in self._kept.failing if incident.assertion is not None)
 
     def record(self, place: str, error: BaseException, *, fails: bool = False) -> None:
         """Keep an error, and log it with its traceback.
@@ -81,11 +123,10 @@ class Incidents:
             fails: whether it is to fail a test although it is no assertion.
         """
         assertion = error if fails else failure_in(error)
-        again = any(one.assertion is assertion for one in self._failed)  # it has come through another function
-        if (assertion is None and not isinstance(error, Exception)) or again:
+        if (assertion is None and not isinstance(error, Exception)) or self._kept.has(assertion):
             return
         text = "".join(traceback.format_exception(error))
-        self.keep(Incident(place, f"{type(error).__name__}: {error}", text, assertion))
+        self._keep(Incident(place, f"{type(error).__name__}: {error}", text, assertion))
         logger.warning("%s failed", place, exc_info=error)
 
     @contextmanager
@@ -103,7 +144,7 @@ class Incidents:
 
     def note(self, place: str, message: str) -> None:
         """Keep an error that was not raised, and log it."""
-        self.keep(Incident(place, message))
+        self._keep(Incident(place, message))
         logger.warning("%s: %s", place, message)
 
     def assert_none_failed(self) -> None:
@@ -118,24 +159,26 @@ class Incidents:
     def forget(self) -> None:
         """Forget all incidents."""
         own = self.all
-        self._kept.clear()
-        self._failed.clear()
-        left = [one for one in tuple(_seen) if not _holds(own, one)]
-        _seen.clear()
-        _seen.extend(left)
+        self._kept.drop(own)
+        _seen.drop(own)
 
-    def keep(self, incident: Incident) -> None:
+    def refuse(self, error: AssertionError) -> None:
+        """Keep an error that the world raises of its own, and that says all there is to say.
+
+        Args:
+            error: what is about to be raised.
+        """
+        self._keep(Incident("", str(error), assertion=error))
+
+    def _keep(self, incident: Incident) -> None:
         """Keep an incident, and have the pytest plugin see it if a test runs."""
-        self._kept.append(incident)
-        if incident.assertion is not None and len(self._failed) < _KEPT:
-            self._failed.append(incident)
-        known = incident.assertion is not None and any(one.assertion is incident.assertion for one in tuple(_seen))
-        if "PYTEST_CURRENT_TEST" in os.environ and not known:
-            _seen.append(incident)
+        self._kept.add(incident)
+        if "PYTEST_CURRENT_TEST" in os.environ and not _seen.has(incident.assertion):
+            _seen.add(incident)
 
 
-def seen_incidents() -> deque[Incident]:
-    """Return what was announced and not taken yet; the plugin takes it."""
+def seen_incidents() -> Backlog:
+    """Return what the pytest plugin looks at, and empties for each test."""
     return _seen
 
 
@@ -145,15 +188,19 @@ def failure_in(error: BaseException) -> BaseException | None:
     That is a failed assertion, or what ends a test from within (``pytest.fail()``, ``pytest.skip()``); a group with
     such an error, or the cause of an error of the SDK.
     """
+    return _failure_in(error, set())
+
+
+def _failure_in(error: BaseException | None, passed: set[int]) -> BaseException | None:
+    """Do so, beside errors that have been passed already: causes may go in a circle."""
+    if error is None or id(error) in passed:
+        return None
+    passed.add(id(error))
     if isinstance(error, MuxiError):
-        return None if error.__cause__ is None else failure_in(error.__cause__)
+        return _failure_in(error.__cause__, passed)
     # Groups are known by what they hold: Python 3.10 has none of its own.
     inner = getattr(error, "exceptions", None)
     if isinstance(inner, tuple):
-        return error if any(failure_in(one) for one in inner if isinstance(one, BaseException)) else None
+        return error if any(_failure_in(one, passed) for one in inner if isinstance(one, BaseException)) else None
     ends = any(kind.__module__ in _OF_TESTS for kind in type(error).__mro__)
     return error if ends or isinstance(error, AssertionError) else None
-
-
-def _holds(incidents: tuple[Incident, ...], incident: Incident) -> bool:
-    return any(one is incident for one in incidents)

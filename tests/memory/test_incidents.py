@@ -14,11 +14,12 @@ import pytest
 
 from muxi.errors import ConnectionError
 from muxi_transports.memory import EmbeddedFormation
-from muxi_transports.memory.incidents import Incidents, failure_in
+from muxi_transports.memory.incidents import Incidents, failure_in, seen_incidents
 
 # Python 3.10 has it from a distribution that pytest brings.
-_HOME = builtins if sys.version_info >= (3, 11) else importlib.import_module("exceptiongroup")
-Group: Any = getattr(_HOME, "BaseExceptionGroup")  # noqa: B009  mypy looks at Python 3.10
+Group: Any = vars(builtins if sys.version_info >= (3, 11) else importlib.import_module("exceptiongroup"))[
+    "BaseExceptionGroup"
+]
 
 
 class Unknown(BaseException):
@@ -78,12 +79,24 @@ def test_a_flood_of_errors_washes_no_assertion_away() -> None:
     try:
         world = EmbeddedFormation()
         world.incidents.record("the first", AssertionError("first"))
-        for number in range(300):
-            world.incidents.record("the others", ValueError(number))
+        for number in range(3000):
+            world.incidents.note("the others", str(number))
     finally:
         logging.getLogger("muxi.memory").disabled = False
     assert [str(error) for error in world.incidents.assertions] == ["first"]
     assert len(world.incidents.all) == 101
+    # Nor in what all worlds of a test have seen together.
+    assert [str(one.assertion) for one in seen_incidents().failing] == ["first"]
+    assert len(seen_incidents().all) == 1001
     with pytest.raises(AssertionError, match="first"):
         world.incidents.assert_none_failed()
     world.incidents.forget()
+    assert not seen_incidents().failing
+
+
+def test_causes_may_go_in_a_circle() -> None:
+    first, second = ConnectionError("X", "first"), ConnectionError("X", "second")
+    first.__cause__, second.__cause__ = second, first
+    assert failure_in(first) is None
+    second.__cause__ = AssertionError("no")
+    assert failure_in(first) is second.__cause__

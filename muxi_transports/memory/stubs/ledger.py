@@ -7,7 +7,7 @@ from collections import deque
 from difflib import SequenceMatcher
 
 from muxi.forks import renew_after_fork
-from muxi_transports.memory.incidents import Incident, Incidents
+from muxi_transports.memory.incidents import Incidents
 from muxi_transports.memory.stubs.failures import UnexpectedRequest, UnusedStub
 from muxi_transports.memory.stubs.sent import SentRequest
 from muxi_transports.memory.stubs.stub import Expectation, Stub, count_text
@@ -82,11 +82,13 @@ class Ledger:
     def unused_error(self, stub: Stub) -> UnusedStub:
         """The error for a stub that no request was for: what was nearest, and why it was not for this one."""
         expectation = stub.expectation
-        for request in reversed(self.fitting(expectation)):
-            early = request.number <= stub.since
-            why = "it came before the stub was made" if early else f"it was answered by {request.stub or 'the world'!r}"
-            return UnusedStub(f"{expectation} was never called\n  {request!r} fits, but\n    {why}")
-        return UnusedStub(self.missing(expectation, None))
+        found = self.fitting(expectation)
+        if not found:
+            return UnusedStub(self.missing(expectation, None))
+        last = found[-1]
+        early = last.number <= stub.since
+        why = "it came before the stub was made" if early else f"it was answered by {last.stub or 'the world'!r}"
+        return UnusedStub(f"{expectation} was never called\n  {last!r} fits, but\n    {why}")
 
     def fitting(self, expectation: Expectation) -> list[SentRequest]:
         """The requests that are meant."""
@@ -105,7 +107,7 @@ class Ledger:
             lines.append("  there are no stubs; make one with transport.stub(method, path, json=…)")
         error = UnexpectedRequest("\n".join(lines))
         self.unexpected.append(error)
-        self.incidents.keep(Incident("", str(error), assertion=error))
+        self.incidents.refuse(error)
         return error
 
     def missing(self, expectation: Expectation, times: int | None) -> str:
