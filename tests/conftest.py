@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from muxi import ManualClock
 from tests.answers import AsyncColour, Colour
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 # The same examples each time; `pytest --hypothesis-profile=default` looks for new ones. The slow tests come with a
 # "thorough" run of the generated ones: what needs more examples than the profile has says so as a multiple.
-settings.register_profile("steady", derandomize=True, deadline=None, max_examples=30)
-settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
+# A test does not fail because the machine is slow.
+_QUIET = [HealthCheck.too_slow]
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=30, suppress_health_check=_QUIET)
+settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100, suppress_health_check=_QUIET)
 settings.load_profile("steady")
 
 #: The recorded wire: what the platform's runtime and server really send.
