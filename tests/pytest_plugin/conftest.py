@@ -30,6 +30,22 @@ class Run(NamedTuple):
 
 Pytest = Callable[..., Run]
 
+#: Code under test that survives everything.
+ASK = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import pytest
+from muxi import FormationClient
+from muxi_transports.memory import EmbeddedFormation, Later, MemoryTransport
+from muxi_transports.wsgi import WsgiTransport
+
+def ask(formation, text="Hi"):
+    try:
+        return formation.chat({"message": text}, user_id="ada")
+    except Exception:
+        return None
+"""
+
 
 @pytest.fixture
 def run_pytest(tmp_path: Path) -> Pytest:
